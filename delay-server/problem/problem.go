@@ -1,0 +1,70 @@
+// Package problem is the problem document of RFC 9457, the one shape of every
+// error that both programs answer.
+package problem
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// ContentType is the media type of a problem document (RFC 9457, section 3).
+const ContentType = "application/problem+json"
+
+// Problem is an error that a client is told of. Detail speaks in the client's
+// terms: what was read, what is accepted.
+type Problem struct {
+	Type   string `json:"type"`   // "about:blank": the status says the kind
+	Title  string `json:"title"`  // the status's own phrase
+	Status int    `json:"status"` // HTTP status code
+	Detail string `json:"detail"`
+
+	// Call names the call that failed, where the program made several.
+	Call string `json:"call,omitempty"`
+
+	// RetryAfter, when over zero, is sent as Retry-After, rounded up to seconds.
+	RetryAfter time.Duration `json:"-"`
+}
+
+// New returns a problem of the HTTP status, its detail formatted as by fmt.Sprintf.
+func New(status int, format string, args ...any) *Problem {
+	title := http.StatusText(status)
+	if title == "" {
+		title = "Error"
+	}
+	return &Problem{Type: "about:blank", Title: title, Status: status, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Error returns the detail.
+func (p *Problem) Error() string { return p.Detail }
+
+// Write sends p as the whole reply. Headers that are already set stay. The
+// error is the connection's.
+func (p *Problem) Write(w http.ResponseWriter) error {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", ContentType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if p.RetryAfter > 0 {
+		seconds := (p.RetryAfter + time.Second - 1) / time.Second
+		h.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+	}
+	w.WriteHeader(p.Status)
+	_, err = w.Write(append(body, '\n'))
+	return err
+}
+
+// Quote returns s quoted for a detail, cut after 80 bytes with its length said.
+func Quote(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return strconv.Quote(s)
+	}
+	return fmt.Sprintf("%q… (%d bytes)", s[:most], len(s))
+}

@@ -1,0 +1,51 @@
+package problem_test
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/problem"
+)
+
+func TestWrite(t *testing.T) {
+	p := problem.New(503, "%d requests wait", 7)
+	p.RetryAfter = 1200 * time.Millisecond
+	rec := httptest.NewRecorder()
+	if err := p.Write(rec); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"Content-Type":           "application/problem+json",
+		"Retry-After":            "2",
+		"X-Content-Type-Options": "nosniff",
+	} {
+		if got := rec.Header().Get(name); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	var got problem.Problem
+	if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := problem.Problem{Type: "about:blank", Title: "Service Unavailable", Status: 503, Detail: "7 requests wait"}
+	if got != want || rec.Code != 503 {
+		t.Errorf("got %d %+v, want 503 %+v", rec.Code, got, want)
+	}
+}
+
+func TestQuote(t *testing.T) {
+	for _, tc := range []struct{ name, in, want string }{
+		{"short", "abc", `"abc"`},
+		{"control characters are made visible", "a\r\nb", `"a\r\nb"`},
+		{"long", strings.Repeat("x", 1000), `"` + strings.Repeat("x", 80) + `"… (1000 bytes)`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := problem.Quote(tc.in); got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
