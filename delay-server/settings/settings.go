@@ -1,0 +1,139 @@
+// Package settings reads a program's settings from its environment into a
+// struct, reports all that is wrong with them at once, and prints their table.
+//
+// A setting is a struct field with the tags `env:"NAME"`, `envDefault:"value"`
+// and `help:"what it does"`.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/caarlos0/env/v11"
+
+	"flash.test/delay-server/spelling"
+)
+
+// Load fills the struct that into points to from environ, which has the form
+// of os.Environ. The error joins one error for each setting that cannot be
+// read and for each variable that looks like a setting and is none: one slip
+// away from a setting's name, or beginning with one of prefixes ("MAX_").
+func Load(environ []string, into any, prefixes ...string) error {
+	vars := make(map[string]string, len(environ))
+	for _, kv := range environ {
+		if name, value, ok := strings.Cut(kv, "="); ok {
+			vars[name] = value
+		}
+	}
+	known := names(into)
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		if err := unknown(name, known, prefixes); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(append(errs, parse(vars, into)...)...)
+}
+
+// parse lets env read the struct and words its errors by the setting's name.
+func parse(vars map[string]string, into any) []error {
+	err := env.ParseWithOptions(into, env.Options{Environment: vars})
+	if err == nil {
+		return nil
+	}
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return []error{err}
+	}
+	errs := make([]error, 0, len(all.Errors))
+	for _, e := range all.Errors {
+		var p env.ParseError
+		if !errors.As(e, &p) {
+			errs = append(errs, e)
+			continue
+		}
+		field, _ := reflect.TypeOf(into).Elem().FieldByName(p.Name)
+		name := field.Tag.Get("env")
+		errs = append(errs, fmt.Errorf("%s: %q is not accepted: want %s", name, vars[name], wanted(field.Type)))
+	}
+	return errs
+}
+
+// unknown returns an error where name looks like a setting and is none.
+func unknown(name string, known, prefixes []string) error {
+	if slices.Contains(known, name) {
+		return nil
+	}
+	if s := spelling.Suggest(name, known); s != "" {
+		return fmt.Errorf("%s: no such setting: did you mean %s?", name, s)
+	}
+	for _, p := range prefixes {
+		if strings.HasPrefix(name, p) && !kubernetesLink.MatchString(name) {
+			return fmt.Errorf("%s: no such setting: those that begin with %s are %s", name, p, strings.Join(withPrefix(known, p), ", "))
+		}
+	}
+	return nil
+}
+
+// kubernetesLink is a variable that Kubernetes sets for each service of a
+// namespace, whatever its name: nobody wrote it.
+var kubernetesLink = regexp.MustCompile(`_SERVICE_(HOST|PORT)|_PORT(_\d+_(TCP|UDP|SCTP).*)?$`)
+
+func withPrefix(names []string, prefix string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.HasPrefix(n, prefix) })
+}
+
+func names(of any) []string {
+	var names []string
+	for _, f := range fields(of) {
+		names = append(names, f.Tag.Get("env"))
+	}
+	return names
+}
+
+// fields returns the settings of the struct that of is or points to, in order.
+func fields(of any) []reflect.StructField {
+	return slices.DeleteFunc(reflect.VisibleFields(reflect.Indirect(reflect.ValueOf(of)).Type()), func(f reflect.StructField) bool {
+		return f.Tag.Get("env") == ""
+	})
+}
+
+// wanted says in words what a setting of type t is written like.
+func wanted(t reflect.Type) string {
+	switch t.String() {
+	case "time.Duration":
+		return "a Go duration, such as 500ms, 10s or 2m"
+	case "bool":
+		return "true or false"
+	case "int":
+		return "a whole number"
+	case "float64":
+		return "a number"
+	case "slog.Level":
+		return "debug, info, warn or error"
+	default:
+		return "a " + t.String()
+	}
+}
+
+// Table writes a table of the settings of the struct that of is or points to:
+// name, default, help.
+func Table(w io.Writer, of any) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "SETTING\tDEFAULT\t")
+	for _, f := range fields(of) {
+		value := f.Tag.Get("envDefault")
+		if value == "" {
+			value = "(none)"
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\n", f.Tag.Get("env"), value, f.Tag.Get("help"))
+	}
+	return tw.Flush()
+}

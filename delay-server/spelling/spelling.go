@@ -1,0 +1,40 @@
+// Package spelling tells a typing error from a word of somebody else's.
+package spelling
+
+import "github.com/agnivade/levenshtein"
+
+// Suggest returns the first of known that word is one slip away from: one
+// character inserted, left out or replaced, or two neighbours exchanged. It
+// returns "" where there is none, and where word itself is known.
+func Suggest(word string, known []string) string {
+	suggestion := ""
+	for _, k := range known {
+		if k == word {
+			return ""
+		}
+		if suggestion == "" && oneSlip(word, k) {
+			suggestion = k
+		}
+	}
+	return suggestion
+}
+
+func oneSlip(word, known string) bool {
+	if d := len(word) - len(known); d < -1 || d > 1 {
+		return false
+	}
+	return levenshtein.ComputeDistance(word, known) == 1 || exchanged(word, known)
+}
+
+// exchanged reports whether word is known with two neighbours exchanged, which
+// Levenshtein's distance counts as two.
+func exchanged(word, known string) bool {
+	if len(word) != len(known) {
+		return false
+	}
+	i := 0
+	for i < len(word) && word[i] == known[i] {
+		i++
+	}
+	return i+1 < len(word) && word[i] == known[i+1] && word[i+1] == known[i] && word[i+2:] == known[i+2:]
+}

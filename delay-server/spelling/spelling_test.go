@@ -1,0 +1,32 @@
+package spelling_test
+
+import (
+	"strings"
+	"testing"
+
+	"flash.test/delay-server/spelling"
+)
+
+func TestSuggest(t *testing.T) {
+	known := []string{"status", "size", "rate", "run"}
+	for _, tc := range []struct{ name, word, want string }{
+		{"known word", "status", ""},
+		{"known word that is near another", "rate", ""},
+		{"neighbours exchanged", "stauts", "status"},
+		{"letter left out", "staus", "status"},
+		{"letter added", "sizes", "size"},
+		{"letter replaced", "sixe", "size"},
+		{"exchanged at the end", "statsu", "status"},
+		{"two slips", "sttaus2", ""},
+		{"somebody else's", "utm_source", ""},
+		{"cache buster", "_", ""},
+		{"empty", "", ""},
+		{"10 kB", strings.Repeat("status", 2000), ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := spelling.Suggest(tc.word, known); got != tc.want {
+				t.Errorf("Suggest(%q) = %q, want %q", tc.word, got, tc.want)
+			}
+		})
+	}
+}
