@@ -1,0 +1,55 @@
+package gate_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"flash.test/delay-server/internal/gate"
+)
+
+func TestLimit(t *testing.T) {
+	l := gate.NewLimit(2)
+	for i, want := range []bool{true, true, false, false} {
+		if got := l.Enter(); got != want {
+			t.Fatalf("Enter number %d = %v, want %v", i+1, got, want)
+		}
+	}
+	l.Leave()
+	if !l.Enter() {
+		t.Error("Enter after one Leave = false, want true")
+	}
+	if l.Enter() {
+		t.Error("Enter of a full limit = true, want false")
+	}
+}
+
+func TestLimitUnderContention(t *testing.T) {
+	const most = 10
+	l := gate.NewLimit(most)
+	var inside, peak atomic.Int64
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			for range 200 {
+				if !l.Enter() {
+					continue
+				}
+				if n := inside.Add(1); n > peak.Load() {
+					peak.Store(n)
+				}
+				inside.Add(-1)
+				l.Leave()
+			}
+		})
+	}
+	wg.Wait()
+	if peak.Load() > most {
+		t.Errorf("%d were inside at once, want at most %d", peak.Load(), most)
+	}
+	for i := range most {
+		if !l.Enter() {
+			t.Fatalf("Enter number %d of %d = false once all had left", i+1, most)
+		}
+	}
+}

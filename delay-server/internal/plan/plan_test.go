@@ -1,0 +1,242 @@
+package plan_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/problem"
+)
+
+// request makes what the router makes of a path below /delay/.
+func request(t testing.TB, target string) plan.Request {
+	t.Helper()
+	u, err := url.ParseRequestURI(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.URL = u
+	segment, _, _ := strings.Cut(strings.TrimPrefix(u.EscapedPath(), "/delay/"), "/")
+	segment, err = url.PathUnescape(segment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan.Request{Request: r, Param: func(string) string { return segment }}
+}
+
+func TestDelay(t *testing.T) {
+	p := &plan.Planner{MaxDelay: time.Minute}
+	got, err := p.Delay(request(t, "/delay/1.5?_=17&run=a&utm=x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Wait != 1500*time.Microsecond || got.Run != "a" || !slices.Equal(got.Ignored, []string{"_", "utm"}) {
+		t.Errorf("got wait %v, run %q, ignored %q, want 1.5ms, a, [_ utm]", got.Wait, got.Run, got.Ignored)
+	}
+	if want := `{"status":200,"message":"Mock response from Flash","delay":"1.5 ms"}`; got.Answer.Status != 200 || string(got.Answer.Body) != want {
+		t.Errorf("got %d %s, want 200 %s", got.Answer.Status, got.Answer.Body, want)
+	}
+}
+
+func TestRunIsTheHeaderThenTheParameterThenTheTrace(t *testing.T) {
+	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	p := &plan.Planner{MaxDelay: time.Minute}
+	for _, tc := range []struct{ name, header, query, traceparent, want string }{
+		{"all three", "h", "?run=q", trace, "h"},
+		{"parameter and trace", "", "?run=q", trace, "q"},
+		{"trace", "", "", trace, "4bf92f3577b34da6a3ce929d0e0e4736"},
+		{"malformed trace", "", "", "00-xyz-1-01", ""},
+		{"trace id of the wrong length", "", "", "00-4bf9-00f067aa0ba902b7-01", ""},
+		{"none", "", "", "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := request(t, "/delay/0"+tc.query)
+			r.Header.Set("X-Run-Id", tc.header)
+			r.Header.Set("Traceparent", tc.traceparent)
+			got, err := p.Delay(r)
+			if err != nil || got.Run != tc.want {
+				t.Errorf("got run %q, %v, want %q", got.Run, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestDelayRefuses(t *testing.T) {
+	p := &plan.Planner{MaxDelay: time.Minute}
+	for _, tc := range []struct{ name, target, want string }{
+		{"no delay", "/delay/abc", `delay "abc" is not understood; accepted: `},
+		{"above the limit", "/delay/60000.000001", `delay "60000.000001" is longer than this server waits: accepted: up to 1m0s (60000 ms), its MAX_DELAY`},
+		{"near miss of a parameter", "/delay/1?rnu=x", `no such parameter: "rnu": did you mean run?`},
+		{"repeated parameter", "/delay/1?run=a&run=b", "parameter run is given 2 times; accepted: once"},
+		{"broken escape", "/delay/1?run=%zz", `query "run=%zz" is malformed`},
+		{"semicolon", "/delay/1?run=a;b=c", `query "run=a;b=c" is malformed`},
+		{"run with a line break", "/delay/1?run=a%0d%0ab", `parameter run: "a\r\nb" is no name of a run; accepted: 1 to 200 visible ASCII characters`},
+		{"run over 200 bytes", "/delay/1?run=" + strings.Repeat("x", 201), "(201 bytes) is no name of a run"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := p.Delay(request(t, tc.target))
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("Delay(%.60s) = %+v, %v, want an error that says %q", tc.target, got, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestRandomIsCutAtMaxDelayOnlyAfterTenDraws(t *testing.T) {
+	p := &plan.Planner{MaxDelay: 3 * time.Second}
+	seen := map[time.Duration]int{}
+	for range 10_000 {
+		got, err := p.Delay(request(t, "/delay/random"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[got.Wait]++
+	}
+	// Of 0 to 3 each is drawn in a quarter of the cases; 0.6 to the tenth are cut.
+	for s := range time.Duration(4) {
+		if n := seen[s*time.Second]; n < 2_000 || n > 3_000 {
+			t.Errorf("%d s came %d times of 10000, want about 2500", s, n)
+		}
+	}
+	if len(seen) != 4 {
+		t.Errorf("got the times %v, want 0 to 3 s", seen)
+	}
+}
+
+var redirects = []struct{ name, target, want string }{
+	{"host alone", "api.github.com", "http://api.github.com"},
+	{"whole URL", "https://api.github.com/a/b", "https://api.github.com/a/b"},
+	{"query is the target's", "example.com/a?x=1&y=2", "http://example.com/a?x=1&y=2"},
+	{"port without scheme", "localhost:8080/x", "http://localhost:8080/x"},
+	{"port alone", "localhost:8080", "http://localhost:8080"},
+	{"IPv6", "http://[::1]:8080/", "http://[::1]:8080/"},
+	{"escapes of the path stay", "example.com/a%20b%2Fc", "http://example.com/a%20b%2Fc"},
+	{"encoded as a whole", "https%3A%2F%2Fexample.com%2Fa%3Fb%3Dc%23d", "https://example.com/a?b=c#d"},
+	{"encoded as a whole, and a query", "https%3A%2F%2Fexample.com%2Fa%3Fb%3Dc?d=e", "https://example.com/a?b=c&d=e"},
+	{"scheme in capitals", "HTTP://example.com/", "http://example.com/"},
+	{"/url/ within", "example.com/url/x", "http://example.com/url/x"},
+}
+
+func TestRedirect(t *testing.T) {
+	p := &plan.Planner{MaxDelay: time.Minute, RedirectHosts: plan.HostList{"*"}}
+	for _, tc := range redirects {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := p.Redirect(request(t, "/delay/5/url/"+tc.target))
+			if err != nil {
+				t.Fatalf("Redirect(%q): %v", tc.target, err)
+			}
+			if got.Answer.Status != 302 || got.Answer.Location != tc.want || got.Wait != 5*time.Millisecond {
+				t.Errorf("Redirect(%q) = %d %q after %v, want 302 %q after 5ms", tc.target, got.Answer.Status, got.Answer.Location, got.Wait, tc.want)
+			}
+		})
+	}
+}
+
+var refusedRedirects = []struct{ name, target, want string }{
+	{"script", "javascript:alert(1)", "another scheme"},
+	{"script that looks like a URL", "javascript://example.com/%250aalert(1)", "another scheme"},
+	{"data", "data:text/html,x", "another scheme"},
+	{"file", "file:///etc/passwd", "another scheme"},
+	{"scheme-relative", "//evil.example", "names no host"},
+	{"slashes without end", "////evil.example", "names no host"},
+	{"scheme with one slash", "http:/evil.example", "names no host"},
+	{"empty", "", "names no host"},
+	{"port alone", ":80", "names no host"},
+	{"user information", "good.example@evil.example", "user information"},
+	{"user information with a password", "http://a:b@evil.example", "user information"},
+	{"backslash", "good.example%5C@evil.example", "backslash"},
+	{"backslashes for slashes", "http:%5C%5Cevil.example", "backslash"},
+	{"line break", "example.com/%0d%0aSet-Cookie:a=b", "control character"},
+	{"line break in the query", "example.com/?a=%0d%0ab", "control character"},
+	{"line break, encoded as a whole", "http%3A%2F%2Fexample.com%2F%0d%0ab", "control character"},
+	{"line break, encoded twice", "http%3A%2F%2Fexample.com%2F%250d%250ab", "control character"},
+	{"zero byte", "example.com/%00", "control character"},
+	{"tab in the scheme", "java%09script:alert(1)", "control character"},
+	{"host in another script", "ｅｖｉｌ.example", "plain ASCII"},
+	{"host with an escaped dot of another script", "evil%E3%80%82example", "plain ASCII"},
+	{"port out of form", "http://example.com:8a/", "is no URL"},
+}
+
+func TestRedirectRefuses(t *testing.T) {
+	p := &plan.Planner{MaxDelay: time.Minute, RedirectHosts: plan.HostList{"*"}}
+	for _, tc := range refusedRedirects {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := p.Redirect(request(t, "/delay/0/url/"+tc.target))
+			var bad *problem.Problem
+			if !errors.As(err, &bad) || bad.Status != 400 || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("Redirect(%q) = %q, %v, want a 400 that says %q", tc.target, got.Answer.Location, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestRedirectHosts(t *testing.T) {
+	for _, tc := range []struct {
+		name, hosts, target string
+		allowed             bool
+	}{
+		{"named", "example.com", "example.com/a", true},
+		{"named, in capitals", "example.com", "EXAMPLE.COM/a", true},
+		{"named, with a port", "example.com", "https://example.com:8443/a", true},
+		{"second of a list", "example.org,example.com", "example.com", true},
+		{"below a wildcard", "*.example.com", "a.b.example.com", true},
+		{"the wildcard's own name", "*.example.com", "example.com", false},
+		{"ends alike", "*.example.com", "evilexample.com", false},
+		{"another", "example.com", "evil.example", false},
+		{"below a name", "example.com", "a.example.com", false},
+		{"name in the path", "example.com", "evil.example/example.com", false},
+		{"name in the query", "example.com", "evil.example?example.com", false},
+		{"name with more behind", "example.com", "example.com.evil.example", false},
+		{"none", "none", "example.com", false},
+		{"none is no name", "none", "none", false},
+		{"encoded as a whole", "example.com", "https%3A%2F%2Fevil.example%2F", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := &plan.Planner{MaxDelay: time.Minute, RedirectHosts: strings.Split(tc.hosts, ",")}
+			got, err := p.Redirect(request(t, "/delay/0/url/"+tc.target))
+			var refused *problem.Problem
+			if tc.allowed && err != nil || !tc.allowed && (!errors.As(err, &refused) || refused.Status != 403) {
+				t.Errorf("REDIRECT_HOSTS=%s, target %q: got %q, %v, want allowed %v", tc.hosts, tc.target, got.Answer.Location, err, tc.allowed)
+			}
+		})
+	}
+}
+
+// FuzzRedirect holds that whatever is redirected to is a plain URL of the one
+// host that is allowed.
+func FuzzRedirect(f *testing.F) {
+	for _, tc := range redirects {
+		f.Add(tc.target)
+	}
+	for _, tc := range refusedRedirects {
+		f.Add(tc.target)
+	}
+	f.Add("good.example/a?b=c")
+	p := &plan.Planner{MaxDelay: time.Minute, RedirectHosts: plan.HostList{"good.example"}}
+	f.Fuzz(func(t *testing.T, target string) {
+		u, err := url.ParseRequestURI("/delay/0/url/" + target)
+		if err != nil {
+			return
+		}
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.URL = u
+		got, err := p.Redirect(plan.Request{Request: r, Param: func(string) string { return "0" }})
+		if err != nil {
+			return
+		}
+		location := got.Answer.Location
+		_, rest, _ := strings.Cut(strings.ToLower(location), "://")
+		host := rest[:strings.IndexAny(rest+"/", "/?#:")]
+		if !strings.HasPrefix(location, "http://") && !strings.HasPrefix(location, "https://") || host != "good.example" ||
+			strings.ContainsFunc(location, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '\\' }) {
+			t.Fatalf("target %q redirects to %q", target, location)
+		}
+	})
+}

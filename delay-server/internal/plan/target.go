@@ -1,0 +1,84 @@
+package plan
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"flash.test/delay-server/problem"
+)
+
+// HostList is which hosts a URL may name: "*" for any, "none" for none, or
+// names, "*.example.com" for all below example.com. The zero value is none.
+type HostList []string
+
+func (l HostList) allows(host string) bool {
+	for _, pattern := range l {
+		if pattern = strings.ToLower(pattern); pattern == "none" {
+			continue
+		}
+		suffix, wild := strings.CutPrefix(pattern, "*")
+		if pattern == "*" || pattern == host || wild && strings.HasPrefix(suffix, ".") && strings.HasSuffix(host, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// target returns the URL that follows /url/ in u's path, with u's query. It is
+// written anew from what was checked, so that a browser reads the same host in
+// it. The error is a *problem.Problem, 400 or 403.
+func (l HostList) target(u *url.URL) (string, error) {
+	_, read, _ := strings.Cut(u.EscapedPath(), "/url/")
+	text := read
+	if encodedScheme.MatchString(text) {
+		text, _ = url.PathUnescape(text) // EscapedPath has valid escapes only
+	}
+	bad := func(status int, reason string) (string, error) {
+		return "", problem.New(status, "redirect target %s %s; accepted: host, host/path or a whole http or https URL", problem.Quote(read), reason)
+	}
+	if dangerous.MatchString(text) || control.MatchString(u.RawQuery) {
+		return bad(http.StatusBadRequest, "has a control character or a backslash in it")
+	}
+	if !hasScheme(text) {
+		text = "http://" + text
+	}
+	t, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return bad(http.StatusBadRequest, "is no URL")
+	case t.Scheme != "http" && t.Scheme != "https":
+		return bad(http.StatusBadRequest, "is of another scheme than http and https")
+	case t.Hostname() == "":
+		return bad(http.StatusBadRequest, "names no host")
+	case t.User != nil:
+		return bad(http.StatusBadRequest, "has user information before the host")
+	case !plainHost.MatchString(t.Host):
+		return bad(http.StatusBadRequest, "has a host that is not written in plain ASCII (letters, digits, dots, hyphens, a port)")
+	case !l.allows(strings.ToLower(t.Hostname())):
+		return bad(http.StatusForbidden, "leads to a host that this server's REDIRECT_HOSTS does not allow")
+	}
+	t.RawQuery = strings.Trim(t.RawQuery+"&"+u.RawQuery, "&")
+	return t.String(), nil
+}
+
+var (
+	// control and dangerous match, as they are and percent-encoded, what browsers
+	// strip from a URL (control characters) and what they read as a slash (the
+	// backslash): the host that they see could be another than the one checked.
+	control   = regexp.MustCompile(`(?i)[\x00-\x1f\x7f]|%([01][0-9a-f]|7f)`)
+	dangerous = regexp.MustCompile(`(?i)[\x00-\x1f\x7f\\]|%([01][0-9a-f]|7f|5c)`)
+
+	// encodedScheme begins a target that was percent-encoded as a whole, as
+	// encodeURIComponent does it.
+	encodedScheme = regexp.MustCompile(`(?i)^https?%3a`)
+	scheme        = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
+	hostAndPort   = regexp.MustCompile(`^[A-Za-z0-9.-]+:[0-9]{1,5}([/?]|$)`)
+
+	// plainHost has no character that a browser's IDNA would turn into another.
+	plainHost = regexp.MustCompile(`^([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
+)
+
+// hasScheme tells javascript:alert(1) from localhost:8080.
+func hasScheme(s string) bool { return scheme.MatchString(s) && !hostAndPort.MatchString(s) }
