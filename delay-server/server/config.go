@@ -1,0 +1,104 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Config is the one list of settings. The tags name the environment variable,
+// its default and its line in the table of --help.
+type Config struct {
+	Host string `env:"HOST" envDefault:"127.0.0.1" help:"address to listen on; 0.0.0.0 for all (the image's default)"`
+	Port int    `env:"PORT" envDefault:"3000" help:"port to listen on; 0 for any free one"`
+
+	MaxDelay    time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"a longer fixed delay is answered 400, never cut"`
+	MaxInFlight int           `env:"MAX_IN_FLIGHT" envDefault:"100000" help:"requests that wait at once; one more is answered 503 with Retry-After"`
+
+	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time for a client to send its headers, and again its body"`
+	IdleTimeout     time.Duration `env:"IDLE_TIMEOUT" envDefault:"2m" help:"time that a connection is kept open between requests"`
+	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s" help:"time for waiting requests to finish after SIGTERM; those left are answered 503"`
+
+	CORSOrigins   []string `env:"CORS_ORIGINS" envDefault:"*" help:"origins whose pages may read the answers, by comma: *, none, or https://example.com,…"`
+	RedirectHosts []string `env:"REDIRECT_HOSTS" envDefault:"*" help:"hosts that /delay/…/url/… may redirect to, by comma: *, none, or example.com,*.example.org"`
+	FlashCompat   bool     `env:"FLASH_COMPAT" envDefault:"false" help:"answer errors exactly as Flash does: status 500 and its sentence, unknown paths to /"`
+
+	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug (a line for each wait), info, warn or error"`
+	LogFormat string     `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
+}
+
+// Prefixes begin the names of settings and of nothing else that is usual in an
+// environment: a variable that begins so and is no setting is a typing error.
+var Prefixes = []string{"MAX_", "READ_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "FLASH_", "LOG_"}
+
+// DefaultConfig returns the settings of an empty environment.
+func DefaultConfig() Config {
+	return Config{
+		Host: "127.0.0.1", Port: 3000,
+		MaxDelay: 10 * time.Minute, MaxInFlight: 100_000,
+		ReadTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
+		CORSOrigins: []string{"*"}, RedirectHosts: []string{"*"},
+		LogFormat: "text",
+	}
+}
+
+// Addr returns the address to listen on, host:port.
+func (c Config) Addr() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+
+// Validate returns all that is wrong with c, joined: one error a setting, which
+// names it as the environment does.
+func (c Config) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(c.Port >= 0 && c.Port <= 65535, "PORT: %d is no port: want 0 to 65535", c.Port)
+	check(c.MaxDelay > 0, "MAX_DELAY: %v is not accepted: want more than 0", c.MaxDelay)
+	check(c.MaxInFlight > 0, "MAX_IN_FLIGHT: %d is not accepted: want 1 or more", c.MaxInFlight)
+	check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is not accepted: want more than 0", c.ReadTimeout)
+	check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is not accepted: want more than 0", c.IdleTimeout)
+	check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT: %v is not accepted: want 0 or more", c.ShutdownTimeout)
+	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT: %q is not accepted: want text or json", c.LogFormat)
+	for _, origin := range listed(c.CORSOrigins) {
+		check(isOrigin(origin), "CORS_ORIGINS: %q is no origin: want *, none, or scheme://host such as https://example.com", origin)
+	}
+	for _, host := range listed(c.RedirectHosts) {
+		check(isHostPattern(host), "REDIRECT_HOSTS: %q is no host name: want *, none, or names such as example.com or *.example.com", host)
+	}
+	return errors.Join(errs...)
+}
+
+// NewLogger returns a logger to w of the level and format that c asks for.
+func (c Config) NewLogger(w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// listed returns the entries of a list that is neither "*" nor "none".
+func listed(list []string) []string {
+	if len(list) == 1 && (list[0] == "*" || list[0] == "none") {
+		return nil
+	}
+	return list
+}
+
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == s
+}
+
+func isHostPattern(s string) bool {
+	name := strings.TrimPrefix(s, "*.")
+	return name != "" && strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-.:[]") == ""
+}

@@ -1,0 +1,87 @@
+// Package server is delay-server: Echo, the one table of routes, and handlers
+// that parse, wait and answer.
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/labstack/echo/v4"
+
+	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/gate"
+	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/internal/plan"
+)
+
+// Server answers HTTP requests as slowly as they ask. Use New.
+type Server struct {
+	config   Config
+	log      *slog.Logger
+	clock    clock.Clock
+	planner  *plan.Planner
+	limit    *gate.Limit
+	journal  *journal.Journal
+	metrics  *metrics
+	echo     *echo.Echo
+	draining atomic.Bool
+}
+
+// New returns a server of these settings that logs to log. The error is
+// Config.Validate's.
+func New(config Config, log *slog.Logger) (*Server, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		config:  config,
+		log:     log,
+		clock:   clock.Real{},
+		planner: &plan.Planner{MaxDelay: config.MaxDelay, RedirectHosts: config.RedirectHosts},
+		limit:   gate.NewLimit(config.MaxInFlight),
+	}
+	s.journal = journal.New(s.clock, s.ended)
+	s.metrics = newMetrics(s.journal)
+	s.echo = s.routes()
+	return s, nil
+}
+
+// Handler returns the server's HTTP handler, for a test or a server of one's own.
+func (s *Server) Handler() http.Handler { return s.echo }
+
+// routes is the table of all that the server answers.
+func (s *Server) routes() *echo.Echo {
+	e := echo.New()
+	e.HTTPErrorHandler = s.fail
+	e.Pre(s.guard)
+
+	waits := func(path string, read planFunc) {
+		e.Any(path, s.wait(read), s.cors)
+		e.OPTIONS(path, s.options, s.cors)
+	}
+	waits("/delay/:delay", s.planner.Delay)
+	waits("/delay/:delay/", s.planner.Delay)
+	waits("/delay/:delay/url/*", s.planner.Redirect)
+
+	gets := func(path string, handler echo.HandlerFunc) {
+		e.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
+	}
+	gets("/", s.page("landing.html"))
+	gets("/doc", s.page("doc.html"))
+	gets("/assets/:name", s.asset)
+	gets("/healthz", s.healthz)
+	gets("/readyz", s.readyz)
+	gets("/version", s.version)
+	gets("/metrics", s.metrics.handler)
+	return e
+}
+
+// ended is told of each wait that has ended.
+func (s *Server) ended(w journal.Wait) {
+	s.metrics.observe(w)
+	if s.log.Enabled(context.Background(), slog.LevelDebug) {
+		s.log.Debug("waited", "method", w.Method, "path", w.Path, "run", w.Run, "asked", w.Asked, "waited", w.Waited, "outcome", w.Outcome)
+	}
+}

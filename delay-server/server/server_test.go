@@ -1,0 +1,296 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"flash.test/delay-server/problem"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start serves config on a free port of loopback until the test ends, and
+// returns the server, its URL, and a function that does what SIGTERM does and
+// returns once the server has stopped.
+func start(t testing.TB, config Config, log io.Writer) (srv *Server, base string, stop func()) {
+	t.Helper()
+	srv, err := New(config, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := srv.Serve(ctx, ln); err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	}()
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
+	return srv, "http://" + ln.Addr().String(), stop
+}
+
+// newClient returns a client of its own connections, which does not follow
+// redirects and is closed by the test's end.
+func newClient(t testing.TB) *http.Client {
+	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: 10_000}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// do sends one request and reads the reply whole.
+func do(t testing.TB, client *http.Client, method, url string, body io.Reader) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := client.Do(req)
+	if err != nil {
+		t.Fatalf("%s %.80s: %v", method, url, err)
+	}
+	defer reply.Body.Close()
+	text, err := io.ReadAll(reply.Body)
+	if err != nil {
+		t.Fatalf("%s %.80s: %v", method, url, err)
+	}
+	return reply, string(text)
+}
+
+func compat() Config {
+	c := DefaultConfig()
+	c.FlashCompat = true
+	return c
+}
+
+// contract is testdata/flash-contract.json: what Flash was seen to answer.
+type contract struct {
+	Cases []struct {
+		Method, Path      string
+		Status            int
+		ContentType       string `json:"content_type"`
+		ContentTypePrefix string `json:"content_type_prefix"`
+		Body              string
+		BodyMatches       string `json:"body_matches"`
+		Location          string
+		MinMilliseconds   float64 `json:"min_ms"`
+		Only              string
+	}
+	Headers map[string]string `json:"headers_on_every_delay_reply"`
+}
+
+func TestContract(t *testing.T) {
+	text, err := os.ReadFile("testdata/flash-contract.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var flash contract
+	if err := json.Unmarshal(text, &flash); err != nil {
+		t.Fatal(err)
+	}
+	if len(flash.Cases) < 13 {
+		t.Fatalf("the contract has %d cases, want all 13", len(flash.Cases))
+	}
+	for mode, config := range map[string]Config{"default": DefaultConfig(), "FLASH_COMPAT": compat()} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			_, base, _ := start(t, config, io.Discard)
+			for _, tc := range flash.Cases {
+				if tc.Only != "" && tc.Only != mode {
+					continue
+				}
+				t.Run(tc.Method+" "+tc.Path, func(t *testing.T) {
+					t.Parallel()
+					begin := time.Now()
+					reply, body := do(t, newClient(t), tc.Method, base+tc.Path, nil)
+					took := time.Since(begin)
+					contentType := reply.Header.Get("Content-Type")
+					if reply.StatusCode != tc.Status {
+						t.Errorf("status: got %d, want %d", reply.StatusCode, tc.Status)
+					}
+					if tc.ContentType != "" && contentType != tc.ContentType || !strings.HasPrefix(contentType, tc.ContentTypePrefix) {
+						t.Errorf("content type: got %q, want %q", contentType, tc.ContentType+tc.ContentTypePrefix)
+					}
+					if tc.Body != "" && body != tc.Body || !regexp.MustCompile(tc.BodyMatches).MatchString(body) {
+						t.Errorf("body: got %s, want %s", body, tc.Body+tc.BodyMatches)
+					}
+					if got := reply.Header.Get("Location"); got != tc.Location {
+						t.Errorf("location: got %q, want %q", got, tc.Location)
+					}
+					if least := time.Duration(tc.MinMilliseconds * float64(time.Millisecond)); took < least {
+						t.Errorf("answered after %v, want %v or more", took, least)
+					}
+					for name, want := range flash.Headers {
+						if got := reply.Header.Get(name); strings.HasPrefix(tc.Path, "/delay/") && got != want {
+							t.Errorf("%s: got %q, want %q", name, got, want)
+						}
+					}
+					if reply.Header.Get("Access-Control-Allow-Credentials") != "" {
+						t.Error("Access-Control-Allow-Credentials stands beside a wildcard origin")
+					}
+				})
+			}
+		})
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	config := DefaultConfig()
+	config.RedirectHosts = []string{"example.com"}
+	_, base, _ := start(t, config, io.Discard)
+	client := newClient(t)
+	for _, tc := range []struct {
+		name, method, path string
+		body               io.Reader
+		status             int
+		want               string
+	}{
+		{"a word", "GET", "/delay/abc", nil, 400, `delay "abc" is not understood`},
+		{"negative", "GET", "/delay/-5", nil, 400, `delay "-5" is negative`},
+		{"not a number", "GET", "/delay/NaN", nil, 400, `delay "NaN" is not understood`},
+		{"exponent", "GET", "/delay/1e300", nil, 400, `delay "1e300" is not understood`},
+		{"hexadecimal", "GET", "/delay/0x10", nil, 400, `delay "0x10" is not understood`},
+		{"blank", "GET", "/delay/%20", nil, 400, `delay " " is not understood`},
+		{"more than an int64", "GET", "/delay/99999999999999999999", nil, 400, "is longer than any clock counts"},
+		{"above MAX_DELAY", "GET", "/delay/600001", nil, 400, "accepted: up to 10m0s (600000 ms), its MAX_DELAY"},
+		{"escaped slash", "GET", "/delay/1%2F2", nil, 400, `delay "1/2" is not understood`},
+		{"script as target", "GET", "/delay/0/url/javascript:alert(1)", nil, 400, "another scheme"},
+		{"line break in a target", "GET", "/delay/0/url/example.com%0d%0aA:b", nil, 400, "control character"},
+		{"target that is not allowed", "GET", "/delay/0/url/evil.example", nil, 403, "REDIRECT_HOSTS"},
+		{"near miss of a parameter", "GET", "/delay/0?rum=1", nil, 400, "did you mean run?"},
+		{"1 MB URL", "GET", "/delay/" + strings.Repeat("1", 1_000_000), nil, 414, "accepted: up to 8192"},
+		{"10 MB body, length told", "POST", "/delay/0", strings.NewReader(strings.Repeat("x", 10_000_000)), 413, "over 1048576 bytes"},
+		{"10 MB body, length not told", "POST", "/delay/0", io.MultiReader(strings.NewReader(strings.Repeat("x", 10_000_000))), 413, "over 1048576 bytes"},
+		{"unknown path", "GET", "/nothing", nil, 404, `nothing is at "/nothing"`},
+		{"no delay", "GET", "/delay", nil, 404, "accepted: /delay/1000"},
+		{"unknown asset", "GET", "/assets/..%2fserver.go", nil, 404, "nothing is at"},
+		{"unknown method", "BREW", "/delay/0", nil, 405, `method "BREW" is not accepted`},
+		{"method of another endpoint", "POST", "/healthz", nil, 405, "accepted: OPTIONS, GET, HEAD"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			reply, body := do(t, client, tc.method, base+tc.path, tc.body)
+			var p problem.Problem
+			if err := json.Unmarshal([]byte(body), &p); err != nil {
+				t.Fatalf("%s %.60s: %d %.200s: no problem document: %v", tc.method, tc.path, reply.StatusCode, body, err)
+			}
+			if reply.StatusCode != tc.status || p.Status != tc.status || !strings.Contains(p.Detail, tc.want) {
+				t.Errorf("%s %.60s: got %d %q, want %d and %q", tc.method, tc.path, reply.StatusCode, p.Detail, tc.status, tc.want)
+			}
+			if got := reply.Header.Get("Content-Type"); got != problem.ContentType {
+				t.Errorf("content type %q, want %q", got, problem.ContentType)
+			}
+			if len(body) > 1000 {
+				t.Errorf("an answer of %d bytes", len(body))
+			}
+		})
+	}
+}
+
+func TestFlashCompatErrors(t *testing.T) {
+	_, base, _ := start(t, compat(), io.Discard)
+	client := newClient(t)
+	for _, delay := range []string{"abc", "-5", "NaN", "1e300", "0x10", "%20", "99999999999999999999", "11m"} {
+		for _, tail := range []string{"", "/", "/url/example.com"} {
+			reply, body := do(t, client, "GET", base+"/delay/"+delay+tail, nil)
+			if reply.StatusCode != 500 || body != `Delay value should be valid number(in milliseconds) or "random"` || reply.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+				t.Errorf("GET /delay/%s%s: got %d %s %q, want Flash's 500", delay, tail, reply.StatusCode, reply.Header.Get("Content-Type"), body)
+			}
+		}
+	}
+	if reply, _ := do(t, client, "POST", base+"/nothing", nil); reply.StatusCode != 404 {
+		t.Errorf("POST /nothing: got %d, want 404: Flash redirects GET alone", reply.StatusCode)
+	}
+}
+
+func TestPagesAndProbes(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	client := newClient(t)
+	for _, tc := range []struct{ path, contentType, want string }{
+		{"/", "text/html; charset=UTF-8", "curl " + base + "/delay/1000/"},
+		{"/doc", "text/html; charset=UTF-8", "MAX_DELAY"},
+		{"/assets/style.css", "text/css; charset=utf-8", "--wait"},
+		{"/assets/try.js", "text/javascript; charset=utf-8", "Server-Timing"},
+		{"/assets/icon.svg", "image/svg+xml", "<svg"},
+		{"/healthz", "text/plain; charset=UTF-8", "ok"},
+		{"/readyz", "text/plain; charset=UTF-8", "ready"},
+		{"/version", "application/json", `"go":"go1.`},
+		{"/metrics", "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", "delay_server_waiting 0"},
+	} {
+		t.Run(tc.path, func(t *testing.T) {
+			reply, body := do(t, client, "GET", base+tc.path, nil)
+			if reply.StatusCode != 200 || reply.Header.Get("Content-Type") != tc.contentType || !strings.Contains(body, tc.want) {
+				t.Errorf("GET %s: got %d %q, want 200 %q that says %q; body:\n%.500s", tc.path, reply.StatusCode, reply.Header.Get("Content-Type"), tc.contentType, tc.want, body)
+			}
+			if reply, body := do(t, client, "HEAD", base+tc.path, nil); reply.StatusCode != 200 || body != "" {
+				t.Errorf("HEAD %s: got %d with a body of %d bytes, want 200 with none", tc.path, reply.StatusCode, len(body))
+			}
+		})
+	}
+}
+
+func TestAPanicIsA500AndTheServerGoesOn(t *testing.T) {
+	var log strings.Builder
+	srv, err := New(DefaultConfig(), slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.clock = nil // the next wait dereferences it
+	rec := httptest.NewRecorder()
+	srv.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/delay/0", nil))
+	if rec.Code != 500 || !strings.Contains(rec.Body.String(), "its log says more") || strings.Contains(rec.Body.String(), "nil pointer") {
+		t.Errorf("got %d %s, want 500 without the panic's text", rec.Code, rec.Body)
+	}
+	if !strings.Contains(log.String(), "nil pointer") {
+		t.Errorf("the log does not say what went wrong: %s", log.String())
+	}
+}
+
+func TestCORS(t *testing.T) {
+	for _, tc := range []struct{ name, setting, origin, want string }{
+		{"any, without an origin", "*", "", "*"},
+		{"any", "*", "https://a.example", "*"},
+		{"named", "https://a.example", "https://a.example", "https://a.example"},
+		{"not named", "https://a.example", "https://b.example", ""},
+		{"none", "none", "https://a.example", ""},
+		{"an origin called none", "none", "none", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			config := DefaultConfig()
+			config.CORSOrigins = []string{tc.setting}
+			srv, err := New(config, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, method := range []string{"GET", "OPTIONS"} {
+				req := httptest.NewRequest(method, "/delay/0", nil)
+				req.Header.Set("Origin", tc.origin)
+				rec := httptest.NewRecorder()
+				srv.Handler().ServeHTTP(rec, req)
+				if got := rec.Header().Get("Access-Control-Allow-Origin"); got != tc.want {
+					t.Errorf("CORS_ORIGINS=%s, %s from %q: got %q, want %q", tc.setting, method, tc.origin, got, tc.want)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,278 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/delay"
+)
+
+// timing reads "asked;dur=5, waited;dur=5.1" in milliseconds.
+func timing(t testing.TB, reply *http.Response) (asked, waited time.Duration) {
+	t.Helper()
+	var a, w string
+	header := reply.Header.Get("Server-Timing")
+	if _, err := fmt.Sscanf(header, "asked;dur=%s waited;dur=%s", &a, &w); err != nil {
+		t.Fatalf("Server-Timing: %q: %v", header, err)
+	}
+	read := func(s string) time.Duration {
+		d, err := delay.Parse(strings.TrimSuffix(s, ","))
+		if err != nil {
+			t.Fatalf("Server-Timing: %q: %v", header, err)
+		}
+		wait, _ := d.Fixed()
+		return wait
+	}
+	return read(a), read(w)
+}
+
+// eventually fails the test where ok does not come true within ten seconds.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+func TestNeverEarlyAndReported(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	client := newClient(t)
+	for _, tc := range []struct {
+		path string
+		want time.Duration
+	}{
+		{"0", 0}, {"0.05", 50 * time.Microsecond}, {"1", time.Millisecond}, {"1.5/", 1500 * time.Microsecond},
+		{"7ms", 7 * time.Millisecond}, {"20/url/example.com", 20 * time.Millisecond},
+	} {
+		for range 20 {
+			begin := time.Now()
+			reply, _ := do(t, client, "GET", base+"/delay/"+tc.path, nil)
+			took := time.Since(begin)
+			asked, waited := timing(t, reply)
+			if asked != tc.want || waited < asked || took < waited {
+				t.Fatalf("GET /delay/%s: asked %v, waited %v, seen %v: want asked %v ≤ waited ≤ seen", tc.path, asked, waited, took, tc.want)
+			}
+		}
+	}
+}
+
+// The published promise: N concurrent delays finish in about one delay. The
+// bound is a ratio to a single call of the same run, and far below the sum.
+func TestThousandConcurrentDelaysTakeAboutOne(t *testing.T) {
+	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
+		t.Run(name, func(t *testing.T) {
+			const n, wait = 1000, 2 * time.Second
+			_, base, _ := start(t, DefaultConfig(), io.Discard)
+			client := newClient(t)
+			if http2 {
+				client = newH2CClient(t)
+			}
+			url := fmt.Sprintf("%s/delay/%d/", base, wait.Milliseconds())
+			begin := time.Now()
+			do(t, client, "GET", url, nil)
+			one := time.Since(begin)
+
+			begin = time.Now()
+			var wg sync.WaitGroup
+			for range n {
+				wg.Go(func() {
+					if reply, _ := do(t, client, "GET", url, nil); reply.StatusCode != 200 {
+						t.Errorf("status %d", reply.StatusCode)
+					}
+				})
+			}
+			wg.Wait()
+			all := time.Since(begin)
+			t.Logf("one took %v, %d at once took %v: %.2f times as long", one, n, all, float64(all)/float64(one))
+			if one < wait || all < wait {
+				t.Errorf("one took %v, all took %v: want both %v or more", one, all, wait)
+			}
+			if all > 2*one {
+				t.Errorf("%d at once took %v, one took %v: want less than twice as long", n, all, one)
+			}
+		})
+	}
+}
+
+func newH2CClient(t testing.TB) *http.Client {
+	t.Helper()
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+func TestH2C(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	reply, body := do(t, newH2CClient(t), "GET", base+"/delay/5", nil)
+	if reply.ProtoMajor != 2 || reply.StatusCode != 200 || !strings.Contains(body, `"5 ms"`) {
+		t.Errorf("got %s %d %s, want HTTP/2 200", reply.Proto, reply.StatusCode, body)
+	}
+}
+
+func TestEveryMethodWaitsButOptions(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	client := newClient(t)
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+		begin := time.Now()
+		reply, body := do(t, client, method, base+"/delay/10", strings.NewReader("a body"))
+		took := time.Since(begin)
+		want := `{"status":200,"message":"Mock response from Flash","delay":"10 ms"}`
+		if method == "HEAD" {
+			want = ""
+		}
+		if reply.StatusCode != 200 || body != want || took < 10*time.Millisecond || reply.ContentLength != 67 {
+			t.Errorf("%s: got %d %q of length %d after %v, want 200 %q of length 67 after 10ms or more", method, reply.StatusCode, body, reply.ContentLength, took, want)
+		}
+	}
+	// The wait of ten minutes would end the test, were it waited for.
+	if reply, body := do(t, client, "OPTIONS", base+"/delay/600000", nil); reply.StatusCode != 204 || body != "" {
+		t.Errorf("OPTIONS: got %d %q, want 204 at once", reply.StatusCode, body)
+	}
+}
+
+func TestALeavingClientEndsItsWait(t *testing.T) {
+	for name, newClient := range map[string]func(testing.TB) *http.Client{"HTTP/1.1": newClient, "HTTP/2": newH2CClient} {
+		for _, method := range []string{"GET", "POST"} {
+			t.Run(name+" "+method, func(t *testing.T) {
+				srv, base, _ := start(t, DefaultConfig(), io.Discard)
+				ctx, leave := context.WithCancel(t.Context())
+				left := make(chan error, 1)
+				go func() {
+					req, err := http.NewRequestWithContext(ctx, method, base+"/delay/10m", strings.NewReader("a body"))
+					if err != nil {
+						left <- err
+						return
+					}
+					_, err = newClient(t).Do(req) //nolint:bodyclose // it never comes
+					left <- err
+				}()
+				eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+				leave()
+				if err := <-left; !errors.Is(err, context.Canceled) {
+					t.Fatalf("got %v, want %v", err, context.Canceled)
+				}
+				eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+				_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
+				if !strings.Contains(metrics, `delay_server_waits_total{outcome="left"} 1`) {
+					t.Errorf("the metrics do not count the one that left:\n%s", grep(metrics, "delay_server_waits"))
+				}
+			})
+		}
+	}
+}
+
+func grep(text, word string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, word) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+func TestMaxInFlight(t *testing.T) {
+	config := DefaultConfig()
+	config.MaxInFlight = 2
+	srv, base, _ := start(t, config, io.Discard)
+	client := newClient(t)
+	var wg sync.WaitGroup
+	for range config.MaxInFlight {
+		wg.Go(func() {
+			if reply, _ := do(t, client, "GET", base+"/delay/1s", nil); reply.StatusCode != 200 {
+				t.Errorf("an admitted request: status %d, want 200", reply.StatusCode)
+			}
+		})
+	}
+	eventually(t, "two wait", func() bool { return srv.journal.Waiting() == config.MaxInFlight })
+	reply, body := do(t, client, "GET", base+"/delay/0", nil)
+	if reply.StatusCode != 503 || reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, "2 requests wait already") {
+		t.Errorf("the third: got %d, Retry-After %q, %s, want 503, 1, a problem", reply.StatusCode, reply.Header.Get("Retry-After"), body)
+	}
+	wg.Wait()
+	if reply, _ := do(t, client, "GET", base+"/delay/0", nil); reply.StatusCode != 200 {
+		t.Errorf("once there is room: got %d, want 200", reply.StatusCode)
+	}
+	_, metrics := do(t, client, "GET", base+"/metrics", nil)
+	for _, want := range []string{
+		`delay_server_waits_total{outcome="answered"} 3`, `delay_server_waits_total{outcome="refused"} 1`,
+		"delay_server_waiting 0", `delay_server_overshoot_seconds_bucket{le="5e-05"}`, "delay_server_overshoot_seconds_count 3",
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics do not say %s:\n%s", want, grep(metrics, "delay_server"))
+		}
+	}
+}
+
+func TestIgnoredParametersAreNamed(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	client := newClient(t)
+	var many strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&many, "&p%02d=1", i)
+	}
+	for _, tc := range []struct{ name, query, want string }{
+		{"none", "", ""},
+		{"cache buster", "?_=17", "_"},
+		{"sorted", "?zeta&alpha=1", "alpha, zeta"},
+		{"line break", "?a%0d%0aX-Evil:1", `"a\r\nX-Evil:1"`},
+		{"comma", "?a%2cb", `"a,b"`},
+		{"another script", "?%c3%a9", `"\u00e9"`},
+		{"many", "?" + many.String(), "10 more"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			reply, _ := do(t, client, "GET", base+"/delay/0"+tc.query, nil)
+			got := reply.Header.Get("X-Ignored-Parameters")
+			if tc.name == "many" && strings.HasSuffix(got, tc.want) {
+				return
+			}
+			if got != tc.want || reply.Header.Get("X-Evil") != "" {
+				t.Errorf("GET /delay/0%s: got %q, want %q", tc.query, got, tc.want)
+			}
+		})
+	}
+}
+
+// A read deadline that outlives the body would end the wait.
+func TestAWaitOutlastsTheReadTimeout(t *testing.T) {
+	config := DefaultConfig()
+	config.ReadTimeout = 200 * time.Millisecond
+	_, base, _ := start(t, config, io.Discard)
+	reply, _ := do(t, newClient(t), "POST", base+"/delay/600ms", strings.NewReader("a body"))
+	if reply.StatusCode != 200 {
+		t.Errorf("got %d, want 200", reply.StatusCode)
+	}
+}
+
+func TestASlowBodyIsA408(t *testing.T) {
+	config := DefaultConfig()
+	config.ReadTimeout = 100 * time.Millisecond
+	_, base, _ := start(t, config, io.Discard)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /delay/0 HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
+	reply, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	body, _ := io.ReadAll(reply.Body)
+	if reply.StatusCode != 408 || !strings.Contains(string(body), "3 bytes did") {
+		t.Errorf("got %d %s, want 408", reply.StatusCode, body)
+	}
+}
