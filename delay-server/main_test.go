@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// runUntil starts run on a free port and returns its URL and a function that
+// does what SIGTERM does and returns run's error.
+func runUntil(t *testing.T, environ ...string) (url string, stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	logs, stderr := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		done <- run(ctx, nil, append(environ, "PORT=0"), io.Discard, stderr)
+		stderr.Close()
+	}()
+	lines := bufio.NewScanner(logs)
+	for url == "" && lines.Scan() {
+		if found := regexp.MustCompile(`url=(\S+)`).FindStringSubmatch(lines.Text()); found != nil {
+			url = found[1]
+		}
+	}
+	if url == "" {
+		t.Fatalf("run ended before it listened: %v", <-done)
+	}
+	go func() { _, _ = io.Copy(io.Discard, logs) }()
+	return url, func() error { cancel(); return <-done }
+}
+
+func TestServeHealthcheckAndStop(t *testing.T) {
+	url, stop := runUntil(t)
+	reply, err := http.Get(url + "/delay/1") //nolint:noctx // the test's own server
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply.Body.Close()
+	if reply.StatusCode != 200 {
+		t.Errorf("GET /delay/1: status %d, want 200", reply.StatusCode)
+	}
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "http://"))
+	for _, host := range []string{"127.0.0.1", "0.0.0.0"} {
+		if err := run(t.Context(), []string{"healthcheck"}, []string{"HOST=" + host, "PORT=" + port}, io.Discard, io.Discard); err != nil {
+			t.Errorf("healthcheck of a server that runs, HOST=%s: %v", host, err)
+		}
+	}
+	if err := stop(); err != nil {
+		t.Errorf("run ended with %v, want nil", err)
+	}
+	if err := run(t.Context(), []string{"healthcheck"}, []string{"PORT=" + port}, io.Discard, io.Discard); status(err) != 1 {
+		t.Errorf("healthcheck of a server that is gone: %v, want exit status 1", err)
+	}
+}
+
+func TestTakenPort(t *testing.T) {
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	port := ln.Addr().(*net.TCPAddr).Port
+	err = run(t.Context(), nil, []string{"PORT=" + strconv.Itoa(port)}, io.Discard, io.Discard)
+	if want := "choose another port, PORT=" + strconv.Itoa(port+1); status(err) != 1 || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want exit status 1 and %q", err, want)
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	for _, tc := range []struct {
+		name          string
+		args, environ []string
+		status        int
+		stdout, err   string
+	}{
+		{"help", []string{"--help"}, nil, 0, "MAX_IN_FLIGHT     100000", ""},
+		{"help in spite of a bad setting", []string{"--help"}, []string{"PORT=x"}, 0, "SETTING", ""},
+		{"version", []string{"--version"}, nil, 0, "delay-server dev (commit ", ""},
+		{"unknown argument", []string{"--prot=80"}, nil, 2, "", `argument "--prot=80" is not known`},
+		{"two arguments", []string{"healthcheck", "now"}, nil, 2, "", "2 arguments"},
+		{"bad settings", nil, []string{"PORT=x", "MAX_DELAYS=1s"}, 2, "", "MAX_DELAYS: no such setting: did you mean MAX_DELAY?\nPORT: "},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var stdout strings.Builder
+			err := run(t.Context(), tc.args, tc.environ, &stdout, io.Discard)
+			if got := status(err); got != tc.status {
+				t.Errorf("exit status %d (%v), want %d", got, err, tc.status)
+			}
+			if !strings.Contains(stdout.String(), tc.stdout) {
+				t.Errorf("printed %q, want it to say %q", stdout.String(), tc.stdout)
+			}
+			if tc.err != "" && !strings.Contains(err.Error(), tc.err) {
+				t.Errorf("error %q, want it to say %q", err, tc.err)
+			}
+		})
+	}
+}
+
+func TestStatus(t *testing.T) {
+	for err, want := range map[error]int{nil: 0, errUsage: 2, errors.New("x"): 1} {
+		if got := status(err); got != want {
+			t.Errorf("status(%v) = %d, want %d", err, got, want)
+		}
+	}
+}
