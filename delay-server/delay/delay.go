@@ -11,35 +11,63 @@ import (
 	"time"
 )
 
-// Accepted names the forms that Parse reads, for messages.
-const Accepted = `milliseconds (1000, 1.5), a Go duration (250ms, 1.5s, 2m) or "random"`
-
 // Delay is a distribution of waiting times. The zero value is no wait at all.
 type Delay struct {
-	fixed  time.Duration
-	random bool
+	fixed time.Duration
+	dist  distribution // nil where fixed is the one time
+	text  string       // what String returns, where dist is not nil
+}
+
+// distribution is the quantile function of waiting times, in milliseconds: the
+// inverse of the cumulative distribution, for 0 < p < 1. All of gonum's distuv
+// have it.
+type distribution interface {
+	Quantile(p float64) float64
 }
 
 // Fixed returns the delay that is always d. A negative d is no wait.
 func Fixed(d time.Duration) Delay { return Delay{fixed: max(d, 0)} }
 
-// Fixed returns the one time that d is, or false where each sample differs.
-func (d Delay) Fixed() (time.Duration, bool) { return d.fixed, !d.random }
+// Fixed returns the one time that d is, or false where samples differ.
+func (d Delay) Fixed() (time.Duration, bool) { return d.fixed, d.dist == nil }
 
-// Sample draws one waiting time, zero or more.
-func (d Delay) Sample(r *rand.Rand) time.Duration {
-	if d.random {
-		return time.Duration(r.IntN(10)) * time.Second
+// Quantile returns the time that a share p of all samples do not exceed, for
+// 0 < p < 1: zero or more, to the nanosecond.
+func (d Delay) Quantile(p float64) time.Duration {
+	if d.dist == nil {
+		return d.fixed
 	}
-	return d.fixed
+	const longest = float64(math.MaxInt64 / time.Millisecond)
+	ms := min(max(d.dist.Quantile(p), 0), longest)
+	return time.Duration(math.Round(ms * 1e6))
+}
+
+// Sample draws one waiting time, zero or more, by inverting the distribution:
+// one number of r makes one sample. One that is computed, not chosen, is
+// rounded to the microsecond, so that it is the same on machines whose
+// floating-point units differ in the last digit.
+//
+// It panics for a recorded delay that With has not been called for.
+func (d Delay) Sample(r *rand.Rand) time.Duration {
+	if d.dist == nil {
+		return d.fixed
+	}
+	// The middle of one of 2^53 equal parts, so that p is never 0 and never 1.
+	p := (float64(r.Uint64()>>11) + 0.5) / (1 << 53)
+	switch d.dist.(type) {
+	case random, steps, Recording:
+		return d.Quantile(p)
+	default:
+		return d.Quantile(p).Round(time.Microsecond)
+	}
 }
 
 // String returns d in the form that Parse reads back to the same delay.
 func (d Delay) String() string {
-	if d.random {
-		return "random"
+	if d.dist == nil {
+		return Milliseconds(d.fixed)
 	}
-	return Milliseconds(d.fixed)
+	return d.text
 }
 
 // Milliseconds writes d as a decimal number of milliseconds, to the
@@ -72,44 +100,62 @@ func AppendMilliseconds(b []byte, d time.Duration) []byte {
 
 // SyntaxError is what Parse returns: the text that is no delay, and why.
 type SyntaxError struct {
-	Read   string // the whole text, as it came
-	Reason string
+	Read     string // the whole text, as it came
+	Reason   string // what is wrong with it
+	Accepted string // what would be right
 }
 
 // Error says what was read, what is wrong with it and what is accepted.
 func (e *SyntaxError) Error() string {
-	read := strconv.Quote(e.Read)
-	if len(e.Read) > 80 {
-		read = fmt.Sprintf("%q… (%d bytes)", e.Read[:80], len(e.Read))
-	}
-	return fmt.Sprintf("delay %s %s; accepted: %s", read, e.Reason, Accepted)
+	return fmt.Sprintf("delay %s %s; accepted: %s", quote(e.Read), e.Reason, e.Accepted)
 }
 
-// Parse reads a delay. The error is a *SyntaxError.
-//
-//	1000, 1.5          milliseconds; finer than a nanosecond is rounded up, never down
-//	250ms, 1.5s, 2m    a Go duration
-//	random             a whole number of seconds from 0 to 9, each as likely (Flash's)
-func Parse(s string) (Delay, error) {
-	fixed, reason := time.Duration(0), ""
-	switch {
-	case s == "random":
-		return Delay{random: true}, nil
-	case s == "":
-		reason = "is empty"
-	case s[0] == '-':
-		reason = "is negative"
-	case strings.Trim(s, "0123456789.") == "":
-		fixed, reason = parseMilliseconds(s)
-	case s[0] == '+':
-		reason = "has a sign"
-	default:
-		fixed, reason = parseDuration(s)
+// quote quotes s, cut where it is long.
+func quote(s string) string {
+	if len(s) > 80 {
+		return fmt.Sprintf("%q… (%d bytes)", s[:80], len(s))
 	}
+	return strconv.Quote(s)
+}
+
+// Parse reads a delay: one of Forms. The error is a *SyntaxError.
+func Parse(s string) (Delay, error) {
+	name, args, hasArgs := strings.Cut(s, ":")
+	if s == "random" {
+		return Delay{dist: random{}, text: s}, nil
+	}
+	f, known := forms[name]
+	switch {
+	case known && hasArgs:
+		d, err := f.parse(args)
+		if err != nil {
+			return Delay{}, &SyntaxError{Read: s, Reason: "is not accepted: " + err.Error(), Accepted: f.usage()}
+		}
+		return d, nil
+	case known:
+		return Delay{}, &SyntaxError{Read: s, Reason: "has no arguments", Accepted: f.usage()}
+	}
+	fixed, reason := parseTime(s)
 	if reason != "" {
-		return Delay{}, &SyntaxError{Read: s, Reason: reason}
+		return Delay{}, &SyntaxError{Read: s, Reason: reason, Accepted: Accepted}
 	}
 	return Delay{fixed: fixed}, nil
+}
+
+// parseTime reads a fixed time, or says what is wrong with it.
+func parseTime(s string) (d time.Duration, reason string) {
+	switch {
+	case s == "":
+		return 0, "is empty"
+	case s[0] == '-':
+		return 0, "is negative"
+	case s[0] == '+':
+		return 0, "has a sign"
+	case strings.Trim(s, "0123456789.") == "":
+		return parseMilliseconds(s)
+	default:
+		return parseDuration(s)
+	}
 }
 
 const tooLong = "is longer than any clock counts (292 years)"

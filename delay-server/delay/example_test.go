@@ -10,9 +10,13 @@ func ExampleParse() {
 	d, err := delay.Parse("1.5s")
 	fmt.Println(d, err)
 
-	_, err = delay.Parse("soon")
+	d, err = delay.Parse("lognormal:120ms,900ms")
+	fmt.Println(d.Quantile(0.5), d.Quantile(0.99), err)
+
+	_, err = delay.Parse("lognormal:900ms,120ms")
 	fmt.Println(err)
 	// Output:
 	// 1500 <nil>
-	// delay "soon" is not understood; accepted: milliseconds (1000, 1.5), a Go duration (250ms, 1.5s, 2m) or "random"
+	// 120ms 900ms <nil>
+	// delay "lognormal:900ms,120ms" is not accepted: P99 120ms is below MEDIAN 900ms; accepted: lognormal:MEDIAN,P99, such as lognormal:120ms,900ms
 }

@@ -1,0 +1,182 @@
+package delay
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// Form is one way to write a delay, for a table in a manual.
+type Form struct {
+	Example string // such as "uniform:100ms,900ms"
+	Usage   string // such as "uniform:MIN,MAX"
+	Means   string
+}
+
+// Forms are all ways to write a delay. A bare number within a form is
+// milliseconds too.
+var Forms = []Form{
+	{"1000", "MILLISECONDS", "milliseconds, Flash's unit; decimals count (1.5), finer than a nanosecond is rounded up"},
+	{"250ms", "DURATION", "a Go duration: 250ms, 1.5s, 2m"},
+	{"random", "random", "a whole number of seconds from 0 to 9, each as likely (Flash's)"},
+	{"uniform:100ms,900ms", "uniform:MIN,MAX", "any time from MIN to MAX, each as likely"},
+	{"normal:500ms,100ms", "normal:MEAN,STDDEV", "the normal distribution; what would be below 0 is 0"},
+	{"lognormal:120ms,900ms", "lognormal:MEDIAN,P99", "the lognormal distribution of this median and 99th percentile"},
+	{"exponential:200ms", "exponential:MEAN", "the exponential distribution"},
+	{"pareto:100ms,1.5", "pareto:MIN,SHAPE", "the Pareto distribution: never below MIN, the longer tail the smaller SHAPE"},
+	{"weighted:150us:10,2ms:5,0.5s:1", "weighted:TIME:PERCENT,…", "each TIME in so many PERCENT of the cases, no wait in the rest"},
+	{"percentiles:p50=100ms,p90=300ms,p99=1.2s", "percentiles:pN=TIME,…", "interpolated between the points, from 0 at p0; beyond the last it stays at its TIME"},
+	{"recorded:NAME", "recorded:NAME", "the times of the recording NAME, each as likely"},
+}
+
+// Accepted names all forms in one sentence, for messages.
+var Accepted = func() string {
+	names := []string{"milliseconds (1000, 1.5)", "a Go duration (250ms, 1.5s, 2m)"}
+	for _, f := range Forms[2:] {
+		names = append(names, f.Usage)
+	}
+	return strings.Join(names, ", ")
+}()
+
+// form is a way to write a distribution, behind "name:".
+type form struct {
+	Form
+	parse func(args string) (Delay, error)
+}
+
+func (f form) usage() string { return f.Usage + ", such as " + f.Example }
+
+// forms are those of Forms that have arguments, by name.
+var forms = func() map[string]form {
+	parsers := map[string]func(string) (Delay, error){
+		"uniform": parseUniform, "normal": parseNormal, "lognormal": parseLognormal,
+		"exponential": parseExponential, "pareto": parsePareto,
+		"weighted": parseWeighted, "percentiles": parsePercentiles, "recorded": parseRecorded,
+	}
+	byName := make(map[string]form, len(parsers))
+	for _, f := range Forms {
+		if name, _, ok := strings.Cut(f.Usage, ":"); ok {
+			byName[name] = form{f, parsers[name]}
+		}
+	}
+	return byName
+}()
+
+// arguments reads as many comma-separated times as there are names.
+func arguments(args string, names ...string) ([]time.Duration, error) {
+	fields := strings.Split(args, ",")
+	if len(fields) != len(names) {
+		return nil, fmt.Errorf("%d arguments: want %d: %s", len(fields), len(names), strings.Join(names, ", "))
+	}
+	times := make([]time.Duration, len(fields))
+	for i, field := range fields {
+		var err error
+		if times[i], err = argument(names[i], field); err != nil {
+			return nil, err
+		}
+	}
+	return times, nil
+}
+
+func argument(name, text string) (time.Duration, error) {
+	d, reason := parseTime(text)
+	if reason != "" {
+		return 0, fmt.Errorf("%s %s %s", name, quote(text), reason)
+	}
+	return d, nil
+}
+
+// number reads a plain decimal number above 0.
+func number(name, text string) (float64, error) {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || strings.Trim(text, "0123456789.") != "" || n <= 0 || math.IsInf(n, 1) {
+		return 0, fmt.Errorf("%s %s is no decimal number above 0", name, quote(text))
+	}
+	return n, nil
+}
+
+func printNumber(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
+
+// written returns the delay of a distribution with its canonical text.
+func written(d distribution, name string, args ...string) Delay {
+	return Delay{dist: d, text: name + ":" + strings.Join(args, ",")}
+}
+
+func parseUniform(args string) (Delay, error) {
+	t, err := arguments(args, "MIN", "MAX")
+	if err != nil {
+		return Delay{}, err
+	}
+	if t[0] > t[1] {
+		return Delay{}, fmt.Errorf("MIN %v is above MAX %v", t[0], t[1])
+	}
+	return written(distuv.Uniform{Min: milliseconds(t[0]), Max: milliseconds(t[1])}, "uniform", Milliseconds(t[0]), Milliseconds(t[1])), nil
+}
+
+func parseNormal(args string) (Delay, error) {
+	t, err := arguments(args, "MEAN", "STDDEV")
+	if err != nil {
+		return Delay{}, err
+	}
+	if t[1] == 0 {
+		return Delay{}, errors.New("STDDEV 0 is no distribution: write the time alone")
+	}
+	return written(distuv.Normal{Mu: milliseconds(t[0]), Sigma: milliseconds(t[1])}, "normal", Milliseconds(t[0]), Milliseconds(t[1])), nil
+}
+
+// parseLognormal derives sigma = ln(p99/median)/z, where z is the normal
+// distribution's 99th percentile, 2.326.
+func parseLognormal(args string) (Delay, error) {
+	t, err := arguments(args, "MEDIAN", "P99")
+	if err != nil {
+		return Delay{}, err
+	}
+	switch {
+	case t[0] == 0:
+		return Delay{}, errors.New("MEDIAN 0: want more than 0")
+	case t[1] == t[0]:
+		return Delay{}, fmt.Errorf("P99 %v is the MEDIAN, so that sigma is 0: write the time alone", t[1])
+	case t[1] < t[0]:
+		return Delay{}, fmt.Errorf("P99 %v is below MEDIAN %v", t[1], t[0])
+	}
+	median, p99 := milliseconds(t[0]), milliseconds(t[1])
+	sigma := math.Log(p99/median) / distuv.UnitNormal.Quantile(0.99)
+	return written(distuv.LogNormal{Mu: math.Log(median), Sigma: sigma}, "lognormal", Milliseconds(t[0]), Milliseconds(t[1])), nil
+}
+
+func parseExponential(args string) (Delay, error) {
+	t, err := arguments(args, "MEAN")
+	if err != nil {
+		return Delay{}, err
+	}
+	if t[0] == 0 {
+		return Delay{}, errors.New("MEAN 0: want more than 0")
+	}
+	return written(distuv.Exponential{Rate: 1 / milliseconds(t[0])}, "exponential", Milliseconds(t[0])), nil
+}
+
+func parsePareto(args string) (Delay, error) {
+	first, second, two := strings.Cut(args, ",")
+	if !two || strings.Contains(second, ",") {
+		return Delay{}, fmt.Errorf("%d arguments: want 2: MIN, SHAPE", strings.Count(args, ",")+1)
+	}
+	least, err := argument("MIN", first)
+	if err != nil {
+		return Delay{}, err
+	}
+	if least == 0 {
+		return Delay{}, errors.New("MIN 0: want more than 0")
+	}
+	shape, err := number("SHAPE", second)
+	if err != nil {
+		return Delay{}, err
+	}
+	return written(distuv.Pareto{Xm: milliseconds(least), Alpha: shape}, "pareto", Milliseconds(least), printNumber(shape)), nil
+}

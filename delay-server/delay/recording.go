@@ -1,0 +1,78 @@
+package delay
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Recording is times that were measured once, to be replayed by their empirical
+// quantile function. Use NewRecording.
+type Recording struct{ sorted []time.Duration }
+
+// NewRecording returns the recording of at least one time, none negative.
+func NewRecording(times []time.Duration) (Recording, error) {
+	if len(times) == 0 {
+		return Recording{}, errors.New("no times: want at least one")
+	}
+	sorted := slices.Sorted(slices.Values(times))
+	if sorted[0] < 0 {
+		return Recording{}, fmt.Errorf("time %v is negative", sorted[0])
+	}
+	return Recording{sorted}, nil
+}
+
+// Len returns how many times r holds.
+func (r Recording) Len() int { return len(r.sorted) }
+
+// Quantile returns in milliseconds the time that a share p of the recording
+// does not exceed, for 0 < p < 1.
+func (r Recording) Quantile(p float64) float64 {
+	i := int(math.Ceil(p*float64(len(r.sorted)))) - 1
+	return milliseconds(r.sorted[min(max(i, 0), len(r.sorted)-1)])
+}
+
+// unresolved is the recorded delay whose times are not known yet.
+type unresolved struct{ name string }
+
+func (u unresolved) Quantile(float64) float64 {
+	panic("delay: recorded:" + u.name + " is sampled before With gave it its recording")
+}
+
+func parseRecorded(name string) (Delay, error) {
+	if name == "" || len(name) > 100 || strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
+		return Delay{}, fmt.Errorf("%s is no name of a recording: want 1 to 100 letters, digits, dots, hyphens and underscores", quote(name))
+	}
+	return written(unresolved{name}, "recorded", name), nil
+}
+
+// With returns d with its recording taken from recordings, where it is a
+// recorded delay, and d itself otherwise. A name that is not among them is a
+// *SyntaxError that lists those that are.
+func (d Delay) With(recordings map[string]Recording) (Delay, error) {
+	u, ok := d.dist.(unresolved)
+	if !ok {
+		return d, nil
+	}
+	r, ok := recordings[u.name]
+	if !ok {
+		return Delay{}, &SyntaxError{Read: d.text, Reason: "names no recording of this server", Accepted: "recorded: with one of " + names(recordings)}
+	}
+	d.dist = r
+	return d, nil
+}
+
+func names(recordings map[string]Recording) string {
+	if len(recordings) == 0 {
+		return "none: this server was started without recordings (RECORDINGS_DIR)"
+	}
+	var names []string
+	for name := range recordings {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}

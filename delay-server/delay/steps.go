@@ -1,0 +1,123 @@
+package delay
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// random is Flash's distribution: 0 to 9 whole seconds.
+type random struct{}
+
+func (random) Quantile(p float64) float64 { return math.Floor(p*10) * 1000 }
+
+// step says that a share of the samples, up to and with upTo, do not exceed ms.
+type step struct {
+	upTo float64 // 0 to 1
+	ms   float64
+}
+
+// steps is a distribution of a few times, by rising share and time. The last
+// step goes up to 1.
+type steps []step
+
+func (s steps) Quantile(p float64) float64 {
+	i := sort.Search(len(s)-1, func(i int) bool { return p <= s[i].upTo })
+	return s[i].ms
+}
+
+// parseWeighted reads fortio's form: the rest of the 100 percent is no wait.
+func parseWeighted(args string) (Delay, error) {
+	var (
+		dist  steps
+		texts []string
+		sum   float64
+	)
+	for pair := range strings.SplitSeq(args, ",") {
+		value, weight, ok := strings.Cut(pair, ":")
+		if !ok {
+			return Delay{}, fmt.Errorf("%s has no percentage: want TIME:PERCENT", quote(pair))
+		}
+		wait, err := argument("TIME", value)
+		if err != nil {
+			return Delay{}, err
+		}
+		percent, err := number("PERCENT", weight)
+		if err != nil {
+			return Delay{}, err
+		}
+		dist = append(dist, step{upTo: percent / 100, ms: milliseconds(wait)})
+		texts = append(texts, Milliseconds(wait)+":"+printNumber(percent))
+		sum += percent
+	}
+	const rounding = 1e-9 // three weights of 33.333333333333 and one of the rest are 100
+	if sum > 100+rounding {
+		return Delay{}, fmt.Errorf("the percentages add up to %s: want 100 at most", printNumber(sum))
+	}
+	dist = append(dist, step{upTo: max(0, 1-sum/100), ms: 0})
+	slices.SortStableFunc(dist, func(a, b step) int { return cmp.Compare(a.ms, b.ms) })
+	total := 0.0
+	for i := range dist {
+		total += dist[i].upTo
+		dist[i].upTo = total
+	}
+	return written(dist, "weighted", texts...), nil
+}
+
+// points is a quantile function given at a few shares, straight lines between.
+type points []step
+
+func (s points) Quantile(p float64) float64 {
+	i := sort.Search(len(s), func(i int) bool { return p <= s[i].upTo })
+	if i == len(s) {
+		return s[i-1].ms
+	}
+	from := step{}
+	if i > 0 {
+		from = s[i-1]
+	}
+	if s[i].upTo == from.upTo {
+		return s[i].ms
+	}
+	share := (p - from.upTo) / (s[i].upTo - from.upTo)
+	return from.ms + float64(share*(s[i].ms-from.ms)) // float64 keeps the compiler from fusing the two, which some machines would
+}
+
+func parsePercentiles(args string) (Delay, error) {
+	var (
+		dist  points
+		texts []string
+	)
+	for pair := range strings.SplitSeq(args, ",") {
+		name, value, ok := strings.Cut(pair, "=")
+		rank, isRank := strings.CutPrefix(name, "p")
+		if !ok || !isRank {
+			return Delay{}, fmt.Errorf("%s is no point: want pN=TIME", quote(pair))
+		}
+		percent, err := number("percentile", rank)
+		if strings.Trim(rank, "0") == "" && rank != "" {
+			percent, err = 0, nil
+		}
+		if err != nil || percent > 100 {
+			return Delay{}, fmt.Errorf("percentile %s is not accepted: want p0 to p100", quote(name))
+		}
+		wait, err := argument(name, value)
+		if err != nil {
+			return Delay{}, err
+		}
+		point := step{upTo: percent / 100, ms: milliseconds(wait)}
+		if n := len(dist); n > 0 && (point.upTo <= dist[n-1].upTo || point.ms < dist[n-1].ms) {
+			return Delay{}, fmt.Errorf("%s does not rise: want percentiles and times in rising order", quote(pair))
+		}
+		dist = append(dist, point)
+		texts = append(texts, "p"+printNumber(percent)+"="+Milliseconds(wait))
+	}
+	if last := dist[len(dist)-1]; last.upTo == 0 {
+		return Delay{}, errors.New("p0 alone is no distribution: want a percentile above it")
+	}
+	return written(dist, "percentiles", texts...), nil
+}
