@@ -2,6 +2,7 @@
 package answer
 
 import (
+	"iter"
 	"net/http"
 	"strconv"
 	"time"
@@ -9,26 +10,48 @@ import (
 	"flash.test/delay-server/delay"
 )
 
-// JSON is the media type of Flash's answer.
-const JSON = "application/json; charset=utf-8"
+// Media types of the bodies that are made here.
+const (
+	JSON  = "application/json; charset=utf-8"
+	Bytes = "application/octet-stream"
+)
 
 // Answer is what is sent once the wait is over.
 type Answer struct {
 	Status      int    // HTTP status code
-	ContentType string // media type of Body
+	ContentType string // media type of the body, or ""
 	Location    string // where a redirect leads, or ""
-	Body        []byte
+	Header      []Field
+	Body        Body
+	Fault       Fault // "" for none
 }
 
-// Flash returns Flash's answer to a wait, byte for byte: status 200 and
+// Field is one header of an answer.
+type Field struct{ Name, Value string }
+
+// Body is what follows the headers: Whole at once, or Parts, each at its time.
+type Body struct {
+	Whole []byte
+
+	// Parts are the body's parts, each with the time from the sending of the
+	// headers at which it is due. A part may be reused once the next is asked for.
+	Parts iter.Seq2[time.Duration, []byte]
+
+	// Length is the sum of all Parts in bytes, or negative where it is not known.
+	Length int64
+}
+
+// Flash returns Flash's answer to a wait, byte for byte but for another status:
 //
 //	{"status":200,"message":"Mock response from Flash","delay":"1000 ms"}
-func Flash(wait time.Duration) Answer {
+func Flash(status int, wait time.Duration) Answer {
 	body := make([]byte, 0, 96)
-	body = append(body, `{"status":200,"message":"Mock response from Flash","delay":"`...)
+	body = append(body, `{"status":`...)
+	body = strconv.AppendInt(body, int64(status), 10)
+	body = append(body, `,"message":"Mock response from Flash","delay":"`...)
 	body = delay.AppendMilliseconds(body, wait)
 	body = append(body, ` ms"}`...)
-	return Answer{Status: http.StatusOK, ContentType: JSON, Body: body}
+	return Answer{Status: status, ContentType: JSON, Body: Body{Whole: body}}
 }
 
 // Redirect returns a 302 to target, which must be a checked absolute URL.
@@ -36,18 +59,8 @@ func Redirect(target string) Answer {
 	return Answer{Status: http.StatusFound, Location: target}
 }
 
-// Write sends a with the headers that are already set. A body is not sent in
-// reply to HEAD, which net/http sees to. The error is the connection's.
-func (a Answer) Write(w http.ResponseWriter) error {
-	h := w.Header()
-	if a.Location != "" {
-		h.Set("Location", a.Location)
-	}
-	if a.ContentType != "" {
-		h.Set("Content-Type", a.ContentType)
-	}
-	h.Set("Content-Length", strconv.Itoa(len(a.Body)))
-	w.WriteHeader(a.Status)
-	_, err := w.Write(a.Body)
-	return err
+// HasBody reports whether a reply of the HTTP status may have a body
+// (RFC 9110, section 6.4.1).
+func HasBody(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }

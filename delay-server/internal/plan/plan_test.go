@@ -32,7 +32,7 @@ func request(t testing.TB, target string) plan.Request {
 }
 
 func TestDelay(t *testing.T) {
-	p := &plan.Planner{MaxDelay: time.Minute}
+	p := plan.New(plan.Limits{MaxDelay: time.Minute})
 	got, err := p.Delay(request(t, "/delay/1.5?_=17&run=a&utm=x"))
 	if err != nil {
 		t.Fatal(err)
@@ -40,14 +40,14 @@ func TestDelay(t *testing.T) {
 	if got.Wait != 1500*time.Microsecond || got.Run != "a" || !slices.Equal(got.Ignored, []string{"_", "utm"}) {
 		t.Errorf("got wait %v, run %q, ignored %q, want 1.5ms, a, [_ utm]", got.Wait, got.Run, got.Ignored)
 	}
-	if want := `{"status":200,"message":"Mock response from Flash","delay":"1.5 ms"}`; got.Answer.Status != 200 || string(got.Answer.Body) != want {
-		t.Errorf("got %d %s, want 200 %s", got.Answer.Status, got.Answer.Body, want)
+	if want := `{"status":200,"message":"Mock response from Flash","delay":"1.5 ms"}`; got.Answer.Status != 200 || string(got.Answer.Body.Whole) != want {
+		t.Errorf("got %d %s, want 200 %s", got.Answer.Status, got.Answer.Body.Whole, want)
 	}
 }
 
 func TestRunIsTheHeaderThenTheParameterThenTheTrace(t *testing.T) {
 	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-	p := &plan.Planner{MaxDelay: time.Minute}
+	p := plan.New(plan.Limits{MaxDelay: time.Minute})
 	for _, tc := range []struct{ name, header, query, traceparent, want string }{
 		{"all three", "h", "?run=q", trace, "h"},
 		{"parameter and trace", "", "?run=q", trace, "q"},
@@ -69,7 +69,7 @@ func TestRunIsTheHeaderThenTheParameterThenTheTrace(t *testing.T) {
 }
 
 func TestDelayRefuses(t *testing.T) {
-	p := &plan.Planner{MaxDelay: time.Minute}
+	p := plan.New(plan.Limits{MaxDelay: time.Minute})
 	for _, tc := range []struct{ name, target, want string }{
 		{"no delay", "/delay/abc", `delay "abc" is not understood; accepted: `},
 		{"above the limit", "/delay/60000.000001", `delay "60000.000001" is longer than this server waits: accepted: up to 1m0s (60000 ms), its MAX_DELAY`},
@@ -77,8 +77,8 @@ func TestDelayRefuses(t *testing.T) {
 		{"repeated parameter", "/delay/1?run=a&run=b", "parameter run is given 2 times; accepted: once"},
 		{"broken escape", "/delay/1?run=%zz", `query "run=%zz" is malformed`},
 		{"semicolon", "/delay/1?run=a;b=c", `query "run=a;b=c" is malformed`},
-		{"run with a line break", "/delay/1?run=a%0d%0ab", `parameter run: "a\r\nb" is no name of a run; accepted: 1 to 200 visible ASCII characters`},
-		{"run over 200 bytes", "/delay/1?run=" + strings.Repeat("x", 201), "(201 bytes) is no name of a run"},
+		{"run with a line break", "/delay/1?run=a%0d%0ab", `parameter run: "a\r\nb" is no name; accepted: 1 to 200 visible ASCII characters`},
+		{"run over 200 bytes", "/delay/1?run=" + strings.Repeat("x", 201), "(201 bytes) is no name"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := p.Delay(request(t, tc.target))
@@ -90,7 +90,7 @@ func TestDelayRefuses(t *testing.T) {
 }
 
 func TestRandomIsCutAtMaxDelayOnlyAfterTenDraws(t *testing.T) {
-	p := &plan.Planner{MaxDelay: 3 * time.Second}
+	p := plan.New(plan.Limits{MaxDelay: 3 * time.Second})
 	seen := map[time.Duration]int{}
 	for range 10_000 {
 		got, err := p.Delay(request(t, "/delay/random"))
@@ -125,7 +125,7 @@ var redirects = []struct{ name, target, want string }{
 }
 
 func TestRedirect(t *testing.T) {
-	p := &plan.Planner{MaxDelay: time.Minute, RedirectHosts: plan.HostList{"*"}}
+	p := plan.New(plan.Limits{MaxDelay: time.Minute, RedirectHosts: plan.HostList{"*"}})
 	for _, tc := range redirects {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := p.Redirect(request(t, "/delay/5/url/"+tc.target))
@@ -165,7 +165,7 @@ var refusedRedirects = []struct{ name, target, want string }{
 }
 
 func TestRedirectRefuses(t *testing.T) {
-	p := &plan.Planner{MaxDelay: time.Minute, RedirectHosts: plan.HostList{"*"}}
+	p := plan.New(plan.Limits{MaxDelay: time.Minute, RedirectHosts: plan.HostList{"*"}})
 	for _, tc := range refusedRedirects {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := p.Redirect(request(t, "/delay/0/url/"+tc.target))
@@ -199,7 +199,7 @@ func TestRedirectHosts(t *testing.T) {
 		{"encoded as a whole", "example.com", "https%3A%2F%2Fevil.example%2F", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := &plan.Planner{MaxDelay: time.Minute, RedirectHosts: strings.Split(tc.hosts, ",")}
+			p := plan.New(plan.Limits{MaxDelay: time.Minute, RedirectHosts: strings.Split(tc.hosts, ",")})
 			got, err := p.Redirect(request(t, "/delay/0/url/"+tc.target))
 			var refused *problem.Problem
 			if tc.allowed && err != nil || !tc.allowed && (!errors.As(err, &refused) || refused.Status != 403) {
@@ -219,7 +219,7 @@ func FuzzRedirect(f *testing.F) {
 		f.Add(tc.target)
 	}
 	f.Add("good.example/a?b=c")
-	p := &plan.Planner{MaxDelay: time.Minute, RedirectHosts: plan.HostList{"good.example"}}
+	p := plan.New(plan.Limits{MaxDelay: time.Minute, RedirectHosts: plan.HostList{"good.example"}})
 	f.Fuzz(func(t *testing.T, target string) {
 		u, err := url.ParseRequestURI("/delay/0/url/" + target)
 		if err != nil {

@@ -1,0 +1,86 @@
+package answer
+
+import (
+	"iter"
+	"time"
+)
+
+// pattern is what filled bodies are made of: lines of 64 bytes, so that a body
+// can be read and cut in a terminal.
+var pattern = func() []byte {
+	const line = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.\n"
+	block := make([]byte, 0, 32<<10)
+	for len(block) < cap(block) {
+		block = append(block, line...)
+	}
+	return block
+}()
+
+// Filled returns a body of so many bytes.
+func Filled(size int64) Body {
+	return Body{Length: size, Parts: func(yield func(time.Duration, []byte) bool) {
+		for left := size; left > 0; {
+			part := pattern[:min(left, int64(len(pattern)))]
+			if !yield(0, part) {
+				return
+			}
+			left -= int64(len(part))
+		}
+	}}
+}
+
+// parts returns b as parts, the whole as one that is due at once.
+func (b Body) parts() iter.Seq2[time.Duration, []byte] {
+	if b.Parts != nil {
+		return b.Parts
+	}
+	return func(yield func(time.Duration, []byte) bool) {
+		if len(b.Whole) > 0 {
+			yield(0, b.Whole)
+		}
+	}
+}
+
+// length returns b's bytes, negative where that is not known.
+func (b Body) length() int64 {
+	if b.Parts != nil {
+		return b.Length
+	}
+	return int64(len(b.Whole))
+}
+
+// Later returns b with each part due by that much later.
+func (b Body) Later(by time.Duration) Body {
+	parts := b.parts()
+	return Body{Length: b.length(), Parts: func(yield func(time.Duration, []byte) bool) {
+		for due, part := range parts {
+			if !yield(due+by, part) {
+				return
+			}
+		}
+	}}
+}
+
+// pace is how often a limited body sends a part.
+const pace = 20 * time.Millisecond
+
+// Limited returns b at no more than so many bytes a second: a byte is due no
+// earlier than the bytes up to and with it take at that rate.
+func (b Body) Limited(bytesPerSecond float64) Body {
+	parts := b.parts()
+	atOnce := max(1, int(bytesPerSecond*pace.Seconds()))
+	return Body{Length: b.length(), Parts: func(yield func(time.Duration, []byte) bool) {
+		sent := 0
+		for due, part := range parts {
+			for len(part) > 0 {
+				n := min(len(part), atOnce)
+				sent += n
+				at := time.Duration(float64(sent) / bytesPerSecond * float64(time.Second))
+				if !yield(max(due, at), part[:n]) {
+					return
+				}
+				part = part[n:]
+			}
+		}
+	}}
+}

@@ -1,0 +1,93 @@
+package answer
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Sender sends answers.
+type Sender struct {
+	// Sleep waits for so long from the moment at which it is first called for an
+	// answer, and returns an error when the client leaves or the server stops.
+	Sleep func(due time.Duration) error
+
+	// Timeout is the time that a client has to take each part of a body.
+	Timeout time.Duration
+}
+
+// Send sends a with the headers that are already set on w. A body is not sent
+// in reply to HEAD. The error is that of Sleep or of the connection. A fault
+// ends by panicking with http.ErrAbortHandler where net/http is to end the
+// connection, or the stream of HTTP/2.
+func (s Sender) Send(w http.ResponseWriter, r *http.Request, a Answer) error {
+	switch a.Fault {
+	case Reset, Empty, Garbage:
+		return a.Fault.send(w, r)
+	}
+	a.setHeader(w.Header())
+	if a.Body.Parts == nil && a.Fault == "" {
+		w.WriteHeader(a.Status)
+		_, err := w.Write(a.Body.Whole)
+		return err
+	}
+	return s.sendParts(w, r, a)
+}
+
+func (a Answer) setHeader(h http.Header) {
+	if a.Location != "" {
+		h.Set("Location", a.Location)
+	}
+	if a.ContentType != "" {
+		h.Set("Content-Type", a.ContentType)
+	}
+	if n := a.Body.length(); n >= 0 && HasBody(a.Status) {
+		h.Set("Content-Length", strconv.FormatInt(n, 10))
+	}
+	for _, f := range a.Header {
+		h.Add(f.Name, f.Value)
+	}
+}
+
+// sendParts sends the headers at once and each part when it is due.
+func (s Sender) sendParts(w http.ResponseWriter, r *http.Request, a Answer) error {
+	control := http.NewResponseController(w)
+	w.WriteHeader(a.Status)
+	if err := control.Flush(); err != nil {
+		return fmt.Errorf("send headers: %w", err)
+	}
+	if r.Method == http.MethodHead || !HasBody(a.Status) {
+		return nil
+	}
+	left := a.Body.length()
+	if a.Fault == Truncate {
+		left /= 2
+	}
+	for due, part := range a.Body.parts() {
+		if a.Fault == Truncate {
+			part = part[:min(int64(len(part)), left)]
+		}
+		if due > 0 {
+			if err := s.Sleep(due); err != nil {
+				return err
+			}
+		}
+		// A recorder in a test has no deadline; net/http's own connections have.
+		_ = control.SetWriteDeadline(time.Now().Add(s.Timeout))
+		if _, err := w.Write(part); err != nil {
+			return fmt.Errorf("send body: %w", err)
+		}
+		if err := control.Flush(); err != nil {
+			return fmt.Errorf("send body: %w", err)
+		}
+		if left -= int64(len(part)); left == 0 && a.Fault == Truncate {
+			break
+		}
+	}
+	_ = control.SetWriteDeadline(time.Time{})
+	if a.Fault == Truncate {
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package plan
+
+import (
+	"container/list"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"flash.test/delay-server/problem"
+)
+
+// longestName is the most bytes that a name of a run or a pool may have.
+const longestName = 200
+
+func checkName(from, name string) error {
+	if name == "" || len(name) > longestName || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return bad("%s: %s is no name; accepted: 1 to %d visible ASCII characters", from, problem.Quote(name), longestName)
+	}
+	return nil
+}
+
+// runID returns the run that a request belongs to: X-Run-Id, else the parameter
+// run, else the trace id of traceparent, else "".
+func runID(h http.Header, param string) (string, error) {
+	if id := h.Get("X-Run-Id"); id != "" {
+		return id, checkName("header X-Run-Id", id)
+	}
+	if param != "" {
+		return param, checkName("parameter run", param)
+	}
+	return traceID(h.Get("Traceparent")), nil
+}
+
+// traceID returns the trace id of a W3C traceparent header, "" for one that is
+// malformed: the header is written by tracing libraries, not by the client's
+// author, and the recommendation has a receiver start afresh then.
+func traceID(traceparent string) string {
+	parts := strings.Split(traceparent, "-")
+	if len(parts) < 4 || len(parts[1]) != 32 || strings.Trim(parts[1], "0123456789abcdef") != "" {
+		return ""
+	}
+	return parts[1]
+}
+
+// mostCounts is how many counts within runs are remembered; the one that was
+// used the longest ago is forgotten first.
+const mostCounts = 10_000
+
+// runs counts requests within runs, for seeds and fail_first.
+type runs struct {
+	mu     sync.Mutex
+	counts map[countKey]*list.Element // of *count
+	recent list.List                  // the most recently used in front
+}
+
+type countKey struct{ run, what string }
+
+type count struct {
+	key countKey
+	n   int64
+}
+
+// next returns how many requests of the run came for the same before: 0 for the first.
+func (r *runs) next(run, what string) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := countKey{run, what}
+	if r.counts == nil {
+		r.counts = map[countKey]*list.Element{}
+	}
+	e, known := r.counts[key]
+	if !known {
+		e = r.recent.PushFront(&count{key: key})
+		r.counts[key] = e
+		if r.recent.Len() > mostCounts {
+			delete(r.counts, r.recent.Remove(r.recent.Back()).(*count).key)
+		}
+	}
+	r.recent.MoveToFront(e)
+	c := e.Value.(*count)
+	c.n++
+	return c.n - 1
+}
+
+// chance is where samples are drawn from.
+type chance = *rand.Rand
+
+// global draws from the runtime's own generator, which any goroutine may.
+var global = rand.New(runtimeSource{})
+
+type runtimeSource struct{}
+
+func (runtimeSource) Uint64() uint64 { return rand.Uint64() }
+
+// seed returns the seed of parameters, else that of the limits, else nil.
+func (p *Planner) seed(params parameters) (*uint64, error) {
+	if !params.has("seed") {
+		return p.limits.Seed, nil
+	}
+	n, err := strconv.ParseUint(params.get("seed"), 10, 64)
+	if err != nil {
+		return nil, bad("seed %s is not accepted; accepted: a whole number from 0 to 18446744073709551615", problem.Quote(params.get("seed")))
+	}
+	return &n, nil
+}
+
+// chance returns the generator of one request: with a seed, that of its place
+// within its run, so that what one request draws does not move the next one's.
+func (p *Planner) chance(run string, seed *uint64) chance {
+	if seed == nil {
+		return global
+	}
+	place := p.runs.next(run, "seed "+strconv.FormatUint(*seed, 10))
+	return rand.New(rand.NewPCG(*seed, uint64(place)))
+}
+
+// failing returns the status of a request with fail_first: the first so many of
+// the run at this path fail, with status where one is given, else 503.
+func (p *Planner) failing(r Request, run string, first int64, status int) (int, error) {
+	if run == "" {
+		return 0, bad("fail_first=%d counts within a run, and this request belongs to none; accepted: run=NAME or the header X-Run-Id", first)
+	}
+	if p.runs.next(run, "fail_first "+r.URL.Path) >= first {
+		return http.StatusOK, nil
+	}
+	if status == http.StatusOK {
+		return http.StatusServiceUnavailable, nil
+	}
+	return status, nil
+}

@@ -1,0 +1,226 @@
+package plan
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"flash.test/delay-server/delay"
+	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/internal/gate"
+	"flash.test/delay-server/problem"
+)
+
+// shape is what parameters make of an answer and of the way to it.
+type shape struct {
+	status    statuses
+	size      int64 // bytes; negative for the body as it is
+	header    []answer.Field
+	bodyDelay delay.Delay
+	rate      float64 // bytes a second; 0 for no limit
+	fault     answer.Fault
+	failFirst int64
+	pool      *gate.PoolSpec
+}
+
+// shape reads all parameters but run and seed. The error is a *problem.Problem.
+func (p *Planner) shape(params parameters) (s shape, err error) {
+	s = shape{size: -1, status: ok}
+	if params.values == nil {
+		return s, nil
+	}
+	readers := []struct {
+		name string
+		read func() error
+	}{
+		{"status", func() (err error) { s.status, err = readStatuses(params.get("status")); return }},
+		{"size", func() (err error) { s.size, err = params.whole("size", 0, p.limits.MaxBody); return }},
+		{"header", func() (err error) { s.header, err = readHeader(params.values["header"]); return }},
+		{"body_delay", func() (err error) { s.bodyDelay, err = p.bodyDelay(params.get("body_delay")); return }},
+		{"rate", func() (err error) { s.rate, err = readRate(params.get("rate")); return }},
+		{"fault", func() (err error) { s.fault, err = readFault(params.get("fault")); return }},
+		{"fail_first", func() (err error) { s.failFirst, err = params.whole("fail_first", 1, math.MaxInt32); return }},
+		{"pool", func() (err error) { s.pool, err = readPool(params); return }},
+	}
+	for _, r := range readers {
+		if params.has(r.name) {
+			if err := r.read(); err != nil {
+				return s, err
+			}
+		}
+	}
+	return s, s.agree(params)
+}
+
+// agree refuses parameters that contradict each other: one of them would be
+// ignored in silence.
+func (s shape) agree(params parameters) error {
+	for _, name := range []string{"workers", "queue"} {
+		if params.has(name) && s.pool == nil {
+			return bad("%s=%s has no pool; accepted: pool=NAME&workers=W&queue=Q", name, problem.Quote(params.get(name)))
+		}
+	}
+	if s.fault != "" && s.fault != answer.Truncate {
+		for _, name := range []string{"status", "size", "header", "body_delay", "rate", "fail_first"} {
+			if params.has(name) {
+				return bad("fault=%s and %s contradict each other: with that fault there is no answer; accepted: one of the two", s.fault, name)
+			}
+		}
+	}
+	bodiless := !slices.ContainsFunc(s.status.list, func(c weightedStatus) bool { return answer.HasBody(c.code) })
+	for _, name := range []string{"size", "body_delay", "rate", "fault"} {
+		if bodiless && params.has(name) {
+			return bad("status=%s and %s contradict each other: that status has no body; accepted: one of the two", params.get("status"), name)
+		}
+	}
+	if s.fault == answer.Truncate && (s.size == 0 || s.size == 1) {
+		return bad("fault=truncate and size=%d contradict each other: there is nothing to cut; accepted: size=2 or more", s.size)
+	}
+	return nil
+}
+
+// apply gives a what s says of it, its status aside.
+func (s shape) apply(a *answer.Answer, bodyDelay time.Duration) {
+	a.Fault = s.fault
+	a.Header = append(slices.Clip(a.Header), s.header...)
+	if slices.ContainsFunc(s.header, func(f answer.Field) bool { return f.Name == "Content-Type" }) {
+		a.ContentType = ""
+	}
+	if !answer.HasBody(a.Status) {
+		a.Body, a.ContentType, a.Fault = answer.Body{}, "", ""
+		return
+	}
+	if s.size >= 0 {
+		a.Body = answer.Filled(s.size)
+		if a.ContentType != "" {
+			a.ContentType = answer.Bytes
+		}
+	}
+	if s.rate > 0 {
+		a.Body = a.Body.Limited(s.rate)
+	}
+	if bodyDelay > 0 {
+		a.Body = a.Body.Later(bodyDelay)
+	}
+}
+
+func (p *Planner) bodyDelay(text string) (delay.Delay, error) {
+	d, err := p.parse(text)
+	if err != nil {
+		return d, bad("body_delay: %v", err)
+	}
+	return d, nil
+}
+
+// readRate reads kilobytes a second, of 1000 bytes each (toxiproxy's unit).
+func readRate(text string) (float64, error) {
+	const most = 1e9
+	kilobytes, ok := decimal(text)
+	if !ok || kilobytes > most || kilobytes < 0.001 {
+		return 0, bad("rate %s is not accepted; accepted: kilobytes (of 1000 bytes) a second, from 0.001 to %.0f", problem.Quote(text), most)
+	}
+	return kilobytes * 1000, nil
+}
+
+func readFault(text string) (answer.Fault, error) {
+	if f := answer.Fault(text); slices.Contains(answer.Faults, f) {
+		return f, nil
+	}
+	return "", bad("fault %s is not known; accepted: %s", problem.Quote(text), join(answer.Faults))
+}
+
+func join[S ~string](words []S) string {
+	text := make([]string, len(words))
+	for i, w := range words {
+		text[i] = string(w)
+	}
+	return strings.Join(text, ", ")
+}
+
+// most workers and places in a queue that a pool may have.
+const mostWorkers = 1_000_000
+
+func readPool(params parameters) (*gate.PoolSpec, error) {
+	spec := gate.PoolSpec{Name: params.get("pool"), Queue: -1}
+	if err := checkName("parameter pool", spec.Name); err != nil {
+		return nil, err
+	}
+	if !params.has("workers") {
+		return nil, bad("pool=%s has no workers; accepted: pool=NAME&workers=W, and &queue=Q where the queue is bounded", spec.Name)
+	}
+	workers, err := params.whole("workers", 1, mostWorkers)
+	if err != nil {
+		return nil, err
+	}
+	spec.Workers = int(workers)
+	if params.has("queue") {
+		queue, err := params.whole("queue", 0, mostWorkers)
+		if err != nil {
+			return nil, err
+		}
+		spec.Queue = int(queue)
+	}
+	return &spec, nil
+}
+
+// statuses are status codes to pick from, by rising share.
+type statuses struct{ list []weightedStatus }
+
+type weightedStatus struct {
+	code int
+	upTo float64 // 0 to 1
+}
+
+var ok = statuses{[]weightedStatus{{http.StatusOK, 1}}}
+
+// pick draws a code. A single one takes no number of chance.
+func (s statuses) pick(chance chance) int {
+	if len(s.list) == 1 {
+		return s.list[0].code
+	}
+	p := chance.Float64()
+	for _, c := range s.list {
+		if p < c.upTo {
+			return c.code
+		}
+	}
+	return s.list[len(s.list)-1].code
+}
+
+const acceptedStatus = "a code from 200 to 599, or CODE:PERCENT,… of which the rest is 200, such as 404:10,503:5"
+
+// readStatuses reads a code, or fortio's weighted codes.
+func readStatuses(text string) (statuses, error) {
+	if code, ok := readStatus(text); ok {
+		return statuses{[]weightedStatus{{code, 1}}}, nil
+	}
+	refuse := func(reason string) (statuses, error) {
+		return statuses{}, bad("status %s %s; accepted: %s", problem.Quote(text), reason, acceptedStatus)
+	}
+	var list []weightedStatus
+	sum := 0.0
+	for pair := range strings.SplitSeq(text, ",") {
+		codeText, weight, _ := strings.Cut(pair, ":")
+		code, isCode := readStatus(codeText)
+		percent, isPercent := decimal(weight)
+		if !isCode || !isPercent {
+			return refuse("is not understood at " + problem.Quote(pair))
+		}
+		sum += percent
+		list = append(list, weightedStatus{code, sum / 100})
+	}
+	const rounding = 1e-9
+	if sum > 100+rounding {
+		return refuse(fmt.Sprintf("has percentages that add up to %v, which is over 100", sum))
+	}
+	return statuses{append(list, weightedStatus{http.StatusOK, 1})}, nil
+}
+
+func readStatus(text string) (int, bool) {
+	code, err := strconv.Atoi(text)
+	return code, err == nil && len(text) == 3 && code >= 200 && code <= 599
+}

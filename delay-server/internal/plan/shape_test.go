@@ -1,0 +1,299 @@
+package plan_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/problem"
+)
+
+func planner() *plan.Planner { return plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000}) }
+
+func TestParametersRefused(t *testing.T) {
+	for _, tc := range []struct{ name, query, want string }{
+		{"status: a word", "status=ok", `status "ok" is not understood`},
+		{"status: 1xx is no end", "status=100", `status "100" is not understood`},
+		{"status: 600", "status=600", `status "600" is not understood`},
+		{"status: four digits", "status=0200", `status "0200" is not understood`},
+		{"status: empty", "status=", `status "" is not understood`},
+		{"status: weights over 100", "status=404:60,503:60", "percentages that add up to 120, which is over 100"},
+		{"status: negative weight", "status=404:-1", `is not understood at "404:-1"`},
+		{"status: weight not a number", "status=404:NaN", `is not understood at "404:NaN"`},
+		{"status: weight 0", "status=404:0", `is not understood at "404:0"`},
+		{"status: weight with an exponent", "status=404:1e1", `is not understood at "404:1e1"`},
+		{"status: one without its weight", "status=404,503:5", `is not understood at "404"`},
+		{"size: a word", "size=big", `size "big" is not accepted; accepted: a whole number from 0 to 1000`},
+		{"size: negative", "size=-1", `size "-1" is not accepted`},
+		{"size: above MAX_BODY_SIZE", "size=1001", `size "1001" is not accepted; accepted: a whole number from 0 to 1000`},
+		{"size: hexadecimal", "size=0x10", `size "0x10" is not accepted`},
+		{"size: a fraction", "size=1.5", `size "1.5" is not accepted`},
+		{"body_delay: a word", "body_delay=soon", `body_delay: delay "soon" is not understood`},
+		{"body_delay: above MAX_DELAY", "body_delay=2m", `body_delay: delay "2m" is longer than this server waits`},
+		{"body_delay: empty", "body_delay=", `body_delay: delay "" is empty`},
+		{"rate: 0", "rate=0", `rate "0" is not accepted; accepted: kilobytes`},
+		{"rate: negative", "rate=-1", `rate "-1" is not accepted`},
+		{"rate: infinite", "rate=Inf", `rate "Inf" is not accepted`},
+		{"rate: less than a byte a second", "rate=0.0001", `rate "0.0001" is not accepted`},
+		{"fault: unknown", "fault=explode", `fault "explode" is not known; accepted: reset, empty, garbage, truncate, hang`},
+		{"fault: empty", "fault=", `fault "" is not known`},
+		{"fault and size", "fault=empty&size=10", "fault=empty and size contradict each other"},
+		{"fault and status", "fault=reset&status=503", "fault=reset and status contradict each other"},
+		{"fault and rate", "fault=hang&rate=1", "fault=hang and rate contradict each other"},
+		{"fault and header", "fault=garbage&header=A:b", "fault=garbage and header contradict each other"},
+		{"truncate what is empty", "fault=truncate&size=0", "fault=truncate and size=0 contradict each other"},
+		{"a body where there is none", "status=204&size=10", "status=204 and size contradict each other"},
+		{"truncate where there is no body", "status=304&fault=truncate", "status=304 and fault contradict each other"},
+		{"fail_first: 0", "fail_first=0&run=a", `fail_first "0" is not accepted; accepted: a whole number from 1 to`},
+		{"fail_first: outside a run", "fail_first=2", "fail_first=2 counts within a run"},
+		{"workers without a pool", "workers=2", `workers="2" has no pool`},
+		{"queue without a pool", "queue=2", `queue="2" has no pool`},
+		{"pool without workers", "pool=db", "pool=db has no workers"},
+		{"pool without a name", "pool=&workers=1", `parameter pool: "" is no name`},
+		{"pool with a line break", "pool=a%0ab&workers=1", `parameter pool: "a\nb" is no name`},
+		{"workers: 0", "pool=db&workers=0", `workers "0" is not accepted; accepted: a whole number from 1 to`},
+		{"queue: negative", "pool=db&workers=1&queue=-1", `queue "-1" is not accepted; accepted: a whole number from 0 to`},
+		{"seed: negative", "seed=-1", `seed "-1" is not accepted; accepted: a whole number from 0`},
+		{"seed: a word", "seed=lucky", `seed "lucky" is not accepted`},
+		{"near miss: status", "stauts=503", `no such parameter: "stauts": did you mean status?`},
+		{"near miss: body_delay", "bodydelay=1", `no such parameter: "bodydelay": did you mean body_delay?`},
+		{"near miss: fail_first", "fail-first=1", `no such parameter: "fail-first": did you mean fail_first?`},
+		{"twice", "size=1&size=2", "parameter size is given 2 times; accepted: once"},
+
+		{"header: no colon", "header=abc", `header "abc" is no header; accepted: Name:value`},
+		{"header: no name", "header=:b", `header ":b" is no header`},
+		{"header: blank in the name", "header=a%20b:c", `header "a b:c" is no header`},
+		{"header: injection by a line break", "header=A:b%0d%0aSet-Cookie:%20x=1", `has a value that is not in visible ASCII`},
+		{"header: injection in the name", "header=A%0d%0aB:c", "is no header"},
+		{"header: a zero byte", "header=A:%00", "is not in visible ASCII"},
+		{"header: framing", "header=Content-Length:5", "is the server's own to set"},
+		{"header: framing, in small letters", "header=transfer-encoding:chunked", "is the server's own to set"},
+		{"header: a cookie", "header=Set-Cookie:a=b", "is the server's own to set"},
+		{"header: a redirect that passes REDIRECT_HOSTS", "header=Location:http://evil.example", "is the server's own to set"},
+		{"header: its own timing", "header=Server-Timing:asked%3Bdur=0", "is the server's own to set"},
+		{"header: CORS", "header=Access-Control-Allow-Credentials:true", "is the server's own to set"},
+		{"header: a page", "header=Content-Type:text/html", "is a type that a browser may run"},
+		{"header: a page in capitals", "header=CONTENT-TYPE:TEXT/HTML", "is a type that a browser may run"},
+		{"header: an image that is a page", "header=Content-Type:image/svg%2bxml", "is a type that a browser may run"},
+		{"header: a page behind a comma", "header=Content-Type:text/plain,text/html", "is a type that a browser may run"},
+		{"header: a type twice", "header=Content-Type:text/plain&header=Content-Type:text/csv", "is given twice"},
+		{"header: too many", strings.Repeat("header=A:b&", 51) + "_=1", "header is given 51 times; accepted: up to 50 times"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := planner().Delay(request(t, "/delay/0?"+tc.query))
+			var p *problem.Problem
+			if !errors.As(err, &p) || p.Status != 400 || !strings.Contains(p.Detail, tc.want) {
+				t.Errorf("?%.80s: got %+v, %v, want a 400 that says %s", tc.query, got, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestParametersShapeTheAnswer(t *testing.T) {
+	for _, tc := range []struct {
+		name, query string
+		check       func(p plan.Plan) bool
+	}{
+		{"status", "status=503", func(p plan.Plan) bool {
+			return p.Answer.Status == 503 && strings.HasPrefix(string(p.Answer.Body.Whole), `{"status":503,`)
+		}},
+		{"status without a body", "status=204", func(p plan.Plan) bool {
+			return p.Answer.Status == 204 && p.Answer.Body.Whole == nil && p.Answer.ContentType == ""
+		}},
+		{"size", "size=100", func(p plan.Plan) bool { return p.Answer.Body.Length == 100 && p.Answer.ContentType == answer.Bytes }},
+		{"size 0", "size=0", func(p plan.Plan) bool { return p.Answer.Body.Length == 0 && p.Answer.Body.Parts != nil }},
+		{"headers", "header=x-a:%20b%20&header=X-A:c", func(p plan.Plan) bool {
+			return slices.Equal(p.Answer.Header, []answer.Field{{Name: "X-A", Value: "b"}, {Name: "X-A", Value: "c"}})
+		}},
+		{"content type", "header=Content-Type:text/plain%3B%20charset=utf-8", func(p plan.Plan) bool {
+			return p.Answer.ContentType == "" && slices.Equal(p.Answer.Header, []answer.Field{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}})
+		}},
+		{"pool", "pool=db&workers=3&queue=0", func(p plan.Plan) bool {
+			return p.Pool.Name == "db" && p.Pool.Workers == 3 && p.Pool.Queue == 0
+		}},
+		{"pool without a bound", "pool=db&workers=3", func(p plan.Plan) bool { return p.Pool.Queue == -1 }},
+		{"hang", "fault=hang", func(p plan.Plan) bool { return p.Wait == time.Minute && p.Answer.Fault == answer.Empty }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := planner().Delay(request(t, "/delay/0?"+tc.query))
+			if err != nil || !tc.check(got) {
+				t.Errorf("?%s: got %+v, %v", tc.query, got, err)
+			}
+		})
+	}
+}
+
+func TestStatusShares(t *testing.T) {
+	p, counts := planner(), map[int]int{}
+	for i := range 10_000 {
+		got, err := p.Delay(request(t, fmt.Sprintf("/delay/0?status=404:10,503:5&seed=%d", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts[got.Answer.Status]++
+	}
+	// Four standard deviations each.
+	for status, want := range map[int]struct{ n, slack int }{404: {1000, 120}, 503: {500, 87}, 200: {8500, 143}} {
+		if n := counts[status]; n < want.n-want.slack || n > want.n+want.slack {
+			t.Errorf("status %d came %d times of 10000, want %d ± %d", status, n, want.n, want.slack)
+		}
+	}
+}
+
+// draws returns the waits of so many requests of a run, seeded or not.
+func draws(t *testing.T, p *plan.Planner, n int, query string) []time.Duration {
+	t.Helper()
+	waits := make([]time.Duration, n)
+	for i := range waits {
+		got, err := p.Delay(request(t, "/delay/uniform:0,50s?"+query))
+		if err != nil {
+			t.Fatal(err)
+		}
+		waits[i] = got.Wait
+	}
+	return waits
+}
+
+func TestASeedIsAStreamPerRun(t *testing.T) {
+	p := planner()
+	first := draws(t, p, 50, "seed=7&run=a")
+	if sorted := slices.Compact(slices.Sorted(slices.Values(first))); len(sorted) != 50 {
+		t.Errorf("50 requests of a run drew %d different waits, want 50: a seed makes a stream", len(sorted))
+	}
+	if second := draws(t, p, 50, "seed=7&run=b"); !slices.Equal(first, second) {
+		t.Errorf("another run of the same seed drew %v, want %v", second[:3], first[:3])
+	}
+	if other := draws(t, planner(), 50, "seed=7"); !slices.Equal(first, other) {
+		t.Errorf("another server drew %v, want %v", other[:3], first[:3])
+	}
+	if other := draws(t, p, 50, "seed=8&run=a"); slices.Equal(first, other) {
+		t.Error("another seed drew the same")
+	}
+	if goOn := draws(t, p, 50, "seed=7&run=a"); slices.Equal(first, goOn) {
+		t.Error("the next 50 requests of the run drew what the first 50 drew")
+	}
+	if a, b := draws(t, p, 50, "run=x"), draws(t, p, 50, "run=y"); slices.Equal(a, b) {
+		t.Error("without a seed two runs drew the same")
+	}
+	seed := uint64(7)
+	seeded := plan.New(plan.Limits{MaxDelay: time.Minute, Seed: &seed})
+	if got := draws(t, seeded, 50, "run=a"); !slices.Equal(first, got) {
+		t.Errorf("SEED=7 drew %v, want %v", got[:3], first[:3])
+	}
+}
+
+// What one request draws, be it one number or eleven, does not move the next.
+func TestARequestDoesNotMoveTheNextOnesSample(t *testing.T) {
+	plain, mixed := planner(), planner()
+	want := draws(t, plain, 3, "seed=7&run=a")
+	draws(t, mixed, 1, "seed=7&run=a")
+	if _, err := mixed.Delay(request(t, "/delay/pareto:1,0.1?seed=7&run=a&status=500:50&body_delay=random")); err != nil {
+		t.Fatal(err)
+	}
+	if got := draws(t, mixed, 1, "seed=7&run=a"); got[0] != want[2] {
+		t.Errorf("the third request drew %v, want %v", got[0], want[2])
+	}
+}
+
+func TestFailFirst(t *testing.T) {
+	p := planner()
+	statuses := func(n int, target string, header ...string) (got []int) {
+		for range n {
+			r := request(t, target)
+			for _, h := range header {
+				r.Header.Set("X-Run-Id", h)
+			}
+			made, err := p.Delay(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, made.Answer.Status)
+		}
+		return got
+	}
+	for _, tc := range []struct {
+		name string
+		got  []int
+		want []int
+	}{
+		{"503 by default", statuses(4, "/delay/0?fail_first=2&run=a"), []int{503, 503, 200, 200}},
+		{"the status that is given", statuses(3, "/delay/0?fail_first=2&run=b&status=429"), []int{429, 429, 200}},
+		{"another path of the run counts anew", statuses(2, "/delay/1?fail_first=1&run=a"), []int{503, 200}},
+		{"the run of the header", statuses(2, "/delay/0?fail_first=1", "c"), []int{503, http.StatusOK}},
+	} {
+		if !slices.Equal(tc.got, tc.want) {
+			t.Errorf("%s: got %v, want %v", tc.name, tc.got, tc.want)
+		}
+	}
+}
+
+func TestASampleAboveMaxDelayIsCutAndSaid(t *testing.T) {
+	p := plan.New(plan.Limits{MaxDelay: time.Second})
+	got, err := p.Delay(request(t, "/delay/weighted:1h:100"))
+	if err == nil {
+		t.Errorf("a delay that is never within MAX_DELAY: got %+v, want an error", got)
+	}
+	cut := 0
+	for range 1000 {
+		got, err := p.Delay(request(t, "/delay/weighted:1h:90"))
+		if err != nil || got.Wait > time.Second {
+			t.Fatalf("got %v, %v, want at most 1s", got.Wait, err)
+		}
+		if got.Cut {
+			cut++
+		}
+	}
+	// 0.9 to the tenth, 35 %, draw above it ten times; five standard deviations.
+	if cut < 273 || cut > 425 {
+		t.Errorf("%d of 1000 were cut, want 349 ± 76", cut)
+	}
+}
+
+// FuzzDelay holds that any path and query end in a plan within limits or in an
+// error of the client's.
+func FuzzDelay(f *testing.F) {
+	f.Add("1000", "status=404:10,503:5&size=10&rate=1&header=a:b&pool=p&workers=1")
+	f.Add("lognormal:120ms,900ms", "fault=truncate&seed=1&run=x&fail_first=2&body_delay=uniform:1,2")
+	f.Add("weighted:1:50", "fault=hang")
+	p := planner()
+	f.Fuzz(func(t *testing.T, text, query string) {
+		r := request(t, "/delay/0")
+		r.URL.RawQuery = query
+		r.Param = func(string) string { return text }
+		got, err := p.Delay(r)
+		var known *problem.Problem
+		var bad *plan.DelayError
+		switch {
+		case errors.As(err, &known) && known.Status >= 400 && known.Status < 500, errors.As(err, &bad):
+		case err != nil:
+			t.Fatalf("%q?%q: %v", text, query, err)
+		case got.Wait < 0 || got.Wait > time.Minute || got.Answer.Status < 200 || got.Answer.Status > 599:
+			t.Fatalf("%q?%q: %+v", text, query, got)
+		}
+		for _, field := range got.Answer.Header {
+			if strings.ContainsAny(field.Name+field.Value, "\r\n\x00") {
+				t.Fatalf("%q?%q: header %q", text, query, field)
+			}
+		}
+	})
+}
+
+func BenchmarkDelay(b *testing.B) {
+	for name, target := range map[string]string{"plain": "/delay/1000", "parameters": "/delay/lognormal:120ms,900ms?status=404:10&size=100&seed=1&run=a"} {
+		b.Run(name, func(b *testing.B) {
+			p, r := planner(), request(b, target)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := p.Delay(r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
