@@ -18,10 +18,16 @@ type Config struct {
 	Host string `env:"HOST" envDefault:"127.0.0.1" help:"address to listen on; 0.0.0.0 for all (the image's default)"`
 	Port int    `env:"PORT" envDefault:"3000" help:"port to listen on; 0 for any free one"`
 
-	MaxDelay    time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"a longer fixed delay is answered 400, never cut"`
+	MaxDelay    time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"a longer fixed delay is answered 400, never cut; a longer sample is drawn again"`
 	MaxInFlight int           `env:"MAX_IN_FLIGHT" envDefault:"100000" help:"requests that wait at once; one more is answered 503 with Retry-After"`
 
+	MaxBodySize int64 `env:"MAX_BODY_SIZE" envDefault:"104857600" help:"bytes; a larger size= is answered 400"`
+
+	Seed          *uint64 `env:"SEED" help:"seed of every request without seed=, so that samples repeat from run to run"`
+	RecordingsDir string  `env:"RECORDINGS_DIR" help:"folder of NAME.csv and NAME.har, replayed by /delay/recorded:NAME"`
+
 	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time for a client to send its headers, and again its body"`
+	WriteTimeout    time.Duration `env:"WRITE_TIMEOUT" envDefault:"30s" help:"time for a client to take each part of a body that is sent in parts"`
 	IdleTimeout     time.Duration `env:"IDLE_TIMEOUT" envDefault:"2m" help:"time that a connection is kept open between requests"`
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s" help:"time for waiting requests to finish after SIGTERM; those left are answered 503"`
 
@@ -35,14 +41,14 @@ type Config struct {
 
 // Prefixes begin the names of settings and of nothing else that is usual in an
 // environment: a variable that begins so and is no setting is a typing error.
-var Prefixes = []string{"MAX_", "READ_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "FLASH_", "LOG_"}
+var Prefixes = []string{"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "FLASH_", "LOG_"}
 
 // DefaultConfig returns the settings of an empty environment.
 func DefaultConfig() Config {
 	return Config{
 		Host: "127.0.0.1", Port: 3000,
-		MaxDelay: 10 * time.Minute, MaxInFlight: 100_000,
-		ReadTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
+		MaxDelay: 10 * time.Minute, MaxInFlight: 100_000, MaxBodySize: 100 << 20,
+		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
 		CORSOrigins: []string{"*"}, RedirectHosts: []string{"*"},
 		LogFormat: "text",
 	}
@@ -63,6 +69,8 @@ func (c Config) Validate() error {
 	check(c.Port >= 0 && c.Port <= 65535, "PORT: %d is no port: want 0 to 65535", c.Port)
 	check(c.MaxDelay > 0, "MAX_DELAY: %v is not accepted: want more than 0", c.MaxDelay)
 	check(c.MaxInFlight > 0, "MAX_IN_FLIGHT: %d is not accepted: want 1 or more", c.MaxInFlight)
+	check(c.MaxBodySize >= 0, "MAX_BODY_SIZE: %d is not accepted: want 0 or more", c.MaxBodySize)
+	check(c.WriteTimeout > 0, "WRITE_TIMEOUT: %v is not accepted: want more than 0", c.WriteTimeout)
 	check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is not accepted: want more than 0", c.ReadTimeout)
 	check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is not accepted: want more than 0", c.IdleTimeout)
 	check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT: %v is not accepted: want 0 or more", c.ShutdownTimeout)

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 )
 
@@ -18,10 +19,10 @@ type metrics struct {
 	handler   echo.HandlerFunc
 }
 
-func newMetrics(j *journal.Journal) *metrics {
+func newMetrics(j *journal.Journal, pools *gate.Pools) *metrics {
 	waits := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "delay_server_waits_total",
-		Help: "Waits that have ended, by outcome: answered, left (by the client), cut (by a shutdown), refused (MAX_IN_FLIGHT).",
+		Help: "Waits that have ended, by outcome: answered, faulted (as asked), left (by the client), cut (by a shutdown), refused (MAX_IN_FLIGHT, or a full pool).",
 	}, []string{"outcome"})
 	m := &metrics{
 		waits: make(map[journal.Outcome]prometheus.Counter, len(journal.Outcomes)),
@@ -40,10 +41,11 @@ func newMetrics(j *journal.Journal) *metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "delay_server_waiting",
-			Help: "Requests that wait now.",
+			Help: "Requests that wait now, or are being answered.",
 		}, func() float64 { return float64(j.Waiting()) }),
 		waits,
 		m.overshoot,
+		poolCollector{pools},
 	)
 	m.handler = echo.WrapHandler(http.Handler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
 	return m
@@ -51,7 +53,29 @@ func newMetrics(j *journal.Journal) *metrics {
 
 func (m *metrics) observe(w journal.Wait) {
 	m.waits[w.Outcome].Inc()
-	if w.Outcome == journal.Answered {
+	if w.Outcome == journal.Answered || w.Outcome == journal.Faulted {
 		m.overshoot.Observe((w.Waited - w.Asked).Seconds())
+	}
+}
+
+var (
+	poolBusy   = prometheus.NewDesc("delay_server_pool_busy_workers", "Workers of the pool that serve a request now.", []string{"pool"}, nil)
+	poolQueued = prometheus.NewDesc("delay_server_pool_queued", "Requests that wait for a worker of the pool.", []string{"pool"}, nil)
+)
+
+// poolCollector shows the pools that live at the time of asking.
+type poolCollector struct{ pools *gate.Pools }
+
+// Describe implements prometheus.Collector.
+func (c poolCollector) Describe(descs chan<- *prometheus.Desc) {
+	descs <- poolBusy
+	descs <- poolQueued
+}
+
+// Collect implements prometheus.Collector.
+func (c poolCollector) Collect(collected chan<- prometheus.Metric) {
+	for _, p := range c.pools.States() {
+		collected <- prometheus.MustNewConstMetric(poolBusy, prometheus.GaugeValue, float64(p.Busy), p.Name)
+		collected <- prometheus.MustNewConstMetric(poolQueued, prometheus.GaugeValue, float64(p.Queued), p.Name)
 	}
 }

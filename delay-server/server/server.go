@@ -4,12 +4,15 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 
+	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
@@ -23,6 +26,7 @@ type Server struct {
 	clock    clock.Clock
 	planner  *plan.Planner
 	limit    *gate.Limit
+	pools    *gate.Pools
 	journal  *journal.Journal
 	metrics  *metrics
 	echo     *echo.Echo
@@ -30,20 +34,28 @@ type Server struct {
 }
 
 // New returns a server of these settings that logs to log. The error is
-// Config.Validate's.
+// Config.Validate's, or that of a file that a setting names.
 func New(config Config, log *slog.Logger) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{
-		config:  config,
-		log:     log,
-		clock:   clock.Real{},
-		planner: &plan.Planner{MaxDelay: config.MaxDelay, RedirectHosts: config.RedirectHosts},
-		limit:   gate.NewLimit(config.MaxInFlight),
+	recordings, err := readRecordings(config.RecordingsDir)
+	if err != nil {
+		return nil, err
 	}
-	s.journal = journal.New(s.clock, s.ended)
-	s.metrics = newMetrics(s.journal)
+	s := &Server{
+		config: config,
+		log:    log,
+		clock:  clock.Real{},
+		planner: plan.New(plan.Limits{
+			MaxDelay: config.MaxDelay, MaxBody: config.MaxBodySize, Seed: config.Seed,
+			RedirectHosts: config.RedirectHosts, Recordings: recordings,
+		}),
+		limit: gate.NewLimit(config.MaxInFlight),
+		pools: new(gate.Pools),
+	}
+	s.journal = journal.New(s.ended)
+	s.metrics = newMetrics(s.journal, s.pools)
 	s.echo = s.routes()
 	return s, nil
 }
@@ -78,10 +90,22 @@ func (s *Server) routes() *echo.Echo {
 	return e
 }
 
+// readRecordings reads RECORDINGS_DIR; none where it is "".
+func readRecordings(dir string) (map[string]delay.Recording, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	recordings, err := delay.ReadRecordings(os.DirFS(dir))
+	if err != nil {
+		return nil, fmt.Errorf("RECORDINGS_DIR: %s: %w", dir, err)
+	}
+	return recordings, nil
+}
+
 // ended is told of each wait that has ended.
 func (s *Server) ended(w journal.Wait) {
 	s.metrics.observe(w)
 	if s.log.Enabled(context.Background(), slog.LevelDebug) {
-		s.log.Debug("waited", "method", w.Method, "path", w.Path, "run", w.Run, "asked", w.Asked, "waited", w.Waited, "outcome", w.Outcome)
+		s.log.Debug("waited", "method", w.Method, "path", w.Path, "run", w.Run, "asked", w.Asked, "queued", w.Queued, "waited", w.Waited, "outcome", w.Outcome)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/delay"
+	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/problem"
@@ -38,13 +40,106 @@ func (s *Server) wait(read planFunc) echo.HandlerFunc {
 		if err := s.discardBody(c); err != nil {
 			return err
 		}
-		waited, err := s.sleep(c.Request(), p, start)
-		if err != nil {
-			return err
-		}
-		report(c.Response().Header(), p, waited)
-		return p.Answer.Write(c.Response())
+		return s.follow(c, p, start)
 	}
+}
+
+// follow does what the plan says and has the journal see it. The error is
+// errLeft, errCut or a refusal.
+func (s *Server) follow(c echo.Context, p plan.Plan, start time.Time) (err error) {
+	r := c.Request()
+	w := journal.Wait{Run: p.Run, Method: r.Method, Path: r.URL.Path, Asked: p.Wait, Start: start}
+	if !s.limit.Enter() {
+		s.journal.Refuse(w)
+		return tooMany("%d requests wait already, as many as this server's MAX_IN_FLIGHT admits", s.config.MaxInFlight)
+	}
+	defer s.limit.Leave()
+	s.journal.Begin(w)
+	outcome := journal.Left
+	defer func() { s.journal.End(w, outcome) }() // in a fault's panic too
+
+	leave, err := s.queue(r.Context(), p.Pool)
+	if err != nil {
+		outcome = outcomeOf(err)
+		return ending(err)
+	}
+	defer leave()
+	served := start
+	if p.Pool != nil {
+		served = s.clock.Now()
+		w.Queued = served.Sub(start)
+	}
+	err = s.clock.SleepUntil(r.Context(), served.Add(p.Wait))
+	w.Waited = s.clock.Now().Sub(served)
+	if err != nil {
+		outcome = outcomeOf(err)
+		return ending(err)
+	}
+	if outcome = journal.Answered; p.Answer.Fault != "" {
+		outcome = journal.Faulted
+	}
+	report(c.Response().Header(), p, w)
+	if err := s.send(c, p); err != nil {
+		outcome = outcomeOf(err)
+		return ending(err)
+	}
+	return nil
+}
+
+// queue waits for a worker of the pool, where there is one.
+func (s *Server) queue(ctx context.Context, pool *gate.PoolSpec) (leave func(), err error) {
+	if pool == nil {
+		return func() {}, nil
+	}
+	return s.pools.Enter(ctx, *pool)
+}
+
+// send sends the answer, whose parts are due from now on.
+func (s *Server) send(c echo.Context, p plan.Plan) error {
+	sent := s.clock.Now()
+	sender := answer.Sender{
+		Timeout: s.config.WriteTimeout,
+		Sleep: func(due time.Duration) error {
+			return s.clock.SleepUntil(c.Request().Context(), sent.Add(due))
+		},
+	}
+	return sender.Send(c.Response(), c.Request(), p.Answer)
+}
+
+// outcomeOf says how a request ended that ended with err.
+func outcomeOf(err error) journal.Outcome {
+	var full *gate.FullError
+	var conflict *gate.ConflictError
+	switch {
+	case errors.Is(err, errCut):
+		return journal.Cut
+	case errors.As(err, &full), errors.As(err, &conflict):
+		return journal.Refused
+	default:
+		return journal.Left
+	}
+}
+
+// ending returns what err is to the client, errLeft where it is gone.
+func ending(err error) error {
+	var full *gate.FullError
+	var conflict *gate.ConflictError
+	switch {
+	case errors.Is(err, errCut):
+		return errCut
+	case errors.As(err, &full):
+		return tooMany("%v; accepted: again, once a place is free", full)
+	case errors.As(err, &conflict):
+		return problem.New(http.StatusConflict, "%v; accepted: the same, or another name", conflict)
+	default:
+		return errLeft
+	}
+}
+
+func tooMany(format string, args ...any) error {
+	p := problem.New(http.StatusServiceUnavailable, format, args...)
+	p.RetryAfter = time.Second
+	return p
 }
 
 // param returns a parameter of the path, unescaped: Echo leaves the escapes in
@@ -59,38 +154,22 @@ func param(c echo.Context, name string) string {
 	return value
 }
 
-// sleep waits until the plan's wait, counted from start, is over, and returns
-// how long it was. The error is errLeft, errCut or a refusal.
-func (s *Server) sleep(r *http.Request, p plan.Plan, start time.Time) (time.Duration, error) {
-	w := journal.Wait{Run: p.Run, Method: r.Method, Path: r.URL.Path, Asked: p.Wait, Start: start}
-	if !s.limit.Enter() {
-		s.journal.Refuse(w)
-		full := problem.New(http.StatusServiceUnavailable, "%d requests wait already, as many as this server's MAX_IN_FLIGHT admits", s.config.MaxInFlight)
-		full.RetryAfter = time.Second
-		return 0, full
-	}
-	defer s.limit.Leave()
-	s.journal.Begin(w)
-	switch err := s.clock.SleepUntil(r.Context(), start.Add(p.Wait)); {
-	case err == nil:
-		return s.journal.End(w, journal.Answered).Waited, nil
-	case errors.Is(err, errCut):
-		s.journal.End(w, journal.Cut)
-		return 0, errCut
-	default:
-		s.journal.End(w, journal.Left)
-		return 0, errLeft
-	}
-}
-
 // report sets the headers that say what was made of the request.
-func report(h http.Header, p plan.Plan, waited time.Duration) {
-	timing := make([]byte, 0, 64)
+func report(h http.Header, p plan.Plan, w journal.Wait) {
+	timing := make([]byte, 0, 96)
 	timing = append(timing, "asked;dur="...)
 	timing = delay.AppendMilliseconds(timing, p.Wait)
+	if p.Cut {
+		timing = append(timing, `;desc="cut at MAX_DELAY"`...)
+	}
+	if p.Pool != nil {
+		timing = append(timing, ", queued;dur="...)
+		timing = delay.AppendMilliseconds(timing, w.Queued)
+	}
 	timing = append(timing, ", waited;dur="...)
-	timing = delay.AppendMilliseconds(timing, waited)
+	timing = delay.AppendMilliseconds(timing, w.Waited)
 	h.Set("Server-Timing", string(timing))
+	h.Set("X-Content-Type-Options", "nosniff")
 	if len(p.Ignored) > 0 {
 		h.Set("X-Ignored-Parameters", headerList(p.Ignored))
 	}

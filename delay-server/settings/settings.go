@@ -107,13 +107,18 @@ func fields(of any) []reflect.StructField {
 
 // wanted says in words what a setting of type t is written like.
 func wanted(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	switch t.String() {
 	case "time.Duration":
 		return "a Go duration, such as 500ms, 10s or 2m"
 	case "bool":
 		return "true or false"
-	case "int":
+	case "int", "int64":
 		return "a whole number"
+	case "uint64":
+		return "a whole number, 0 or more"
 	case "float64":
 		return "a number"
 	case "slog.Level":

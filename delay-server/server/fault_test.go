@@ -1,0 +1,210 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// raw sends one request over a socket of its own and returns all that comes
+// until the connection ends, and how it ended.
+func raw(t *testing.T, base, target string) (string, error) {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", target)
+	var got bytes.Buffer
+	_, err = io.Copy(&got, conn)
+	return got.String(), err
+}
+
+func TestFaultsOnASocket(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	for _, tc := range []struct {
+		fault string
+		end   error // nil where the connection is closed in order
+		check func(got string) bool
+	}{
+		{"reset", syscall.ECONNRESET, func(got string) bool { return got == "" }},
+		{"empty", nil, func(got string) bool { return got == "" }},
+		{"garbage", nil, func(got string) bool { return len(got) > 10 && !strings.HasPrefix(got, "HTTP") }},
+		{"truncate", nil, func(got string) bool {
+			return strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") && strings.Contains(got, "Content-Length: 67\r\n") && strings.HasSuffix(got, `"Mock res`)
+		}},
+		{"truncate&size=100000", nil, func(got string) bool {
+			_, body, _ := strings.Cut(got, "\r\n\r\n")
+			return strings.Contains(got, "Content-Length: 100000\r\n") && len(body) == 50000
+		}},
+	} {
+		t.Run(tc.fault, func(t *testing.T) {
+			begin := time.Now()
+			got, err := raw(t, base, "/delay/20?fault="+tc.fault)
+			if took := time.Since(begin); took < 20*time.Millisecond {
+				t.Errorf("it came after %v, want 20ms or more", took)
+			}
+			if !errors.Is(err, tc.end) || !tc.check(got) {
+				t.Errorf("fault=%s: got %d bytes %.300q, ended by %v, want it ended by %v", tc.fault, len(got), got, err, tc.end)
+			}
+		})
+	}
+}
+
+func TestFaultsOnAGoClient(t *testing.T) {
+	srv, base, _ := start(t, DefaultConfig(), io.Discard)
+	for name, client := range map[string]*http.Client{"HTTP/1.1": newClient(t), "HTTP/2": newH2CClient(t)} {
+		for _, fault := range []string{"reset", "empty", "garbage", "truncate"} {
+			t.Run(name+" "+fault, func(t *testing.T) {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/delay/1?fault="+fault, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Header.Set("Idempotency-Key", "") // net/http repeats a request that it takes for idempotent
+				reply, err := client.Do(req)
+				if err == nil {
+					_, err = io.ReadAll(reply.Body)
+					reply.Body.Close()
+				}
+				if err == nil {
+					t.Errorf("fault=%s: the client saw status %d and a whole body, want an error", fault, reply.StatusCode)
+				}
+				// The connection of the others lives on, and the server too.
+				if reply, _ := do(t, client, "GET", base+"/delay/0", nil); reply.StatusCode != 200 {
+					t.Errorf("after fault=%s: status %d, want 200", fault, reply.StatusCode)
+				}
+			})
+		}
+	}
+	eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+	_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
+	if strings.Contains(metrics, `delay_server_waits_total{outcome="faulted"} 0`) {
+		t.Errorf("the metrics count no fault:\n%s", grep(metrics, "waits_total"))
+	}
+}
+
+// The exit statuses are those of curl's manual.
+func TestFaultsOnCurl(t *testing.T) {
+	curl, err := exec.LookPath("curl")
+	if err != nil {
+		t.Skip("curl is not installed")
+	}
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	for _, tc := range []struct {
+		fault, word string
+		status      int
+	}{
+		{"reset", "failure in receiving network data", 56},
+		{"empty", "nothing was returned from the server", 52},
+		{"garbage", "HTTP/0.9 is not allowed", 1},
+		{"truncate", "partial file", 18},
+	} {
+		t.Run(tc.fault, func(t *testing.T) {
+			err := exec.CommandContext(t.Context(), curl, "-sS", "-o", "/dev/null", base+"/delay/1?fault="+tc.fault).Run()
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != tc.status {
+				t.Errorf("curl of fault=%s: %v, want exit status %d (%s)", tc.fault, err, tc.status, tc.word)
+			}
+		})
+	}
+}
+
+func TestHangEndsWithTheClientOrWithMaxDelay(t *testing.T) {
+	config := DefaultConfig()
+	config.MaxDelay = 300 * time.Millisecond
+	srv, base, _ := start(t, config, io.Discard)
+	begin := time.Now()
+	if got, err := raw(t, base, "/delay/0?fault=hang"); got != "" || err != nil || time.Since(begin) < config.MaxDelay {
+		t.Errorf("got %q, %v after %v, want an end without a byte after %v", got, err, time.Since(begin), config.MaxDelay)
+	}
+
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	go func() {
+		eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+		leave()
+	}()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/delay/0?fault=hang", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reply, err := newClient(t).Do(req); err == nil {
+		reply.Body.Close()
+		t.Error("a hanging request was answered")
+	}
+	eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+}
+
+func TestBodyDelayAndRate(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	for _, tc := range []struct {
+		name, query string
+		length      int64
+		body        time.Duration // from the headers to the end of the body, at the least
+	}{
+		{"body_delay", "body_delay=50", 67, 50 * time.Millisecond},
+		{"rate", "size=10000&rate=100", 10_000, 100 * time.Millisecond},
+		{"both", "size=1000&rate=10&body_delay=50", 1000, 150 * time.Millisecond},
+		{"rate of a small body", "rate=1", 67, 67 * time.Millisecond},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			begin := time.Now()
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/delay/10?"+tc.query, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reply, err := newClient(t).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer reply.Body.Close()
+			headers := time.Since(begin)
+			n, err := io.Copy(io.Discard, reply.Body)
+			whole := time.Since(begin)
+			if err != nil || n != tc.length || reply.ContentLength != tc.length {
+				t.Errorf("got %d bytes of %d, %v, want %d", n, reply.ContentLength, err, tc.length)
+			}
+			if headers < 10*time.Millisecond || whole < 10*time.Millisecond+tc.body {
+				t.Errorf("headers after %v, all after %v, want 10ms and %v or more", headers, whole, 10*time.Millisecond+tc.body)
+			}
+			if reply, body := do(t, newClient(t), "HEAD", base+"/delay/10?"+tc.query, nil); body != "" || reply.ContentLength != tc.length {
+				t.Errorf("HEAD: length %d, body %q, want %d and none", reply.ContentLength, body, tc.length)
+			}
+		})
+	}
+}
+
+// The headers come before the body's delay is over: nothing but the client's
+// own cancelling ends this test.
+func TestHeadersComeBeforeTheBodyDelay(t *testing.T) {
+	srv, base, _ := start(t, DefaultConfig(), io.Discard)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/delay/0?body_delay=10m", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := newClient(t).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	if n := srv.journal.Waiting(); n != 1 {
+		t.Errorf("%d wait while a body is due, want 1", n)
+	}
+	leave()
+	eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+}
