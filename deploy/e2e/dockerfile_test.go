@@ -1,0 +1,62 @@
+package e2e
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"github.com/moby/moby/api/types/container"
+)
+
+// TestDockerfile builds deploy/Dockerfile unchanged, build stage included, and
+// wants of it the very images that deploy/offline/build makes.
+func TestDockerfile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: compiles both programs inside a container, about a minute")
+	}
+	offline := images(t)
+	provideGoImage(t)
+
+	// The build stage is named too: so it can be removed, and the classic
+	// builder's layers with it.
+	names := newTags()
+	stage := names.delayServer + "-build"
+	for _, target := range []struct{ name, tag string }{
+		{"build", stage}, {"delay-server", names.delayServer}, {"demo-api", names.demoAPI},
+	} {
+		must(t, nil, "docker", "build", "--file", "deploy/Dockerfile", "--target", target.name, "--tag", target.tag,
+			"--build-arg", "VERSION="+testVersion, "--build-arg", "COMMIT="+testCommit, ".")
+		t.Cleanup(func() { must(t, nil, "docker", "rmi", target.tag) })
+	}
+
+	sameImage(t, names.delayServer, offline.delayServer)
+	sameImage(t, names.demoAPI, offline.demoAPI)
+	if got, want := must(t, nil, "docker", "run", "--rm", names.demoAPI, "--version"), must(t, nil, "docker", "run", "--rm", offline.demoAPI, "--version"); got != want {
+		t.Errorf("--version: got %q by deploy/Dockerfile, %q by deploy/offline/build; want the same", got, want)
+	}
+	c := start(t, names.demoAPI, demoAPIPort)
+	getBody(t, baseURL(t, c, demoAPIPort)+"/async_get_data?delay=1", `{"r1":200,"r2":200}`)
+}
+
+// sameImage compares what the final stages of the Dockerfile say.
+func sameImage(t *testing.T, tag, offline string) {
+	t.Helper()
+	got, want := config(t, tag), config(t, offline)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s: got %+v, want it as %s: %+v", tag, got, offline, want)
+	}
+	if got.User != "65532:65532" {
+		t.Errorf("%s: got user %q, want 65532:65532", tag, got.User)
+	}
+}
+
+func config(t *testing.T, tag string) container.Config {
+	t.Helper()
+	var found []struct{ Config container.Config }
+	if err := json.Unmarshal([]byte(must(t, nil, "docker", "image", "inspect", tag)), &found); err != nil {
+		t.Fatal(err)
+	}
+	c := found[0].Config
+	c.Image = "" // the layer below, by the classic builder
+	return c
+}

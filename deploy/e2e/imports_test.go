@@ -1,0 +1,139 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Who may import whom, of our own packages. A package is named by its path
+// without flash.test/ and internal/; those of the same module need only the rest
+// of theirs. A package that is not here may not exist.
+var mayImport = map[string][]rule{
+	"delay-server": {
+		// Leaves: public, small, free to both programs.
+		{"delay", ""},
+		{"problem", ""},
+		{"spelling", ""},
+		{"version", ""},
+		{"settings", "spelling"},
+
+		{"(main)", "config server " + leaves},
+		{"config", "server settings"},
+		{"server", "plan answer scenario journal gate clock fastlane " + leaves},
+		{"scenario", "plan"},
+		{"plan", "delay gate answer problem spelling"},
+		{"gate", "clock problem"},
+		{"journal", "clock problem"},
+		{"answer", "delay problem"},
+		{"clock", ""},
+		{"fastlane", "clock delay answer journal"},
+		{"client", ""},
+		{"delaytest", "server client"},
+	},
+	"demo-api": {
+		{"(main)", "config server sweep upstream delay-server/server " + leavesOfDelayServer},
+		{"config", leavesOfDelayServer},
+		{"server", "fetch upstream web " + leavesOfDelayServer},
+		{"sweep", "fetch"},
+		{"upstream", "fetch " + leavesOfDelayServer},
+		{"fetch", ""},
+		{"web", ""},
+	},
+}
+
+const (
+	leaves              = "delay problem settings spelling version"
+	leavesOfDelayServer = "delay-server/delay delay-server/problem delay-server/settings delay-server/spelling delay-server/version"
+)
+
+type rule struct{ pkg, may string }
+
+// Who may import what others wrote. A module that is not here may not be imported.
+var onlyImporters = []struct{ module, importers string }{
+	{"github.com/labstack/echo", "delay-server/server demo-api/server"},
+	{"github.com/prometheus/client_golang", "delay-server/server"},
+	{"github.com/caarlos0/env", "delay-server/settings"},
+	{"github.com/agnivade/levenshtein", "delay-server/spelling"},
+	{"gonum.org/v1/gonum", "delay-server/delay"},
+}
+
+// pkg is what `go list` says of a package.
+type pkg struct {
+	Dir        string
+	ImportPath string
+	Name       string
+	GoFiles    []string
+	Imports    []string
+}
+
+// list returns the packages of a module, as they are built for the images.
+func list(t *testing.T, module string) []pkg {
+	t.Helper()
+	out, err := command([]string{"GOWORK=off", "GOOS=linux", "CGO_ENABLED=0"}, "go", "list", "-C", module, "-json=Dir,ImportPath,Name,GoFiles,Imports", "./...")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pkgs []pkg
+	for d := json.NewDecoder(strings.NewReader(out)); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatalf("go list in %s: %v", module, err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+func TestImportRules(t *testing.T) {
+	for module, rules := range mayImport {
+		for _, p := range list(t, module) {
+			name := shortName(p.ImportPath)
+			i := slices.IndexFunc(rules, func(r rule) bool { return module+"/"+r.pkg == name })
+			if i < 0 {
+				t.Errorf("package %s: no line in the table: whom may it import?", name)
+				continue
+			}
+			for _, imported := range p.Imports {
+				if reason := forbidden(module, name, rules[i].may, imported); reason != "" {
+					t.Errorf("package %s imports %s: %s", name, imported, reason)
+				}
+			}
+		}
+	}
+}
+
+// forbidden says why the package name may not import another, or "".
+func forbidden(module, name, may, imported string) string {
+	switch first, _, _ := strings.Cut(imported, "/"); {
+	case first == "flash.test":
+		short := strings.TrimPrefix(shortName(imported), module+"/")
+		if !slices.Contains(strings.Fields(may), short) {
+			return "of ours it may import only: " + may
+		}
+	case strings.Contains(first, "."):
+		for _, rule := range onlyImporters {
+			if !strings.HasPrefix(imported+"/", rule.module+"/") {
+				continue
+			}
+			if !slices.Contains(strings.Fields(rule.importers), name) {
+				return "only these may: " + rule.importers
+			}
+			return ""
+		}
+		return "no line in the table of others' modules: who may import it?"
+	}
+	return ""
+}
+
+func shortName(path string) string {
+	name := strings.Replace(strings.TrimPrefix(path, "flash.test/"), "internal/", "", 1)
+	if !strings.Contains(name, "/") {
+		return name + "/(main)"
+	}
+	return name
+}

@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"io"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// stack is both programs as a client on the host sees them: their base URLs.
+type stack struct{ delayServer, demoAPI string }
+
+type reply struct {
+	status int
+	kind   string // Content-Type
+	body   string
+	took   time.Duration
+}
+
+// patience bounds what must not hang. No measurement is judged by it.
+const patience = time.Minute
+
+var client = http.Client{Timeout: patience}
+
+func get(url string) (reply, error) {
+	begun := time.Now()
+	resp, err := client.Get(url)
+	if err != nil {
+		return reply{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return reply{resp.StatusCode, resp.Header.Get("Content-Type"), string(body), time.Since(begun)}, err
+}
+
+// getBody fetches url, wants status 200 and the body, and returns the time it took.
+func getBody(t *testing.T, url, want string) time.Duration {
+	t.Helper()
+	got, err := get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.status != http.StatusOK || got.body != want {
+		t.Fatalf("GET %s: got %d %q, want 200 %q", url, got.status, got.body, want)
+	}
+	return got.took
+}
+
+// eventually polls until done reports true.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !done(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after %v still not: %s", patience, what)
+		}
+	}
+}
+
+// awaitHealthz waits until both programs answer.
+func (s stack) awaitHealthz(t *testing.T) {
+	t.Helper()
+	for _, base := range []string{s.delayServer, s.demoAPI} {
+		eventually(t, base+"/healthz answers 200", func() bool {
+			r, err := get(base + "/healthz")
+			return err == nil && r.status == http.StatusOK
+		})
+	}
+}
+
+// tutorial takes the tutorial's steps with its own figures: calls of 1,000 ms.
+func tutorial(t *testing.T, s stack) {
+	const call = 1000 * time.Millisecond
+
+	getBody(t, s.demoAPI+"/get_data?calls=0", "ok")
+	getBody(t, s.demoAPI+"/async_get_data?calls=0", "ok")
+
+	one := getBody(t, s.delayServer+"/delay/1000/", `{"status":200,"message":"Mock response from Flash","delay":"1000 ms"}`)
+	sequential := getBody(t, s.demoAPI+"/get_data", `{"r1":200,"r2":200}`)
+	concurrent := getBody(t, s.demoAPI+"/async_get_data", `{"r1":200,"r2":200}`)
+	third := getBody(t, s.demoAPI+"/async_get_data?calls=3", `{"r1":200,"r2":200,"r3":200}`)
+	t.Logf("one call %v; two: sequential %v, concurrent %v; three concurrent %v", one, sequential, concurrent, third)
+
+	for _, floor := range []struct {
+		what      string
+		got, want time.Duration
+	}{
+		{"one call waits as asked", one, call},
+		{"two sequential calls take their sum", sequential, 2 * call},
+		{"two concurrent calls take the slowest", concurrent, call},
+		{"three concurrent calls take the slowest", third, call},
+	} {
+		if floor.got < floor.want {
+			t.Errorf("%s: got %v, want at least %v", floor.what, floor.got, floor.want)
+		}
+	}
+	// The ideals are 1/2 and 1/3.
+	if ratio := concurrent.Seconds() / sequential.Seconds(); ratio > 0.75 {
+		t.Errorf("concurrent/sequential of two calls: got %v/%v = %.2f, want at most 0.75", concurrent, sequential, ratio)
+	}
+	if ratio := third.Seconds() / (3 * one.Seconds()); ratio > 0.6 {
+		t.Errorf("three concurrent calls/three times one: got %v/%v = %.2f, want at most 0.6", third, 3*one, ratio)
+	}
+}
