@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"flash.test/delay-server/program"
 )
 
 // runUntil starts run on a free port and returns its URL and a function that
@@ -21,7 +22,7 @@ func runUntil(t *testing.T, environ ...string) (url string, stop func() error) {
 	logs, stderr := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- run(ctx, nil, append(environ, "PORT=0"), io.Discard, stderr)
+		done <- delayServer.Run(ctx, nil, append(environ, "PORT=0"), io.Discard, stderr)
 		stderr.Close()
 	}()
 	lines := bufio.NewScanner(logs)
@@ -49,14 +50,14 @@ func TestServeHealthcheckAndStop(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "http://"))
 	for _, host := range []string{"127.0.0.1", "0.0.0.0"} {
-		if err := run(t.Context(), []string{"healthcheck"}, []string{"HOST=" + host, "PORT=" + port}, io.Discard, io.Discard); err != nil {
+		if err := delayServer.Run(t.Context(), []string{"healthcheck"}, []string{"HOST=" + host, "PORT=" + port}, io.Discard, io.Discard); err != nil {
 			t.Errorf("healthcheck of a server that runs, HOST=%s: %v", host, err)
 		}
 	}
 	if err := stop(); err != nil {
 		t.Errorf("run ended with %v, want nil", err)
 	}
-	if err := run(t.Context(), []string{"healthcheck"}, []string{"PORT=" + port}, io.Discard, io.Discard); status(err) != 1 {
+	if err := delayServer.Run(t.Context(), []string{"healthcheck"}, []string{"PORT=" + port}, io.Discard, io.Discard); program.Status(err) != 1 {
 		t.Errorf("healthcheck of a server that is gone: %v, want exit status 1", err)
 	}
 }
@@ -68,8 +69,8 @@ func TestTakenPort(t *testing.T) {
 	}
 	defer ln.Close()
 	port := ln.Addr().(*net.TCPAddr).Port
-	err = run(t.Context(), nil, []string{"PORT=" + strconv.Itoa(port)}, io.Discard, io.Discard)
-	if want := "choose another port, PORT=" + strconv.Itoa(port+1); status(err) != 1 || !strings.Contains(err.Error(), want) {
+	err = delayServer.Run(t.Context(), nil, []string{"PORT=" + strconv.Itoa(port)}, io.Discard, io.Discard)
+	if want := "choose another port, such as PORT=" + strconv.Itoa(port+1); program.Status(err) != 1 || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want exit status 1 and %q", err, want)
 	}
 }
@@ -90,8 +91,8 @@ func TestCommandLine(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var stdout strings.Builder
-			err := run(t.Context(), tc.args, tc.environ, &stdout, io.Discard)
-			if got := status(err); got != tc.status {
+			err := delayServer.Run(t.Context(), tc.args, tc.environ, &stdout, io.Discard)
+			if got := program.Status(err); got != tc.status {
 				t.Errorf("exit status %d (%v), want %d", got, err, tc.status)
 			}
 			if !strings.Contains(stdout.String(), tc.stdout) {
@@ -101,13 +102,5 @@ func TestCommandLine(t *testing.T) {
 				t.Errorf("error %q, want it to say %q", err, tc.err)
 			}
 		})
-	}
-}
-
-func TestStatus(t *testing.T) {
-	for err, want := range map[error]int{nil: 0, errUsage: 2, errors.New("x"): 1} {
-		if got := status(err); got != want {
-			t.Errorf("status(%v) = %d, want %d", err, got, want)
-		}
 	}
 }

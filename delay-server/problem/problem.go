@@ -3,6 +3,7 @@
 package problem
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -43,8 +44,10 @@ func (p *Problem) Error() string { return p.Detail }
 // Write sends p as the whole reply. Headers that are already set stay. The
 // error is the connection's.
 func (p *Problem) Write(w http.ResponseWriter) error {
-	body, err := json.Marshal(p)
-	if err != nil {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false) // read by people, never as HTML
+	if err := e.Encode(p); err != nil {
 		return err
 	}
 	h := w.Header()
@@ -56,7 +59,7 @@ func (p *Problem) Write(w http.ResponseWriter) error {
 		h.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
 	}
 	w.WriteHeader(p.Status)
-	_, err = w.Write(append(body, '\n'))
+	_, err := w.Write(body.Bytes())
 	return err
 }
 

@@ -1,0 +1,140 @@
+// Package program is what delay-server and demo-api have in common as
+// programs: the command line, the self-probe, listening, and serving until a
+// drain is over.
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"flash.test/delay-server/version"
+)
+
+// Program is a server that is set by its environment, with settings C.
+type Program[C any] struct {
+	Name    string // such as delay-server
+	Purpose string // a sentence for --help
+
+	Load  func(environ []string) (C, error) // the settings, or all that is wrong with them
+	Table func(io.Writer) error             // of the settings, for --help
+	Addr  func(C) (host string, port int)   // where Serve listens
+
+	// Serve serves until ctx is done and all is drained.
+	Serve func(ctx context.Context, settings C, stdout, stderr io.Writer) error
+}
+
+// Main runs p as the process until SIGTERM or SIGINT and exits: with 2 for an
+// error of the one who started it, with 1 for any other. A second signal ends
+// the process at once.
+func (p Program[C]) Main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	err := p.Run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
+	}
+	os.Exit(Status(err))
+}
+
+// ErrUsage marks an error of the one who started the program: Run returns it,
+// wrapped, for an unknown argument and for bad settings.
+var ErrUsage = errors.New("--help lists what is accepted")
+
+// Status returns the exit status for what Run returned.
+func Status(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, ErrUsage):
+		return 2
+	default:
+		return 1
+	}
+}
+
+const usage = `%[2]s
+
+usage:
+  %-24[1]s  serve until SIGTERM or SIGINT
+  %-24[3]s  ask the server at HOST and PORT whether it is well: exit status 0 or 1
+  %-24[4]s  print version, commit and Go version
+  %-24[5]s  print this
+
+Settings are environment variables. One that is misspelt or out of range stops the start with exit status 2.
+
+`
+
+// Run is the program: args are those behind its name, environ has the form of
+// os.Environ. It ends with nil when ctx is done and all is drained.
+func (p Program[C]) Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
+	command := "serve"
+	if len(args) > 1 {
+		return fmt.Errorf("%d arguments: want one at most\n%s %w", len(args), p.Name, ErrUsage)
+	} else if len(args) == 1 {
+		command = args[0]
+	}
+	switch command {
+	case "--help", "-h", "help":
+		fmt.Fprintf(stdout, usage, p.Name, p.Purpose, p.Name+" healthcheck", p.Name+" --version", p.Name+" --help")
+		return p.Table(stdout)
+	case "--version", "version":
+		_, err := fmt.Fprintln(stdout, p.Name, version.Get())
+		return err
+	case "serve", "healthcheck":
+	default:
+		return fmt.Errorf("argument %q is not known\n%s %w", command, p.Name, ErrUsage)
+	}
+	settings, err := p.Load(environ)
+	if err != nil {
+		return fmt.Errorf("bad settings:\n%w\n%s %w", err, p.Name, ErrUsage)
+	}
+	if command == "healthcheck" {
+		return Healthcheck(ctx, p.addr(settings))
+	}
+	return p.Serve(ctx, settings, stdout, stderr)
+}
+
+func (p Program[C]) addr(settings C) string {
+	host, port := p.Addr(settings)
+	return net.JoinHostPort(host, fmt.Sprint(port))
+}
+
+// Healthcheck asks the server that listens on addr, host:port, for /healthz:
+// an image without a shell has nothing else to ask with.
+func Healthcheck(ctx context.Context, addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("healthcheck: %w", err)
+	}
+	switch host { // listened on everywhere, it is asked on this machine
+	case "", "0.0.0.0":
+		host = "127.0.0.1"
+	case "::":
+		host = "::1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	url := "http://" + net.JoinHostPort(host, port) + "/healthz"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("healthcheck: %w", err)
+	}
+	direct := &http.Transport{DisableKeepAlives: true} // no proxy: the server is this machine's
+	reply, err := direct.RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("healthcheck: GET %s: %w", url, err)
+	}
+	defer reply.Body.Close()
+	if reply.StatusCode != http.StatusOK {
+		return fmt.Errorf("healthcheck: GET %s: answered %s", url, reply.Status)
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Listen takes the port, or says what to do about one that is taken.
+func Listen(ctx context.Context, name, host string, port int) (net.Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%w: choose another port, such as PORT=%d %s (on macOS, AirPlay takes 5000)", err, port%65535+1, name)
+	}
+	return ln, err
+}
+
+// HTTP serves a handler until it is told to drain.
+type HTTP struct {
+	Handler http.Handler
+	Log     *slog.Logger
+
+	ReadHeaderTimeout time.Duration // for a client to send its headers
+	IdleTimeout       time.Duration // of a connection between requests
+	ShutdownTimeout   time.Duration // for requests to finish when draining
+
+	Waiting  func() int // how many requests wait now
+	Draining func()     // called once, when draining begins
+
+	// Cut is the cause with which the contexts of those requests are cancelled
+	// that ShutdownTimeout leaves. They have a second to say so to their clients.
+	Cut error
+}
+
+// Serve answers the connections of ln until ctx is done; then it drains: it
+// stops accepting, lets requests finish up to ShutdownTimeout, cuts those left,
+// logs how many that were, and returns nil. It speaks HTTP/1.1 and, without
+// TLS, HTTP/2. It closes ln. An error is that of accepting.
+func (s HTTP) Serve(ctx context.Context, ln net.Listener) error {
+	base, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
+	srv := &http.Server{
+		Handler:     s.Handler,
+		BaseContext: func(net.Listener) context.Context { return base },
+		// No ReadTimeout and no WriteTimeout: either would end a request that waits.
+		ReadHeaderTimeout: s.ReadHeaderTimeout,
+		IdleTimeout:       s.IdleTimeout,
+		Protocols:         new(http.Protocols),
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true)
+
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
+	case <-ctx.Done():
+	}
+	s.drain(srv, func() { cut(s.Cut) })
+	return nil
+}
+
+// sendCut is the time that those who are cut have to say so to their clients.
+const sendCut = time.Second
+
+func (s HTTP) drain(srv *http.Server, cut func()) {
+	s.Draining()
+	s.Log.Info("draining", "waiting", s.Waiting(), "timeout", s.ShutdownTimeout)
+	err := shutdown(srv, s.ShutdownTimeout)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		s.Log.Info("stopped", "cut", 0)
+		return
+	}
+	n := s.Waiting()
+	cut()
+	if shutdown(srv, sendCut) != nil {
+		_ = srv.Close() // its error is that of a listener that is closed already
+	}
+	s.Log.Warn("stopped", "cut", n)
+}
+
+func shutdown(srv *http.Server, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return srv.Shutdown(ctx)
+}
