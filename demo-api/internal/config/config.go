@@ -1,0 +1,118 @@
+// Package config is the settings of demo-api.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"flash.test/delay-server/delay"
+	"flash.test/delay-server/settings"
+)
+
+// Config is the one list of settings. The tags name the environment variable,
+// its default and its line in the table of --help.
+type Config struct {
+	Host string `env:"HOST" envDefault:"127.0.0.1" help:"address to listen on; 0.0.0.0 for all (the image's default)"`
+	Port int    `env:"PORT" envDefault:"5000" help:"port to listen on; 0 for any free one"`
+
+	DelayServerURL string `env:"DELAY_SERVER_URL" help:"the slow service to call, such as http://localhost:3000; none runs one in this process"`
+
+	Calls    int           `env:"CALLS" envDefault:"2" help:"calls that a request without ?calls= makes"`
+	MaxCalls int           `env:"MAX_CALLS" envDefault:"1000" help:"the most that ?calls= may ask for, 1 to 4000"`
+	Delay    string        `env:"DELAY" envDefault:"1000" help:"delay of each call of a request without ?delay=, as delay-server reads it"`
+	MaxDelay time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"a longer fixed delay is answered 400, never cut"`
+	Timeout  time.Duration `env:"TIMEOUT" envDefault:"30s" help:"time for one call; one that takes longer fails the request, with 504"`
+
+	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time for a client to send its headers, and again its body"`
+	IdleTimeout     time.Duration `env:"IDLE_TIMEOUT" envDefault:"2m" help:"time that a connection is kept open between requests"`
+	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s" help:"time for waiting requests to finish after SIGTERM; those left are answered 503"`
+
+	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug (a line for each request), info, warn or error"`
+	LogFormat string     `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
+}
+
+// prefixes begin the names of settings and of nothing else that is usual in an
+// environment: a variable that begins so and is no setting is a typing error.
+var prefixes = []string{"DELAY_", "CALLS_", "MAX_", "TIMEOUT_", "READ_", "IDLE_", "SHUTDOWN_", "LOG_"}
+
+// mostCalls keeps Server-Timing, which names each call in about 20 bytes,
+// below the 100 KB that curl takes as one line of a header.
+const mostCalls = 4000
+
+// Default returns the settings of an empty environment.
+func Default() Config {
+	var c Config
+	if err := settings.Load(nil, &c); err != nil {
+		panic(err) // a default of the tags above cannot be read
+	}
+	return c
+}
+
+// Load reads the settings from environ, which has the form of os.Environ. The
+// error joins all that is wrong with them, one error a setting.
+func Load(environ []string) (Config, error) {
+	c := Default() // what cannot be read stays valid: it is reported once
+	err := errors.Join(settings.Load(environ, &c, prefixes...), c.Validate())
+	return c, err
+}
+
+// Table writes the table of all settings with their defaults.
+func Table(w io.Writer) error { return settings.Table(w, Config{}) }
+
+// Addr returns the address to listen on, host:port.
+func (c Config) Addr() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+
+// NewLogger returns a logger to w of the level and format that c asks for.
+func (c Config) NewLogger(w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// Validate returns all that is wrong with c, joined: one error a setting, which
+// names it as the environment does.
+func (c Config) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(c.Port >= 0 && c.Port <= 65535, "PORT: %d is no port: want 0 to 65535", c.Port)
+	check(c.MaxCalls >= 1 && c.MaxCalls <= mostCalls, "MAX_CALLS: %d is not accepted: want 1 to %d", c.MaxCalls, mostCalls)
+	check(c.Calls >= 0 && c.Calls <= c.MaxCalls, "CALLS: %d is not accepted: want 0 to %d, which is MAX_CALLS", c.Calls, c.MaxCalls)
+	check(c.MaxDelay > 0, "MAX_DELAY: %v is not accepted: want more than 0", c.MaxDelay)
+	check(c.Timeout > 0, "TIMEOUT: %v is not accepted: want more than 0", c.Timeout)
+	check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is not accepted: want more than 0", c.ReadTimeout)
+	check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is not accepted: want more than 0", c.IdleTimeout)
+	check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT: %v is not accepted: want 0 or more", c.ShutdownTimeout)
+	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT: %q is not accepted: want text or json", c.LogFormat)
+	check(c.DelayServerURL == "" || isBase(c.DelayServerURL),
+		"DELAY_SERVER_URL: %q is not accepted: want http://host:port or https://host:port, with a path or without, and no more", c.DelayServerURL)
+	d, err := delay.Parse(c.Delay)
+	check(err == nil, "DELAY: %w", err)
+	fixed, _ := d.Fixed()
+	check(fixed <= c.MaxDelay, "DELAY: %q is longer than MAX_DELAY, %v", c.Delay, c.MaxDelay)
+	return errors.Join(errs...)
+}
+
+// isBase reports whether s is a URL to which a path can be added. User info
+// is refused: it would appear in answers and logs.
+func isBase(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return false
+	}
+	port, err := strconv.Atoi(u.Port())
+	goodPort := u.Port() == "" || err == nil && port >= 1 && port <= 65535
+	return u.Hostname() != "" && goodPort && !strings.ContainsAny(s, "?#@")
+}

@@ -1,0 +1,58 @@
+package server_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"flash.test/demo-api/internal/upstream"
+)
+
+// overhead reports how many milliseconds a request of two calls of 20 ms each
+// takes above physical, the sum or the slowest. The time is the client's, and
+// holds two hops of HTTP and what delay-server adds.
+func overhead(b *testing.B, path string, physical time.Duration) {
+	d := start(b, options(), realDelayServer(b), time.Minute)
+	for b.Loop() {
+		if got := d.get(b, path+"?delay=20"); got.StatusCode != 200 {
+			b.Fatalf("GET %s = %d %s", path, got.StatusCode, got.body)
+		}
+	}
+	perOp := b.Elapsed() / time.Duration(b.N)
+	b.ReportMetric(float64(perOp-physical)/float64(time.Millisecond), "ms-over")
+}
+
+// ms-over: above 40 ms, the sum.
+func BenchmarkGetData(b *testing.B) { overhead(b, "/get_data", 40*time.Millisecond) }
+
+// ms-over: above 20 ms, the slowest.
+func BenchmarkAsyncGetData(b *testing.B) { overhead(b, "/async_get_data", 20*time.Millisecond) }
+
+// The pair below is the same answer got directly and through demo-api: the
+// difference is demo-api's own.
+
+func BenchmarkDirect(b *testing.B) {
+	s := newFast(b)
+	client := upstream.New(s.URL, time.Minute, 1)
+	b.Cleanup(client.Close)
+	for b.Loop() {
+		if _, err := client.Get(b.Context(), "0", "run"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkThrough(b *testing.B) {
+	d := start(b, options(), newFast(b).URL, time.Minute)
+	for b.Loop() {
+		d.get(b, "/get_data?calls=1")
+	}
+}
+
+// newFast returns a server that answers at once.
+func newFast(b *testing.B) *httptest.Server {
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	b.Cleanup(s.Close)
+	return s
+}

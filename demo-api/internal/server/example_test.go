@@ -1,0 +1,34 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"time"
+
+	"flash.test/demo-api/internal/server"
+)
+
+// teapot is an Upstream that is not slow.
+type teapot struct{}
+
+func (teapot) Get(context.Context, string, string) (int, error) { return 418, nil }
+
+func ExampleNew() {
+	s := server.New(server.Options{
+		Calls: 2, MaxCalls: 10, Delay: "1000", MaxDelay: time.Minute,
+		ReadTimeout: time.Second, IdleTimeout: time.Minute, ShutdownTimeout: time.Second,
+		UpstreamURL: "http://localhost:3000",
+	}, teapot{}, slog.New(slog.DiscardHandler))
+
+	for _, path := range []string{"/get_data", "/async_get_data?calls=3", "/get_data?calls=0"} {
+		reply := httptest.NewRecorder()
+		s.Handler().ServeHTTP(reply, httptest.NewRequest("GET", path, nil))
+		fmt.Println(reply.Code, reply.Body)
+	}
+	// Output:
+	// 200 {"r1":418,"r2":418}
+	// 200 {"r1":418,"r2":418,"r3":418}
+	// 200 ok
+}

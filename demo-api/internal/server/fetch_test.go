@@ -1,0 +1,193 @@
+package server_test
+
+import (
+	"maps"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+var endpoints = []string{"/get_data", "/async_get_data"}
+
+func TestAnswers(t *testing.T) {
+	const twelve = `{"r1":200,"r2":200,"r3":200,"r4":200,"r5":200,"r6":200,"r7":200,"r8":200,"r9":200,"r10":200,"r11":200,"r12":200}`
+	const jsonType, textType = "application/json; charset=utf-8", "text/plain; charset=utf-8"
+	s := newSlow(t, answered(0))
+	d := start(t, options(), s.URL, time.Minute)
+	for _, tc := range []struct{ name, query, body, contentType string }{
+		{"the tutorial's two calls", "", `{"r1":200,"r2":200}`, jsonType},
+		{"with a slash", "/", `{"r1":200,"r2":200}`, jsonType},
+		{"an empty query", "?", `{"r1":200,"r2":200}`, jsonType},
+		{"no calls, the tutorial's first step", "?calls=0", "ok", textType},
+		{"one call", "?calls=1", `{"r1":200}`, jsonType},
+		{"a third call", "?calls=3", `{"r1":200,"r2":200,"r3":200}`, jsonType},
+		{"more than nine keep their order", "?calls=12", twelve, jsonType},
+		{"a limit", "?calls=3&limit=2", `{"r1":200,"r2":200,"r3":200}`, jsonType},
+		{"a limit above the calls", "?limit=2147483647", `{"r1":200,"r2":200}`, jsonType},
+		{"every parameter", "?calls=1&delay=1.5s&limit=1", `{"r1":200}`, jsonType},
+		{"somebody else's parameter", "?_=17", `{"r1":200,"r2":200}`, jsonType},
+	} {
+		for _, endpoint := range endpoints {
+			t.Run(endpoint+", "+tc.name, func(t *testing.T) {
+				got := d.get(t, endpoint+tc.query)
+				if got.StatusCode != 200 || got.body != tc.body {
+					t.Errorf("GET %s%s = %d %s\nwant 200 %s", endpoint, tc.query, got.StatusCode, got.body, tc.body)
+				}
+				for name, want := range map[string]string{
+					"Content-Type": tc.contentType, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+				} {
+					if value := got.Header.Get(name); value != want {
+						t.Errorf("%s: got %q, want %q", name, value, want)
+					}
+				}
+				head := d.send(t, http.MethodHead, endpoint+tc.query, nil, nil)
+				if head.StatusCode != 200 || head.body != "" || head.ContentLength != int64(len(tc.body)) {
+					t.Errorf("HEAD %s%s = %d, body %q, Content-Length %d; want 200, none, %d", endpoint, tc.query, head.StatusCode, head.body, head.ContentLength, len(tc.body))
+				}
+			})
+		}
+	}
+}
+
+// Calls that are made in turn come in their order, so that each status has its
+// place.
+func TestStatusesWhateverTheyAre(t *testing.T) {
+	statuses := []int{200, 404, 500, 302, 204, 429, 503, 418, 201, 400, 599}
+	s := newSlow(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(statuses[n-1])
+	})
+	d := start(t, options(), s.URL, time.Minute)
+	const want = `{"r1":200,"r2":404,"r3":500,"r4":302,"r5":204,"r6":429,"r7":503,"r8":418,"r9":201,"r10":400,"r11":599}`
+	if got := d.get(t, "/get_data?calls=11"); got.StatusCode != 200 || got.body != want {
+		t.Errorf("got %d %s\nwant 200 %s", got.StatusCode, got.body, want)
+	}
+}
+
+func TestPassedOn(t *testing.T) {
+	for _, tc := range []struct{ name, query, path string }{
+		{"the default", "", "/delay/0/"},
+		{"as it came: digits", "?delay=0002.50", "/delay/0002.50/"},
+		{"as it came: a duration", "?delay=9m59.9s", "/delay/9m59.9s/"},
+		{"as it came: not ASCII", "?delay=5%C2%B5s", "/delay/5µs/"},
+		{"random", "?delay=random", "/delay/random/"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSlow(t, answered(0))
+			d := start(t, options(), s.URL, time.Minute)
+			for _, endpoint := range endpoints {
+				d.get(t, endpoint+tc.query)
+			}
+			want := map[string]bool{tc.path: true}
+			if got := s.seen().paths; !maps.Equal(got, want) {
+				t.Errorf("%s: delay-server was asked %v, want %v", tc.query, got, want)
+			}
+		})
+	}
+}
+
+func TestRunID(t *testing.T) {
+	s := newSlow(t, answered(0))
+	d := start(t, options(), s.URL, time.Minute)
+	id := strings.Repeat("~", 200)
+	got := d.send(t, "GET", "/async_get_data?calls=9", map[string]string{"X-Run-Id": id}, nil)
+	if runs := s.seen().runs; got.Header.Get("X-Run-Id") != id || len(runs) != 1 || !runs[id] {
+		t.Errorf("X-Run-Id %q: got %q in the reply and %v in the calls", id, got.Header.Get("X-Run-Id"), runs)
+	}
+	first, second := d.get(t, "/get_data").Header.Get("X-Run-Id"), d.get(t, "/get_data").Header.Get("X-Run-Id")
+	if runs := s.seen().runs; len(first) < 26 || first == second || !runs[first] || !runs[second] {
+		t.Errorf("without X-Run-Id: replies have %q and %q, calls %v; want two of 26 characters or more, passed on", first, second, runs)
+	}
+}
+
+// durations reads total;dur=1.2, r1;dur=1, … and checks the names and their order.
+func durations(t testing.TB, header string) []time.Duration {
+	t.Helper()
+	var all []time.Duration
+	for i, entry := range strings.Split(header, ", ") {
+		name := "total"
+		if i > 0 {
+			name = "r" + strconv.Itoa(i)
+		}
+		m := regexp.MustCompile(`^` + name + `;dur=([0-9]+(\.[0-9]{1,2})?)$`).FindStringSubmatch(entry)
+		if m == nil {
+			t.Fatalf("Server-Timing: %q, entry %d: want %s;dur=<ms>", header, i, name)
+		}
+		d, err := time.ParseDuration(m[1] + "ms")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+func TestServerTiming(t *testing.T) {
+	const wait = 20 * time.Millisecond
+	s := newSlow(t, answered(wait))
+	d := start(t, options(), s.URL, time.Minute)
+	for _, endpoint := range endpoints {
+		got := d.get(t, endpoint+"?calls=3")
+		all := durations(t, got.Header.Get("Server-Timing"))
+		if len(all) != 4 {
+			t.Fatalf("%s: Server-Timing %v, want total and 3 calls", endpoint, all)
+		}
+		floor := time.Duration(0)
+		for _, call := range all[1:] {
+			if call < wait {
+				t.Errorf("%s: a call took %v, want %v or more", endpoint, call, wait)
+			}
+			if endpoint == "/get_data" {
+				floor += call
+			} else {
+				floor = max(floor, call)
+			}
+		}
+		if total := all[0]; total < floor || total > got.took {
+			t.Errorf("%s: total %v, want %v or more by its calls, and no more than the client's %v", endpoint, total, floor, got.took)
+		}
+	}
+	if got := d.get(t, "/get_data?calls=0").Header.Get("Server-Timing"); len(durations(t, got)) != 1 {
+		t.Errorf("no calls: Server-Timing %q, want total alone", got)
+	}
+}
+
+// No request is answered before want are in flight, so that the peak is no luck.
+func TestPeakInFlight(t *testing.T) {
+	for _, tc := range []struct {
+		name, path string
+		calls      int
+		want       int
+	}{
+		{"one after another", "/get_data?calls=20", 20, 1},
+		{"one after another, whatever the limit", "/get_data?calls=20&limit=7", 20, 1},
+		{"all at once", "/async_get_data?calls=100", 100, 100},
+		{"three at once", "/async_get_data?calls=21&limit=3", 21, 3},
+		{"one at once", "/async_get_data?calls=20&limit=1", 20, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			full := make(chan struct{}, tc.calls)
+			s := newSlow(t, func(n int, _ http.ResponseWriter, r *http.Request) {
+				if n%tc.want == 0 {
+					for range tc.want {
+						full <- struct{}{}
+					}
+				}
+				select {
+				case <-full:
+				case <-r.Context().Done():
+				}
+			})
+			d := start(t, options(), s.URL, 20*time.Second)
+			if got := d.get(t, tc.path); got.StatusCode != 200 {
+				t.Fatalf("GET %s = %d %s: fewer than %d in flight", tc.path, got.StatusCode, got.body, tc.want)
+			}
+			if got := s.seen(); got.peak != tc.want || got.come != tc.calls {
+				t.Errorf("GET %s: %d calls, %d in flight at the peak; want %d, %d", tc.path, got.come, got.peak, tc.calls, tc.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/delay"
+	"flash.test/delay-server/problem"
+	"flash.test/delay-server/query"
+
+	"flash.test/demo-api/internal/fetch"
+)
+
+// The longest that the settings allow is one line of a header to curl.
+func TestServerTimingFitsCurl(t *testing.T) {
+	const curlTakes = 100 * 1024
+	results := make([]fetch.Result, 4000)
+	for i := range results {
+		results[i] = fetch.Result{Name: "r4000", Duration: 10*time.Minute - 10*time.Microsecond}
+	}
+	if n := len(serverTiming(4000*10*time.Minute, results)); n >= curlTakes {
+		t.Errorf("Server-Timing of %d calls: %d bytes, want less than %d", len(results), n, curlTakes)
+	}
+}
+
+// Whatever the query, it is read within the limits or is a 400 that quotes it
+// within bounds, and what it says of ignored names is visible ASCII.
+func FuzzParseQuery(f *testing.F) {
+	for _, seed := range []string{
+		"", "calls=0", "calls=12&delay=250ms&limit=3", "delay=random", "calls=1e9", "calls=%2B2", "calls=0x10", "calls=-1",
+		"calls=", "calls", "call=3", "calls=1&calls=2", "delay=", "delay=601s", "limit=0", "limit=99999999999999999999",
+		"a;b", "%zz", "_=17&utm_source=x", "%C3%A4=1&a%0D%0Ab=2", "=", "&&", strings.Repeat("x", 9000),
+	} {
+		f.Add(seed)
+	}
+	options := Options{Calls: 2, MaxCalls: 1000, Delay: "1000", MaxDelay: 10 * time.Minute}
+	f.Fuzz(func(t *testing.T, raw string) {
+		asked, err := parseQuery(raw, options)
+		if err != nil {
+			var p *problem.Problem
+			if !errors.As(err, &p) || p.Status != 400 || len(p.Detail) > 1000 {
+				t.Errorf("parseQuery(%q): error %v, want a problem of 400 of 1000 bytes at most", raw, err)
+			}
+			return
+		}
+		if asked.calls < 0 || asked.calls > options.MaxCalls || asked.limit < 0 {
+			t.Errorf("parseQuery(%q) = %+v, want calls from 0 to %d, limit 0 or more", raw, asked, options.MaxCalls)
+		}
+		d, err := delay.Parse(asked.delay)
+		if fixed, _ := d.Fixed(); err != nil || fixed > options.MaxDelay {
+			t.Errorf("parseQuery(%q): delay %q, which delay-server refuses: %v", raw, asked.delay, err)
+		}
+		h := http.Header{}
+		query.NameIgnored(h, asked.ignored)
+		if list := h.Get(query.IgnoredHeader); strings.ContainsFunc(list, func(c rune) bool { return c < ' ' || c > '~' }) {
+			t.Errorf("parseQuery(%q): %s %q, want visible ASCII", raw, query.IgnoredHeader, list)
+		}
+	})
+}

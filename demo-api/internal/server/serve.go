@@ -1,0 +1,30 @@
+package server
+
+import (
+	"context"
+	"net"
+	"net/http"
+
+	"flash.test/delay-server/problem"
+	"flash.test/delay-server/program"
+)
+
+// errCut is the cause with which a shutdown ends the requests that are left.
+var errCut = problem.New(http.StatusServiceUnavailable, "the server is shutting down and ended this request's calls before their time")
+
+// Serve answers the connections of ln until ctx is done; then it drains: it
+// stops accepting, lets requests finish up to Options.ShutdownTimeout, answers
+// those left 503, logs how many that were, and returns nil. It speaks HTTP/1.1
+// and, without TLS, HTTP/2. It closes ln. An error is that of accepting.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	return program.HTTP{
+		Handler:           s.echo,
+		Log:               s.log,
+		ReadHeaderTimeout: s.options.ReadTimeout,
+		IdleTimeout:       s.options.IdleTimeout,
+		ShutdownTimeout:   s.options.ShutdownTimeout,
+		Waiting:           func() int { return int(s.waiting.Load()) },
+		Draining:          func() { s.draining.Store(true) },
+		Cut:               errCut,
+	}.Serve(ctx, ln)
+}

@@ -1,0 +1,62 @@
+package server_test
+
+import (
+	"log/slog"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	delayserver "flash.test/delay-server/server"
+)
+
+// realDelayServer runs delay-server itself and returns its URL.
+func realDelayServer(t testing.TB) string {
+	t.Helper()
+	srv, err := delayserver.New(delayserver.DefaultConfig(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ts := httptest.NewServer(srv.Handler())
+	t.Cleanup(ts.Close)
+	return ts.URL
+}
+
+// A thousand concurrent delays finish in about one delay: demo-api, its HTTP
+// client and delay-server together let none wait for another.
+func TestThousandCallsTakeAboutOneDelay(t *testing.T) {
+	const wait = 3 * time.Second
+	d := start(t, options(), realDelayServer(t), time.Minute)
+	d.get(t, "/async_get_data?calls=1000&delay=1s") // opens the connections
+	one := d.get(t, "/async_get_data?calls=1&delay=3s")
+	thousand := d.get(t, "/async_get_data?calls=1000&delay=3s")
+	if one.StatusCode != 200 || thousand.StatusCode != 200 {
+		t.Fatalf("got %d and %d %s", one.StatusCode, thousand.StatusCode, thousand.body)
+	}
+	ratio := float64(thousand.took) / float64(one.took)
+	t.Logf("one call %v, a thousand %v, ratio %.3f", one.took, thousand.took, ratio)
+	if ratio >= 2 {
+		t.Errorf("1000 calls of %v took %v, one %v: ratio %.2f, want about 1, and less than 2", wait, thousand.took, one.took, ratio)
+	}
+	all := durations(t, thousand.Header.Get("Server-Timing"))
+	if len(all) != 1001 {
+		t.Fatalf("Server-Timing: %d entries, want total and 1000 calls", len(all))
+	}
+	for i, took := range all {
+		if took < wait {
+			t.Errorf("Server-Timing, entry %d: %v, want %v or more", i, took, wait)
+		}
+	}
+}
+
+func TestSumAndSlowest(t *testing.T) {
+	const wait = 100 * time.Millisecond
+	d := start(t, options(), realDelayServer(t), time.Minute)
+	together := d.get(t, "/async_get_data?calls=10&delay=100")
+	inTurn := d.get(t, "/get_data?calls=10&delay=100")
+	if together.took < wait || inTurn.took < 10*wait {
+		t.Errorf("10 calls of %v: %v at once, %v in turn; want %v and %v or more", wait, together.took, inTurn.took, wait, 10*wait)
+	}
+	if ratio := float64(inTurn.took) / float64(together.took); ratio < 3 {
+		t.Errorf("10 calls of %v: %v at once, %v in turn: ratio %.1f, want about 10, and 3 at least", wait, together.took, inTurn.took, ratio)
+	}
+}

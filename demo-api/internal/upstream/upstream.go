@@ -1,0 +1,80 @@
+// Package upstream is what a call does: it asks delay-server, or whatever
+// speaks like it, for a slow answer.
+package upstream
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Client asks one delay-server. Use New; any number of goroutines may share it.
+type Client struct {
+	base      string // no slash at its end
+	timeout   time.Duration
+	transport *http.Transport
+}
+
+// New returns a client of the delay-server at base, an http or https URL. A
+// request that takes longer than timeout fails. As many as idle connections
+// are kept for the next requests; there is no limit on those in use.
+func New(base string, timeout time.Duration, idle int) *Client {
+	protocols := new(http.Protocols)
+	// HTTP/1 alone: over HTTP/2 the streams of one connection would share its
+	// flow control and the peer's limit on streams.
+	protocols.SetHTTP1(true)
+	return &Client{
+		base:    strings.TrimRight(base, "/"),
+		timeout: timeout,
+		transport: &http.Transport{
+			// No proxy: the call is local, and Docker hands HTTP_PROXY to
+			// every container of an engine that is configured with one.
+			Proxy:       nil,
+			DialContext: (&net.Dialer{}).DialContext,
+			Protocols:   protocols,
+			// No MaxConnsPerHost: requests beyond it would queue. The default
+			// of two idle connections would close and dial again all others.
+			MaxIdleConnsPerHost: idle,
+			IdleConnTimeout:     90 * time.Second, // delay-server closes them after 2m
+			// What a compressed answer saves in bytes it costs in time.
+			DisableCompression: true,
+		},
+	}
+}
+
+// maxBody is how much of an answer's body is read, in bytes, to free its
+// connection for another request; one with more to say is closed instead.
+const maxBody = 1 << 20
+
+// Get asks for an answer that is late by delay, in any form that delay-server
+// reads, as part of the run runID. It returns the status of the answer, be it
+// a success, a redirect or an error. Without an answer the error is an *Error,
+// or, when ctx is done, an error of that.
+func (c *Client) Get(ctx context.Context, delay, runID string) (status int, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)
+	defer cancel()
+	address := c.base + "/delay/" + url.PathEscape(delay) + "/"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return 0, fmt.Errorf("make a request of delay %q: %w", delay, err)
+	}
+	req.Header.Set("X-Run-Id", runID)
+	// RoundTrip is one request and one answer: no redirects, no cookies.
+	reply, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return 0, c.failure(ctx, err)
+	}
+	defer reply.Body.Close()
+	if _, err := io.Copy(io.Discard, io.LimitReader(reply.Body, maxBody)); err != nil {
+		return 0, c.failure(ctx, err)
+	}
+	return reply.StatusCode, nil
+}
+
+// Close closes the connections that are idle.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }

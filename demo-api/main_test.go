@@ -1,0 +1,250 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"flash.test/delay-server/program"
+)
+
+// The test binary is also the program, for the tests that need a process.
+const beTheProgram = "DEMO_API_TEST_IS_THE_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(beTheProgram) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestArguments(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		args   []string
+		status int
+		stdout string // is in it
+		err    string // is in it
+	}{
+		{"help", []string{"--help"}, 0, "DELAY_SERVER_URL", ""},
+		{"help says the defaults", []string{"-h"}, 0, "MAX_CALLS         1000", ""},
+		{"help without dashes", []string{"help"}, 0, "healthcheck", ""},
+		{"version", []string{"--version"}, 0, "demo-api dev (commit ", ""},
+		{"unknown", []string{"--prot=5001"}, 2, "", `argument "--prot=5001" is not known`},
+		{"empty", []string{""}, 2, "", `argument "" is not known`},
+		{"two", []string{"healthcheck", "--help"}, 2, "", "2 arguments: want one at most"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			err := demoAPI.Run(t.Context(), tc.args, nil, &stdout, &stderr)
+			if got := program.Status(err); got != tc.status || !strings.Contains(fmt.Sprint(err), tc.err) {
+				t.Errorf("run(%q) = %v, status %d; want %s, status %d", tc.args, err, got, tc.err, tc.status)
+			}
+			if !strings.Contains(stdout.String(), tc.stdout) {
+				t.Errorf("run(%q) wrote %q, want %q in it", tc.args, stdout.String(), tc.stdout)
+			}
+		})
+	}
+}
+
+func TestBadSettingsAreAllReported(t *testing.T) {
+	environ := []string{"PATH=/bin", "PORT=70000", "CALLS=two", "DELAY=soon", "MAX_CALL=5", "DELAY_SERVER_URL=localhost:3000"}
+	for _, args := range [][]string{nil, {"healthcheck"}} {
+		err := demoAPI.Run(t.Context(), args, environ, io.Discard, io.Discard)
+		if program.Status(err) != 2 {
+			t.Errorf("run(%q) with bad settings: status %d, want 2", args, program.Status(err))
+		}
+		for _, want := range []string{"PORT: 70000", `CALLS: "two"`, `delay "soon"`, "did you mean MAX_CALLS?", `DELAY_SERVER_URL: "localhost:3000"`, "--help"} {
+			if !strings.Contains(fmt.Sprint(err), want) {
+				t.Errorf("run(%q) = %v\nwant %s in it", args, err, want)
+			}
+		}
+	}
+}
+
+func TestTakenPort(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	port := ln.Addr().(*net.TCPAddr).Port
+	var stdout bytes.Buffer
+	err = demoAPI.Run(t.Context(), nil, []string{fmt.Sprintf("PORT=%d", port)}, &stdout, io.Discard)
+	if want := fmt.Sprintf("such as PORT=%d demo-api (on macOS, AirPlay takes 5000)", port%65535+1); program.Status(err) != 1 || !strings.Contains(fmt.Sprint(err), want) {
+		t.Errorf("run on a taken port = %v, status %d; want status 1 and %s", err, program.Status(err), want)
+	}
+	if stdout.Len() > 0 {
+		t.Errorf("it wrote %q, as if it served", stdout.String())
+	}
+}
+
+// running is run in a goroutine.
+type running struct {
+	base  string // http://localhost:port
+	slow  string // http://127.0.0.1:port, delay-server's
+	greet string // all that was printed
+	stop  func() error
+}
+
+// begin runs the program on a free port and reads what it prints at its start.
+func begin(t *testing.T, environ ...string) running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out, stdout := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := demoAPI.Run(ctx, nil, append(environ, "PORT=0"), stdout, io.Discard)
+		stdout.CloseWithError(fmt.Errorf("run ended: %w", err))
+		ended <- err
+	}()
+	r := running{stop: func() error {
+		cancel()
+		select {
+		case err := <-ended:
+			ended <- err
+			return err
+		case <-time.After(20 * time.Second):
+			return errors.New("run has not ended 20s after its context")
+		}
+	}}
+	t.Cleanup(func() { _ = r.stop() })
+	r.greet, r.base, r.slow = readGreeting(t, out)
+	go func() { _, _ = io.Copy(io.Discard, out) }() // a pipe blocks its writer
+	return r
+}
+
+// readGreeting reads what is printed up to the last line of it.
+func readGreeting(t *testing.T, out io.Reader) (text, base, slow string) {
+	t.Helper()
+	buf := make([]byte, 4096)
+	for !strings.HasSuffix(text, "itself\n\n") {
+		n, err := out.Read(buf)
+		text += string(buf[:n])
+		if err != nil {
+			t.Fatalf("read what it prints at its start: %v, after %q", err, text)
+		}
+	}
+	between := func(before, after string) string {
+		_, rest, _ := strings.Cut(text, before)
+		found, _, _ := strings.Cut(rest, after)
+		return found
+	}
+	return text, between("time curl ", "/get_data"), between("delay-server at ", " ")
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}).Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func TestAllInOneProcess(t *testing.T) {
+	r := begin(t, "DELAY=10")
+	for _, line := range []string{
+		"calling delay-server at " + r.slow + " (in this process)\n",
+		"  time curl " + r.base + "/get_data  ",
+		"  time curl " + r.base + "/async_get_data  ",
+		"  time curl '" + r.base + "/async_get_data?calls=3'  ",
+		"  time curl " + r.slow + "/delay/1000/  ",
+	} {
+		if !strings.Contains(r.greet, line) {
+			t.Errorf("it printed\n%s\nwant %q in it", r.greet, line)
+		}
+	}
+	for url, want := range map[string]string{
+		r.base + "/get_data":               `{"r1":200,"r2":200}`,
+		r.base + "/async_get_data?calls=3": `{"r1":200,"r2":200,"r3":200}`,
+		r.slow + "/delay/1/":               `{"status":200,"message":"Mock response from Flash","delay":"1 ms"}`,
+	} {
+		if code, body := get(t, url); code != 200 || body != want {
+			t.Errorf("GET %s = %d %s, want 200 %s", url, code, body, want)
+		}
+	}
+	if err := r.stop(); err != nil {
+		t.Errorf("run, stopped = %v, want nil", err)
+	}
+}
+
+// An over-long delay is demo-api's own 400, whatever MAX_DELAY is.
+func TestMaxDelayIsDelayServersToo(t *testing.T) {
+	r := begin(t, "MAX_DELAY=30m")
+	if code, body := get(t, r.base+"/get_data?calls=0&delay=25m"); code != 200 {
+		t.Errorf("delay=25m = %d %s, want 200", code, body)
+	}
+	if code, body := get(t, r.base+"/get_data?delay=31m"); code != 400 {
+		t.Errorf("delay=31m = %d %s, want 400", code, body)
+	}
+	if code, body := get(t, r.slow+"/delay/31m"); code != 400 || !strings.Contains(body, "30m") {
+		t.Errorf("delay-server: /delay/31m = %d %s, want 400 that names 30m", code, body)
+	}
+}
+
+func TestDelayServerElsewhere(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(418) }))
+	defer elsewhere.Close()
+	r := begin(t, "DELAY_SERVER_URL="+elsewhere.URL+"/")
+	if code, body := get(t, r.base+"/get_data"); code != 200 || body != `{"r1":418,"r2":418}` {
+		t.Errorf("GET /get_data = %d %s, want 200 and the statuses of DELAY_SERVER_URL", code, body)
+	}
+	if strings.Contains(r.greet, "in this process") {
+		t.Errorf("it printed %q, want no delay-server of its own", r.greet)
+	}
+}
+
+func TestOwnDelayServerFails(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	failed := make(chan error, 1)
+	stop, err := startDelayServer(ln, time.Minute, slog.New(slog.DiscardHandler), func(err error) { failed <- err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if err := <-failed; !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "delay-server in this process: ") {
+		t.Errorf("it failed with %v, want what became of its listener", err)
+	}
+}
+
+func TestTyped(t *testing.T) {
+	for _, tc := range []struct{ name, addr, want string }{
+		{"the default", "127.0.0.1:5000", "localhost:5000"},
+		{"all addresses", "0.0.0.0:5001", "localhost:5001"},
+		{"all addresses of IPv6", "[::]:5002", "localhost:5002"},
+		{"one address", "192.0.2.7:5003", "192.0.2.7:5003"},
+		{"one address of IPv6", "[2001:db8::7]:5004", "[2001:db8::7]:5004"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			addr, err := net.ResolveTCPAddr("tcp", tc.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := typed(addr); got != tc.want {
+				t.Errorf("typed(%s) = %s, want %s", tc.addr, got, tc.want)
+			}
+		})
+	}
+}
