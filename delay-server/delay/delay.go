@@ -119,7 +119,14 @@ func quote(s string) string {
 }
 
 // Parse reads a delay: one of Forms. The error is a *SyntaxError.
-func Parse(s string) (Delay, error) {
+func Parse(s string) (Delay, error) { return parse(s, time.Millisecond) }
+
+// ParseSeconds reads a delay as Parse does but for a bare number, alone or
+// within a form, which is seconds.
+func ParseSeconds(s string) (Delay, error) { return parse(s, time.Second) }
+
+// parse reads a delay whose bare numbers count units.
+func parse(s string, unit time.Duration) (Delay, error) {
 	name, args, hasArgs := strings.Cut(s, ":")
 	if s == "random" {
 		return Delay{dist: random{}, text: s}, nil
@@ -127,7 +134,7 @@ func Parse(s string) (Delay, error) {
 	f, known := forms[name]
 	switch {
 	case known && hasArgs:
-		d, err := f.parse(args)
+		d, err := f.parse(args, unit)
 		if err != nil {
 			return Delay{}, &SyntaxError{Read: s, Reason: "is not accepted: " + err.Error(), Accepted: f.usage()}
 		}
@@ -135,15 +142,15 @@ func Parse(s string) (Delay, error) {
 	case known:
 		return Delay{}, &SyntaxError{Read: s, Reason: "has no arguments", Accepted: f.usage()}
 	}
-	fixed, reason := parseTime(s)
+	fixed, reason := parseTime(s, unit)
 	if reason != "" {
-		return Delay{}, &SyntaxError{Read: s, Reason: reason, Accepted: Accepted}
+		return Delay{}, &SyntaxError{Read: s, Reason: reason, Accepted: accepted(unit)}
 	}
 	return Delay{fixed: fixed}, nil
 }
 
 // parseTime reads a fixed time, or says what is wrong with it.
-func parseTime(s string) (d time.Duration, reason string) {
+func parseTime(s string, unit time.Duration) (d time.Duration, reason string) {
 	switch {
 	case s == "":
 		return 0, "is empty"
@@ -152,7 +159,7 @@ func parseTime(s string) (d time.Duration, reason string) {
 	case s[0] == '+':
 		return 0, "has a sign"
 	case strings.Trim(s, "0123456789.") == "":
-		return parseMilliseconds(s)
+		return parseNumber(s, unit)
 	default:
 		return parseDuration(s)
 	}
@@ -186,20 +193,20 @@ func looksLikeDuration(s string) bool {
 	return err == nil && len(short) < cap(short)
 }
 
-// parseMilliseconds reads digits with at most one point between them. It counts
-// in whole nanoseconds, since a float would wait a little less than was asked.
-func parseMilliseconds(s string) (d time.Duration, reason string) {
+// parseNumber reads digits with at most one point between them. It counts in
+// whole nanoseconds, since a float would wait a little less than was asked.
+func parseNumber(s string, unit time.Duration) (d time.Duration, reason string) {
 	whole, fraction, point := strings.Cut(s, ".")
 	if whole == "" || point && strings.Trim(fraction, "0123456789") != "" || point && fraction == "" {
 		return 0, "is no decimal number"
 	}
-	ms, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || ms >= math.MaxInt64/int64(time.Millisecond) {
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || n >= math.MaxInt64/int64(unit) {
 		return 0, tooLong
 	}
-	d = time.Duration(ms) * time.Millisecond
-	unit := time.Duration(100_000)
+	d = time.Duration(n) * unit
 	for i := range len(fraction) {
+		unit /= 10
 		if unit == 0 {
 			if strings.Trim(fraction[i:], "0") != "" {
 				d++
@@ -207,7 +214,6 @@ func parseMilliseconds(s string) (d time.Duration, reason string) {
 			break
 		}
 		d += time.Duration(fraction[i]-'0') * unit
-		unit /= 10
 	}
 	return d, ""
 }

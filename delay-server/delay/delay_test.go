@@ -152,6 +152,45 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+func TestParseSecondsDiffersInBareNumbersAlone(t *testing.T) {
+	for _, tc := range []struct{ name, in, same string }{ // same is what Parse reads to the same delay
+		{"whole seconds", "2", "2000"},
+		{"decimals", "1.5", "1500"},
+		{"zero", "0", "0"},
+		{"decimals that a count of milliseconds would lose", "0.0009", "0.9"},
+		{"a nanosecond", "0.000000001", "0.000001"},
+		{"finer than a nanosecond is rounded up", "0.0000000001", "0.000001"},
+		{"a Go duration stays", "250ms", "250"},
+		{"random stays", "random", "random"},
+		{"within a form too", "uniform:1,2", "uniform:1000,2000"},
+		{"within a form, each by itself", "normal:1,100ms", "normal:1000,100"},
+		{"a shape is no time", "pareto:0.1,1.5", "pareto:100,1.5"},
+		{"a percentage is no time", "weighted:2:10", "weighted:2000:10"},
+		{"a percentile's rank is no time", "percentiles:p50=1,p99=2", "percentiles:p50=1000,p99=2000"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := delay.ParseSeconds(tc.in)
+			want, wantErr := delay.Parse(tc.same)
+			if err != nil || wantErr != nil || got.String() != want.String() {
+				t.Errorf("ParseSeconds(%q) = %v, %v, want Parse(%q) = %v, %v", tc.in, got, err, tc.same, want, wantErr)
+			}
+		})
+	}
+	for _, tc := range []struct{ name, in, want string }{
+		{"not a number", "NaN", "is not understood; accepted: seconds (10, 1.5), a Go duration"},
+		{"exponent", "1e300", "is not understood; accepted: seconds"},
+		{"negative", "-1", "is negative"},
+		{"more seconds than a duration holds", "9223372037", "is longer than any clock counts"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := delay.ParseSeconds(tc.in)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("ParseSeconds(%q) = %v, %v, want an error that says %q", tc.in, got, err, tc.want)
+			}
+		})
+	}
+}
+
 func TestFixedOfANegativeTimeIsNoWait(t *testing.T) {
 	if got, _ := delay.Fixed(-time.Second).Fixed(); got != 0 {
 		t.Errorf("Fixed(-1s) = %v, want 0", got)

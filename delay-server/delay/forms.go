@@ -19,7 +19,7 @@ type Form struct {
 }
 
 // Forms are all ways to write a delay. A bare number within a form is
-// milliseconds too.
+// milliseconds too, or seconds for ParseSeconds.
 var Forms = []Form{
 	{"1000", "MILLISECONDS", "milliseconds, Flash's unit; decimals count (1.5), finer than a nanosecond is rounded up"},
 	{"250ms", "DURATION", "a Go duration: 250ms, 1.5s, 2m"},
@@ -35,28 +35,36 @@ var Forms = []Form{
 }
 
 // Accepted names all forms in one sentence, for messages.
-var Accepted = func() string {
-	names := []string{"milliseconds (1000, 1.5)", "a Go duration (250ms, 1.5s, 2m)"}
+var Accepted = accepted(time.Millisecond)
+
+// accepted names all forms where a bare number counts units.
+func accepted(unit time.Duration) string {
+	number := "milliseconds (1000, 1.5)"
+	if unit == time.Second {
+		number = "seconds (10, 1.5)"
+	}
+	names := []string{number, "a Go duration (250ms, 1.5s, 2m)"}
 	for _, f := range Forms[2:] {
 		names = append(names, f.Usage)
 	}
 	return strings.Join(names, ", ")
-}()
+}
 
 // form is a way to write a distribution, behind "name:".
 type form struct {
 	Form
-	parse func(args string) (Delay, error)
+	parse func(args string, unit time.Duration) (Delay, error)
 }
 
 func (f form) usage() string { return f.Usage + ", such as " + f.Example }
 
 // forms are those of Forms that have arguments, by name.
 var forms = func() map[string]form {
-	parsers := map[string]func(string) (Delay, error){
+	parsers := map[string]func(string, time.Duration) (Delay, error){
 		"uniform": parseUniform, "normal": parseNormal, "lognormal": parseLognormal,
 		"exponential": parseExponential, "pareto": parsePareto,
-		"weighted": parseWeighted, "percentiles": parsePercentiles, "recorded": parseRecorded,
+		"weighted": parseWeighted, "percentiles": parsePercentiles,
+		"recorded": func(name string, _ time.Duration) (Delay, error) { return parseRecorded(name) },
 	}
 	byName := make(map[string]form, len(parsers))
 	for _, f := range Forms {
@@ -68,7 +76,7 @@ var forms = func() map[string]form {
 }()
 
 // arguments reads as many comma-separated times as there are names.
-func arguments(args string, names ...string) ([]time.Duration, error) {
+func arguments(args string, unit time.Duration, names ...string) ([]time.Duration, error) {
 	fields := strings.Split(args, ",")
 	if len(fields) != len(names) {
 		return nil, fmt.Errorf("%d arguments: want %d: %s", len(fields), len(names), strings.Join(names, ", "))
@@ -76,15 +84,15 @@ func arguments(args string, names ...string) ([]time.Duration, error) {
 	times := make([]time.Duration, len(fields))
 	for i, field := range fields {
 		var err error
-		if times[i], err = argument(names[i], field); err != nil {
+		if times[i], err = argument(names[i], field, unit); err != nil {
 			return nil, err
 		}
 	}
 	return times, nil
 }
 
-func argument(name, text string) (time.Duration, error) {
-	d, reason := parseTime(text)
+func argument(name, text string, unit time.Duration) (time.Duration, error) {
+	d, reason := parseTime(text, unit)
 	if reason != "" {
 		return 0, fmt.Errorf("%s %s %s", name, quote(text), reason)
 	}
@@ -109,8 +117,8 @@ func written(d distribution, name string, args ...string) Delay {
 	return Delay{dist: d, text: name + ":" + strings.Join(args, ",")}
 }
 
-func parseUniform(args string) (Delay, error) {
-	t, err := arguments(args, "MIN", "MAX")
+func parseUniform(args string, unit time.Duration) (Delay, error) {
+	t, err := arguments(args, unit, "MIN", "MAX")
 	if err != nil {
 		return Delay{}, err
 	}
@@ -120,8 +128,8 @@ func parseUniform(args string) (Delay, error) {
 	return written(distuv.Uniform{Min: milliseconds(t[0]), Max: milliseconds(t[1])}, "uniform", Milliseconds(t[0]), Milliseconds(t[1])), nil
 }
 
-func parseNormal(args string) (Delay, error) {
-	t, err := arguments(args, "MEAN", "STDDEV")
+func parseNormal(args string, unit time.Duration) (Delay, error) {
+	t, err := arguments(args, unit, "MEAN", "STDDEV")
 	if err != nil {
 		return Delay{}, err
 	}
@@ -133,8 +141,8 @@ func parseNormal(args string) (Delay, error) {
 
 // parseLognormal derives sigma = ln(p99/median)/z, where z is the normal
 // distribution's 99th percentile, 2.326.
-func parseLognormal(args string) (Delay, error) {
-	t, err := arguments(args, "MEDIAN", "P99")
+func parseLognormal(args string, unit time.Duration) (Delay, error) {
+	t, err := arguments(args, unit, "MEDIAN", "P99")
 	if err != nil {
 		return Delay{}, err
 	}
@@ -151,8 +159,8 @@ func parseLognormal(args string) (Delay, error) {
 	return written(distuv.LogNormal{Mu: math.Log(median), Sigma: sigma}, "lognormal", Milliseconds(t[0]), Milliseconds(t[1])), nil
 }
 
-func parseExponential(args string) (Delay, error) {
-	t, err := arguments(args, "MEAN")
+func parseExponential(args string, unit time.Duration) (Delay, error) {
+	t, err := arguments(args, unit, "MEAN")
 	if err != nil {
 		return Delay{}, err
 	}
@@ -162,12 +170,12 @@ func parseExponential(args string) (Delay, error) {
 	return written(distuv.Exponential{Rate: 1 / milliseconds(t[0])}, "exponential", Milliseconds(t[0])), nil
 }
 
-func parsePareto(args string) (Delay, error) {
+func parsePareto(args string, unit time.Duration) (Delay, error) {
 	first, second, two := strings.Cut(args, ",")
 	if !two || strings.Contains(second, ",") {
 		return Delay{}, fmt.Errorf("%d arguments: want 2: MIN, SHAPE", strings.Count(args, ",")+1)
 	}
-	least, err := argument("MIN", first)
+	least, err := argument("MIN", first, unit)
 	if err != nil {
 		return Delay{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 )
 
 // random is Flash's distribution: 0 to 9 whole seconds.
@@ -31,7 +32,7 @@ func (s steps) Quantile(p float64) float64 {
 }
 
 // parseWeighted reads fortio's form: the rest of the 100 percent is no wait.
-func parseWeighted(args string) (Delay, error) {
+func parseWeighted(args string, unit time.Duration) (Delay, error) {
 	var (
 		dist  steps
 		texts []string
@@ -42,7 +43,7 @@ func parseWeighted(args string) (Delay, error) {
 		if !ok {
 			return Delay{}, fmt.Errorf("%s has no percentage: want TIME:PERCENT", quote(pair))
 		}
-		wait, err := argument("TIME", value)
+		wait, err := argument("TIME", value, unit)
 		if err != nil {
 			return Delay{}, err
 		}
@@ -87,7 +88,7 @@ func (s points) Quantile(p float64) float64 {
 	return from.ms + float64(share*(s[i].ms-from.ms)) // float64 keeps the compiler from fusing the two, which some machines would
 }
 
-func parsePercentiles(args string) (Delay, error) {
+func parsePercentiles(args string, unit time.Duration) (Delay, error) {
 	var (
 		dist  points
 		texts []string
@@ -105,7 +106,7 @@ func parsePercentiles(args string) (Delay, error) {
 		if err != nil || percent > 100 {
 			return Delay{}, fmt.Errorf("percentile %s is not accepted: want p0 to p100", quote(name))
 		}
-		wait, err := argument(name, value)
+		wait, err := argument(name, value, unit)
 		if err != nil {
 			return Delay{}, err
 		}

@@ -4,6 +4,7 @@ package answer
 import (
 	"iter"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 // Media types of the bodies that are made here.
 const (
 	JSON  = "application/json; charset=utf-8"
+	Text  = "text/plain; charset=utf-8"
 	Bytes = "application/octet-stream"
 )
 
@@ -24,6 +26,10 @@ type Answer struct {
 	Header      []Field
 	Body        Body
 	Fault       Fault // "" for none
+
+	// Upstream, where it is not nil, is the URL whose answer this is, whatever
+	// the other fields say.
+	Upstream *url.URL
 }
 
 // Field is one header of an answer.
@@ -35,6 +41,8 @@ type Body struct {
 
 	// Parts are the body's parts, each with the time from the sending of the
 	// headers at which it is due. A part may be reused once the next is asked for.
+	// An empty part is a wait alone: the next is asked for when it is over, and
+	// can say what time it is.
 	Parts iter.Seq2[time.Duration, []byte]
 
 	// Length is the sum of all Parts in bytes, or negative where it is not known.

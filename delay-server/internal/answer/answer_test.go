@@ -3,6 +3,7 @@ package answer_test
 import (
 	"bytes"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"testing"
@@ -94,4 +95,49 @@ func TestSendEndsWhereTheSleepDoes(t *testing.T) {
 	if n := rec.Body.Len(); n != 100 || !bytes.HasPrefix(rec.Body.Bytes(), []byte("0123456789")) {
 		t.Errorf("%d bytes came in the first second at 100 a second, want 100", n)
 	}
+}
+
+// An empty part is a wait alone, with a rate too.
+func TestAnEmptyPartIsAWaitAlone(t *testing.T) {
+	now := time.Duration(0)
+	var told []time.Duration
+	tells := answer.Body{Length: -1, Parts: func(yield func(time.Duration, []byte) bool) {
+		for _, due := range []time.Duration{0, time.Second, 3 * time.Second} {
+			if !yield(due, nil) {
+				return
+			}
+			told = append(told, now)
+			if !yield(due, []byte("x")) {
+				return
+			}
+		}
+	}}
+	for name, body := range map[string]answer.Body{"plain": tells, "limited": tells.Limited(1e6), "later": tells.Later(0)} {
+		t.Run(name, func(t *testing.T) {
+			now, told = 0, nil
+			s := answer.Sender{Timeout: time.Second, Sleep: func(due time.Duration) error { now = due.Truncate(time.Second); return nil }}
+			rec := httptest.NewRecorder()
+			if err := s.Send(rec, httptest.NewRequest("GET", "/", nil), answer.Answer{Status: 200, Body: body}); err != nil {
+				t.Fatal(err)
+			}
+			if want := []time.Duration{0, time.Second, 3 * time.Second}; !slices.Equal(told, want) || rec.Body.String() != "xxx" {
+				t.Errorf("the parts were made at %v and are %q, want %v and xxx", told, rec.Body, want)
+			}
+		})
+	}
+}
+
+// A body that promises no length is cut by what its parts are, and by its end.
+func TestTruncateOfNoLengthSendsAllPartsAndNoEnd(t *testing.T) {
+	rec := httptest.NewRecorder()
+	defer func() {
+		if p := recover(); p != http.ErrAbortHandler || rec.Body.String() != "ab" { //nolint:errorlint // a recovered value
+			t.Errorf("got the body %q and the panic %v, want ab and %v", rec.Body, p, http.ErrAbortHandler)
+		}
+	}()
+	body := answer.Body{Length: -1, Parts: func(yield func(time.Duration, []byte) bool) {
+		_ = yield(0, []byte("a")) && yield(0, []byte("b"))
+	}}
+	s := answer.Sender{Timeout: time.Second}
+	_ = s.Send(rec, httptest.NewRequest("GET", "/", nil), answer.Answer{Status: 200, Body: body, Fault: answer.Truncate})
 }

@@ -72,6 +72,9 @@ func (b Body) Limited(bytesPerSecond float64) Body {
 	return Body{Length: b.length(), Parts: func(yield func(time.Duration, []byte) bool) {
 		sent := 0
 		for due, part := range parts {
+			if len(part) == 0 && !yield(due, part) {
+				return
+			}
 			for len(part) > 0 {
 				n := min(len(part), atOnce)
 				sent += n

@@ -15,7 +15,7 @@ const (
 	Reset    Fault = "reset"    // the connection ends with a TCP RST
 	Empty    Fault = "empty"    // the connection ends without a byte
 	Garbage  Fault = "garbage"  // bytes that are no HTTP, then the connection's end; over HTTP/2, a body of them, then RST_STREAM
-	Truncate Fault = "truncate" // half of the body that Content-Length promises, then the connection's end
+	Truncate Fault = "truncate" // half of the body that Content-Length promises, or all Parts where it promises none, then the connection's end
 	Hang     Fault = "hang"     // no answer until the client leaves, or MAX_DELAY, then as Empty
 )
 

@@ -3,6 +3,7 @@ package answer
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -15,16 +16,22 @@ type Sender struct {
 
 	// Timeout is the time that a client has to take each part of a body.
 	Timeout time.Duration
+
+	// Upstream passes the request on to a URL, and the reply back.
+	Upstream func(target *url.URL) error
 }
 
-// Send sends a with the headers that are already set on w. A body is not sent
-// in reply to HEAD. The error is that of Sleep or of the connection. A fault
-// ends by panicking with http.ErrAbortHandler where net/http is to end the
-// connection, or the stream of HTTP/2.
+// Send sends a with the headers that are already set on w, where a has none of
+// the name. A body is not sent in reply to HEAD. The error is that of Sleep or
+// of the connection. A fault ends by panicking with http.ErrAbortHandler where
+// net/http is to end the connection, or the stream of HTTP/2.
 func (s Sender) Send(w http.ResponseWriter, r *http.Request, a Answer) error {
 	switch a.Fault {
 	case Reset, Empty, Garbage:
 		return a.Fault.send(w, r)
+	}
+	if a.Upstream != nil {
+		return s.Upstream(a.Upstream)
 	}
 	a.setHeader(w.Header())
 	if a.Body.Parts == nil && a.Fault == "" {
@@ -35,6 +42,7 @@ func (s Sender) Send(w http.ResponseWriter, r *http.Request, a Answer) error {
 	return s.sendParts(w, r, a)
 }
 
+// setHeader puts the headers of a in the place of those that are already set.
 func (a Answer) setHeader(h http.Header) {
 	if a.Location != "" {
 		h.Set("Location", a.Location)
@@ -44,6 +52,11 @@ func (a Answer) setHeader(h http.Header) {
 	}
 	if n := a.Body.length(); n >= 0 && HasBody(a.Status) {
 		h.Set("Content-Length", strconv.FormatInt(n, 10))
+	}
+	for _, f := range a.Header {
+		if f.Name != "Vary" && f.Name != "Server-Timing" { // lists, to which both sides add
+			h.Del(f.Name)
+		}
 	}
 	for _, f := range a.Header {
 		h.Add(f.Name, f.Value)
@@ -61,17 +74,21 @@ func (s Sender) sendParts(w http.ResponseWriter, r *http.Request, a Answer) erro
 		return nil
 	}
 	left := a.Body.length()
-	if a.Fault == Truncate {
+	halve := a.Fault == Truncate && left >= 0
+	if halve {
 		left /= 2
 	}
 	for due, part := range a.Body.parts() {
-		if a.Fault == Truncate {
+		if halve {
 			part = part[:min(int64(len(part)), left)]
 		}
 		if due > 0 {
 			if err := s.Sleep(due); err != nil {
 				return err
 			}
+		}
+		if len(part) == 0 {
+			continue
 		}
 		// A recorder in a test has no deadline; net/http's own connections have.
 		_ = control.SetWriteDeadline(time.Now().Add(s.Timeout))
@@ -81,7 +98,7 @@ func (s Sender) sendParts(w http.ResponseWriter, r *http.Request, a Answer) erro
 		if err := control.Flush(); err != nil {
 			return fmt.Errorf("send body: %w", err)
 		}
-		if left -= int64(len(part)); left == 0 && a.Fault == Truncate {
+		if left -= int64(len(part)); left == 0 && halve {
 			break
 		}
 	}

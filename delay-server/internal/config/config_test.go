@@ -23,8 +23,8 @@ func TestLoadReportsEachBadSettingOnce(t *testing.T) {
 	bad := map[string]string{
 		"PORT": "70000", "MAX_DELAY": "0s", "MAX_IN_FLIGHT": "0", "READ_TIMEOUT": "-1s", "IDLE_TIMEOUT": "soon",
 		"SHUTDOWN_TIMEOUT": "-1s", "LOG_FORMAT": "xml", "LOG_LEVEL": "loud", "CORS_ORIGINS": "example.com",
-		"REDIRECT_HOSTS": "https://example.com", "FLASH_COMPAT": "perhaps",
-		"REDIRECT_HOST": "x", "MAX_INFLIGHT": "1", "CORS_ORIGIN": "x", "FLASH_MODE": "1", "LOG_FILE": "x",
+		"REDIRECT_HOSTS": "https://example.com", "FLASH_COMPAT": "perhaps", "PROXY_HOSTS": "http://example.com", "PROXY_TIMEOUT": "0s",
+		"REDIRECT_HOST": "x", "PROXY_URL": "x", "MAX_INFLIGHT": "1", "CORS_ORIGIN": "x", "FLASH_MODE": "1", "LOG_FILE": "x",
 	}
 	var environ []string
 	for name, value := range bad {

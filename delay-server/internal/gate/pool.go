@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -12,6 +14,19 @@ type PoolSpec struct {
 	Name    string
 	Workers int // how many are served at a time, 1 or more
 	Queue   int // how many may wait for a worker; negative for any number
+
+	// Operator marks a pool that an operator defines, apart from those that
+	// requests do. With other sizes it is another pool, in which nobody waits
+	// yet: so a reload resizes it while those within finish.
+	Operator bool
+}
+
+// key is what the specs of one pool have in common.
+func (s PoolSpec) key() PoolSpec {
+	if s.Operator {
+		return s
+	}
+	return PoolSpec{Name: s.Name}
 }
 
 // FullError is returned where all workers are busy and the queue is full.
@@ -41,7 +56,7 @@ func (s PoolSpec) sizes() string {
 // anybody. The zero value has none.
 type Pools struct {
 	mu   sync.Mutex
-	live map[string]*pool
+	live map[PoolSpec]*pool // by key
 }
 
 type pool struct {
@@ -59,7 +74,7 @@ func (p *Pools) Enter(ctx context.Context, spec PoolSpec) (leave func(), err err
 	if err != nil {
 		return nil, err
 	}
-	leave = func() { p.leave(spec.Name) }
+	leave = func() { p.leave(spec) }
 	if turn == nil {
 		return leave, nil
 	}
@@ -68,7 +83,7 @@ func (p *Pools) Enter(ctx context.Context, spec PoolSpec) (leave func(), err err
 		return leave, nil
 	case <-ctx.Done():
 	}
-	if !p.giveUp(spec.Name, turn, place) {
+	if !p.giveUp(spec, turn, place) {
 		leave() // the turn came at the same moment
 	}
 	return nil, context.Cause(ctx)
@@ -78,13 +93,13 @@ func (p *Pools) Enter(ctx context.Context, spec PoolSpec) (leave func(), err err
 func (p *Pools) line(spec PoolSpec) (turn chan struct{}, place *list.Element, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	q := p.live[spec.Name]
+	q := p.live[spec.key()]
 	switch {
 	case q == nil:
 		if p.live == nil {
-			p.live = map[string]*pool{}
+			p.live = map[PoolSpec]*pool{}
 		}
-		p.live[spec.Name] = &pool{spec: spec, busy: 1}
+		p.live[spec.key()] = &pool{spec: spec, busy: 1}
 		return nil, nil, nil
 	case q.spec != spec:
 		return nil, nil, &ConflictError{Asked: spec, Lives: q.spec}
@@ -99,29 +114,29 @@ func (p *Pools) line(spec PoolSpec) (turn chan struct{}, place *list.Element, er
 }
 
 // leave hands the worker to the first in the queue, or frees it.
-func (p *Pools) leave(name string) {
+func (p *Pools) leave(spec PoolSpec) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	q := p.live[name]
+	q := p.live[spec.key()]
 	if first := q.queue.Front(); first != nil {
 		close(q.queue.Remove(first).(chan struct{}))
 		return
 	}
 	q.busy--
 	if q.busy == 0 {
-		delete(p.live, name)
+		delete(p.live, spec.key())
 	}
 }
 
 // giveUp leaves the queue, and reports false where the turn has come already.
-func (p *Pools) giveUp(name string, turn chan struct{}, place *list.Element) bool {
+func (p *Pools) giveUp(spec PoolSpec, turn chan struct{}, place *list.Element) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
 	case <-turn:
 		return false
 	default:
-		p.live[name].queue.Remove(place)
+		p.live[spec.key()].queue.Remove(place)
 		return true
 	}
 }
@@ -132,13 +147,14 @@ type PoolState struct {
 	Busy, Queued int
 }
 
-// States returns the live pools, in no order.
+// States returns the live pools, in no order, those of one name as one.
 func (p *Pools) States() []PoolState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	states := make([]PoolState, 0, len(p.live))
-	for name, q := range p.live {
-		states = append(states, PoolState{Name: name, Busy: q.busy, Queued: q.queue.Len()})
+	states := make(map[string]PoolState, len(p.live))
+	for key, q := range p.live {
+		s := states[key.Name]
+		states[key.Name] = PoolState{Name: key.Name, Busy: s.Busy + q.busy, Queued: s.Queued + q.queue.Len()}
 	}
-	return states
+	return slices.Collect(maps.Values(states))
 }

@@ -19,11 +19,14 @@ var (
 	mediaParameter = regexp.MustCompile(`^[ \t]*[a-zA-Z0-9-]+=[a-zA-Z0-9_.-]+$`)
 )
 
-// reserved are headers that a link must not be able to set: those that frame a
-// message, those that speak for the server, and those by which a browser would
-// do something on this origin.
+// framing are headers that frame a message or speak for the connection.
+var framing = []string{"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+
+// reserved are headers that a link must not be able to set beside framing:
+// those that speak for the server, and those by which a browser would do
+// something on this origin.
 var reserved = []string{
-	"Connection", "Content-Encoding", "Content-Length", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+	"Content-Encoding", "Proxy-Authenticate",
 	"Date", "Server-Timing", "X-Content-Type-Options", "X-Ignored-Parameters",
 	"Alt-Svc", "Clear-Site-Data", "Content-Disposition", "Content-Security-Policy", "Link", "Location", "Nel", "Origin-Agent-Cluster", "Public-Key-Pins",
 	"Refresh", "Report-To", "Reporting-Endpoints", "Service-Worker-Allowed", "Set-Cookie", "Sourcemap", "Strict-Transport-Security", "Timing-Allow-Origin", "Www-Authenticate", "X-Frame-Options",
@@ -31,17 +34,18 @@ var reserved = []string{
 
 const mostHeaders = 50
 
-// readHeader reads the values of header=Name:value. The error is a *problem.Problem.
-func readHeader(values []string) ([]answer.Field, error) {
+// readHeader reads the values of header=Name:value. Those of an operator may be
+// any but framing. The error is a *ParameterError or a *problem.Problem.
+func readHeader(values []string, operator bool) ([]answer.Field, error) {
 	if len(values) > mostHeaders {
 		return nil, bad("header is given %d times; accepted: up to %d times", len(values), mostHeaders)
 	}
 	fields := make([]answer.Field, 0, len(values))
-	for _, text := range values {
+	for i, text := range values {
 		name, value, hasValue := strings.Cut(text, ":")
 		value = strings.TrimSpace(value)
 		refuse := func(reason string) ([]answer.Field, error) {
-			return nil, bad("header %s %s; accepted: Name:value", problem.Quote(text), reason)
+			return nil, &ParameterError{"header", i, bad("header %s %s; accepted: Name:value", problem.Quote(text), reason)}
 		}
 		if !hasValue || !fieldName.MatchString(name) {
 			return refuse("is no header")
@@ -51,9 +55,9 @@ func readHeader(values []string) ([]answer.Field, error) {
 		}
 		name = textproto.CanonicalMIMEHeaderKey(name)
 		switch {
-		case slices.Contains(reserved, name) || strings.HasPrefix(name, "Access-Control-") || strings.HasPrefix(name, "Cross-Origin-"):
+		case slices.Contains(framing, name) || !operator && isReserved(name):
 			return refuse("is the server's own to set")
-		case name == "Content-Type" && !isSafeType(value):
+		case name == "Content-Type" && !operator && !isSafeType(value):
 			return refuse("is a type that a browser may run, or not known to be none; of types are accepted: application/json, text/plain, text/csv, application/octet-stream, and of images, audio and video the usual")
 		case name == "Content-Type" && slices.ContainsFunc(fields, func(f answer.Field) bool { return f.Name == name }):
 			return refuse("is given twice")
@@ -61,6 +65,10 @@ func readHeader(values []string) ([]answer.Field, error) {
 		fields = append(fields, answer.Field{Name: name, Value: value})
 	}
 	return fields, nil
+}
+
+func isReserved(name string) bool {
+	return slices.Contains(reserved, name) || strings.HasPrefix(name, "Access-Control-") || strings.HasPrefix(name, "Cross-Origin-")
 }
 
 func isSafeType(value string) bool {

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,7 +8,7 @@ import (
 	"strings"
 
 	"flash.test/delay-server/problem"
-	"flash.test/delay-server/spelling"
+	"flash.test/delay-server/query"
 )
 
 // known are the query parameters of every endpoint that waits.
@@ -19,12 +18,35 @@ var known = []string{
 
 // parameters are those that a query gives, each once but header.
 type parameters struct {
-	values  url.Values
-	ignored []string // names that are nobody's business, sorted
+	values   url.Values // without the ignored
+	ignored  []string   // names that are nobody's business, sorted
+	operator bool       // they are an operator's, who may say more than a link
+	seconds  bool       // a bare number in a time is seconds, not milliseconds
 }
+
+// ParameterError is what is wrong with one parameter.
+type ParameterError struct {
+	Name  string // the parameter's
+	Index int    // of its values, counted from 0
+	Err   error
+}
+
+// Error says what was read and what is accepted.
+func (e *ParameterError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error within.
+func (e *ParameterError) Unwrap() error { return e.Err }
 
 // get returns the parameter's value, or "".
 func (p parameters) get(name string) string { return p.values.Get(name) }
+
+// or returns the parameter's value, or otherwise where it is not given.
+func (p parameters) or(name, otherwise string) string {
+	if p.has(name) {
+		return p.get(name)
+	}
+	return otherwise
+}
 
 // has reports whether the parameter is given, be it empty.
 func (p parameters) has(name string) bool { return p.values.Has(name) }
@@ -33,34 +55,19 @@ func (p parameters) has(name string) bool { return p.values.Has(name) }
 // waiting endpoint and more. A *problem.Problem is returned for one that is
 // repeated, or one slip away from a known one.
 func readParameters(rawQuery string, more ...string) (parameters, error) {
-	if rawQuery == "" {
-		return parameters{}, nil
-	}
-	values, err := url.ParseQuery(rawQuery)
-	if err != nil {
-		return parameters{}, bad("query %s is malformed (%v); accepted: name=value, joined by &", problem.Quote(rawQuery), err)
-	}
-	names := slices.Concat(known, more)
-	p := parameters{values: values}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		switch s := spelling.Suggest(name, names); {
-		case s != "":
-			return parameters{}, bad("no such parameter: %s: did you mean %s?", problem.Quote(name), s)
-		case !slices.Contains(names, name):
-			p.ignored = append(p.ignored, name)
-		case len(values[name]) > 1 && name != "header":
-			return parameters{}, bad("parameter %s is given %d times; accepted: once", name, len(values[name]))
-		}
-	}
-	return p, nil
+	values, ignored, err := query.Read(rawQuery, slices.Concat(known, more), "header")
+	return parameters{values: values, ignored: ignored}, err
 }
 
 // whole reads a parameter that is a whole number from least to most, in digits.
 func (p parameters) whole(name string, least, most int64) (int64, error) {
-	text := p.get(name)
+	return readWhole(name, p.get(name), least, most)
+}
+
+func readWhole(name, text string, least, most int64) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || strings.Trim(text, "0123456789") != "" || n < least || n > most {
-		return 0, bad("%s %s is not accepted; accepted: a whole number from %d to %d", name, problem.Quote(text), least, most)
+		return 0, &ParameterError{name, 0, bad("%s %s is not accepted; accepted: a whole number from %d to %d", name, problem.Quote(text), least, most)}
 	}
 	return n, nil
 }

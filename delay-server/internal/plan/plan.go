@@ -17,6 +17,7 @@ import (
 // Plan is what is to be done about one request.
 type Plan struct {
 	Run     string         // the run that the request belongs to, or ""
+	Limit   *gate.Rate     // which admits the request or not; nil for any
 	Pool    *gate.PoolSpec // whose workers serve the wait; nil for none
 	Wait    time.Duration  // from the arrival, or from the worker's turn, to the answer
 	Cut     bool           // Wait was drawn above MaxDelay, time and again, and is MaxDelay
@@ -42,7 +43,9 @@ type Limits struct {
 	MaxBody       int64         // bytes; a larger size is a problem
 	Seed          *uint64       // of every request without a seed of its own; nil for none
 	RedirectHosts HostList      // where Redirect may lead
+	ProxyHosts    HostList      // whose answers Proxy may give
 	Recordings    map[string]delay.Recording
+	Now           func() time.Time // the clock of what tells the time; nil for time.Now
 }
 
 // New returns a planner within limits.
@@ -79,12 +82,27 @@ func (p *Planner) Redirect(r Request) (Plan, error) {
 	if err != nil {
 		return Plan{}, &DelayError{err}
 	}
-	target, err := p.limits.RedirectHosts.target(r.URL)
+	target, err := p.limits.RedirectHosts.target(r.URL, redirecting)
 	if err != nil {
 		return Plan{}, err
 	}
-	redirect := answer.Redirect(target)
+	redirect := answer.Redirect(target.String())
 	return p.plan(r, d, parameters{}, &redirect)
+}
+
+// Proxy plans /delay/{delay}/proxy/{url}: the wait, then the answer of the URL
+// to the request, whose body is its. The query is the target's, so no parameter
+// is read from it. The error is a *DelayError or a *problem.Problem.
+func (p *Planner) Proxy(r Request) (Plan, error) {
+	d, err := p.parse(r.Param("delay"))
+	if err != nil {
+		return Plan{}, &DelayError{err}
+	}
+	target, err := p.limits.ProxyHosts.target(r.URL, proxying)
+	if err != nil {
+		return Plan{}, err
+	}
+	return p.plan(r, d, parameters{}, &answer.Answer{Upstream: target})
 }
 
 // plan is the way from a delay and parameters of one request to its plan.
@@ -102,8 +120,13 @@ type recipe struct {
 	shape   shape
 	seed    *uint64        // nil for samples that do not repeat
 	given   *answer.Answer // nil for Flash's; its Status 0 for that of the shape
+	make    making         // nil for given
 	ignored []string
+	route   string // an operator's, or ""
 }
+
+// making draws an answer of the status, for each request anew.
+type making func(status int, chance chance) answer.Answer
 
 // recipe reads all parameters but run. The error is a *problem.Problem.
 func (p *Planner) recipe(d delay.Delay, params parameters, given *answer.Answer) (recipe, error) {
@@ -125,18 +148,21 @@ func (p *Planner) draw(r Request, from recipe, runParam string) (Plan, error) {
 		return Plan{}, err
 	}
 	chance := p.chance(run, from.seed)
-	plan := Plan{Run: run, Pool: from.shape.pool, Ignored: from.ignored}
+	plan := Plan{Run: run, Limit: from.shape.limit, Pool: from.shape.pool, Ignored: from.ignored}
 	plan.Wait, plan.Cut = p.sample(from.delay, chance)
 	status := from.shape.status.pick(chance)
 	if from.shape.failFirst > 0 {
-		if status, err = p.failing(r, run, from.shape.failFirst, status); err != nil {
+		if status, err = p.failing(r, run, from, status); err != nil {
 			return Plan{}, err
 		}
 	}
-	if from.given != nil {
+	switch {
+	case from.make != nil:
+		plan.Answer = from.make(status, chance)
+	case from.given != nil:
 		plan.Answer = *from.given
 		plan.Answer.Status = cmp.Or(plan.Answer.Status, status)
-	} else {
+	default:
 		plan.Answer = answer.Flash(status, plan.Wait)
 	}
 	bodyDelay, _ := p.sample(from.shape.bodyDelay, chance)
@@ -148,20 +174,26 @@ func (p *Planner) draw(r Request, from recipe, runParam string) (Plan, error) {
 }
 
 // parse reads a delay that this server waits.
-func (p *Planner) parse(text string) (delay.Delay, error) {
-	d, err := delay.Parse(text)
+func (p *Planner) parse(text string) (delay.Delay, error) { return p.within(text, delay.Parse) }
+
+// within reads a delay by parse and holds it against the limits.
+func (p *Planner) within(text string, parse func(string) (delay.Delay, error)) (delay.Delay, error) {
+	d, err := parse(text)
 	if err != nil {
 		return d, err
 	}
 	if d, err = d.With(p.limits.Recordings); err != nil {
 		return d, err
 	}
-	if least := d.Quantile(0x1p-54); least > p.limits.MaxDelay {
+	if least(d) > p.limits.MaxDelay {
 		return d, fmt.Errorf("delay %s is longer than this server waits: accepted: up to %v (%s ms), its MAX_DELAY",
 			problem.Quote(text), p.limits.MaxDelay, delay.Milliseconds(p.limits.MaxDelay))
 	}
 	return d, nil
 }
+
+// least returns a time that no sample of d is below.
+func least(d delay.Delay) time.Duration { return d.Quantile(0x1p-54) }
 
 // sample draws from d again, up to ten times in all, while it is above
 // MaxDelay, and then cuts it.

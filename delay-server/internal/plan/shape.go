@@ -25,10 +25,25 @@ type shape struct {
 	fault     answer.Fault
 	failFirst int64
 	pool      *gate.PoolSpec
+
+	// An operator's alone.
+	body        []byte // as it is; nil for none
+	contentType string // of body
+	limit       *gate.Rate
 }
 
-// shape reads all parameters but run and seed. The error is a *problem.Problem.
-func (p *Planner) shape(params parameters) (s shape, err error) {
+// shape reads all parameters but run and seed. The error is the first of all,
+// a *ParameterError of a *problem.Problem.
+func (p *Planner) shape(params parameters) (shape, error) {
+	s, errs := p.readShape(params)
+	if errs != nil {
+		return s, errs[0]
+	}
+	return s, nil
+}
+
+// readShape is shape with all errors.
+func (p *Planner) readShape(params parameters) (s shape, errs []*ParameterError) {
 	s = shape{size: -1, status: ok}
 	if params.values == nil {
 		return s, nil
@@ -39,48 +54,70 @@ func (p *Planner) shape(params parameters) (s shape, err error) {
 	}{
 		{"status", func() (err error) { s.status, err = readStatuses(params.get("status")); return }},
 		{"size", func() (err error) { s.size, err = params.whole("size", 0, p.limits.MaxBody); return }},
-		{"header", func() (err error) { s.header, err = readHeader(params.values["header"]); return }},
-		{"body_delay", func() (err error) { s.bodyDelay, err = p.bodyDelay(params.get("body_delay")); return }},
+		{"header", func() (err error) { s.header, err = readHeader(params.values["header"], params.operator); return }},
+		{"body_delay", func() (err error) { s.bodyDelay, err = p.time(params, "body_delay", params.get("body_delay")); return }},
 		{"rate", func() (err error) { s.rate, err = readRate(params.get("rate")); return }},
 		{"fault", func() (err error) { s.fault, err = readFault(params.get("fault")); return }},
 		{"fail_first", func() (err error) { s.failFirst, err = params.whole("fail_first", 1, math.MaxInt32); return }},
 		{"pool", func() (err error) { s.pool, err = readPool(params); return }},
+		{"body", func() (err error) { s.body, s.contentType, err = p.body(params.get("body"), answer.Text); return }},
+		{"json", func() (err error) { s.body, s.contentType, err = p.body(params.get("json"), answer.JSON); return }},
+		{"limit", func() (err error) { s.limit, err = readLimit(params); return }},
 	}
 	for _, r := range readers {
-		if params.has(r.name) {
-			if err := r.read(); err != nil {
-				return s, err
-			}
+		if !params.has(r.name) {
+			continue
+		}
+		if err := r.read(); err != nil {
+			errs = append(errs, named(r.name, err))
 		}
 	}
-	return s, s.agree(params)
+	if errs == nil {
+		errs = s.contradictions(params)
+	}
+	return s, errs
 }
 
-// agree refuses parameters that contradict each other: one of them would be
-// ignored in silence.
+// agree returns the first of the contradictions.
 func (s shape) agree(params parameters) error {
-	for _, name := range []string{"workers", "queue"} {
-		if params.has(name) && s.pool == nil {
-			return bad("%s=%s has no pool; accepted: pool=NAME&workers=W&queue=Q", name, problem.Quote(params.get(name)))
+	if errs := s.contradictions(params); errs != nil {
+		return errs[0]
+	}
+	return nil
+}
+
+// contradictions returns an error for each parameter that contradicts another:
+// one of the two would be ignored in silence.
+func (s shape) contradictions(params parameters) (errs []*ParameterError) {
+	refuse := func(ifGiven string, format string, args ...any) {
+		if params.has(ifGiven) {
+			errs = append(errs, &ParameterError{ifGiven, 0, bad(format, args...)})
+		}
+	}
+	if s.pool == nil {
+		for _, name := range []string{"workers", "queue"} {
+			refuse(name, "%s=%s has no pool; accepted: pool=NAME&workers=W&queue=Q", name, problem.Quote(params.get(name)))
 		}
 	}
 	if s.fault != "" && s.fault != answer.Truncate {
-		for _, name := range []string{"status", "size", "header", "body_delay", "rate", "fail_first"} {
-			if params.has(name) {
-				return bad("fault=%s and %s contradict each other: with that fault there is no answer; accepted: one of the two", s.fault, name)
-			}
+		for _, name := range []string{"status", "size", "header", "body_delay", "rate", "fail_first", "body", "json"} {
+			refuse(name, "fault=%s and %s contradict each other: with that fault there is no answer; accepted: one of the two", s.fault, name)
 		}
+		return errs
 	}
-	bodiless := !slices.ContainsFunc(s.status.list, func(c weightedStatus) bool { return answer.HasBody(c.code) })
-	for _, name := range []string{"size", "body_delay", "rate", "fault"} {
-		if bodiless && params.has(name) {
-			return bad("status=%s and %s contradict each other: that status has no body; accepted: one of the two", params.get("status"), name)
+	if s.status.bodiless() {
+		for _, name := range []string{"size", "body_delay", "rate", "fault", "body", "json"} {
+			refuse(name, "status=%s and %s contradict each other: that status has no body; accepted: one of the two", s.status, name)
 		}
+		return errs
 	}
 	if s.fault == answer.Truncate && (s.size == 0 || s.size == 1) {
-		return bad("fault=truncate and size=%d contradict each other: there is nothing to cut; accepted: size=2 or more", s.size)
+		refuse("size", "fault=truncate and size=%d contradict each other: there is nothing to cut; accepted: size=2 or more", s.size)
 	}
-	return nil
+	if params.operator {
+		s.agreeOnBody(params, refuse)
+	}
+	return errs
 }
 
 // apply gives a what s says of it, its status aside.
@@ -108,10 +145,15 @@ func (s shape) apply(a *answer.Answer, bodyDelay time.Duration) {
 	}
 }
 
-func (p *Planner) bodyDelay(text string) (delay.Delay, error) {
-	d, err := p.parse(text)
+// time reads text, a parameter's, as a delay that this server waits.
+func (p *Planner) time(params parameters, name, text string) (delay.Delay, error) {
+	parse := delay.Parse
+	if params.seconds {
+		parse = delay.ParseSeconds
+	}
+	d, err := p.within(text, parse)
 	if err != nil {
-		return d, bad("body_delay: %v", err)
+		return d, bad("%s: %v", name, err)
 	}
 	return d, nil
 }
@@ -176,6 +218,20 @@ type weightedStatus struct {
 }
 
 var ok = statuses{[]weightedStatus{{http.StatusOK, 1}}}
+
+// bodiless reports whether no code of s has a body.
+func (s statuses) bodiless() bool {
+	return !slices.ContainsFunc(s.list, func(c weightedStatus) bool { return answer.HasBody(c.code) })
+}
+
+// String returns the codes, joined by commas.
+func (s statuses) String() string {
+	codes := make([]string, len(s.list))
+	for i, c := range s.list {
+		codes[i] = strconv.Itoa(c.code)
+	}
+	return strings.Join(codes, ",")
+}
 
 // pick draws a code. A single one takes no number of chance.
 func (s statuses) pick(chance chance) int {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"net/http"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -10,10 +11,12 @@ import (
 )
 
 // HostList is which hosts a URL may name: "*" for any, "none" for none, or
-// names, "*.example.com" for all below example.com. The zero value is none.
+// names, "*.example.com" for all below example.com, and addresses or ranges of
+// them, "10.0.0.0/8". The zero value is none.
 type HostList []string
 
 func (l HostList) allows(host string) bool {
+	addr, _ := netip.ParseAddr(host)
 	for _, pattern := range l {
 		if pattern = strings.ToLower(pattern); pattern == "none" {
 			continue
@@ -22,21 +25,57 @@ func (l HostList) allows(host string) bool {
 		if pattern == "*" || pattern == host || wild && strings.HasPrefix(suffix, ".") && strings.HasSuffix(host, suffix) {
 			return true
 		}
+		if prefix(pattern).Contains(addr.Unmap()) {
+			return true
+		}
 	}
 	return false
 }
 
-// target returns the URL that follows /url/ in u's path, with u's query. It is
-// written anew from what was checked, so that a browser reads the same host in
-// it. The error is a *problem.Problem, 400 or 403.
-func (l HostList) target(u *url.URL) (string, error) {
-	_, read, _ := strings.Cut(u.EscapedPath(), "/url/")
+// Addresses returns the entries of l that are addresses or ranges of them.
+func (l HostList) Addresses() []netip.Prefix {
+	var addresses []netip.Prefix
+	for _, pattern := range l {
+		if p := prefix(pattern); p.IsValid() {
+			addresses = append(addresses, p)
+		}
+	}
+	return addresses
+}
+
+// prefix reads an address as the range of it alone. It returns the zero Prefix,
+// which contains nothing, for what is neither an address nor a range.
+func prefix(pattern string) netip.Prefix {
+	if addr, err := netip.ParseAddr(pattern); err == nil {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen())
+	}
+	p, err := netip.ParsePrefix(pattern)
+	if err != nil || p.Addr().Is4In6() { // no address is compared in that form
+		return netip.Prefix{}
+	}
+	return p.Masked()
+}
+
+// use is what a URL in a path is for.
+type use struct{ name, marker, setting string }
+
+var (
+	redirecting = use{"redirect", "/url/", "REDIRECT_HOSTS"}
+	proxying    = use{"proxy", "/proxy/", "PROXY_HOSTS"}
+)
+
+// target returns the URL that follows the use's marker in u's path, with u's
+// query. It is made anew from what was checked, so that a browser reads the same
+// host in it. The error is a *problem.Problem, 400 or 403.
+func (l HostList) target(u *url.URL, use use) (*url.URL, error) {
+	_, read, _ := strings.Cut(u.EscapedPath(), use.marker)
 	text := read
 	if encodedScheme.MatchString(text) {
 		text, _ = url.PathUnescape(text) // EscapedPath has valid escapes only
 	}
-	bad := func(status int, reason string) (string, error) {
-		return "", problem.New(status, "redirect target %s %s; accepted: host, host/path or a whole http or https URL", problem.Quote(read), reason)
+	bad := func(status int, reason string) (*url.URL, error) {
+		return nil, problem.New(status, "%s target %s %s; accepted: host, host/path or a whole http or https URL", use.name, problem.Quote(read), reason)
 	}
 	if dangerous.MatchString(text) || control.MatchString(u.RawQuery) {
 		return bad(http.StatusBadRequest, "has a control character or a backslash in it")
@@ -57,10 +96,11 @@ func (l HostList) target(u *url.URL) (string, error) {
 	case !plainHost.MatchString(t.Host):
 		return bad(http.StatusBadRequest, "has a host that is not written in plain ASCII (letters, digits, dots, hyphens, a port)")
 	case !l.allows(strings.ToLower(t.Hostname())):
-		return bad(http.StatusForbidden, "leads to a host that this server's REDIRECT_HOSTS does not allow")
+		return nil, problem.New(http.StatusForbidden, "%s target %s leads to a host that this server's %s does not allow; accepted: the hosts that it lists, as the setting %s=%s would this one",
+			use.name, problem.Quote(read), use.setting, use.setting, problem.Quote(strings.ToLower(t.Hostname())))
 	}
 	t.RawQuery = strings.Trim(t.RawQuery+"&"+u.RawQuery, "&")
-	return t.String(), nil
+	return t, nil
 }
 
 var (

@@ -1,0 +1,229 @@
+package plan_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flash.test/delay-server/internal/plan"
+)
+
+// part is one part of a body, and when it is due after the headers.
+type part struct {
+	due  time.Duration
+	text string
+}
+
+// schedule returns the parts of a plan's body that have bytes.
+func schedule(p plan.Plan) (parts []part) {
+	if p.Answer.Body.Parts == nil {
+		return nil
+	}
+	for due, text := range p.Answer.Body.Parts {
+		if len(text) > 0 {
+			parts = append(parts, part{due, string(text)})
+		}
+	}
+	return parts
+}
+
+func dues(parts []part) (dues []time.Duration) {
+	for _, p := range parts {
+		dues = append(dues, p.due)
+	}
+	return dues
+}
+
+func TestScheduleOfBodies(t *testing.T) {
+	const s, ms = time.Second, time.Millisecond
+	for _, tc := range []struct {
+		name, target string
+		want         []time.Duration
+	}{
+		{"drip: the first at once, the last after duration", "/drip?numbytes=5&duration=2", []time.Duration{0, 500 * ms, s, 1500 * ms, 2 * s}},
+		{"drip: one byte comes at once", "/drip?numbytes=1", []time.Duration{0}},
+		{"drip: two bytes of one part are due with the second", "/drip?numbytes=2&duration=7ns", []time.Duration{7}},
+		{"drip: what does not divide is never late", "/drip?numbytes=4&duration=1", []time.Duration{0, 333333333, 666666666, s}},
+		{"drip: no duration, one part", "/drip?numbytes=1000&duration=0", []time.Duration{0}},
+		{"drip: bytes of a millisecond go together, with the last", "/drip?numbytes=8&duration=2ms", []time.Duration{857142, 2 * ms}},
+		{"sse: defaults", "/sse?count=6", []time.Duration{0, s, 2 * s, 3 * s, 4 * s, 5 * s}},
+		{"sse: one event comes at once", "/sse?count=1", []time.Duration{0}},
+		{"sse: first moves all", "/sse?count=3&first=0.5&duration=1", []time.Duration{500 * ms, s, 1500 * ms}},
+		{"sse: first of one event", "/sse?count=1&first=3", []time.Duration{3 * s}},
+		{"sse: interval", "/sse?count=4&interval=20ms&first=1", []time.Duration{s, 1020 * ms, 1040 * ms, 1060 * ms}},
+		{"sse: interval 0", "/sse?count=3&interval=0", []time.Duration{0, 0, 0}},
+		{"sse: body_delay is before the first", "/sse?count=2&interval=1&body_delay=2", []time.Duration{2 * s, 3 * s}},
+		{"status: nothing", "/status/200", nil},
+		{"bytes: nothing", "/bytes/0", nil},
+		{"bytes: one part", "/bytes/1000", []time.Duration{0}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := planHTTPBin(t, planner(), tc.target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if parts := schedule(got); !slices.Equal(dues(parts), tc.want) {
+				t.Errorf("%s: parts are due at %v, want %v", tc.target, dues(parts), tc.want)
+			}
+		})
+	}
+}
+
+func TestDripIsSoManyStarsInTime(t *testing.T) {
+	p := plan.New(plan.Limits{MaxDelay: time.Hour, MaxBody: 1 << 30})
+	for _, tc := range []struct {
+		n        int
+		duration time.Duration
+	}{{1, 0}, {2, time.Second}, {999, time.Second}, {1001, time.Second}, {100_000, time.Second}, {100_000, 0}, {10_000_000, 3 * time.Millisecond}, {12345, 50 * time.Minute}} {
+		got, err := planHTTPBin(t, p, fmt.Sprintf("/drip?delay=0&numbytes=%d&duration=%v", tc.n, tc.duration))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, last := 0, time.Duration(0)
+		for due, text := range got.Answer.Body.Parts {
+			sent += len(text)
+			if strings.Trim(string(text), "*") != "" {
+				t.Fatalf("%+v: got %.20q, want stars", tc, text)
+			}
+			// When byte sent-1 of n is due, counting from 0, in exact arithmetic but for the last nanosecond.
+			want := time.Duration(float64(tc.duration) * float64(sent-1) / float64(max(tc.n-1, 1)))
+			if due < want-1 || due > want+1 || due < last {
+				t.Fatalf("%+v: byte %d is due at %v, after one at %v, want %v", tc, sent, due, last, want)
+			}
+			last = due
+		}
+		if sent != tc.n || got.Answer.Body.Length != int64(tc.n) || last != tc.duration {
+			t.Errorf("%+v: %d bytes of %d, the last due at %v", tc, sent, got.Answer.Body.Length, last)
+		}
+	}
+}
+
+func TestJitterStretchesEachGap(t *testing.T) {
+	got, err := planHTTPBin(t, planner(), "/sse?count=15&duration=14&jitter=0.25&seed=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := dues(schedule(got))
+	seen := map[time.Duration]bool{}
+	for i := 1; i < len(at); i++ {
+		gap := at[i] - at[i-1]
+		if gap < 750*time.Millisecond || gap > 1250*time.Millisecond {
+			t.Errorf("gap %d is %v, want 1s ± 25%%", i, gap)
+		}
+		seen[gap] = true
+	}
+	if at[0] != 0 || len(seen) < 14 {
+		t.Errorf("the first is due at %v, and of 14 gaps %d differ, want 0 and all", at[0], len(seen))
+	}
+}
+
+func TestEachIntervalIsASample(t *testing.T) {
+	const target = "/sse?count=15&interval=uniform:1,2&first=uniform:3,4&delay=uniform:5,6&seed=7"
+	got, err := planHTTPBin(t, planner(), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := dues(schedule(got))
+	if got.Wait < 5*time.Second || got.Wait > 6*time.Second || at[0] < 3*time.Second || at[0] > 4*time.Second {
+		t.Errorf("%s: the wait is %v, the first event is due at %v", target, got.Wait, at[0])
+	}
+	seen := map[time.Duration]bool{}
+	for i := 1; i < len(at); i++ {
+		gap := at[i] - at[i-1]
+		if gap < time.Second || gap > 2*time.Second {
+			t.Errorf("gap %d is %v, want 1s to 2s", i, gap)
+		}
+		seen[gap] = true
+	}
+	if len(seen) < 14 {
+		t.Errorf("of 14 gaps %d differ", len(seen))
+	}
+	if again := dues(schedule(got)); !slices.Equal(again, at) {
+		t.Errorf("the same body read again is due at %v, want %v", again, at)
+	}
+	other, err := planHTTPBin(t, planner(), target)
+	if err != nil || !slices.Equal(dues(schedule(other)), at) {
+		t.Errorf("another server of the same seed: %v, %v, want %v", dues(schedule(other)), err, at)
+	}
+}
+
+// Each event tells the time at which it is sent, on the clock of the limits.
+func TestEventsTellTheTimeOfTheirSending(t *testing.T) {
+	for _, query := range []string{"count=4&first=1&interval=2", "count=4&first=1&interval=2&rate=1000"} {
+		synctest.Test(t, func(t *testing.T) {
+			p := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000, Now: time.Now})
+			got, err := planHTTPBin(t, p, "/sse?"+query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			var stream bytes.Buffer
+			for due, text := range got.Answer.Body.Parts {
+				time.Sleep(time.Until(start.Add(due)))
+				stream.Write(text)
+			}
+			var want bytes.Buffer
+			for id := range int64(4) {
+				fmt.Fprintf(&want, "event: ping\ndata: {\"id\":%d,\"timestamp\":%d}\n\n", id, start.UnixMilli()+1000+2000*id)
+			}
+			if stream.String() != want.String() {
+				t.Errorf("/sse?%s: got %s, want %s", query, &stream, &want)
+			}
+		})
+	}
+}
+
+func body(p plan.Plan) string {
+	var b strings.Builder
+	for _, part := range schedule(p) {
+		b.WriteString(part.text)
+	}
+	return b.String()
+}
+
+func TestBytesAreTheSameForTheSameSeed(t *testing.T) {
+	p := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1 << 20})
+	get := func(target string) string {
+		got, err := planHTTPBin(t, p, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return body(got)
+	}
+	// math/rand's first numbers of a seed are as Go has promised them since Go 1.
+	random, want := rand.New(rand.NewSource(7)), make([]byte, 100_000)
+	for i := range want {
+		want[i] = byte(random.Intn(256))
+	}
+	for i := range 2 {
+		if got := get("/bytes/100000?seed=7"); got != string(want) {
+			t.Errorf("request %d: got %d bytes %x…, want %x…", i, len(got), got[:8], want[:8])
+		}
+	}
+	if get("/bytes/100?seed=8") == string(want[:100]) {
+		t.Error("another seed made the same bytes")
+	}
+	if a, b := get("/bytes/100"), get("/bytes/100"); a == b {
+		t.Error("without a seed two requests got the same bytes")
+	}
+	seed := uint64(7)
+	seeded := func() (bodies []string) {
+		p := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1 << 20, Seed: &seed})
+		for range 2 {
+			got, err := planHTTPBin(t, p, "/bytes/100")
+			if err != nil {
+				t.Fatal(err)
+			}
+			bodies = append(bodies, body(got))
+		}
+		return bodies
+	}
+	if a, b := seeded(), seeded(); !slices.Equal(a, b) || a[0] == a[1] {
+		t.Errorf("SEED=7: two servers answered %.8q and %.8q, want the same stream of different bodies", a, b)
+	}
+}

@@ -1,0 +1,82 @@
+package plan
+
+import (
+	"bytes"
+	"time"
+
+	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/problem"
+)
+
+// Drip plans /drip: the wait of delay, then numbytes bytes, of which the first
+// is due at once and the last after duration. The error is a *problem.Problem.
+func (p *Planner) Drip(r Request) (Plan, error) {
+	params, err := readSeconds(r, ofDrip...)
+	if err != nil {
+		return Plan{}, err
+	}
+	n, err := readWhole("numbytes", params.or("numbytes", "10"), 1, p.limits.MaxBody)
+	if err != nil {
+		return Plan{}, err
+	}
+	duration, err := p.time(params, "duration", params.or("duration", "2s"))
+	if err != nil {
+		return Plan{}, err
+	}
+	status, err := params.dripStatus()
+	if err != nil {
+		return Plan{}, err
+	}
+	if err := params.without("size", "numbytes"); err != nil {
+		return Plan{}, err
+	}
+	if fixed, is := duration.Fixed(); n == 1 && params.has("duration") && !(is && fixed == 0) {
+		return Plan{}, bad("numbytes=1 and duration=%s contradict each other: duration is the time from the first byte to the last; accepted: numbytes=2 or more, or duration=0", problem.Quote(params.get("duration")))
+	}
+	e := endpoint{
+		answer: params.given("code", "numbytes", "duration"), body: params.given("numbytes", "duration"),
+		status: status, length: n, takes: least(duration),
+		make: func(status int, chance chance) answer.Answer {
+			whole, _ := p.sample(duration, chance)
+			return answer.Answer{Status: status, ContentType: answer.Text, Body: drip(n, whole)}
+		},
+	}
+	if n == 1 {
+		e.takes = 0
+	}
+	return p.httpbin(r, params, "2s", e)
+}
+
+// dripStatus reads code, go-httpbin's name for a status that has no weights.
+func (p parameters) dripStatus() (statuses, error) {
+	if !p.has("code") {
+		return statuses{}, nil
+	}
+	code, ok := readStatus(p.get("code"))
+	if !ok {
+		return statuses{}, bad("code %s is not accepted; accepted: a code from 200 to 599", problem.Quote(p.get("code")))
+	}
+	return statuses{[]weightedStatus{{code, 1}}}, p.apart("code", "status", "both are the status")
+}
+
+// together is how close bytes are that drip sends in one part.
+const together = time.Millisecond
+
+// drip returns a body of n bytes, the first due at once, the last after whole.
+// Those of one part are due with the last of them.
+func drip(n int64, whole time.Duration) answer.Body {
+	drops := bytes.Repeat([]byte("*"), int(min(n, block)))
+	atOnce := int64(block)
+	if whole > 0 {
+		atOnce = int64(min(block, max(1, float64(n)*float64(together)/float64(whole))))
+	}
+	return answer.Body{Length: n, Parts: func(yield func(time.Duration, []byte) bool) {
+		for sent := int64(0); sent < n; {
+			part := drops[:min(atOnce, n-sent)]
+			sent += int64(len(part))
+			if !yield(even(whole, sent-1, n), part) {
+				return
+			}
+		}
+	}}
+}

@@ -1,0 +1,176 @@
+package plan
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"flash.test/delay-server/delay"
+	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/problem"
+)
+
+// longestEvent bounds the bytes of an event, whose number has up to 11 digits.
+const longestEvent = 64
+
+// stream is the events of /sse. Those after the first come evenly, each gap
+// stretched by jitter, or where interval is given, after a sample of it each.
+type stream struct {
+	count    int64
+	first    delay.Delay // from the headers to the first event
+	duration delay.Delay // from the first to the last
+	jitter   float64     // the share, 0 to 1, by which a gap is longer or shorter at most
+	interval *delay.Delay
+}
+
+// SSE plans /sse: the wait of delay, then a stream of server-sent events. The
+// error is a *problem.Problem.
+func (p *Planner) SSE(r Request) (Plan, error) {
+	params, err := readSeconds(r, ofSSE...)
+	if err != nil {
+		return Plan{}, err
+	}
+	s, err := p.stream(params)
+	if err != nil {
+		return Plan{}, err
+	}
+	takes, err := p.leastOf(s)
+	if err != nil {
+		return Plan{}, err
+	}
+	given := params.given(ofSSE...)
+	e := endpoint{answer: given, body: given, length: s.count, takes: takes}
+	if params.get("fault") == string(answer.Truncate) {
+		s.count /= 2
+	}
+	e.make = func(status int, chance chance) answer.Answer {
+		return answer.Answer{Status: status, ContentType: "text/event-stream; charset=utf-8", Body: p.events(s, chance)}
+	}
+	return p.httpbin(r, params, "0", e)
+}
+
+// stream reads what /sse has of its own.
+func (p *Planner) stream(params parameters) (s stream, err error) {
+	if err := cmp.Or(
+		params.without("size", "count"),
+		params.apart("interval", "duration", "each says when the events come"),
+		params.apart("interval", "jitter", "each interval is drawn by itself, as of uniform:MIN,MAX"),
+		params.apart("first", "body_delay", "each is the time from the headers to the first event"),
+	); err != nil {
+		return s, err
+	}
+	if s.count, err = readWhole("count", params.or("count", "10"), 1, p.limits.MaxBody/longestEvent); err != nil {
+		return s, err
+	}
+	if s.first, err = p.time(params, "first", params.or("first", "0")); err != nil {
+		return s, err
+	}
+	if params.has("interval") {
+		interval, err := p.time(params, "interval", params.get("interval"))
+		if err != nil {
+			return s, err
+		}
+		s.interval = &interval
+		return s, s.alone(params, "interval")
+	}
+	if s.duration, err = p.time(params, "duration", params.or("duration", "5s")); err != nil {
+		return s, err
+	}
+	if fixed, is := s.duration.Fixed(); is && fixed == 0 {
+		return s, bad("duration=%s is not accepted; accepted: more than 0, or interval=0 for all events at once", problem.Quote(params.get("duration")))
+	}
+	if s.jitter, err = readShare("jitter", params.or("jitter", "0")); err != nil {
+		return s, err
+	}
+	return s, cmp.Or(s.alone(params, "duration"), s.alone(params, "jitter"))
+}
+
+// alone refuses the parameter where it would say nothing: of the time between
+// events, where there is one event.
+func (s stream) alone(params parameters, name string) error {
+	if s.count == 1 && params.has(name) {
+		return bad("count=1 and %s=%s contradict each other: there is no time between events; accepted: count=2 or more, or first", name, problem.Quote(params.get(name)))
+	}
+	return nil
+}
+
+// leastOf returns a time, from the headers to the last event, that s is not
+// below but by its jitter. It is a problem where that is over MaxDelay.
+func (p *Planner) leastOf(s stream) (time.Duration, error) {
+	if s.count == 1 {
+		return least(s.first), nil
+	}
+	if s.interval == nil {
+		return least(s.first) + least(s.duration), nil
+	}
+	gaps := time.Duration(s.count - 1)
+	if least(*s.interval) > p.limits.MaxDelay/gaps {
+		return 0, bad("%d events with an interval of %v take longer than this server waits; accepted: up to %v in all, its MAX_DELAY", s.count, least(*s.interval), p.limits.MaxDelay)
+	}
+	return least(s.first) + gaps*least(*s.interval), nil
+}
+
+// events returns the body of s. Its times are drawn while it is sent, and the
+// same whenever it is read: a long stream holds no list of them.
+func (p *Planner) events(s stream, chance chance) answer.Body {
+	first, _ := p.sample(s.first, chance)
+	whole, _ := p.sample(s.duration, chance)
+	now := time.Now
+	if p.limits.Now != nil {
+		now = p.limits.Now
+	}
+	one, two := chance.Uint64(), chance.Uint64()
+	return answer.Body{Length: -1, Parts: func(yield func(time.Duration, []byte) bool) {
+		chance := rand.New(rand.NewPCG(one, two))
+		event := make([]byte, 0, longestEvent)
+		due := first
+		for id := range s.count {
+			switch {
+			case id == 0:
+			case s.interval != nil:
+				gap, _ := p.sample(*s.interval, chance)
+				due += gap
+			default:
+				gap := even(whole, id, s.count) - even(whole, id-1, s.count)
+				due += stretched(gap, s.jitter, chance)
+			}
+			// The empty part waits, so that the event tells the time of its sending.
+			if !yield(due, nil) {
+				return
+			}
+			event = appendEvent(event[:0], id, now())
+			if !yield(due, event) {
+				return
+			}
+		}
+	}}
+}
+
+// stretched returns gap made longer or shorter by up to a share of it.
+func stretched(gap time.Duration, share float64, chance chance) time.Duration {
+	if share == 0 {
+		return gap
+	}
+	return time.Duration(float64(gap) * (1 + share*(2*chance.Float64()-1)))
+}
+
+// appendEvent appends go-httpbin's event: its number from 0 and its time in
+// milliseconds since 1970.
+func appendEvent(b []byte, id int64, at time.Time) []byte {
+	b = append(b, "event: ping\ndata: {\"id\":"...)
+	b = strconv.AppendInt(b, id, 10)
+	b = append(b, `,"timestamp":`...)
+	b = strconv.AppendInt(b, at.UnixMilli(), 10)
+	return append(b, "}\n\n"...)
+}
+
+// readShare reads a decimal number from 0 to 1.
+func readShare(name, text string) (float64, error) {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || strings.Trim(text, "0123456789.") != "" || n > 1 {
+		return 0, bad("%s %s is not accepted; accepted: a decimal number from 0 to 1", name, problem.Quote(text))
+	}
+	return n, nil
+}

@@ -1,0 +1,78 @@
+package plan
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/problem"
+)
+
+// Status plans /status/{codes}: an empty answer of the code, or of one that is
+// drawn by the weights of several. The error is a *problem.Problem.
+func (p *Planner) Status(r Request) (Plan, error) {
+	params, err := readSeconds(r)
+	if err != nil {
+		return Plan{}, err
+	}
+	codes, err := readChoices(r.Param("codes"))
+	if err != nil {
+		return Plan{}, err
+	}
+	if err := params.without("status", "/status/{codes}, whose codes it is"); err != nil {
+		return Plan{}, err
+	}
+	return p.httpbin(r, params, "0", endpoint{answer: []string{"/status/" + codes.String()}, status: codes, make: statusAnswer})
+}
+
+// statusAnswer returns an empty answer of the status, with the header without
+// which clients fail on it.
+func statusAnswer(status int, _ chance) answer.Answer {
+	a := answer.Answer{Status: status, ContentType: answer.Text}
+	switch status {
+	case 300, 301, 302, 303, 305, 307, 308:
+		a.Location = "/status/200"
+	case 401:
+		a.Header = []answer.Field{{Name: "Www-Authenticate", Value: `Basic realm="delay-server"`}}
+	case 407:
+		a.Header = []answer.Field{{Name: "Proxy-Authenticate", Value: `Basic realm="delay-server"`}}
+	}
+	return a
+}
+
+// readChoices reads go-httpbin's codes, by comma, each with a weight or of
+// weight 1. What counts is a weight's share of their sum.
+func readChoices(text string) (statuses, error) {
+	refuse := func(reason string) (statuses, error) {
+		return statuses{}, bad("status %s %s; accepted: a code from 200 to 599, or CODE:WEIGHT,… of decimal weights, such as 200:0.9,500:0.1", problem.Quote(text), reason)
+	}
+	var list []weightedStatus
+	sum := 0.0
+	for pair := range strings.SplitSeq(text, ",") {
+		codeText, weightText, hasWeight := strings.Cut(pair, ":")
+		code, isCode := readStatus(codeText)
+		weight, isWeight := 1.0, true
+		if hasWeight {
+			weight, isWeight = readWeight(weightText)
+		}
+		if !isCode || !isWeight {
+			return refuse("is not understood at " + problem.Quote(pair))
+		}
+		sum += weight
+		list = append(list, weightedStatus{code, sum})
+	}
+	if sum == 0 || math.IsInf(sum, 1) {
+		return refuse("has weights that add up to " + strconv.FormatFloat(sum, 'g', -1, 64))
+	}
+	for i := range list {
+		list[i].upTo /= sum
+	}
+	return statuses{list}, nil
+}
+
+// readWeight reads a decimal number of 0 or more, with no sign and no exponent.
+func readWeight(text string) (float64, bool) {
+	n, err := strconv.ParseFloat(text, 64)
+	return n, err == nil && strings.Trim(text, "0123456789.") == ""
+}

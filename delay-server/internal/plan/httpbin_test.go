@@ -1,0 +1,245 @@
+package plan_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/problem"
+)
+
+// planHTTPBin plans what the router makes of a GET of one of go-httpbin's endpoints.
+func planHTTPBin(t testing.TB, p *plan.Planner, target string) (plan.Plan, error) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, target, nil)
+	name, param, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	make := map[string]func(plan.Request) (plan.Plan, error){"drip": p.Drip, "sse": p.SSE, "status": p.Status, "bytes": p.Bytes}[name]
+	return make(plan.Request{Request: r, Param: func(string) string { return param }})
+}
+
+func TestHTTPBinDefaults(t *testing.T) {
+	for _, tc := range []struct {
+		target      string
+		wait        time.Duration
+		status      int
+		contentType string
+		length      int64
+	}{
+		{"/drip", 2 * time.Second, 200, answer.Text, 10},
+		{"/drip?delay=0&code=503&numbytes=5", 0, 503, answer.Text, 5},
+		{"/drip?numbytes=1&delay=59", 59 * time.Second, 200, answer.Text, 1}, // the default duration is not taken
+		{"/sse?count=1&delay=59", 59 * time.Second, 200, "text/event-stream; charset=utf-8", -1},
+		{"/drip?status=404", 2 * time.Second, 404, answer.Text, 10},
+		{"/sse", 0, 200, "text/event-stream; charset=utf-8", -1},
+		{"/sse?delay=1.5", 1500 * time.Millisecond, 200, "text/event-stream; charset=utf-8", -1},
+		{"/status/418", 0, 418, answer.Text, 0},
+		{"/status/204", 0, 204, "", 0},
+		{"/status/503?delay=250ms", 250 * time.Millisecond, 503, answer.Text, 0},
+		{"/status/503?size=100", 0, 503, answer.Bytes, 100},
+		{"/bytes/0", 0, 200, "", 0},
+		{"/bytes/1000", 0, 200, answer.Bytes, 1000},
+		{"/bytes/5?delay=0.0009&status=206", 900 * time.Microsecond, 206, answer.Bytes, 5},
+	} {
+		t.Run(tc.target, func(t *testing.T) {
+			got, err := planHTTPBin(t, planner(), tc.target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a := got.Answer; got.Wait != tc.wait || a.Status != tc.status || a.ContentType != tc.contentType || a.Body.Length != tc.length {
+				t.Errorf("%s: got wait %v, status %d, type %q, length %d, want %v, %d, %q, %d",
+					tc.target, got.Wait, a.Status, a.ContentType, a.Body.Length, tc.wait, tc.status, tc.contentType, tc.length)
+			}
+		})
+	}
+}
+
+// The limits of planner() are a minute and 1000 bytes.
+func TestHTTPBinRefuses(t *testing.T) {
+	for _, tc := range []struct{ name, target, want string }{
+		{"delay: not a number", "/drip?delay=NaN", `delay: delay "NaN" is not understood; accepted: seconds (10, 1.5), a Go duration`},
+		{"delay: an exponent", "/drip?delay=1e300", `delay: delay "1e300" is not understood`},
+		{"delay: negative", "/sse?delay=-1", `delay: delay "-1" is negative`},
+		{"delay: in seconds above MAX_DELAY", "/status/200?delay=61", `delay: delay "61" is longer than this server waits`},
+		{"delay: empty", "/bytes/1?delay=", `delay: delay "" is empty`},
+		{"near miss of its own parameter", "/drip?numbyte=1", `no such parameter: "numbyte": did you mean numbytes?`},
+		{"near miss of a parameter of all", "/sse?stauts=503", `no such parameter: "stauts": did you mean status?`},
+		{"twice", "/drip?code=200&code=500", "parameter code is given 2 times"},
+		{"broken query", "/status/200?a=%zz", "is malformed"},
+
+		{"drip: duration infinite", "/drip?duration=Inf", `duration: delay "Inf" is not understood`},
+		{"drip: duration and delay above MAX_DELAY", "/drip?duration=31&delay=30", "a delay of 30s and then a body that takes 31s are longer than this server waits; accepted: up to 1m0s in all"},
+		{"drip: the default delay beside a duration", "/drip?duration=59", "a delay of 2s and then a body that takes 59s are longer"},
+		{"drip: numbytes 0", "/drip?numbytes=0", `numbytes "0" is not accepted; accepted: a whole number from 1 to 1000`},
+		{"drip: numbytes above MAX_BODY_SIZE", "/drip?numbytes=1001", `numbytes "1001" is not accepted; accepted: a whole number from 1 to 1000`},
+		{"drip: numbytes a word", "/drip?numbytes=ten", `numbytes "ten" is not accepted`},
+		{"drip: code of no end", "/drip?code=100", `code "100" is not accepted; accepted: a code from 200 to 599`},
+		{"drip: code empty", "/drip?code=", `code "" is not accepted`},
+		{"drip: code and status", "/drip?code=200&status=500", `code="200" and status="500" contradict each other`},
+		{"drip: size", "/drip?size=10", `size="10" is not accepted here; accepted: numbytes`},
+		{"drip: a time between bytes of which there is one", "/drip?numbytes=1&duration=1", `numbytes=1 and duration="1" contradict each other`},
+		{"drip: bytes of a code without a body", "/drip?code=204&numbytes=5", "status 204 and numbytes contradict each other"},
+		{"drip: a rate of a code without a body", "/drip?code=304&rate=5", "status=304 and rate contradict each other"},
+		{"drip: a fault and a code", "/drip?fault=reset&code=500", "fault=reset and code contradict each other"},
+		{"drip: a fault and a duration", "/drip?fault=hang&duration=1", "fault=hang and duration contradict each other"},
+		{"drip: half of one byte", "/drip?fault=truncate&numbytes=1", "there is nothing to cut"},
+
+		{"sse: count 0", "/sse?count=0", `count "0" is not accepted; accepted: a whole number from 1 to 15`},
+		{"sse: more events than MAX_BODY_SIZE holds", "/sse?count=16", `count "16" is not accepted; accepted: a whole number from 1 to 15`},
+		{"sse: duration 0", "/sse?duration=0", `duration="0" is not accepted; accepted: more than 0, or interval=0`},
+		{"sse: duration and delay above MAX_DELAY", "/sse?duration=59.5&delay=1", "are longer than this server waits"},
+		{"sse: first and duration above MAX_DELAY", "/sse?duration=30&first=31", "are longer than this server waits"},
+		{"sse: first above MAX_DELAY", "/sse?first=61", `first: delay "61" is longer than this server waits`},
+		{"sse: intervals above MAX_DELAY in all", "/sse?interval=10", "10 events with an interval of 10s take longer than this server waits; accepted: up to 1m0s in all"},
+		{"sse: intervals that are above it at the least", "/sse?interval=uniform:7,8", "10 events with an interval of 7"},
+		{"sse: interval a word", "/sse?interval=soon", `interval: delay "soon" is not understood`},
+		{"sse: interval and duration", "/sse?interval=1&duration=5", `interval="1" and duration="5" contradict each other`},
+		{"sse: interval and jitter", "/sse?interval=1&jitter=0.5", `interval="1" and jitter="0.5" contradict each other`},
+		{"sse: first and body_delay", "/sse?first=1&body_delay=1", `first="1" and body_delay="1" contradict each other`},
+		{"sse: jitter not a number", "/sse?jitter=NaN", `jitter "NaN" is not accepted; accepted: a decimal number from 0 to 1`},
+		{"sse: jitter above 1", "/sse?jitter=1.01", `jitter "1.01" is not accepted`},
+		{"sse: jitter negative", "/sse?jitter=-0.1", `jitter "-0.1" is not accepted`},
+		{"sse: size", "/sse?size=10", `size="10" is not accepted here; accepted: count`},
+		{"sse: a time between events of which there is one", "/sse?count=1&duration=2", `count=1 and duration="2" contradict each other`},
+		{"sse: an interval of one event", "/sse?count=1&interval=2", `count=1 and interval="2" contradict each other`},
+		{"sse: events of a status without a body", "/sse?status=204&count=3", "status 204 and count contradict each other"},
+		{"sse: a fault and an interval", "/sse?fault=garbage&interval=1", "fault=garbage and interval contradict each other"},
+		{"sse: half of one event", "/sse?fault=truncate&count=1", "there is nothing to cut"},
+
+		{"status: no code", "/status/ok", `status "ok" is not understood at "ok"; accepted: a code from 200 to 599`},
+		{"status: of no end", "/status/101", `status "101" is not understood`},
+		{"status: 600", "/status/600", `status "600" is not understood`},
+		{"status: slash behind", "/status/200/", `status "200/" is not understood`},
+		{"status: comma behind", "/status/200,", `is not understood at ""`},
+		{"status: code of no HTTP among others", "/status/200:1,99:1", `is not understood at "99:1"`},
+		{"status: weights all 0", "/status/200:0,500:0", `has weights that add up to 0`},
+		{"status: weight negative", "/status/200:-1,500:-1", `is not understood at "200:-1"`},
+		{"status: weight not a number", "/status/200:NaN,500:1", `is not understood at "200:NaN"`},
+		{"status: weight infinite", "/status/200:Inf,500:1", `is not understood at "200:Inf"`},
+		{"status: weight empty", "/status/200:,500:1", `is not understood at "200:"`},
+		{"status: weights beyond any float", "/status/200:1" + strings.Repeat("0", 308) + ",500:1" + strings.Repeat("0", 308), `has weights that add up to +Inf`},
+		{"status: status", "/status/200?status=500", `status="500" is not accepted here`},
+		{"status: a fault", "/status/200?fault=reset", "fault=reset and /status/200 contradict each other"},
+		{"status: half of nothing", "/status/200?fault=truncate", "there is nothing to cut"},
+		{"status: size where there is no body", "/status/204?size=10", "status=204 and size contradict each other"},
+
+		{"bytes: a word", "/bytes/many", `the number of bytes "many" is not accepted; accepted: a whole number from 0 to 1000`},
+		{"bytes: negative", "/bytes/-1", `the number of bytes "-1" is not accepted`},
+		{"bytes: above MAX_BODY_SIZE", "/bytes/1001", `the number of bytes "1001" is not accepted; accepted: a whole number from 0 to 1000`},
+		{"bytes: size", "/bytes/10?size=10", `size="10" is not accepted here`},
+		{"bytes: seed a word", "/bytes/10?seed=lucky", `seed "lucky" is not accepted; accepted: a whole number from 0 to 9223372036854775807`},
+		{"bytes: seed that go-httpbin has not", "/bytes/10?seed=9223372036854775808", `seed "9223372036854775808" is not accepted`},
+		{"bytes: a fault", "/bytes/10?fault=empty", "fault=empty and /bytes/10 contradict each other"},
+		{"bytes: a status without a body", "/bytes/10?status=304", "status 304 and /bytes/10 contradict each other"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := planHTTPBin(t, planner(), tc.target)
+			var p *problem.Problem
+			if !errors.As(err, &p) || p.Status != 400 || !strings.Contains(p.Detail, tc.want) {
+				t.Errorf("%.80s: got %+v, %v, want a 400 that says %s", tc.target, got, err, tc.want)
+			}
+		})
+	}
+}
+
+// What every waiting endpoint takes, these take too.
+func TestHTTPBinTakesTheParametersOfAll(t *testing.T) {
+	for _, tc := range []struct {
+		name, target string
+		check        func(p plan.Plan) bool
+	}{
+		{"run", "/drip?run=a", func(p plan.Plan) bool { return p.Run == "a" }},
+		{"ignored", "/sse?_=17", func(p plan.Plan) bool { return len(p.Ignored) == 1 && p.Ignored[0] == "_" }},
+		{"pool", "/status/200?pool=db&workers=3", func(p plan.Plan) bool { return p.Pool.Name == "db" && p.Pool.Workers == 3 }},
+		{"header", "/bytes/10?header=X-A:b", func(p plan.Plan) bool { return p.Answer.Header[0] == answer.Field{Name: "X-A", Value: "b"} }},
+		{"body_delay is in seconds too", "/drip?body_delay=1.5", func(p plan.Plan) bool { return schedule(p)[0].due == 1500*time.Millisecond }},
+		{"rate", "/drip?rate=0.001&duration=0", func(p plan.Plan) bool { return schedule(p)[9].due == 10*time.Second }},
+		{"fault", "/drip?fault=reset", func(p plan.Plan) bool { return p.Answer.Fault == answer.Reset && p.Wait == 2*time.Second }},
+		{"half of the events", "/sse?fault=truncate&count=6", func(p plan.Plan) bool {
+			return p.Answer.Fault == answer.Truncate && len(schedule(p)) == 3
+		}},
+		{"half of the bytes", "/bytes/10?fault=truncate", func(p plan.Plan) bool { return p.Answer.Fault == answer.Truncate && p.Answer.Body.Length == 10 }},
+		{"fail_first fails with the code of the path", "/status/404?fail_first=1&run=a", func(p plan.Plan) bool { return p.Answer.Status == 404 }},
+		{"fail_first fails with 503", "/sse?fail_first=1&run=a", func(p plan.Plan) bool { return p.Answer.Status == 503 }},
+		{"a status without a body", "/drip?code=204", func(p plan.Plan) bool { return p.Answer.Body.Parts == nil && p.Answer.ContentType == "" }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := planHTTPBin(t, planner(), tc.target)
+			if err != nil || !tc.check(got) {
+				t.Errorf("%s: got %+v, %v", tc.target, got, err)
+			}
+		})
+	}
+}
+
+func TestAFailFirstOfAPathsCodeEndsIn200(t *testing.T) {
+	p := planner()
+	for i, want := range []int{404, 404, 200, 200} {
+		got, err := planHTTPBin(t, p, "/status/404?fail_first=2&run=a")
+		if err != nil || got.Answer.Status != want {
+			t.Errorf("request %d: got %d, %v, want %d", i, got.Answer.Status, err, want)
+		}
+	}
+}
+
+func TestWeightsOfAPath(t *testing.T) {
+	for _, tc := range []struct {
+		codes string
+		want  map[int]float64 // shares
+	}{
+		{"200:0.9,500:0.1", map[int]float64{200: 0.9, 500: 0.1}},
+		{"200,404", map[int]float64{200: 0.5, 404: 0.5}},
+		{"200:3,404", map[int]float64{200: 0.75, 404: 0.25}},
+		{"200:0,500:2", map[int]float64{500: 1}},
+		{"500:2,200:0", map[int]float64{500: 1}},
+		{"503:0.5", map[int]float64{503: 1}},
+	} {
+		t.Run(tc.codes, func(t *testing.T) {
+			const n, slack = 10_000, 0.02 // four standard deviations of a half
+			p, counts := planner(), map[int]int{}
+			for range n {
+				got, err := planHTTPBin(t, p, "/status/"+tc.codes+"?seed=1")
+				if err != nil {
+					t.Fatal(err)
+				}
+				counts[got.Answer.Status]++
+			}
+			for status, count := range counts {
+				if share := float64(count) / n; share < tc.want[status]-slack || share > tc.want[status]+slack || tc.want[status] == 0 {
+					t.Errorf("/status/%s: %d came with a share of %.3f, want %.3f", tc.codes, status, share, tc.want[status])
+				}
+			}
+			if len(counts) != len(tc.want) {
+				t.Errorf("/status/%s: got %v, want all of %v", tc.codes, counts, tc.want)
+			}
+		})
+	}
+}
+
+// FuzzHTTPBin holds that any path and query of these endpoints end in a plan
+// within limits, or in a 400.
+func FuzzHTTPBin(f *testing.F) {
+	f.Add("", "duration=1&delay=2&numbytes=3&code=500&body_delay=1&rate=1")
+	f.Add("200:0.9,500:0.1", "count=3&interval=uniform:1,2&first=exponential:1&fault=truncate")
+	f.Add("10", "seed=7&jitter=0.5&duration=2&fail_first=1&run=a&size=3")
+	p := planner()
+	f.Fuzz(func(t *testing.T, param, query string) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.URL.RawQuery = query
+		for _, make := range []func(plan.Request) (plan.Plan, error){p.Drip, p.SSE, p.Status, p.Bytes} {
+			got, err := make(plan.Request{Request: r, Param: func(string) string { return param }})
+			var known *problem.Problem
+			switch {
+			case errors.As(err, &known) && known.Status == 400:
+			case err != nil:
+				t.Fatalf("%q?%q: %v", param, query, err)
+			case got.Wait < 0 || got.Wait > time.Minute || got.Answer.Status < 200 || got.Answer.Status > 599 || got.Answer.Body.Length > 1000:
+				t.Fatalf("%q?%q: %+v", param, query, got)
+			}
+		}
+	})
+}

@@ -1,0 +1,115 @@
+package plan
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	"flash.test/delay-server/delay"
+	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/internal/gate"
+	"flash.test/delay-server/problem"
+)
+
+// Route makes the plans of a route that an operator has defined. It is made by
+// Prepare.
+type Route struct {
+	planner *Planner
+	recipe  recipe
+}
+
+// Prepare reads what an operator says of the route called name, by the names
+// and in the forms of a query's parameters, but for run and seed. Beside them
+// an operator may give
+//
+//	delay        the wait; none without it
+//	body, json   the body, as it is; empty without either and size
+//	limit        how many requests are admitted: 10/s, 100/m or 1000/h
+//	burst        how many of them may come at once, 1 without it
+//
+// and any header but those that frame a message. The errors are all that is
+// wrong.
+func (p *Planner) Prepare(name string, values url.Values) (*Route, []*ParameterError) {
+	var wait delay.Delay
+	var errs []*ParameterError
+	if values.Has("delay") {
+		var err error
+		if wait, err = p.parse(values.Get("delay")); err != nil {
+			errs = append(errs, &ParameterError{"delay", 0, err})
+		}
+	}
+	shape, more := p.readShape(parameters{values: values, operator: true})
+	if errs = append(errs, more...); errs != nil {
+		return nil, errs
+	}
+	if shape.pool != nil {
+		shape.pool.Operator = true
+	}
+	given := answer.Answer{ContentType: shape.contentType, Body: answer.Body{Whole: shape.body}}
+	if shape.size >= 0 {
+		given.ContentType = answer.Bytes
+	}
+	return &Route{p, recipe{delay: wait, shape: shape, seed: p.limits.Seed, given: &given, route: name}}, nil
+}
+
+// Plan makes the plan of one request. Its path and its query are not read; the
+// run is that of its headers. The error is a *problem.Problem.
+func (r *Route) Plan(request Request) (Plan, error) {
+	return r.planner.draw(request, r.recipe, "")
+}
+
+// named returns err as that of the parameter, where it is not one's already.
+func named(parameter string, err error) *ParameterError {
+	var known *ParameterError
+	if errors.As(err, &known) {
+		return known
+	}
+	return &ParameterError{parameter, 0, err}
+}
+
+// agreeOnBody refuses what contradicts the one body that an operator gives.
+func (s shape) agreeOnBody(params parameters, refuse func(ifGiven, format string, args ...any)) {
+	first, length := "", max(s.size, int64(len(s.body)))
+	for _, name := range []string{"body", "json", "size"} {
+		if first == "" && params.has(name) {
+			first = name
+		} else {
+			refuse(name, "%s and %s contradict each other: an answer has one body; accepted: one of the two", first, name)
+		}
+	}
+	if length == 0 {
+		for _, name := range []string{"body_delay", "rate"} {
+			refuse(name, "%s has nothing to slow: the body is empty; accepted: with body, json or size", name)
+		}
+	}
+	if s.fault == answer.Truncate && length < 2 && s.size < 0 {
+		refuse("fault", "fault=truncate has nothing to cut: the body has %d bytes; accepted: with a body of 2 bytes or more", length)
+	}
+}
+
+func (p *Planner) body(text, contentType string) ([]byte, string, error) {
+	if int64(len(text)) > p.limits.MaxBody {
+		return nil, "", bad("the body has %d bytes; accepted: up to %d, this server's MAX_BODY_SIZE", len(text), p.limits.MaxBody)
+	}
+	return []byte(text), contentType, nil
+}
+
+// readLimit reads limit, such as 10/s, and burst.
+func readLimit(params parameters) (*gate.Rate, error) {
+	const least, most = 0.001, 1_000_000
+	text := params.get("limit")
+	count, unit, _ := strings.Cut(text, "/")
+	n, isNumber := decimal(count)
+	seconds := map[string]float64{"s": 1, "m": 60, "h": 3600}[unit]
+	if !isNumber || seconds == 0 || n < least || n > most {
+		return nil, bad("limit %s is not accepted; accepted: a number from %v to %d in a second, a minute or an hour: 10/s, 100/m or 1000/h", problem.Quote(text), least, most)
+	}
+	burst := int64(1)
+	if params.has("burst") {
+		var err error
+		if burst, err = params.whole("burst", 1, most); err != nil {
+			return nil, err
+		}
+	}
+	return gate.NewRate(n/seconds, int(burst)), nil
+}

@@ -1,0 +1,39 @@
+package plan_test
+
+import (
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/internal/plan"
+)
+
+func TestAQuerySaysNothingThatIsAnOperators(t *testing.T) {
+	p := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000})
+	r := httptest.NewRequest("GET", "/delay/0?body=x&json=1&limit=1/h&burst=0&status=204", nil)
+	got, err := p.Delay(plan.Request{Request: r, Param: func(string) string { return "0" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Limit != nil || got.Answer.Status != 204 || !slices.Equal(got.Ignored, []string{"body", "burst", "json", "limit"}) {
+		t.Errorf("GET %s: got %+v, want 204, and the four others ignored", r.URL, got)
+	}
+}
+
+func TestPrepareReturnsAllErrors(t *testing.T) {
+	p := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000})
+	_, errs := p.Prepare("GET /a", map[string][]string{
+		"delay": {"x"}, "status": {"99"}, "pool": {"db"}, "workers": {"0"}, "header": {"A: b", "Upgrade: c"}, "limit": {"1/s"}, "burst": {"-1"},
+	})
+	var got []string
+	for _, err := range errs {
+		got = append(got, err.Name)
+		if (err.Name == "header") != (err.Index == 1) {
+			t.Errorf("%s: value %d is wrong: want the first, and of header the second", err.Name, err.Index)
+		}
+	}
+	if want := []string{"delay", "status", "header", "workers", "burst"}; !slices.Equal(got, want) {
+		t.Errorf("Prepare: errors of %v, want of %v", got, want)
+	}
+}
