@@ -1,0 +1,116 @@
+package scenario
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// watched opens a file of that text and watches it until the test ends. One
+// call of tick looks at the file, and returns when that is over; the log may be
+// read between calls.
+func watched(t *testing.T, text string) (f *File, tick func(), log *strings.Builder) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "shop.yaml")
+	write(t, name, text)
+	log = new(strings.Builder)
+	f, err := Open(name, planner(), slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ticks := make(chan time.Time)
+	var watching sync.WaitGroup
+	watching.Go(func() { f.Watch(ctx, ticks) })
+	t.Cleanup(func() { cancel(); watching.Wait() })
+	return f, func() {
+		ticks <- time.Time{}
+		ticks <- time.Time{} // taken once the first look is over; sees nothing new
+	}, log
+}
+
+// write puts a file in place at once, as editors do.
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name+".new", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(name+".new", name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWatchReloads(t *testing.T) {
+	f, tick, log := watched(t, "routes: [{path: /a}]")
+	old := f.Current()
+
+	tick()
+	if f.Current() != old || strings.Contains(log.String(), "reloaded") {
+		t.Errorf("a file that did not change was reloaded:\n%s", log)
+	}
+
+	write(t, f.name, "routes:\n  - path: /a\n    dely: 1\n")
+	tick()
+	tick()
+	if f.Current() != old {
+		t.Error("a bad file replaced the old one")
+	}
+	if want := f.name + `:3:5: a route has no key \"dely\": did you mean delay?`; strings.Count(log.String(), want) != 1 || strings.Count(log.String(), "level=ERROR") != 1 {
+		t.Errorf("a bad file: got the log\n%s\nwant once %s", log, want)
+	}
+
+	write(t, f.name, "routes: [{path: /a}, {path: /b}]")
+	tick()
+	if got := f.Current().Routes(); got != 2 {
+		t.Errorf("a good file: got %d routes, want 2", got)
+	}
+	if want := "level=INFO msg=\"scenario reloaded\" file=" + f.name + " routes=2"; !strings.Contains(log.String(), want) {
+		t.Errorf("a good file: got the log\n%s\nwant %s", log, want)
+	}
+}
+
+func TestWatchSeesAFileGoAndComeBack(t *testing.T) {
+	f, tick, log := watched(t, "routes: [{path: /a}]")
+	old := f.Current()
+	if err := os.Rename(f.name, f.name+".old"); err != nil {
+		t.Fatal(err)
+	}
+	tick()
+	tick()
+	if f.Current() != old || strings.Count(log.String(), "level=ERROR") != 1 {
+		t.Errorf("the file is gone: got the log\n%s\nwant one error, and the old routes", log)
+	}
+	write(t, f.name, "routes: [{path: /a}, {path: /b}]")
+	tick()
+	if got := f.Current().Routes(); got != 2 {
+		t.Errorf("another file is in its place: got %d routes, want 2", got)
+	}
+}
+
+func TestReload(t *testing.T) {
+	f, _, log := watched(t, "routes: [{path: /a}]")
+	f.Reload() // whether it changed or not
+	if !strings.Contains(log.String(), "scenario reloaded") {
+		t.Errorf("got the log\n%s\nwant a line of the reload", log)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "bad.yaml"), "routes: []")
+	for name, want := range map[string]string{
+		"none.yaml": "no such file",
+		"bad.yaml":  "bad.yaml:1:1: routes is empty",
+		"":          "it is no regular file",
+	} {
+		_, err := Open(filepath.Join(dir, name), planner(), slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Open(%q): got %v, want %q", name, err, want)
+		}
+	}
+}

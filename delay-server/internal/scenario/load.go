@@ -1,0 +1,205 @@
+package scenario
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/problem"
+)
+
+// Load reads the routes of a file of that name. The error joins all that is
+// wrong with it, each as file:line:column: what was read, what is accepted.
+//
+//	routes:
+//	  - method: GET                  # any but OPTIONS, without it
+//	    path: /products/{id}         # {id} is one segment, {rest...} all that follow
+//	    delay: lognormal:40ms,300ms  # from here to pool, as everywhere
+//	    body_delay: 10ms
+//	    status: 503:2
+//	    rate: 100
+//	    fault: truncate
+//	    fail_first: 2
+//	    pool: {name: db, workers: 4, queue: 16}
+//	    json: {name: kettle}         # any value; or body: text, or size: 1000
+//	    headers: {Cache-Control: max-age=60, Set-Cookie: [a=1, b=2]}
+//	    limit: {rate: 10/s, burst: 5} # what is over it is answered 429
+func Load(file string, text []byte, planner *plan.Planner) (*Scenario, error) {
+	l := loader{
+		reader:  reader{file: file},
+		planner: planner,
+		mux:     http.NewServeMux(),
+		pools:   map[string]pool{},
+	}
+	if root := l.document(text); root != nil {
+		l.routes(root)
+	}
+	if len(l.faults) > 0 {
+		return nil, l.err()
+	}
+	return &Scenario{mux: l.mux, firsts: firstSegments(l.added), routes: len(l.added)}, nil
+}
+
+// loader reads one file.
+type loader struct {
+	reader
+	planner *plan.Planner
+	mux     *http.ServeMux
+	added   []pattern
+	pools   map[string]pool
+}
+
+// pool is how a pool was defined first.
+type pool struct {
+	line           int
+	workers, queue string
+}
+
+func (l *loader) routes(root *yaml.Node) {
+	before := len(l.faults)
+	entries := l.mapping(root, "the file", []string{"routes"})
+	if len(entries) == 0 && len(l.faults) == before {
+		l.fail(root, "the file has no routes; accepted: routes: and a list of them")
+	}
+	for _, e := range entries {
+		items := l.list(e.value, "routes")
+		if len(items) == 0 && len(l.faults) == before {
+			l.fail(e.key, "routes is empty; accepted: one route or more")
+		}
+		for _, item := range items {
+			l.route(item)
+		}
+	}
+}
+
+// Keys are those of a route.
+var Keys = []string{
+	"method", "path", "delay", "body_delay", "status", "headers", "body", "json", "size",
+	"rate", "fault", "fail_first", "pool", "limit",
+}
+
+// definition is what a file says of one route: its parameters, and where each
+// of their values was read.
+type definition struct {
+	values url.Values
+	at     map[string][]*yaml.Node
+}
+
+func (d definition) add(name, value string, at *yaml.Node) {
+	d.values.Add(name, value)
+	d.at[name] = append(d.at[name], at)
+}
+
+func (l *loader) route(n *yaml.Node) {
+	before := len(l.faults)
+	entries := l.mapping(n, "a route", Keys)
+	if len(entries) == 0 && len(l.faults) > before {
+		return
+	}
+	p := pattern{methods: anyMethod}
+	d := definition{values: url.Values{}, at: map[string][]*yaml.Node{}}
+	for _, e := range entries {
+		switch name := e.key.Value; name {
+		case "method":
+			p.methods = l.readMethods(e)
+		case "path":
+			p.path, p.at = l.readPath(e), e.key
+		case "headers":
+			l.headers(e, d)
+		case "json":
+			if text, ok := l.json(e.value); ok {
+				d.add(name, text, e.key)
+			}
+		case "pool":
+			l.pool(e, d)
+		case "limit":
+			l.parts(e, d, []part{{"rate", "limit", true}, {"burst", "burst", false}})
+		default:
+			if text, ok := l.scalar(e.value, name); ok {
+				d.add(name, text, e.key)
+			}
+		}
+	}
+	if p.at == nil {
+		l.fail(n, "the route has no path; accepted: path: /products/{id}")
+	}
+	prepared, errs := l.planner.Prepare(p.String(), d.values)
+	for _, err := range errs {
+		l.fail(d.at[err.Name][err.Index], "%v", err)
+	}
+	if p.path != "" {
+		l.add(p, &Route{prepared})
+	}
+}
+
+func (l *loader) headers(e entry, d definition) {
+	for _, h := range l.mapping(e.value, "headers", nil) {
+		name := h.key.Value
+		if strings.Contains(name, ":") {
+			l.fail(h.key, "header %s has a colon in its name; accepted: Name: value", problem.Quote(name))
+			continue
+		}
+		values := []*yaml.Node{h.value}
+		if list := target(h.value); list.Kind == yaml.SequenceNode {
+			values = list.Content
+		}
+		for _, v := range values {
+			if text, ok := l.scalar(v, "header "+name); ok {
+				d.add("header", name+":"+text, h.key)
+			}
+		}
+	}
+}
+
+// part is a key within pool or limit, and the parameter that it is.
+type part struct {
+	key, parameter string
+	required       bool
+}
+
+// parts reads them all, or reports false.
+func (l *loader) parts(e entry, d definition, parts []part) bool {
+	what, before := e.key.Value, len(l.faults)
+	keys := make([]string, len(parts))
+	for i, p := range parts {
+		keys[i] = p.key
+	}
+	entries := l.mapping(e.value, what, keys)
+	read := definition{values: url.Values{}, at: d.at}
+	for _, p := range parts {
+		i := slices.IndexFunc(entries, func(e entry) bool { return e.key.Value == p.key })
+		if i >= 0 {
+			if text, ok := l.scalar(entries[i].value, what+"."+p.key); ok {
+				read.add(p.parameter, text, entries[i].key)
+			}
+		} else if p.required && len(l.faults) == before {
+			l.fail(e.key, "%s has no %s; accepted: %s", what, p.key, strings.Join(keys, ", "))
+		}
+	}
+	if len(l.faults) > before {
+		return false
+	}
+	maps.Copy(d.values, read.values)
+	return true
+}
+
+// pool reads a pool, which all routes that name it define alike.
+func (l *loader) pool(e entry, d definition) {
+	if !l.parts(e, d, []part{{"name", "pool", true}, {"workers", "workers", true}, {"queue", "queue", false}}) {
+		return
+	}
+	name := d.values.Get("pool")
+	mine := pool{e.key.Line, d.values.Get("workers"), d.values.Get("queue")}
+	first, known := l.pools[name]
+	switch {
+	case !known:
+		l.pools[name] = mine
+	case first.workers != mine.workers || first.queue != mine.queue:
+		l.fail(e.key, "pool %s is defined otherwise in line %d; accepted: the same workers and queue wherever it is named", problem.Quote(name), first.line)
+	}
+}

@@ -1,0 +1,173 @@
+package scenario
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/internal/plan"
+)
+
+// shop has every key of a route.
+const shop = `
+routes:
+  - method: GET
+    path: /products/{id}
+    delay: 250
+    json: {name: <kettle>, id: 7, since: 2024-01-31, price: 1.50}
+    headers: {Cache-Control: max-age=60, Set-Cookie: [a=1, b=2]}
+    pool: &db {name: db, workers: 4, queue: 16}
+  - {method: GET, path: /products/sale, status: 302, headers: {Location: /elsewhere}, pool: *db}
+  - {method: POST, path: /products/sale, body: text, fail_first: 1, body_delay: 10ms, rate: 100}
+  - {method: OPTIONS, path: /own, status: 204}
+  - {path: /any, size: 10, fault: truncate}
+  - {path: /tree/, limit: {rate: 10/s, burst: 5}}
+  - {path: '/files/{name...}'}
+  - {path: /caf%C3%A9, body: escaped}
+  - {path: /tee/é, body: plain}
+  - {path: /, body: root}
+`
+
+func load(t testing.TB, text string) *Scenario {
+	t.Helper()
+	s, err := Load("f.yaml", []byte(text), planner())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestFind(t *testing.T) {
+	without := load(t, shop)
+	s := load(t, shop+"  - {method: GET, path: '/{rest...}', body: rest}\n")
+	if s.Routes() != 11 {
+		t.Errorf("Routes() = %d, want 11", s.Routes())
+	}
+	bodyOf := func(r *http.Request, route *Route) string {
+		p, err := route.Plan(plan.Request{Request: r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(p.Answer.Body.Whole)
+	}
+	for _, tc := range []struct {
+		name, method, path string
+		want               string // the methods that are answered there, "a route" or a route's body
+	}{
+		{"a parameter", "GET", "/products/7", "a route"},
+		{"HEAD by GET", "HEAD", "/products/7", "a route"},
+		{"a parameter with a slash in it", "GET", "/products/a%2Fb", "a route"},
+		{"another method", "POST", "/products/7", "GET, HEAD, OPTIONS"},
+		{"another method of the more specific path", "DELETE", "/products/sale", "GET, HEAD, POST, OPTIONS"},
+		{"any method", "PATCH", "/any", "a route"},
+		{"any method is not OPTIONS", "OPTIONS", "/any", "DELETE, GET, HEAD, PATCH, POST, PUT, OPTIONS"},
+		{"an unknown method", "BREW", "/any", "DELETE, GET, HEAD, PATCH, POST, PUT, OPTIONS"},
+		{"OPTIONS of the file's own", "OPTIONS", "/own", "a route"},
+		{"a last slash", "POST", "/tree/", "a route"},
+		{"below a last slash there is nothing", "POST", "/tree/x", ""},
+		{"an escaped first segment", "POST", "/f%69les/a", "a route"},
+		{"an escaped first segment that is no route's", "POST", "/f%2Files/a", ""},
+		{"all that follow", "POST", "/files/a/b/c", "a route"},
+		{"escaped in the file, not by the client", "GET", "/café", "escaped"},
+		{"escaped by the client, not in the file", "GET", "/tee/%C3%A9", "plain"},
+		{"the least specific", "GET", "/what/ever", "rest"},
+		{"the root", "GET", "/", "root"},
+		{"the server's own", "GET", "/healthz", ""},
+		{"below the server's own", "GET", "/admin/runs/1", ""},
+		{"begins like the server's own", "GET", "/administration", "rest"},
+		{"a path that is not clean", "GET", "/products//7", ""},
+		{"dots", "GET", "/products/../any", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := s
+			if tc.want != "rest" && !isReserved(tc.path) { // these two have a rest to fall to
+				s = without
+			}
+			r := httptest.NewRequest(tc.method, "http://example.com"+tc.path, nil)
+			route, allowed := s.Find(r)
+			got := allowed
+			if route != nil {
+				got = "a route"
+				if body := bodyOf(r, route); tc.want != got {
+					got = body
+				}
+			}
+			if got != tc.want {
+				t.Errorf("Find(%s %s): got %q, want %q", tc.method, tc.path, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestRoutePlans(t *testing.T) {
+	s := load(t, shop)
+	find := func(method, path string) plan.Plan {
+		r := httptest.NewRequest(method, path, nil)
+		r.Header.Set("X-Run-Id", "r1")
+		route, _ := s.Find(r)
+		if route == nil {
+			t.Fatalf("%s %s has no route", method, path)
+		}
+		p, err := route.Plan(plan.Request{Request: r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	p := find("GET", "/products/7?status=500&stauts=1&run=r2")
+	if p.Wait != 250*time.Millisecond || p.Run != "r1" || p.Ignored != nil || p.Answer.Status != 200 {
+		t.Errorf("got %+v, want 250ms of run r1, and nothing of the query", p)
+	}
+	if got, want := string(p.Answer.Body.Whole), `{"id":7,"name":"<kettle>","price":1.5,"since":"2024-01-31"}`; got != want {
+		t.Errorf("json: got %s, want %s", got, want)
+	}
+	if n := len(p.Answer.Header); n != 3 {
+		t.Errorf("headers: got %v, want all 3", p.Answer.Header)
+	}
+	if p.Pool == nil || p.Pool.Name != "db" || p.Pool.Workers != 4 || p.Pool.Queue != 16 || !p.Pool.Operator {
+		t.Errorf("pool: got %+v, want db of 4 and 16", p.Pool)
+	}
+	if p := find("GET", "/products/sale"); p.Answer.Status != 302 || p.Pool == nil {
+		t.Errorf("got %+v, want 302 and the pool by its alias", p)
+	}
+	if first, second := find("POST", "/products/sale"), find("POST", "/products/sale"); first.Answer.Status != 503 || second.Answer.Status != 200 {
+		t.Errorf("fail_first: got %d, then %d, want 503, then 200", first.Answer.Status, second.Answer.Status)
+	}
+	if p := find("GET", "/tree/"); p.Limit == nil || len(p.Answer.Body.Whole) != 0 || p.Answer.ContentType != "" {
+		t.Errorf("got %+v, want a limit and no body", p)
+	}
+	if p := find("GET", "/any"); p.Answer.Body.Length != 10 || p.Answer.Fault != "truncate" {
+		t.Errorf("got %+v, want 10 bytes, truncated", p.Answer)
+	}
+}
+
+func TestFailFirstCountsByRoute(t *testing.T) {
+	s := load(t, "routes: [{path: '/a/{id}', fail_first: 2}]")
+	var got []int
+	for _, path := range []string{"/a/1", "/a/2", "/a/3"} { // of no run
+		r := httptest.NewRequest("GET", path, nil)
+		route, _ := s.Find(r)
+		p, err := route.Plan(plan.Request{Request: r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, p.Answer.Status)
+	}
+	if got[0] != 503 || got[1] != 503 || got[2] != 200 {
+		t.Errorf("got %v, want 503 twice and then 200", got)
+	}
+}
+
+func BenchmarkFind(b *testing.B) {
+	s := load(b, shop)
+	for _, path := range []string{"/products/7", "/delay/1000"} {
+		b.Run(path[1:], func(b *testing.B) {
+			r := httptest.NewRequest("GET", path, nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Find(r)
+			}
+		})
+	}
+}
