@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"flash.test/delay-server/internal/plan"
 )
 
 // Config is the one list of settings. The tags name the environment variable,
@@ -25,6 +28,7 @@ type Config struct {
 
 	Seed          *uint64 `env:"SEED" help:"seed of every request without seed=, so that samples repeat from run to run"`
 	RecordingsDir string  `env:"RECORDINGS_DIR" help:"folder of NAME.csv and NAME.har, replayed by /delay/recorded:NAME"`
+	Scenario      string  `env:"SCENARIO" help:"YAML file of routes to answer before all others; read again when it changes, and on SIGHUP"`
 
 	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time for a client to send its headers, and again its body"`
 	WriteTimeout    time.Duration `env:"WRITE_TIMEOUT" envDefault:"30s" help:"time for a client to take each part of a body that is sent in parts"`
@@ -35,13 +39,16 @@ type Config struct {
 	RedirectHosts []string `env:"REDIRECT_HOSTS" envDefault:"*" help:"hosts that /delay/…/url/… may redirect to, by comma: *, none, or example.com,*.example.org"`
 	FlashCompat   bool     `env:"FLASH_COMPAT" envDefault:"false" help:"answer errors exactly as Flash does: status 500 and its sentence, unknown paths to /"`
 
+	ProxyHosts   []string      `env:"PROXY_HOSTS" envDefault:"none" help:"hosts that /delay/…/proxy/… may ask, by comma: none, or api.example.com,*.example.org (* for any name) where they lead to public addresses, and addresses that may be asked though they are not public: 10.1.2.3,10.0.0.0/8"`
+	ProxyTimeout time.Duration `env:"PROXY_TIMEOUT" envDefault:"30s" help:"time for an asked host to take the connection, then each part of the request, then to begin its reply"`
+
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug (a line for each wait), info, warn or error"`
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
 }
 
 // Prefixes begin the names of settings and of nothing else that is usual in an
 // environment: a variable that begins so and is no setting is a typing error.
-var Prefixes = []string{"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "FLASH_", "LOG_"}
+var Prefixes = []string{"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "PROXY_", "FLASH_", "LOG_"}
 
 // DefaultConfig returns the settings of an empty environment.
 func DefaultConfig() Config {
@@ -49,7 +56,7 @@ func DefaultConfig() Config {
 		Host: "127.0.0.1", Port: 3000,
 		MaxDelay: 10 * time.Minute, MaxInFlight: 100_000, MaxBodySize: 100 << 20,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
-		CORSOrigins: []string{"*"}, RedirectHosts: []string{"*"},
+		CORSOrigins: []string{"*"}, RedirectHosts: []string{"*"}, ProxyHosts: []string{"none"}, ProxyTimeout: 30 * time.Second,
 		LogFormat: "text",
 	}
 }
@@ -81,6 +88,10 @@ func (c Config) Validate() error {
 	for _, host := range listed(c.RedirectHosts) {
 		check(isHostPattern(host), "REDIRECT_HOSTS: %q is no host name: want *, none, or names such as example.com or *.example.com", host)
 	}
+	check(c.ProxyTimeout > 0, "PROXY_TIMEOUT: %v is not accepted: want more than 0", c.ProxyTimeout)
+	for _, host := range listed(c.ProxyHosts) {
+		check(isProxyHost(host), "PROXY_HOSTS: %q is neither a host name nor an address: want none, or *, names such as api.example.com or *.example.com without a port, and addresses such as 10.1.2.3 or 10.0.0.0/8", host)
+	}
 	return errors.Join(errs...)
 }
 
@@ -109,4 +120,11 @@ func isOrigin(s string) bool {
 func isHostPattern(s string) bool {
 	name := strings.TrimPrefix(s, "*.")
 	return name != "" && strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-.:[]") == ""
+}
+
+// proxyName has a last label that is not all digits, as a mistyped address has.
+var proxyName = regexp.MustCompile(`(?i)^(\*\.)?([a-z0-9_-]+\.)*[0-9]*[a-z_-][a-z0-9_-]*$`)
+
+func isProxyHost(s string) bool {
+	return s == "*" || s != "none" && proxyName.MatchString(s) || len(plan.HostList{s}.Addresses()) == 1
 }

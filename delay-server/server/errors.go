@@ -17,10 +17,12 @@ import (
 // status 500 (observed; see testdata/flash-contract.json).
 const flashSentence = `Delay value should be valid number(in milliseconds) or "random"`
 
-// fail answers an error: the one map from error to status.
+// fail answers an error: the one map from error to status. Where no answer can
+// be given any more it ends the connection, or the stream of HTTP/2: net/http
+// would make a whole answer of what was sent so far.
 func (s *Server) fail(err error, c echo.Context) {
 	if c.Response().Committed || errors.Is(err, errLeft) {
-		return
+		panic(http.ErrAbortHandler)
 	}
 	if s.config.FlashCompat && s.failAsFlash(err, c) {
 		return
@@ -49,7 +51,11 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 	case errors.As(err, &route) && route.Code == http.StatusMethodNotAllowed:
 		return problem.New(route.Code, "method %s is not accepted at %s; accepted: %s", problem.Quote(r.Method), problem.Quote(r.URL.Path), c.Response().Header().Get("Allow"))
 	case errors.As(err, &route) && route.Code == http.StatusNotFound:
-		return problem.New(route.Code, "nothing is at %s; accepted: /delay/1000, /delay/1000/url/example.com and what /doc lists", problem.Quote(r.URL.Path))
+		accepted := "/delay/1000, /delay/1000/url/example.com and what /doc lists"
+		if s.scenario != nil {
+			accepted += ", and the routes of this server's SCENARIO"
+		}
+		return problem.New(route.Code, "nothing is at %s; accepted: %s", problem.Quote(r.URL.Path), accepted)
 	}
 	s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	return problem.New(http.StatusInternalServerError, "an error of the server's own; its log says more")
@@ -127,11 +133,13 @@ func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // options answers a preflight at once: a browser asks before it waits.
-func (s *Server) options(c echo.Context) error {
+func (s *Server) options(c echo.Context) error { return preflight(c, allMethods) }
+
+func preflight(c echo.Context, methods string) error {
 	h := c.Response().Header()
-	h.Set("Allow", allMethods)
+	h.Set("Allow", methods)
 	if h.Get("Access-Control-Allow-Origin") != "" {
-		h.Set("Access-Control-Allow-Methods", allMethods)
+		h.Set("Access-Control-Allow-Methods", methods)
 		h.Set("Access-Control-Max-Age", "600")
 		if asked := c.Request().Header.Get("Access-Control-Request-Headers"); asked != "" {
 			h.Set("Access-Control-Allow-Headers", asked)

@@ -2,13 +2,18 @@ package server
 
 import (
 	"bytes"
+	"crypto/rand"
 	"embed"
 	"html/template"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
+	"flash.test/delay-server/delay"
+	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/problem"
+	"flash.test/delay-server/settings"
 	"flash.test/delay-server/version"
 )
 
@@ -20,16 +25,29 @@ var templates = template.Must(template.ParseFS(pages, "pages/*.html"))
 // pageView is what a page is made of.
 type pageView struct {
 	Base   string // the scheme and host that the client used, for curl lines
+	Host   string // that host, with its port
+	Run    string // a run that nobody else has, for lines that count within one
 	Config Config
 	Build  version.Info
+
+	Forms    []delay.Form
+	Faults   []answer.Fault
+	Settings []settings.Setting
+}
+
+func (s *Server) newPageView(r *http.Request) pageView {
+	return pageView{
+		Base: "http://" + r.Host, Host: r.Host, Run: strings.ToLower(rand.Text()[:6]),
+		Config: s.config, Build: version.Get(),
+		Forms: delay.Forms, Faults: answer.Faults, Settings: settings.List(Config{}),
+	}
 }
 
 // page answers one of the embedded pages.
 func (s *Server) page(name string) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		var html bytes.Buffer
-		view := pageView{Base: "http://" + c.Request().Host, Config: s.config, Build: version.Get()}
-		if err := templates.ExecuteTemplate(&html, name, view); err != nil {
+		if err := templates.ExecuteTemplate(&html, name, s.newPageView(c.Request())); err != nil {
 			return err
 		}
 		h := c.Response().Header()
@@ -49,13 +67,25 @@ var assetTypes = map[string]string{
 // asset answers one of the files that the pages refer to.
 func (s *Server) asset(c echo.Context) error {
 	name := c.Param("name")
-	body, err := pages.ReadFile("pages/" + name)
-	if assetTypes[name] == "" || err != nil {
+	mediaType, known := assetTypes[name]
+	if !known {
 		return echo.ErrNotFound
+	}
+	return s.file(c, name, mediaType)
+}
+
+// openAPI answers the description of all endpoints.
+func (s *Server) openAPI(c echo.Context) error { return s.file(c, "openapi.yaml", "application/yaml") }
+
+// file answers an embedded file.
+func (s *Server) file(c echo.Context, name, mediaType string) error {
+	body, err := pages.ReadFile("pages/" + name)
+	if err != nil {
+		return err
 	}
 	c.Response().Header().Set("X-Content-Type-Options", "nosniff")
 	c.Response().Header().Set("Cache-Control", "no-cache")
-	return c.Blob(http.StatusOK, assetTypes[name], body)
+	return c.Blob(http.StatusOK, mediaType, body)
 }
 
 // healthz says that the process answers.

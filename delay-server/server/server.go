@@ -17,6 +17,8 @@ import (
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/internal/proxy"
+	"flash.test/delay-server/internal/scenario"
 )
 
 // Server answers HTTP requests as slowly as they ask. Use New.
@@ -27,6 +29,8 @@ type Server struct {
 	planner  *plan.Planner
 	limit    *gate.Limit
 	pools    *gate.Pools
+	proxy    *proxy.Proxy
+	scenario *scenario.File // nil for none
 	journal  *journal.Journal
 	metrics  *metrics
 	echo     *echo.Echo
@@ -49,10 +53,15 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 		clock:  clock.Real{},
 		planner: plan.New(plan.Limits{
 			MaxDelay: config.MaxDelay, MaxBody: config.MaxBodySize, Seed: config.Seed,
-			RedirectHosts: config.RedirectHosts, Recordings: recordings,
+			RedirectHosts: config.RedirectHosts, ProxyHosts: config.ProxyHosts, Recordings: recordings,
+			Now: clock.Real{}.Now,
 		}),
 		limit: gate.NewLimit(config.MaxInFlight),
 		pools: new(gate.Pools),
+		proxy: proxy.New(plan.HostList(config.ProxyHosts).Addresses(), config.ProxyTimeout, log),
+	}
+	if s.scenario, err = s.openScenario(); err != nil {
+		return nil, err
 	}
 	s.journal = journal.New(s.ended)
 	s.metrics = newMetrics(s.journal, s.pools)
@@ -68,6 +77,9 @@ func (s *Server) routes() *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = s.fail
 	e.Pre(s.guard)
+	if s.scenario != nil {
+		e.Pre(s.standIn)
+	}
 
 	waits := func(path string, read planFunc) {
 		e.Any(path, s.wait(read), s.cors)
@@ -76,6 +88,11 @@ func (s *Server) routes() *echo.Echo {
 	waits("/delay/:delay", s.planner.Delay)
 	waits("/delay/:delay/", s.planner.Delay)
 	waits("/delay/:delay/url/*", s.planner.Redirect)
+	waits("/delay/:delay/proxy/*", s.planner.Proxy)
+	waits("/drip", s.planner.Drip)
+	waits("/sse", s.planner.SSE)
+	waits("/status/:codes", s.planner.Status)
+	waits("/bytes/:n", s.planner.Bytes)
 
 	gets := func(path string, handler echo.HandlerFunc) {
 		e.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
@@ -83,6 +100,7 @@ func (s *Server) routes() *echo.Echo {
 	gets("/", s.page("landing.html"))
 	gets("/doc", s.page("doc.html"))
 	gets("/assets/:name", s.asset)
+	gets("/openapi.yaml", s.openAPI)
 	gets("/healthz", s.healthz)
 	gets("/readyz", s.readyz)
 	gets("/version", s.version)

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -18,6 +17,7 @@ import (
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/problem"
+	"flash.test/delay-server/query"
 )
 
 // planFunc makes a plan of a request.
@@ -37,7 +37,11 @@ func (s *Server) wait(read planFunc) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		if err := s.discardBody(c); err != nil {
+		takeBody := s.discardBody
+		if p.Answer.Upstream != nil {
+			takeBody = s.passBody
+		}
+		if err := takeBody(c); err != nil {
 			return err
 		}
 		return s.follow(c, p, start)
@@ -45,7 +49,7 @@ func (s *Server) wait(read planFunc) echo.HandlerFunc {
 }
 
 // follow does what the plan says and has the journal see it. The error is
-// errLeft, errCut or a refusal.
+// errLeft, errCut, a refusal, or an upstream's failure.
 func (s *Server) follow(c echo.Context, p plan.Plan, start time.Time) (err error) {
 	r := c.Request()
 	w := journal.Wait{Run: p.Run, Method: r.Method, Path: r.URL.Path, Asked: p.Wait, Start: start}
@@ -58,7 +62,7 @@ func (s *Server) follow(c echo.Context, p plan.Plan, start time.Time) (err error
 	outcome := journal.Left
 	defer func() { s.journal.End(w, outcome) }() // in a fault's panic too
 
-	leave, err := s.queue(r.Context(), p.Pool)
+	leave, err := s.admit(r.Context(), p)
 	if err != nil {
 		outcome = outcomeOf(err)
 		return ending(err)
@@ -86,12 +90,16 @@ func (s *Server) follow(c echo.Context, p plan.Plan, start time.Time) (err error
 	return nil
 }
 
-// queue waits for a worker of the pool, where there is one.
-func (s *Server) queue(ctx context.Context, pool *gate.PoolSpec) (leave func(), err error) {
-	if pool == nil {
+// admit passes the plan's limit, where there is one, and waits for a worker of
+// its pool, where there is one.
+func (s *Server) admit(ctx context.Context, p plan.Plan) (leave func(), err error) {
+	if err := p.Limit.Enter(s.clock.Now()); err != nil {
+		return nil, err
+	}
+	if p.Pool == nil {
 		return func() {}, nil
 	}
-	return s.pools.Enter(ctx, *pool)
+	return s.pools.Enter(ctx, *p.Pool)
 }
 
 // send sends the answer, whose parts are due from now on.
@@ -102,6 +110,7 @@ func (s *Server) send(c echo.Context, p plan.Plan) error {
 		Sleep: func(due time.Duration) error {
 			return s.clock.SleepUntil(c.Request().Context(), sent.Add(due))
 		},
+		Upstream: func(target *url.URL) error { return s.passOn(c, target) },
 	}
 	return sender.Send(c.Response(), c.Request(), p.Answer)
 }
@@ -110,11 +119,14 @@ func (s *Server) send(c echo.Context, p plan.Plan) error {
 func outcomeOf(err error) journal.Outcome {
 	var full *gate.FullError
 	var conflict *gate.ConflictError
+	var over *gate.RateError
 	switch {
 	case errors.Is(err, errCut):
 		return journal.Cut
-	case errors.As(err, &full), errors.As(err, &conflict):
+	case errors.As(err, &full), errors.As(err, &conflict), errors.As(err, &over):
 		return journal.Refused
+	case isProblem(err):
+		return journal.Answered // after the whole wait, by an upstream's failure
 	default:
 		return journal.Left
 	}
@@ -124,13 +136,20 @@ func outcomeOf(err error) journal.Outcome {
 func ending(err error) error {
 	var full *gate.FullError
 	var conflict *gate.ConflictError
+	var over *gate.RateError
 	switch {
 	case errors.Is(err, errCut):
 		return errCut
+	case errors.As(err, &over):
+		p := problem.New(http.StatusTooManyRequests, "%v; accepted: again, once the time of Retry-After has passed", over)
+		p.RetryAfter = over.After
+		return p
 	case errors.As(err, &full):
 		return tooMany("%v; accepted: again, once a place is free", full)
 	case errors.As(err, &conflict):
 		return problem.New(http.StatusConflict, "%v; accepted: the same, or another name", conflict)
+	case isProblem(err):
+		return err
 	default:
 		return errLeft
 	}
@@ -170,28 +189,7 @@ func report(h http.Header, p plan.Plan, w journal.Wait) {
 	timing = delay.AppendMilliseconds(timing, w.Waited)
 	h.Set("Server-Timing", string(timing))
 	h.Set("X-Content-Type-Options", "nosniff")
-	if len(p.Ignored) > 0 {
-		h.Set("X-Ignored-Parameters", headerList(p.Ignored))
-	}
-}
-
-// headerList joins names for a header: each as a token, or quoted with its
-// escapes where it is none, so that no name can forge a header. It names at
-// most 20, and says how many more there were.
-func headerList(names []string) string {
-	const most = 20
-	tokens := make([]string, 0, most+1)
-	for i, name := range names {
-		if i == most {
-			tokens = append(tokens, strconv.Itoa(len(names)-most)+" more")
-			break
-		}
-		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' || c == ',' || c == '"' }) {
-			name = strconv.QuoteToASCII(name)
-		}
-		tokens = append(tokens, name)
-	}
-	return strings.Join(tokens, ", ")
+	query.NameIgnored(h, p.Ignored)
 }
 
 // maxRequestBody is the most bytes of a request's body that are read and
@@ -209,22 +207,37 @@ func (s *Server) discardBody(c echo.Context) error {
 	if r.ContentLength > maxRequestBody {
 		return tooLarge
 	}
+	n, err := s.readBody(c, io.Discard)
+	if n > maxRequestBody {
+		return tooLarge
+	}
+	return err
+}
+
+// readBody reads the body into w, to its end or just over maxRequestBody. The
+// error is a *problem.Problem, 408 or 400, or errLeft.
+func (s *Server) readBody(c echo.Context, w io.Writer) (n int64, err error) {
 	control := http.NewResponseController(c.Response())
 	// A recorder in a test has no deadline, and net/http's own connections have.
 	_ = control.SetReadDeadline(time.Now().Add(s.config.ReadTimeout))
-	n, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxRequestBody+1))
+	n, err = io.Copy(w, io.LimitReader(c.Request().Body, maxRequestBody+1))
+	if err != nil {
+		return n, s.bodyError(err, "the body", n)
+	}
+	// Left in place it would end the wait: net/http reads on to see the client
+	// leave. After an error it stays, since net/http reads on for the rest.
+	_ = control.SetReadDeadline(time.Time{})
+	return n, nil
+}
+
+// bodyError returns what err, of reading the body after n bytes, is to the client.
+func (s *Server) bodyError(err error, what string, n int64) error {
 	var timeout interface{ Timeout() bool }
+	var lost *net.OpError
 	switch {
-	case n > maxRequestBody:
-		return tooLarge
-	case err == nil:
-		// Left in place it would end the wait: net/http reads on to see the client
-		// leave. After an error it stays, since net/http reads on for the rest.
-		_ = control.SetReadDeadline(time.Time{})
-		return nil
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return problem.New(http.StatusRequestTimeout, "the body did not come within %v, this server's READ_TIMEOUT; %d bytes did", s.config.ReadTimeout, n)
-	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled):
+		return problem.New(http.StatusRequestTimeout, "%s did not come within %v, this server's READ_TIMEOUT; %d bytes did", what, s.config.ReadTimeout, n)
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) || errors.As(err, &lost):
 		return errLeft
 	default:
 		return problem.New(http.StatusBadRequest, "the body cannot be read: %v", err)

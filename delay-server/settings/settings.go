@@ -6,6 +6,7 @@
 package settings
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -128,17 +129,29 @@ func wanted(t reflect.Type) string {
 	}
 }
 
+// Setting is one setting, for a table in a manual.
+type Setting struct {
+	Name    string // of the environment variable
+	Default string // as it is written there; "" for none
+	Help    string
+}
+
+// List returns the settings of the struct that of is or points to, in order.
+func List(of any) []Setting {
+	var list []Setting
+	for _, f := range fields(of) {
+		list = append(list, Setting{f.Tag.Get("env"), f.Tag.Get("envDefault"), f.Tag.Get("help")})
+	}
+	return list
+}
+
 // Table writes a table of the settings of the struct that of is or points to:
 // name, default, help.
 func Table(w io.Writer, of any) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "SETTING\tDEFAULT\t")
-	for _, f := range fields(of) {
-		value := f.Tag.Get("envDefault")
-		if value == "" {
-			value = "(none)"
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\n", f.Tag.Get("env"), value, f.Tag.Get("help"))
+	for _, s := range List(of) {
+		fmt.Fprintf(tw, "%s\t%s\t%s\n", s.Name, cmp.Or(s.Default, "(none)"), s.Help)
 	}
 	return tw.Flush()
 }

@@ -1,0 +1,186 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// example is a curl line of /doc with what the page says comes of it.
+type example struct {
+	line   string // for sh
+	exit   int    // curl's exit status
+	answer string // what it prints, "" where the page does not say
+	unless int    // the status of the problem document that it prints without a setting; 0 where it needs none
+}
+
+var (
+	preformatted = regexp.MustCompile(`(?s)<pre[^>]*>(.*?)</pre>`)
+	tag          = regexp.MustCompile(`<[^>]*>`)
+	remark       = regexp.MustCompile(`\s+# (.*)$`)
+	exitStatus   = regexp.MustCompile(`^\((\d+)\) `)
+	needs        = regexp.MustCompile(`^(\d{3}) without `)
+)
+
+// plainText returns what a browser shows of a piece of HTML.
+func plainText(of string) string { return html.UnescapeString(tag.ReplaceAllString(of, "")) }
+
+// examples reads the curl lines of a page. What follows one in its block, up to
+// the next, is its answer.
+func examples(t *testing.T, page string) []example {
+	t.Helper()
+	var all []example
+	for _, block := range preformatted.FindAllStringSubmatch(page, -1) {
+		if !strings.HasPrefix(block[1], "curl ") {
+			continue
+		}
+		for line := range strings.Lines(plainText(block[1])) {
+			if !strings.HasPrefix(line, "curl ") {
+				all[len(all)-1].answer += line
+				continue
+			}
+			e := example{line: strings.TrimSpace(remark.ReplaceAllString(strings.TrimSuffix(line, "\n"), ""))}
+			if m := remark.FindStringSubmatch(strings.TrimSuffix(line, "\n")); m != nil {
+				switch said := m[1]; {
+				case exitStatus.MatchString(said):
+					e.exit, _ = strconv.Atoi(exitStatus.FindStringSubmatch(said)[1])
+				case needs.MatchString(said):
+					e.unless, _ = strconv.Atoi(needs.FindStringSubmatch(said)[1])
+				default:
+					t.Fatalf("%s\n# %s: neither (exit status) nor status without a setting", e.line, said)
+				}
+			}
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// measured are the times that differ from one asking to the next.
+var measured = regexp.MustCompile(`((?:queued|waited);dur=|"timestamp":)[0-9.]+`)
+
+func timesAside(text string) string {
+	return strings.TrimRight(measured.ReplaceAllString(text, "$1…"), "\n")
+}
+
+// block returns the text of the page's preformatted block of that id.
+func block(t *testing.T, page, id string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(page, `<pre id="`+id+`">`)
+	if !found {
+		t.Fatalf("/doc has no <pre id=%q>", id)
+	}
+	inner, _, _ := strings.Cut(rest, "</pre>")
+	return plainText(inner)
+}
+
+func TestManualIsTrue(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("CI") == "" {
+		t.Skip("curl is not installed, which runs the lines of /doc")
+	}
+	_, plain, _ := start(t, DefaultConfig(), io.Discard)
+	_, page := do(t, newClient(t), "GET", plain+"/doc", nil)
+
+	dir := t.TempDir()
+	for name, id := range map[string]string{"checkout.csv": "recording", "shop.yaml": "shop"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(block(t, page, id)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := DefaultConfig()
+	config.RecordingsDir, config.Scenario, config.ProxyHosts = dir, filepath.Join(dir, "shop.yaml"), []string{"127.0.0.1"}
+	_, full, _ := start(t, config, io.Discard)
+
+	for name, base := range map[string]string{"with default settings": plain, "with what it needs": full} {
+		_, page := do(t, newClient(t), "GET", base+"/doc", nil)
+		all := examples(t, page)
+		if len(all) < 25 {
+			t.Fatalf("/doc has %d curl lines, want 25 or more", len(all))
+		}
+		for i, e := range all {
+			t.Run(fmt.Sprintf("%s %d", name, i), func(t *testing.T) {
+				t.Parallel()
+				if base == plain && e.unless != 0 {
+					e.answer = ""
+				}
+				got := e.run(t)
+				if want := timesAside(e.answer); want != "" && timesAside(got) != want {
+					t.Errorf("%s\nprints\n%s\n/doc says\n%s", e.line, timesAside(got), want)
+				}
+				if want := fmt.Sprintf(`"status":%d`, e.unless); base == plain && e.unless != 0 && !strings.Contains(got, want) {
+					t.Errorf("%s\nprints\n%s\n/doc says %s without a setting", e.line, got, want)
+				}
+			})
+		}
+	}
+}
+
+// run runs the line by a shell and returns what it prints.
+func (e example) run(t *testing.T) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", e.line)
+	cmd.Dir = t.TempDir()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if got := cmd.ProcessState.ExitCode(); got != e.exit {
+		t.Errorf("%s\nexit status %d, want %d\n%s%s", e.line, got, e.exit, &stdout, &stderr)
+	}
+	return stdout.String()
+}
+
+// TestManualIsComplete wants /doc to name every path, parameter, setting and
+// metric, and its links to lead somewhere.
+func TestManualIsComplete(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	client := newClient(t)
+	_, page := do(t, client, "GET", base+"/doc", nil)
+
+	var names []string
+	for path, item := range readOpenAPI(t).Paths {
+		if path != "/" && path != "/doc" && path != "/assets/{name}" {
+			names = append(names, path)
+		}
+		for _, p := range item.Parameters {
+			if p.In == "query" {
+				names = append(names, p.Name)
+			}
+		}
+	}
+	for _, p := range readOpenAPI(t).Components.Parameters {
+		if p.In != "path" {
+			names = append(names, p.Name)
+		}
+	}
+	_, metrics := do(t, client, "GET", base+"/metrics", nil)
+	for _, m := range regexp.MustCompile(`# TYPE (delay_server_\w+)`).FindAllStringSubmatch(metrics, -1) {
+		names = append(names, m[1])
+	}
+	for _, name := range names {
+		if !regexp.MustCompile(`<code>` + regexp.QuoteMeta(name) + `(=[^<]*)?</code>`).MatchString(page) {
+			t.Errorf("/doc does not explain %s", name)
+		}
+	}
+	for _, link := range regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		if !strings.Contains(page, `<section id="`+link[1]+`">`) {
+			t.Errorf("/doc links to #%s, which is not there", link[1])
+		}
+	}
+}

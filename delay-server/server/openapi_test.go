@@ -1,0 +1,92 @@
+package server
+
+import (
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// openAPI is what the tests here read of the document. deploy/e2e validates
+// requests and replies against all of it.
+type openAPI struct {
+	OpenAPI string `yaml:"openapi"`
+	Servers []struct{ URL string }
+	Paths   map[string]struct {
+		Parameters []openAPIParameter
+		Methods    map[string]any `yaml:",inline"`
+	}
+	Components struct {
+		Parameters map[string]openAPIParameter
+	}
+}
+
+type openAPIParameter struct{ Name, In string }
+
+func readOpenAPI(t *testing.T) openAPI {
+	t.Helper()
+	text, err := pages.ReadFile("pages/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document openAPI
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
+
+func TestOpenAPIIsServed(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	want, err := pages.ReadFile("pages/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for method, want := range map[string]string{"GET": string(want), "HEAD": ""} {
+		reply, body := do(t, newClient(t), method, base+"/openapi.yaml", nil)
+		if kind := reply.Header.Get("Content-Type"); reply.StatusCode != http.StatusOK || kind != "application/yaml" || body != want {
+			t.Errorf("%s /openapi.yaml: got %d, %q, %d bytes, want 200, application/yaml, %d bytes", method, reply.StatusCode, kind, len(body), len(want))
+		}
+	}
+	document := readOpenAPI(t)
+	if !strings.HasPrefix(document.OpenAPI, "3.1.") || len(document.Servers) != 1 || document.Servers[0].URL != "/" {
+		t.Errorf("got version %q, servers %v, want 3.1 and /", document.OpenAPI, document.Servers)
+	}
+}
+
+// TestOpenAPIHasTheRoutes wants each route in the document, and each operation
+// of the document in the table of routes.
+func TestOpenAPIHasTheRoutes(t *testing.T) {
+	// Those that OpenAPI 3.1 can name.
+	methods := []string{"delete", "get", "head", "options", "patch", "post", "put", "trace"}
+	srv, _, _ := start(t, DefaultConfig(), io.Discard)
+	var routes, operations []string
+	segment := regexp.MustCompile(`:(\w+)`)
+	for _, r := range srv.echo.Routes() {
+		path := strings.Replace(segment.ReplaceAllString(r.Path, "{$1}"), "*", "{url}", 1)
+		if method := strings.ToLower(r.Method); slices.Contains(methods, method) {
+			routes = append(routes, method+" "+path)
+		}
+	}
+	for path, item := range readOpenAPI(t).Paths {
+		for method := range item.Methods {
+			if slices.Contains(methods, method) {
+				operations = append(operations, method+" "+path)
+			}
+		}
+	}
+	for _, route := range routes {
+		if !slices.Contains(operations, route) {
+			t.Errorf("openapi.yaml has no %s", route)
+		}
+	}
+	for _, operation := range operations {
+		if !slices.Contains(routes, operation) {
+			t.Errorf("openapi.yaml has %s, which is no route", operation)
+		}
+	}
+}

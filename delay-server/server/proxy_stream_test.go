@@ -1,0 +1,243 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestProxyStreamsTheReply(t *testing.T) {
+	for name, newClient := range clients {
+		t.Run(name, func(t *testing.T) {
+			read := make(chan struct{})
+			host := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Length", "10") // a length that is told makes no difference
+				for _, part := range []string{"", "part1", "part2"} {
+					fmt.Fprint(w, part)
+					_ = http.NewResponseController(w).Flush()
+					select {
+					case <-read:
+					case <-r.Context().Done():
+					}
+				}
+			})
+			_, base, _ := start(t, proxying(), io.Discard)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			req, _ := http.NewRequestWithContext(ctx, "GET", base+"/delay/1/proxy/"+host, nil)
+			reply, err := newClient(t).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer reply.Body.Close()
+			for _, want := range []string{"part1", "part2"} {
+				read <- struct{}{} // the headers, then each part
+				part := make([]byte, 5)
+				if _, err := io.ReadFull(reply.Body, part); err != nil || string(part) != want {
+					t.Fatalf("got %q, %v, want %q", part, err, want)
+				}
+			}
+			close(read)
+		})
+	}
+}
+
+// The client sends each part of its body only when it has read the reply to the
+// part before.
+func TestProxyStreamsBothWaysAtOnce(t *testing.T) {
+	for name, newClient := range clients {
+		t.Run(name, func(t *testing.T) {
+			host := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+				control := http.NewResponseController(w)
+				_ = control.EnableFullDuplex()
+				_ = control.Flush()
+				for lines := bufio.NewScanner(r.Body); lines.Scan(); {
+					fmt.Fprintln(w, "echo", lines.Text())
+					_ = control.Flush()
+				}
+			})
+			_, base, _ := start(t, proxying(), io.Discard)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			body, parts := io.Pipe()
+			req, _ := http.NewRequestWithContext(ctx, "POST", base+"/delay/10/proxy/"+host, body)
+			reply, err := newClient(t).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer reply.Body.Close()
+			lines := bufio.NewReader(reply.Body)
+			for i := range 3 {
+				fmt.Fprintln(parts, "part", i)
+				if got, err := lines.ReadString('\n'); err != nil || got != fmt.Sprintln("echo part", i) {
+					t.Fatalf("got %q, %v, want the echo of part %d", got, err, i)
+				}
+			}
+			parts.Close()
+			if rest, err := io.ReadAll(lines); err != nil || len(rest) > 0 {
+				t.Errorf("got %q, %v, want the end", rest, err)
+			}
+		})
+	}
+}
+
+func TestALeavingClientEndsTheUpstreamsRequest(t *testing.T) {
+	for name, newClient := range clients {
+		for _, method := range []string{"GET", "POST"} {
+			for _, reply := range []string{"before the reply", "during the reply"} {
+				t.Run(name+" "+method+" "+reply, func(t *testing.T) {
+					began, ended := make(chan struct{}), make(chan struct{})
+					host := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+						_, _ = io.Copy(io.Discard, r.Body) // net/http sees who leaves then
+						if reply == "during the reply" {
+							_ = http.NewResponseController(w).Flush()
+						}
+						close(began)
+						<-r.Context().Done()
+						close(ended)
+					})
+					srv, base, _ := start(t, proxying(), io.Discard)
+					ctx, leave := context.WithCancel(t.Context())
+					defer leave()
+					go func() { <-began; leave() }()
+					req, _ := http.NewRequestWithContext(ctx, method, base+"/delay/1/proxy/"+host, strings.NewReader("a body"))
+					got, err := newClient(t).Do(req)
+					if err == nil {
+						_, err = io.ReadAll(got.Body)
+						got.Body.Close()
+					}
+					if !errors.Is(err, context.Canceled) {
+						t.Fatalf("got %v, want %v", err, context.Canceled)
+					}
+					<-ended
+					eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+					_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
+					if reply == "before the reply" && !strings.Contains(metrics, `delay_server_waits_total{outcome="left"} 1`) {
+						t.Errorf("the metrics do not count the one that left:\n%s", grep(metrics, "delay_server_waits"))
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestALeavingClientEndsItsWaitForAnUpstream(t *testing.T) {
+	host := startUpstream(t, func(http.ResponseWriter, *http.Request) { t.Error("the upstream was asked") })
+	for _, tc := range []struct {
+		name      string
+		newClient func(testing.TB) *http.Client
+		body      io.Reader
+	}{
+		{"HTTP/1.1, a body that is kept", newClient, strings.NewReader(strings.Repeat("x", mostKept))},
+		{"HTTP/2, a body that is kept", newH2CClient, strings.NewReader("a body")},
+		{"HTTP/2, a body that is streamed", newH2CClient, unsized{strings.NewReader("a body")}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			srv, base, _ := start(t, proxying(), io.Discard)
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			go func() {
+				eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+				leave()
+			}()
+			req, _ := http.NewRequestWithContext(ctx, "POST", base+"/delay/10m/proxy/"+host, tc.body)
+			if reply, err := tc.newClient(t).Do(req); !errors.Is(err, context.Canceled) {
+				if err == nil {
+					reply.Body.Close()
+				}
+				t.Fatalf("got %v, want %v", err, context.Canceled)
+			}
+			eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+		})
+	}
+}
+
+func TestProxyGivesAClientReadTimeoutForEachPartOfItsBody(t *testing.T) {
+	host := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(700 * time.Millisecond) // which READ_TIMEOUT has nothing to do with
+		body, err := io.ReadAll(r.Body)
+		fmt.Fprint(w, len(body), err)
+	})
+	for name, newClient := range clients {
+		t.Run(name, func(t *testing.T) {
+			config := proxying()
+			config.ReadTimeout = 500 * time.Millisecond
+			_, base, _ := start(t, config, io.Discard)
+
+			body, parts := io.Pipe()
+			go func() {
+				for range 4 { // longer than READ_TIMEOUT in all
+					time.Sleep(200 * time.Millisecond)
+					fmt.Fprint(parts, "a part")
+				}
+				parts.Close()
+			}()
+			if reply, text := do(t, newClient(t), "POST", base+"/delay/0/proxy/"+host, body); reply.StatusCode != 200 || text != "24 <nil>" {
+				t.Errorf("a slow body: got %d %q, want all 24 bytes of it", reply.StatusCode, text)
+			}
+
+			large := unsized{io.LimitReader(zeros{}, 32<<20)}
+			if reply, text := do(t, newClient(t), "POST", base+"/delay/0/proxy/"+host, large); reply.StatusCode != 200 || text != "33554432 <nil>" {
+				t.Errorf("a body that the upstream lets wait: got %d %q, want all 33554432 bytes of it", reply.StatusCode, text)
+			}
+
+			body, parts = io.Pipe()
+			defer parts.Close()
+			go func() { fmt.Fprint(parts, "a part") }()
+			reply, text := do(t, newClient(t), "POST", base+"/delay/0/proxy/"+host, body)
+			if p := failure(t, reply, text); p.Status != 408 || !strings.Contains(p.Detail, "the next part of the body did not come within 500ms, this server's READ_TIMEOUT; 6 bytes did") {
+				t.Errorf("a body that stops: got %d %q, want 408", p.Status, p.Detail)
+			}
+			if reply.ProtoMajor == 1 && !reply.Close {
+				t.Error("the connection is kept: the body's rest would be read as a request")
+			}
+		})
+	}
+}
+
+// The upstream refuses a body that it does not read.
+func TestProxyPassesAReplyBackBeforeTheBodyIsSent(t *testing.T) {
+	host := startUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	})
+	for name, newClient := range clients {
+		t.Run(name, func(t *testing.T) {
+			srv, base, _ := start(t, proxying(), io.Discard)
+			body, parts := io.Pipe()
+			defer parts.Close()
+			go func() { fmt.Fprint(parts, "a part, and no other") }()
+			if reply, _ := do(t, newClient(t), "POST", base+"/delay/0/proxy/"+host, body); reply.StatusCode != 413 {
+				t.Errorf("got %d, want the upstream's 413", reply.StatusCode)
+			}
+			eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+		})
+	}
+}
+
+// A write deadline that outlives its part would end an idle stream of HTTP/2.
+func TestAReplyOutlastsTheWriteTimeout(t *testing.T) {
+	host := startUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		for range 3 {
+			fmt.Fprint(w, "part")
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(200 * time.Millisecond)
+		}
+	})
+	config := proxying()
+	config.WriteTimeout = 100 * time.Millisecond
+	_, base, _ := start(t, config, io.Discard)
+	for name, newClient := range clients {
+		t.Run(name, func(t *testing.T) {
+			if _, body := do(t, newClient(t), "GET", base+"/delay/0/proxy/"+host, nil); body != "partpartpart" {
+				t.Errorf("got %q, want three parts", body)
+			}
+		})
+	}
+}

@@ -1,0 +1,72 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"flash.test/delay-server/internal/scenario"
+)
+
+// openScenario reads SCENARIO; nil where it is "".
+func (s *Server) openScenario() (*scenario.File, error) {
+	if s.config.Scenario == "" {
+		return nil, nil
+	}
+	file, err := scenario.Open(s.config.Scenario, s.planner, s.log)
+	if err != nil {
+		return nil, fmt.Errorf("SCENARIO: %w", err)
+	}
+	return file, nil
+}
+
+// ReloadScenario reads the file of SCENARIO again, as SIGHUP asks for; a file
+// that is wrong leaves all as it was, but for a line in the log. Without
+// SCENARIO it does nothing.
+func (s *Server) ReloadScenario() {
+	if s.scenario != nil {
+		s.scenario.Reload()
+	}
+}
+
+// scenarioPoll is how often the file of SCENARIO is looked at for a change.
+const scenarioPoll = time.Second
+
+// watchScenario reloads the file of SCENARIO when it changes, until stop is called.
+func (s *Server) watchScenario() (stop func()) {
+	if s.scenario == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ticker := time.NewTicker(scenarioPoll)
+	var watching sync.WaitGroup
+	watching.Go(func() { s.scenario.Watch(ctx, ticker.C) })
+	return func() {
+		cancel()
+		ticker.Stop()
+		watching.Wait()
+	}
+}
+
+// standIn answers requests that the scenario has a route for, by the one way of
+// all that wait, and leaves the others to the server's own routes.
+func (s *Server) standIn(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		route, allowed := s.scenario.Current().Find(c.Request())
+		switch {
+		case route != nil:
+			return s.cors(s.wait(route.Plan))(c)
+		case allowed == "":
+			return next(c)
+		case c.Request().Method == http.MethodOptions:
+			return s.cors(func(c echo.Context) error { return preflight(c, allowed) })(c)
+		default:
+			c.Response().Header().Set(echo.HeaderAllow, allowed)
+			return echo.ErrMethodNotAllowed
+		}
+	}
+}

@@ -1,0 +1,295 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/internal/scenario"
+)
+
+// withScenario returns settings of a scenario of that text, and its file.
+func withScenario(t *testing.T, text string) (Config, string) {
+	t.Helper()
+	config := DefaultConfig()
+	config.Scenario = filepath.Join(t.TempDir(), "scenario.yaml")
+	write(t, config.Scenario, text)
+	return config, config.Scenario
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var asked = regexp.MustCompile(`asked;dur=([0-9.]+).*waited;dur=([0-9.]+)`)
+
+// TestShop learns from deploy/scenarios/shop.yaml what its readers do.
+func TestShop(t *testing.T) {
+	config := DefaultConfig()
+	config.Scenario = "../../deploy/scenarios/shop.yaml"
+	seed := uint64(1) // so that no charge is refused by chance
+	config.Seed = &seed
+	_, base, _ := start(t, config, io.Discard)
+	client := newClient(t)
+	for _, tc := range []struct {
+		name, method, path string
+		status             int
+		atLeast            float64 // milliseconds asked
+		want               string
+	}{
+		{"catalog", "GET", "/catalog/products", 200, 1, `[{"id":7,"name":"kettle","price":39.5},{"id":8,"name":"teapot","price":24}]`},
+		{"catalog, one product", "GET", "/catalog/products/7", 200, 1, `{"id":7,"name":"kettle","price":39.5}`},
+		{"catalog, an image", "GET", "/catalog/products/7/image", 200, 20, ""},
+		{"cart", "GET", "/cart/anna", 200, 15, `{"items":[{"count":1,"product":7}],"total":39.5}`},
+		{"cart, the first write", "POST", "/cart/anna/items", 503, 0, `{"items":[{"count":2,"product":7}],"total":79}`},
+		{"cart, the second write", "POST", "/cart/anna/items", 200, 0, `{"items":[{"count":2,"product":7}],"total":79}`},
+		{"payment", "POST", "/payment/charges", 200, 50, `{"charge":"ch_1","state":"accepted"}`},
+		{"inventory", "GET", "/inventory/sku-1", 200, 0, `{"in_stock":12}`},
+		{"recommendations", "GET", "/recommendations/anna", 200, 80, `{"products":[8,7]}`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			begin := time.Now()
+			reply, body := do(t, client, tc.method, base+tc.path, nil)
+			took := time.Since(begin)
+			if reply.StatusCode != tc.status || tc.want != "" && body != tc.want {
+				t.Errorf("%s %s: got %d %.200s, want %d %s", tc.method, tc.path, reply.StatusCode, body, tc.status, tc.want)
+			}
+			timing := asked.FindStringSubmatch(reply.Header.Get("Server-Timing"))
+			if timing == nil {
+				t.Fatalf("%s %s: Server-Timing %q, want asked and waited", tc.method, tc.path, reply.Header.Get("Server-Timing"))
+			}
+			asked, _ := strconv.ParseFloat(timing[1], 64)
+			waited, _ := strconv.ParseFloat(timing[2], 64)
+			if asked < tc.atLeast || waited < asked || took.Seconds()*1000 < waited {
+				t.Errorf("%s %s: %v ms asked, %v waited, took %v: want %v or more asked, and each no less than the one before", tc.method, tc.path, asked, waited, took, tc.atLeast)
+			}
+			if hasQueue := strings.Contains(reply.Header.Get("Server-Timing"), "queued;dur="); hasQueue != (tc.name == "payment") {
+				t.Errorf("%s %s: Server-Timing %q: want queued of payment alone", tc.method, tc.path, reply.Header.Get("Server-Timing"))
+			}
+		})
+	}
+}
+
+// TestShopAtItsWorst sees what the shop's services do beside answering late.
+func TestShopAtItsWorst(t *testing.T) {
+	config := DefaultConfig()
+	config.Scenario = "../../deploy/scenarios/shop.yaml"
+	_, base, _ := start(t, config, io.Discard)
+	client := newClient(t)
+
+	begin := time.Now()
+	reply, body := do(t, client, "GET", base+"/catalog/products/7/image", nil)
+	if took := time.Since(begin); reply.Header.Get("Content-Type") != "image/jpeg" || len(body) != 60000 || took < 150*time.Millisecond {
+		t.Errorf("the image: got %s of %d bytes in %v, want image/jpeg of 60000 in 150ms or more", reply.Header.Get("Content-Type"), len(body), took)
+	}
+
+	cut, err := client.Get(base + "/recommendations/anna/similar") //nolint:noctx // its body is cut
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cut.Body.Close()
+	if half, err := io.ReadAll(cut.Body); err == nil || len(half) != int(cut.ContentLength)/2 {
+		t.Errorf("the truncated answer: got %d of %d bytes, error %v, want half and an error", len(half), cut.ContentLength, err)
+	}
+
+	for _, tc := range []struct {
+		method, path, want string
+		n                  int // requests at once, of which one or more are refused
+	}{
+		{"GET", "/inventory/sku-1", "429 Too Many Requests, Retry-After: 1", 20},
+		{"POST", "/payment/charges", "503 Service Unavailable, Retry-After: 1", 20},
+	} {
+		var wg sync.WaitGroup
+		var refused atomic.Int32
+		for range tc.n {
+			wg.Go(func() {
+				reply, _ := do(t, client, tc.method, base+tc.path, nil)
+				if reply.Status+", Retry-After: "+reply.Header.Get("Retry-After") == tc.want {
+					refused.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if refused.Load() == 0 {
+			t.Errorf("%d of %s %s at once: none is refused, want %s", tc.n, tc.method, tc.path, tc.want)
+		}
+	}
+}
+
+// TestSchemaOfEditors holds the schema beside shop.yaml against the keys that
+// the server reads.
+func TestSchemaOfEditors(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/scenarios/schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Definitions struct {
+			Route struct {
+				Properties map[string]struct{ Enum []string }
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &schema); err != nil {
+		t.Fatal(err)
+	}
+	properties := schema.Definitions.Route.Properties
+	for _, key := range scenario.Keys {
+		if _, ok := properties[key]; !ok {
+			t.Errorf("schema.json: no %s", key)
+		}
+	}
+	if len(properties) != len(scenario.Keys) {
+		t.Errorf("schema.json: %d keys of a route, want %d", len(properties), len(scenario.Keys))
+	}
+	if got := properties["method"].Enum; !slices.Equal(got, scenario.Methods) {
+		t.Errorf("schema.json: methods %v, want %v", got, scenario.Methods)
+	}
+}
+
+func TestScenarioRoutes(t *testing.T) {
+	config, _ := withScenario(t, `
+routes:
+  - {method: GET, path: /a, delay: 1ms, body: text, headers: {Access-Control-Allow-Origin: "https://own.example", Server: shop, Vary: Accept}}
+  - {method: POST, path: /doc, status: 201}
+  - {method: GET, path: "/{rest...}", status: 404, body: gone, headers: {Content-Type: text/html}}
+`)
+	_, base, _ := start(t, config, io.Discard)
+	client := newClient(t)
+	for _, tc := range []struct {
+		name, method, path string
+		status             int
+		header             http.Header
+		body               string
+	}{
+		{"a route", "GET", "/a?status=500&stauts=1&zzz=2", 200, http.Header{
+			"Content-Type": {"text/plain; charset=utf-8"}, "Content-Length": {"4"}, "Server": {"shop"}, "X-Ignored-Parameters": nil,
+			"Access-Control-Allow-Origin": {"https://own.example"}, "X-Content-Type-Options": {"nosniff"},
+		}, "text"},
+		{"HEAD", "HEAD", "/a", 200, http.Header{"Content-Length": {"4"}}, ""},
+		{"another method", "PUT", "/a", 405, http.Header{"Allow": {"GET, HEAD, OPTIONS"}}, `method \"PUT\" is not accepted at \"/a\"; accepted: GET, HEAD, OPTIONS`},
+		{"a preflight", "OPTIONS", "/a", 204, http.Header{"Allow": {"GET, HEAD, OPTIONS"}, "Access-Control-Allow-Methods": {"GET, HEAD, OPTIONS"}}, ""},
+		{"a page of the server's that the file answers", "POST", "/doc", 201, http.Header{"Content-Length": {"0"}, "Content-Type": nil, "Access-Control-Allow-Origin": {"*"}}, ""},
+		{"the rest", "GET", "/what/ever", 404, http.Header{"Content-Type": {"text/html"}}, "gone"},
+		{"a probe", "GET", "/healthz", 200, nil, "ok\n"},
+		{"a request's own delay, after the file", "POST", "/delay/1", 405, http.Header{"Allow": {"GET, HEAD, OPTIONS"}}, "is not accepted"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			reply, body := do(t, client, tc.method, base+tc.path, nil)
+			if reply.StatusCode != tc.status || !strings.Contains(body, tc.body) {
+				t.Errorf("%s %s: got %d %s, want %d %s", tc.method, tc.path, reply.StatusCode, body, tc.status, tc.body)
+			}
+			for name, want := range tc.header {
+				if got := reply.Header[name]; !slices.Equal(got, want) {
+					t.Errorf("%s %s: %s: got %q, want %q", tc.method, tc.path, name, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestScenarioLeavesTheOtherPathsAlone(t *testing.T) {
+	config, _ := withScenario(t, "routes: [{method: GET, path: /a}]")
+	_, base, _ := start(t, config, io.Discard)
+	client := newClient(t)
+	if reply, body := do(t, client, "GET", base+"/delay/1/url/http://example.com//x", nil); reply.StatusCode != 302 || reply.Header.Get("Location") != "http://example.com//x" {
+		t.Errorf("a redirect: got %d %s %s, want 302", reply.StatusCode, reply.Header.Get("Location"), body)
+	}
+	for _, path := range []string{"/a/", "//a", "/b"} {
+		if reply, body := do(t, client, "GET", base+path, nil); reply.StatusCode != 404 || !strings.Contains(body, "the routes of this server's SCENARIO") {
+			t.Errorf("GET %s: got %d %s, want 404 that names the scenario", path, reply.StatusCode, body)
+		}
+	}
+}
+
+func TestScenarioHeadersAddToLists(t *testing.T) {
+	config, _ := withScenario(t, "routes: [{path: /a, headers: {Vary: Accept, Server-Timing: db;dur=1}}]")
+	config.CORSOrigins = []string{"https://a.example"}
+	_, base, _ := start(t, config, io.Discard)
+	reply, _ := do(t, newClient(t), "GET", base+"/a", nil)
+	if got := reply.Header["Vary"]; !slices.Equal(got, []string{"Origin", "Accept"}) {
+		t.Errorf("Vary: got %q, want the server's and the file's", got)
+	}
+	if got := reply.Header["Server-Timing"]; len(got) != 2 || got[1] != "db;dur=1" {
+		t.Errorf("Server-Timing: got %q, want the server's and the file's", got)
+	}
+}
+
+func TestScenarioLimit(t *testing.T) {
+	config, _ := withScenario(t, "routes: [{path: /a, limit: {rate: 1/h, burst: 2}}]")
+	_, base, _ := start(t, config, io.Discard)
+	client := newClient(t)
+	for i, want := range []int{200, 200, 429, 429} {
+		reply, body := do(t, client, "GET", base+"/a", nil)
+		if reply.StatusCode != want {
+			t.Fatalf("request %d: got %d %s, want %d", i+1, reply.StatusCode, body, want)
+		}
+		// An hour, less what has passed since the burst.
+		if after, _ := strconv.Atoi(reply.Header.Get("Retry-After")); want == 429 && (after < 3500 || after > 3600 || !strings.Contains(body, "the limit is 0.000277778 requests a second, after a burst of 2")) {
+			t.Errorf("request %d: Retry-After %q, %s: want an hour", i+1, reply.Header.Get("Retry-After"), body)
+		}
+	}
+	if _, metrics := do(t, client, "GET", base+"/metrics", nil); !strings.Contains(metrics, `delay_server_waits_total{outcome="refused"} 2`) {
+		t.Errorf("the metrics do not say that 2 were refused:\n%s", grep(metrics, "delay_server_waits"))
+	}
+}
+
+func TestReloadScenario(t *testing.T) {
+	const wait = 300 * time.Millisecond
+	route := "routes: [{path: /a, delay: %d, body: %s, pool: {name: db, workers: %d}}]"
+	config, file := withScenario(t, fmt.Sprintf(route, wait.Milliseconds(), "old", 1))
+	var log logbook
+	srv, base, _ := start(t, config, &log)
+	client := newClient(t)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if reply, body := do(t, client, "GET", base+"/a", nil); reply.StatusCode != 200 || body != "old" || !strings.Contains(reply.Header.Get("Server-Timing"), "asked;dur=300,") {
+			t.Errorf("in flight: got %d %s %s, want its old plan", reply.StatusCode, body, reply.Header.Get("Server-Timing"))
+		}
+	})
+	eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+
+	write(t, file, "routes: [{path: /a, dely: 1}]")
+	srv.ReloadScenario()
+	if got := log.String(); !strings.Contains(got, "level=ERROR") || !strings.Contains(got, `did you mean delay?`) {
+		t.Errorf("a bad file: the log says\n%s", got)
+	}
+
+	write(t, file, fmt.Sprintf(route, 0, "new", 2))
+	srv.ReloadScenario()
+	if reply, body := do(t, client, "GET", base+"/a", nil); reply.StatusCode != 200 || body != "new" {
+		t.Errorf("a good file: got %d %s, want the new answer at once, of a pool of another size", reply.StatusCode, body)
+	}
+	if srv.journal.Waiting() != 1 {
+		t.Errorf("%d wait, want the one that began with the old file", srv.journal.Waiting())
+	}
+	if reply, metrics := do(t, client, "GET", base+"/metrics", nil); reply.StatusCode != 200 || !strings.Contains(metrics, `delay_server_pool_busy_workers{pool="db"} 1`) {
+		t.Errorf("the metrics of both pools: got %d\n%s", reply.StatusCode, grep(metrics, "pool"))
+	}
+	wg.Wait()
+}
+
+func TestABadScenarioStopsTheStart(t *testing.T) {
+	config, file := withScenario(t, "routes:\n  - path: /healthz\n  - path: /b\n    delay: x\n")
+	_, err := New(config, slog.New(slog.DiscardHandler))
+	for _, want := range []string{"SCENARIO: " + file + ":2:5: path", file + ":4:5: delay"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("New: got %v, want %s", err, want)
+		}
+	}
+}
