@@ -207,3 +207,30 @@ func TestHeadersComeBeforeTheBodyDelay(t *testing.T) {
 	leave()
 	eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 }
+
+// WRITE_TIMEOUT bounds the sending of a part, not the pause before the next.
+func TestABodyOutlastsTheWriteTimeout(t *testing.T) {
+	config := DefaultConfig()
+	config.WriteTimeout = 50 * time.Millisecond
+	_, base, _ := start(t, config, io.Discard)
+	for name, client := range map[string]*http.Client{"HTTP/1.1": newClient(t), "HTTP/2": newH2CClient(t)} {
+		if reply, body := do(t, client, "GET", base+"/delay/0?size=2&rate=0.01", nil); reply.StatusCode != 200 || body != "01" {
+			t.Errorf("%s: got %d %q, want 200 and two bytes, 100 ms apart", name, reply.StatusCode, body)
+		}
+	}
+}
+
+// A client that does not read is given up after WRITE_TIMEOUT.
+func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
+	config := DefaultConfig()
+	config.WriteTimeout = 100 * time.Millisecond
+	srv, base, _ := start(t, config, io.Discard)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET /delay/0?size=100000000 HTTP/1.1\r\nHost: x\r\n\r\n")
+	eventually(t, "it is being answered", func() bool { return srv.journal.Waiting() == 1 })
+	eventually(t, "it is given up", func() bool { return srv.journal.Waiting() == 0 })
+}

@@ -215,3 +215,17 @@ func TestAServerThatAsksItself(t *testing.T) {
 		t.Errorf("%d servers say how long they waited, want 21", n)
 	}
 }
+
+// In pairs: the upstream asked directly, and through us.
+func BenchmarkProxy(b *testing.B) {
+	host := startUpstream(b, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the reply") })
+	_, base, _ := start(b, proxying(), io.Discard)
+	client := newClient(b)
+	for _, way := range []struct{ name, url string }{{"direct", "http://" + host}, {"through us", base + "/delay/0/proxy/" + host}} {
+		b.Run(way.name, func(b *testing.B) {
+			for b.Loop() {
+				do(b, client, "GET", way.url, nil)
+			}
+		})
+	}
+}

@@ -19,16 +19,19 @@ var mayImport = map[string][]rule{
 		{"problem", ""},
 		{"spelling", ""},
 		{"version", ""},
+		{"program", "version"},
+		{"query", "problem spelling"},
 		{"settings", "spelling"},
 
 		{"(main)", "config server " + leaves},
 		{"config", "server settings"},
-		{"server", "plan answer scenario journal gate clock fastlane " + leaves},
-		{"scenario", "plan"},
-		{"plan", "delay gate answer problem spelling"},
+		{"server", "plan answer scenario journal gate proxy clock fastlane " + leaves},
+		{"scenario", "plan problem spelling"},
+		{"plan", "delay gate answer problem query"},
 		{"gate", "clock problem"},
 		{"journal", "clock problem"},
 		{"answer", "delay problem"},
+		{"proxy", "problem"},
 		{"clock", ""},
 		{"fastlane", "clock delay answer journal"},
 		{"client", ""},
@@ -46,8 +49,8 @@ var mayImport = map[string][]rule{
 }
 
 const (
-	leaves              = "delay problem settings spelling version"
-	leavesOfDelayServer = "delay-server/delay delay-server/problem delay-server/settings delay-server/spelling delay-server/version"
+	leaves              = "delay problem program query settings spelling version"
+	leavesOfDelayServer = "delay-server/delay delay-server/problem delay-server/program delay-server/query delay-server/settings delay-server/spelling delay-server/version"
 )
 
 type rule struct{ pkg, may string }
@@ -59,6 +62,9 @@ var onlyImporters = []struct{ module, importers string }{
 	{"github.com/caarlos0/env", "delay-server/settings"},
 	{"github.com/agnivade/levenshtein", "delay-server/spelling"},
 	{"gonum.org/v1/gonum", "delay-server/delay"},
+	{"golang.org/x/time/rate", "delay-server/gate"},
+	{"go.yaml.in/yaml", "delay-server/scenario"},
+	{"golang.org/x/crypto", "delay-server/(main) demo-api/(main)"},
 }
 
 // pkg is what `go list` says of a package.

@@ -90,21 +90,30 @@ func (s Sender) sendParts(w http.ResponseWriter, r *http.Request, a Answer) erro
 		if len(part) == 0 {
 			continue
 		}
-		// A recorder in a test has no deadline; net/http's own connections have.
-		_ = control.SetWriteDeadline(time.Now().Add(s.Timeout))
-		if _, err := w.Write(part); err != nil {
-			return fmt.Errorf("send body: %w", err)
-		}
-		if err := control.Flush(); err != nil {
+		if err := s.sendPart(w, control, part); err != nil {
 			return fmt.Errorf("send body: %w", err)
 		}
 		if left -= int64(len(part)); left == 0 && halve {
 			break
 		}
 	}
-	_ = control.SetWriteDeadline(time.Time{})
 	if a.Fault == Truncate {
 		panic(http.ErrAbortHandler)
 	}
+	return nil
+}
+
+// sendPart sends a part of a body within Timeout. The deadline does not outlive
+// it: over HTTP/2 it would end the stream in the pause before the next part.
+func (s Sender) sendPart(w http.ResponseWriter, control *http.ResponseController, part []byte) error {
+	// A recorder in a test has no deadline; net/http's own connections have.
+	_ = control.SetWriteDeadline(time.Now().Add(s.Timeout))
+	if _, err := w.Write(part); err != nil {
+		return err
+	}
+	if err := control.Flush(); err != nil {
+		return err
+	}
+	_ = control.SetWriteDeadline(time.Time{})
 	return nil
 }

@@ -116,6 +116,10 @@ func (s shape) contradictions(params parameters) (errs []*ParameterError) {
 	}
 	if params.operator {
 		s.agreeOnBody(params, refuse)
+	} else if s.size == 0 {
+		for _, name := range []string{"body_delay", "rate"} {
+			refuse(name, "size=0 and %s contradict each other: there is no body to slow; accepted: one of the two", name)
+		}
 	}
 	return errs
 }

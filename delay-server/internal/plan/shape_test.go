@@ -48,6 +48,8 @@ func TestParametersRefused(t *testing.T) {
 		{"fault and rate", "fault=hang&rate=1", "fault=hang and rate contradict each other"},
 		{"fault and header", "fault=garbage&header=A:b", "fault=garbage and header contradict each other"},
 		{"truncate what is empty", "fault=truncate&size=0", "fault=truncate and size=0 contradict each other"},
+		{"slowing an empty body", "size=0&body_delay=1s", "size=0 and body_delay contradict each other"},
+		{"limiting an empty body", "size=0&rate=1", "size=0 and rate contradict each other"},
 		{"a body where there is none", "status=204&size=10", "status=204 and size contradict each other"},
 		{"truncate where there is no body", "status=304&fault=truncate", "status=304 and fault contradict each other"},
 		{"fail_first: 0", "fail_first=0&run=a", `fail_first "0" is not accepted; accepted: a whole number from 1 to`},

@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
+	"sync"
 	"time"
 )
 
@@ -20,6 +21,7 @@ type Proxy struct {
 	log       *slog.Logger
 	dialer    *net.Dialer
 	transport *http.Transport
+	buffers   buffers
 }
 
 // New returns a proxy that connects to public addresses and to those listed,
@@ -76,6 +78,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, target *url.URL) (
 			err = p.failed(failure, target.Host)
 		},
 		FlushInterval: -1,
+		BufferPool:    &p.buffers,
 		ErrorLog:      slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
 	reverse.ServeHTTP(w, r)
@@ -106,3 +109,17 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 	return c.Conn.Write(b)
 }
+
+// buffers are what replies are copied through.
+type buffers struct{ pool sync.Pool }
+
+// Get implements httputil.BufferPool.
+func (b *buffers) Get() []byte {
+	if buffer, ok := b.pool.Get().(*[]byte); ok {
+		return *buffer
+	}
+	return make([]byte, 32<<10)
+}
+
+// Put implements httputil.BufferPool.
+func (b *buffers) Put(buffer []byte) { b.pool.Put(&buffer) }

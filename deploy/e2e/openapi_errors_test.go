@@ -1,0 +1,245 @@
+package e2e
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
+
+	"flash.test/delay-server/server"
+)
+
+// stalled is READ_TIMEOUT and PROXY_TIMEOUT where a test lets them pass.
+const stalled = 100 * time.Millisecond
+
+// everyError provokes each error that the document names, at each path that
+// has it.
+func (c *contract) everyError(t *testing.T) {
+	impatient := serveDelays(t, func(s *server.Config) { s.ReadTimeout, s.ProxyTimeout = stalled, stalled })
+	compat := serveDelays(t, func(s *server.Config) { s.FlashCompat, s.RedirectHosts = true, []string{"none"} })
+	full := serveDelays(t, func(s *server.Config) { s.MaxInFlight = 1 })
+	hold(t, full+"/delay/1m", full+"/delay/0")
+	hold(t, c.base+"/delay/1m?pool=held&workers=1&queue=0", c.base+"/delay/0?pool=held&workers=1&queue=0")
+	silent, closed := newListener(t), newListener(t)
+	closed.Close()
+
+	c.errorsOfAll(t, impatient, full)
+	for _, tc := range []struct {
+		path, url string
+		status    int
+	}{
+		{"/delay/{delay}", c.base + "/delay/-1", 400},
+		{"/delay/{delay}/", c.base + "/delay/uniform:2,1/", 400},
+		{"/delay/{delay}/url/{url}", c.base + "/delay/0/url/ftp%3A%2F%2Fx", 400},
+		{"/delay/{delay}/proxy/{url}", c.base + "/delay/0/proxy/user@x", 400},
+		{"/drip", c.base + "/drip?code=200&status=200", 400},
+		{"/sse", c.base + "/sse?count=0", 400},
+		{"/status/{codes}", c.base + "/status/200:0", 400},
+		{"/bytes/{n}", c.base + "/bytes/-1", 400},
+		{"/status/{codes}", c.base + "/status/401", 401},
+		{"/delay/{delay}/url/{url}", compat + "/delay/0/url/example.com", 403},
+		{"/delay/{delay}/proxy/{url}", c.base + "/delay/0/proxy/example.com", 403},
+		{"/assets/{name}", c.base + "/assets/none", 404},
+		{"/delay/{delay}", compat + "/delay/abc", 500},
+		{"/delay/{delay}/", compat + "/delay/abc/", 500},
+		{"/delay/{delay}/url/{url}", compat + "/delay/abc/url/x", 500},
+		{"/delay/{delay}/proxy/{url}", compat + "/delay/abc/proxy/x", 500},
+		{"/delay/{delay}/proxy/{url}", c.base + "/delay/0/proxy/" + closed.Addr().String(), 502},
+		{"/delay/{delay}/proxy/{url}", impatient + "/delay/0/proxy/" + silent.Addr().String(), 504},
+	} {
+		c.keeps(t, "GET "+tc.path, newRequest(t, "GET", tc.url, ""), tc.status)
+	}
+	c.draining(t)
+}
+
+// errorsOfAll provokes the errors that many paths have: of a server that waits
+// stalled for a body, one that has no place free, and that of the document,
+// where the pool "held" is in use.
+func (c *contract) errorsOfAll(t *testing.T, impatient, full string) {
+	for path, item := range c.document.Paths.PathItems.FromOldest() {
+		has := func(code string) bool { return item.Get.Responses.Codes.GetOrZero(code) != nil }
+		at := func(base string) string { return strings.Replace(c.sample(path), c.base, base, 1) }
+		if has("408") {
+			c.keeps(t, "POST "+path, stalling(t, at(impatient)), http.StatusRequestTimeout)
+		}
+		if has("409") {
+			c.keeps(t, "GET "+path, newRequest(t, "GET", with(at(c.base), "pool=held&workers=2"), ""), http.StatusConflict)
+		}
+		if has("413") {
+			r := newRequest(t, "POST", at(c.base), strings.Repeat("x", 1<<20+1))
+			r.Header.Set("Expect", "100-continue")
+			c.keeps(t, "POST "+path, r, http.StatusRequestEntityTooLarge)
+		}
+		if has("414") {
+			c.keeps(t, "GET "+path, newRequest(t, "GET", with(at(c.base), "_="+strings.Repeat("x", 8<<10)), ""), http.StatusRequestURITooLong)
+		}
+		if has("503") && path != "/readyz" {
+			c.keeps(t, "GET "+path, newRequest(t, "GET", at(full), ""), http.StatusServiceUnavailable)
+		}
+	}
+}
+
+// with returns a URL with more in its query.
+func with(url, query string) string {
+	if strings.Contains(url, "?") {
+		return url + "&" + query
+	}
+	return url + "?" + query
+}
+
+// hold keeps a request waiting until the test ends, and returns once the
+// server answers 503 to another because of it.
+func hold(t *testing.T, url, refused string) {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if reply, err := direct.Do(newRequest(t, "GET", url, "").WithContext(ctx)); err == nil {
+			reply.Body.Close()
+		}
+	}()
+	t.Cleanup(func() { leave(); <-done })
+	eventually(t, refused+" answers 503", func() bool {
+		reply, _ := exchange(t, newRequest(t, "GET", refused, ""))
+		return reply.StatusCode == http.StatusServiceUnavailable
+	})
+}
+
+// stalling returns a request whose body never comes.
+func stalling(t *testing.T, url string) *http.Request {
+	t.Helper()
+	body, writer := io.Pipe()
+	t.Cleanup(func() { writer.Close() })
+	r := newRequest(t, "POST", url, "")
+	r.Body = body
+	r.Header.Set("Content-Type", "text/plain")
+	return r
+}
+
+func newListener(t *testing.T) net.Listener {
+	t.Helper()
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	return ln
+}
+
+// draining asks a server that has stopped, by no connection: it accepts none.
+func (c *contract) draining(t *testing.T) {
+	srv, err := server.New(server.DefaultConfig(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := srv.Serve(ctx, newListener(t)); err != nil {
+		t.Fatal(err)
+	}
+	r := newRequest(t, "GET", c.base+"/readyz", "")
+	rec := httptest.NewRecorder()
+	srv.Handler().ServeHTTP(rec, r)
+	c.holds(t, "GET /readyz", r, rec.Result(), rec.Body.String(), http.StatusServiceUnavailable)
+}
+
+// asAsked takes replies that are what parameters make of them.
+func (c *contract) asAsked(t *testing.T) {
+	for _, tc := range []struct {
+		path, target string
+		status       int
+	}{
+		{"/delay/{delay}", "/delay/0?status=400", 400},
+		{"/delay/{delay}", "/delay/0?status=429:100", 429},
+		{"/delay/{delay}", "/delay/0?status=503", 503},
+		{"/delay/{delay}", "/delay/0?status=204", 204},
+		{"/delay/{delay}", "/delay/0?size=10", 200},
+		{"/delay/{delay}", "/delay/0?header=Content-Type:text/csv&header=X-A:b", 200},
+		{"/delay/{delay}", "/delay/0?body_delay=2&rate=1000", 200},
+		{"/delay/{delay}", "/delay/0?fail_first=1&run=f", 503},
+		{"/delay/{delay}", "/delay/0?fail_first=1&run=f", 200},
+		{"/delay/{delay}", "/delay/0?pool=p&workers=1", 200},
+		{"/delay/{delay}/", "/delay/0/?status=404", 404},
+		{"/drip", "/drip?delay=0&duration=0&code=500", 500},
+		{"/sse", "/sse?count=2&interval=1ms&status=500", 500},
+		{"/sse", "/sse?count=1&first=1ms", 200},
+		{"/status/{codes}", "/status/200?size=3", 200},
+		{"/status/{codes}", "/status/500", 500},
+		{"/status/{codes}", "/status/302", 302},
+		{"/bytes/{n}", "/bytes/0?status=500", 500},
+	} {
+		r := newRequest(t, "GET", c.base+tc.target, "")
+		if ok, reason := c.allows(r.Clone(t.Context())); !ok {
+			t.Errorf("GET %s: the document forbids a good request: %s", tc.target, reason)
+		}
+		c.keeps(t, "GET "+tc.path, r, tc.status)
+	}
+}
+
+// companions are what a parameter needs beside it.
+var companions = map[string]string{"fail_first": "run=a", "workers": "pool=p", "queue": "pool=p&workers=1", "pool": "workers=1"}
+
+// suspicious are values that are wrong for some parameters and right for others.
+var suspicious = []string{"", "0", "-1", "1.5", "2", "1e3", "99", "200:", "x", "a b", ":", "a:b", "empty", "10 ms", "99999999999999999999"}
+
+// forbidden tries each parameter with each suspicious value: what the document
+// forbids, the server must refuse.
+func (c *contract) forbidden(t *testing.T) {
+	for path, item := range c.document.Paths.PathItems.FromOldest() {
+		for _, p := range slices.Concat(item.Parameters, item.Get.Parameters) {
+			forbidden := 0
+			for _, value := range suspicious {
+				r := c.trying(t, path, p, value)
+				if ok, _ := c.allows(r.Clone(t.Context())); ok {
+					continue
+				}
+				forbidden++
+				reply, body := exchange(t, r)
+				if reply.StatusCode < 400 || reply.StatusCode > 499 {
+					t.Errorf("%s %s %q of GET %s: the document forbids it, the server answers %d %.100s", p.In, p.Name, value, r.URL, reply.StatusCode, body)
+				}
+			}
+			// Any text will do; and of a list's items the validator sees no pattern.
+			free := []string{"url", "name", "traceparent", "header"}
+			if forbidden == 0 && !slices.Contains(free, p.Name) {
+				t.Errorf("%s %s of %s: the document forbids none of %q", p.In, p.Name, path, suspicious)
+			}
+		}
+	}
+}
+
+// trying returns a good request of the path but for the parameter, which has the value.
+func (c *contract) trying(t *testing.T, path string, p *v3.Parameter, value string) *http.Request {
+	t.Helper()
+	sample, query, _ := strings.Cut(c.sample(path), "?")
+	if p.Name == "interval" {
+		query = "count=2" // the sample's duration contradicts it
+	}
+	values, err := url.ParseQuery(query + "&" + companions[p.Name])
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch p.In {
+	case "path":
+		segments, names := strings.Split(strings.TrimPrefix(sample, c.base), "/"), strings.Split(path, "/")
+		segments[slices.Index(names, "{"+p.Name+"}")] = url.PathEscape(value)
+		sample = c.base + strings.Join(segments, "/")
+	case "query":
+		values.Set(p.Name, value)
+	}
+	r := newRequest(t, "GET", sample+"?"+values.Encode(), "")
+	if p.In == "header" {
+		r.Header.Set(p.Name, value)
+	}
+	return r
+}

@@ -1,0 +1,267 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pb33f/libopenapi"
+	validator "github.com/pb33f/libopenapi-validator"
+	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
+
+	"flash.test/delay-server/server"
+)
+
+// contract is the OpenAPI document as a delay-server serves it, and what was
+// asked under it.
+type contract struct {
+	base     string
+	document *v3.Document
+	validate validator.Validator
+	seen     map[string]bool // operations, "GET /doc", and statuses, "/doc 200"
+}
+
+// TestOpenAPI holds real requests and real replies against /openapi.yaml. It
+// needs no Docker: the server runs in the test.
+func TestOpenAPI(t *testing.T) {
+	c := readContract(t, serveDelays(t, func(*server.Config) {}))
+	t.Run("every operation", c.everyOperation)
+	t.Run("every error", c.everyError)
+	t.Run("as asked", c.asAsked)
+	t.Run("what is forbidden is refused", c.forbidden)
+	t.Run("outside", c.outside)
+	c.complete(t)
+}
+
+// serveDelays runs a delay-server until the test ends and returns its URL.
+func serveDelays(t *testing.T, set func(*server.Config)) string {
+	t.Helper()
+	config := server.DefaultConfig()
+	config.ShutdownTimeout = 0
+	config.ProxyHosts = []string{"127.0.0.1"}
+	set(&config)
+	srv, err := server.New(config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(t.Context(), ln) }()
+	t.Cleanup(func() {
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return "http://" + ln.Addr().String()
+}
+
+func readContract(t *testing.T, base string) *contract {
+	t.Helper()
+	reply, text := exchange(t, newRequest(t, http.MethodGet, base+"/openapi.yaml", ""))
+	if kind := reply.Header.Get("Content-Type"); reply.StatusCode != http.StatusOK || kind != "application/yaml" {
+		t.Fatalf("GET /openapi.yaml: got %d, %q, want 200, application/yaml", reply.StatusCode, kind)
+	}
+	document, err := libopenapi.NewDocument([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	validate, errs := validator.NewValidator(document)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	if ok, errs := validate.ValidateDocument(); !ok {
+		t.Fatalf("/openapi.yaml is no OpenAPI document: %v", errs)
+	}
+	model, err := document.BuildV3Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &contract{base, &model.Model, validate, map[string]bool{}}
+}
+
+// newRequest returns a request, with a body of text where that is not "".
+func newRequest(t *testing.T, method, url, text string) *http.Request {
+	t.Helper()
+	var body io.Reader
+	if text != "" {
+		body = strings.NewReader(text)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text != "" {
+		r.Header.Set("Content-Type", "text/plain")
+	}
+	return r
+}
+
+// direct follows no redirect, and keeps no connection.
+var direct = http.Client{
+	Timeout:       patience,
+	Transport:     &http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: patience},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// exchange sends a request and returns the reply, whose body is read and can
+// be read again.
+func exchange(t *testing.T, r *http.Request) (*http.Response, string) {
+	t.Helper()
+	reply, err := direct.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	body, err := io.ReadAll(reply.Body)
+	if err != nil {
+		t.Fatalf("%s %.120s: %v", r.Method, r.URL, err)
+	}
+	reply.Body = io.NopCloser(bytes.NewReader(body))
+	return reply, string(body)
+}
+
+// keeps sends a request to the operation, wants the status, and holds the
+// reply against the document.
+func (c *contract) keeps(t *testing.T, operation string, r *http.Request, status int) {
+	t.Helper()
+	reply, body := exchange(t, r)
+	c.holds(t, operation, r, reply, body, status)
+}
+
+func (c *contract) holds(t *testing.T, operation string, r *http.Request, reply *http.Response, body string, status int) {
+	t.Helper()
+	asked := r.Clone(t.Context())
+	asked.Body = nil // sent, and no part of what a reply is judged by
+	if reply.StatusCode != status {
+		t.Errorf("%s %.120s: got %d %.300s, want %d", r.Method, r.URL, reply.StatusCode, body, status)
+	}
+	if ok, errs := c.validate.ValidateHttpResponse(asked, reply); !ok {
+		t.Errorf("%s %.120s: the document has no such reply: %d %v %.300s\n%v", r.Method, r.URL, reply.StatusCode, reply.Header, body, errs)
+	}
+	_, path, _ := strings.Cut(operation, " ")
+	c.seen[operation] = true
+	c.seen[fmt.Sprint(path, " ", reply.StatusCode)] = true
+}
+
+// allows reports whether the document has such a request.
+func (c *contract) allows(r *http.Request) (bool, string) {
+	ok, errs := c.validate.ValidateHttpRequest(r)
+	return ok, fmt.Sprint(errs)
+}
+
+// operations yields each path of the document with its methods.
+func (c *contract) operations(yield func(path string, methods []string) bool) {
+	for path, item := range c.document.Paths.PathItems.FromOldest() {
+		methods := slices.Sorted(item.GetOperations().KeysFromOldest())
+		for i := range methods {
+			methods[i] = strings.ToUpper(methods[i])
+		}
+		if !yield(path, methods) {
+			return
+		}
+	}
+}
+
+// samples are a good request of each path: quick, and of all methods. Those to
+// /url/ and /proxy/ lead to the server itself.
+var samples = map[string]struct {
+	target string
+	status int
+}{
+	"/delay/{delay}":             {"/delay/1?seed=7&_=17", 200},
+	"/delay/{delay}/":            {"/delay/uniform:0.1,0.2/?seed=7", 200},
+	"/delay/{delay}/url/{url}":   {"/delay/1/url/http%3A%2F%2Fexample.com%2Fa%3Fb=c", 302},
+	"/delay/{delay}/proxy/{url}": {"/delay/1/proxy/http%3A%2F%2FHOST%2Fhealthz", 200},
+	"/drip":                      {"/drip?delay=0&duration=0.002&numbytes=3", 200},
+	"/sse":                       {"/sse?count=2&duration=2ms", 200},
+	"/status/{codes}":            {"/status/418:2,418:1", 418},
+	"/bytes/{n}":                 {"/bytes/16?seed=1", 200},
+	"/":                          {"/", 200},
+	"/doc":                       {"/doc", 200},
+	"/assets/{name}":             {"/assets/style.css", 200},
+	"/openapi.yaml":              {"/openapi.yaml", 200},
+	"/healthz":                   {"/healthz", 200},
+	"/readyz":                    {"/readyz", 200},
+	"/version":                   {"/version", 200},
+	"/metrics":                   {"/metrics", 200},
+}
+
+// sample returns the URL of a good request of a path.
+func (c *contract) sample(path string) string {
+	return c.base + strings.ReplaceAll(samples[path].target, "HOST", strings.TrimPrefix(c.base, "http://"))
+}
+
+func (c *contract) everyOperation(t *testing.T) {
+	for path, methods := range c.operations {
+		for _, method := range methods {
+			if samples[path].target == "" {
+				t.Errorf("%s %s: there is no sample of it", method, path)
+				continue
+			}
+			text, status := "", samples[path].status
+			switch method {
+			case "POST", "PUT", "PATCH":
+				text = "a body"
+			case "OPTIONS":
+				status = http.StatusNoContent
+			}
+			if strings.Contains(path, "/proxy/") && !slices.Contains([]string{"GET", "HEAD", "OPTIONS"}, method) {
+				status = http.StatusMethodNotAllowed // by the target, /healthz
+			}
+			r := newRequest(t, method, c.sample(path), text)
+			if ok, reason := c.allows(r.Clone(t.Context())); !ok {
+				t.Errorf("%s %s: the document forbids a good request: %s", method, r.URL, reason)
+			}
+			c.keeps(t, method+" "+path, newRequest(t, method, c.sample(path), text), status)
+		}
+	}
+}
+
+// complete wants each operation exercised, and each status that a path names.
+func (c *contract) complete(t *testing.T) {
+	for path, item := range c.document.Paths.PathItems.FromOldest() {
+		for method, operation := range item.GetOperations().FromOldest() {
+			name := strings.ToUpper(method) + " " + path
+			if !c.seen[name] {
+				t.Errorf("%s was never exercised", name)
+			}
+			if method != "get" {
+				continue // the others have no status that GET has not, but for OPTIONS
+			}
+			for code := range operation.Responses.Codes.KeysFromOldest() {
+				if !c.seen[path+" "+code] {
+					t.Errorf("%s was never answered %s", name, code)
+				}
+			}
+		}
+	}
+}
+
+// outside is what the document says of all that it has no operation for.
+func (c *contract) outside(t *testing.T) {
+	for _, tc := range []struct {
+		name, method, target string
+		status               int
+	}{
+		{"an unknown path", "GET", "/nothing", 404},
+		{"a method that a path has not", "POST", "/healthz", 405},
+	} {
+		r := newRequest(t, tc.method, c.base+tc.target, "")
+		if ok, _ := c.allows(r.Clone(t.Context())); ok {
+			t.Errorf("%s: the document has %s %s", tc.name, tc.method, tc.target)
+		}
+		reply, body := exchange(t, r)
+		if kind := reply.Header.Get("Content-Type"); reply.StatusCode != tc.status || kind != "application/problem+json" {
+			t.Errorf("%s: got %d, %s, %s, want %d and a problem document", tc.name, reply.StatusCode, kind, body, tc.status)
+		}
+	}
+}
