@@ -2,10 +2,7 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
-	"runtime/debug"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -80,72 +77,3 @@ func (s *Server) failAsFlash(err error, c echo.Context) bool {
 }
 
 func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
-
-// maxURL is the most bytes of a request's path and query. net/http itself ends
-// a request whose headers are over 1 MiB, with its own 431.
-const maxURL = 8 << 10
-
-// guard refuses URLs that are too long, before routing, and turns a panic into
-// an error.
-func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) (err error) {
-		defer func() {
-			switch p := recover(); p {
-			case nil:
-			case http.ErrAbortHandler: //nolint:errorlint // a recovered value, compared as net/http does
-				panic(p)
-			default:
-				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-			}
-		}()
-		if n := len(c.Request().RequestURI); n > maxURL {
-			return problem.New(http.StatusRequestURITooLong, "the URL is %d bytes long; accepted: up to %d", n, maxURL)
-		}
-		return next(c)
-	}
-}
-
-// cors lets the pages of CORS_ORIGINS read the answers. Flash names the
-// methods on every reply, not just on a preflight's.
-func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
-	everyone, named := false, map[string]bool{}
-	for _, origin := range s.config.CORSOrigins {
-		everyone = everyone || origin == "*"
-		named[strings.ToLower(origin)] = origin != "none"
-	}
-	return func(c echo.Context) error {
-		h, origin := c.Response().Header(), c.Request().Header.Get("Origin")
-		if !everyone {
-			h.Add("Vary", "Origin")
-		}
-		switch {
-		case everyone:
-			origin = "*"
-		case !named[strings.ToLower(origin)]:
-			return next(c)
-		}
-		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Allow-Methods", "GET, POST")
-		h.Set("Access-Control-Expose-Headers", "Retry-After, Server-Timing, X-Ignored-Parameters")
-		h.Set("Timing-Allow-Origin", origin)
-		return next(c)
-	}
-}
-
-// options answers a preflight at once: a browser asks before it waits.
-func (s *Server) options(c echo.Context) error { return preflight(c, allMethods) }
-
-func preflight(c echo.Context, methods string) error {
-	h := c.Response().Header()
-	h.Set("Allow", methods)
-	if h.Get("Access-Control-Allow-Origin") != "" {
-		h.Set("Access-Control-Allow-Methods", methods)
-		h.Set("Access-Control-Max-Age", "600")
-		if asked := c.Request().Header.Get("Access-Control-Request-Headers"); asked != "" {
-			h.Set("Access-Control-Allow-Headers", asked)
-		}
-	}
-	return c.NoContent(http.StatusNoContent)
-}
-
-const allMethods = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"

@@ -3,8 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -50,7 +48,7 @@ func (s *Server) wait(read planFunc) echo.HandlerFunc {
 
 // follow does what the plan says and has the journal see it. The error is
 // errLeft, errCut, a refusal, or an upstream's failure.
-func (s *Server) follow(c echo.Context, p plan.Plan, start time.Time) (err error) {
+func (s *Server) follow(c echo.Context, p plan.Plan, start time.Time) error {
 	r := c.Request()
 	w := journal.Wait{Run: p.Run, Method: r.Method, Path: r.URL.Path, Asked: p.Wait, Start: start}
 	if !s.limit.Enter() {
@@ -59,35 +57,42 @@ func (s *Server) follow(c echo.Context, p plan.Plan, start time.Time) (err error
 	}
 	defer s.limit.Leave()
 	s.journal.Begin(w)
+	// Until the end is known it is that of a panic, with which faults end and
+	// bodies that break off.
 	outcome := journal.Left
-	defer func() { s.journal.End(w, outcome) }() // in a fault's panic too
-
-	leave, err := s.admit(r.Context(), p)
-	if err != nil {
-		outcome = outcomeOf(err)
-		return ending(err)
-	}
-	defer leave()
-	served := start
-	if p.Pool != nil {
-		served = s.clock.Now()
-		w.Queued = served.Sub(start)
-	}
-	err = s.clock.SleepUntil(r.Context(), served.Add(p.Wait))
-	w.Waited = s.clock.Now().Sub(served)
-	if err != nil {
-		outcome = outcomeOf(err)
-		return ending(err)
-	}
-	if outcome = journal.Answered; p.Answer.Fault != "" {
+	if p.Answer.Fault != "" {
 		outcome = journal.Faulted
 	}
-	report(c.Response().Header(), p, w)
-	if err := s.send(c, p); err != nil {
-		outcome = outcomeOf(err)
-		return ending(err)
+	defer func() { s.journal.End(w, outcome) }()
+	err := s.serve(c, p, &w)
+	if err != nil {
+		outcome, err = ended(err)
+	} else if p.Answer.Fault == "" {
+		outcome = journal.Answered
 	}
-	return nil
+	return err
+}
+
+// serve waits for a turn, waits as planned, and answers.
+func (s *Server) serve(c echo.Context, p plan.Plan, w *journal.Wait) error {
+	ctx := c.Request().Context()
+	leave, err := s.admit(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	served := w.Start
+	if p.Pool != nil {
+		served = s.clock.Now()
+		w.Queued = served.Sub(w.Start)
+	}
+	err = s.clock.SleepUntil(ctx, served.Add(p.Wait))
+	w.Waited = s.clock.Now().Sub(served)
+	if err != nil {
+		return err
+	}
+	report(c.Response().Header(), p, *w)
+	return s.send(c, p)
 }
 
 // admit passes the plan's limit, where there is one, and waits for a worker of
@@ -115,43 +120,27 @@ func (s *Server) send(c echo.Context, p plan.Plan) error {
 	return sender.Send(c.Response(), c.Request(), p.Answer)
 }
 
-// outcomeOf says how a request ended that ended with err.
-func outcomeOf(err error) journal.Outcome {
+// ended says how a request ended that ended with err, and what that is to the
+// client: errLeft where it is gone.
+func ended(err error) (journal.Outcome, error) {
 	var full *gate.FullError
 	var conflict *gate.ConflictError
 	var over *gate.RateError
 	switch {
 	case errors.Is(err, errCut):
-		return journal.Cut
-	case errors.As(err, &full), errors.As(err, &conflict), errors.As(err, &over):
-		return journal.Refused
-	case isProblem(err):
-		return journal.Answered // after the whole wait, by an upstream's failure
-	default:
-		return journal.Left
-	}
-}
-
-// ending returns what err is to the client, errLeft where it is gone.
-func ending(err error) error {
-	var full *gate.FullError
-	var conflict *gate.ConflictError
-	var over *gate.RateError
-	switch {
-	case errors.Is(err, errCut):
-		return errCut
+		return journal.Cut, errCut
 	case errors.As(err, &over):
 		p := problem.New(http.StatusTooManyRequests, "%v; accepted: again, once the time of Retry-After has passed", over)
 		p.RetryAfter = over.After
-		return p
+		return journal.Refused, p
 	case errors.As(err, &full):
-		return tooMany("%v; accepted: again, once a place is free", full)
+		return journal.Refused, tooMany("%v; accepted: again, once a place is free", full)
 	case errors.As(err, &conflict):
-		return problem.New(http.StatusConflict, "%v; accepted: the same, or another name", conflict)
+		return journal.Refused, problem.New(http.StatusConflict, "%v; accepted: the same, or another name", conflict)
 	case isProblem(err):
-		return err
+		return journal.Answered, err // after the whole wait, by an upstream's failure
 	default:
-		return errLeft
+		return journal.Left, errLeft
 	}
 }
 
@@ -190,56 +179,4 @@ func report(h http.Header, p plan.Plan, w journal.Wait) {
 	h.Set("Server-Timing", string(timing))
 	h.Set("X-Content-Type-Options", "nosniff")
 	query.NameIgnored(h, p.Ignored)
-}
-
-// maxRequestBody is the most bytes of a request's body that are read and
-// discarded. net/http sees a client leave only once the body is read.
-const maxRequestBody = 1 << 20
-
-// discardBody reads the body to its end. The error is a *problem.Problem, 413,
-// 408 or 400, or errLeft.
-func (s *Server) discardBody(c echo.Context) error {
-	r := c.Request()
-	if r.Body == http.NoBody || r.Body == nil {
-		return nil
-	}
-	tooLarge := problem.New(http.StatusRequestEntityTooLarge, "the body is over %d bytes; accepted: any body up to that, or none: it is read and not used", maxRequestBody)
-	if r.ContentLength > maxRequestBody {
-		return tooLarge
-	}
-	n, err := s.readBody(c, io.Discard)
-	if n > maxRequestBody {
-		return tooLarge
-	}
-	return err
-}
-
-// readBody reads the body into w, to its end or just over maxRequestBody. The
-// error is a *problem.Problem, 408 or 400, or errLeft.
-func (s *Server) readBody(c echo.Context, w io.Writer) (n int64, err error) {
-	control := http.NewResponseController(c.Response())
-	// A recorder in a test has no deadline, and net/http's own connections have.
-	_ = control.SetReadDeadline(time.Now().Add(s.config.ReadTimeout))
-	n, err = io.Copy(w, io.LimitReader(c.Request().Body, maxRequestBody+1))
-	if err != nil {
-		return n, s.bodyError(err, "the body", n)
-	}
-	// Left in place it would end the wait: net/http reads on to see the client
-	// leave. After an error it stays, since net/http reads on for the rest.
-	_ = control.SetReadDeadline(time.Time{})
-	return n, nil
-}
-
-// bodyError returns what err, of reading the body after n bytes, is to the client.
-func (s *Server) bodyError(err error, what string, n int64) error {
-	var timeout interface{ Timeout() bool }
-	var lost *net.OpError
-	switch {
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return problem.New(http.StatusRequestTimeout, "%s did not come within %v, this server's READ_TIMEOUT; %d bytes did", what, s.config.ReadTimeout, n)
-	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) || errors.As(err, &lost):
-		return errLeft
-	default:
-		return problem.New(http.StatusBadRequest, "the body cannot be read: %v", err)
-	}
 }

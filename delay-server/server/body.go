@@ -1,0 +1,66 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"flash.test/delay-server/problem"
+)
+
+// maxRequestBody is the most bytes of a request's body that are read and
+// discarded. net/http sees a client leave only once the body is read.
+const maxRequestBody = 1 << 20
+
+// discardBody reads the body to its end. The error is a *problem.Problem, 413,
+// 408 or 400, or errLeft.
+func (s *Server) discardBody(c echo.Context) error {
+	r := c.Request()
+	if r.Body == http.NoBody || r.Body == nil {
+		return nil
+	}
+	tooLarge := problem.New(http.StatusRequestEntityTooLarge, "the body is over %d bytes; accepted: any body up to that, or none: it is read and not used", maxRequestBody)
+	if r.ContentLength > maxRequestBody {
+		return tooLarge
+	}
+	n, err := s.readBody(c, io.Discard)
+	if n > maxRequestBody {
+		return tooLarge
+	}
+	return err
+}
+
+// readBody reads the body into w, to its end or just over maxRequestBody. The
+// error is a *problem.Problem, 408 or 400, or errLeft.
+func (s *Server) readBody(c echo.Context, w io.Writer) (n int64, err error) {
+	control := http.NewResponseController(c.Response())
+	// A recorder in a test has no deadline, and net/http's own connections have.
+	_ = control.SetReadDeadline(time.Now().Add(s.config.ReadTimeout))
+	n, err = io.Copy(w, io.LimitReader(c.Request().Body, maxRequestBody+1))
+	if err != nil {
+		return n, s.bodyError(err, "the body", n)
+	}
+	// Left in place it would end the wait: net/http reads on to see the client
+	// leave. After an error it stays, since net/http reads on for the rest.
+	_ = control.SetReadDeadline(time.Time{})
+	return n, nil
+}
+
+// bodyError returns what err, of reading the body after n bytes, is to the client.
+func (s *Server) bodyError(err error, what string, n int64) error {
+	var timeout interface{ Timeout() bool }
+	var lost *net.OpError
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return problem.New(http.StatusRequestTimeout, "%s did not come within %v, this server's READ_TIMEOUT; %d bytes did", what, s.config.ReadTimeout, n)
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) || errors.As(err, &lost):
+		return errLeft
+	default:
+		return problem.New(http.StatusBadRequest, "the body cannot be read: %v", err)
+	}
+}

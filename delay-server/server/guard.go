@@ -1,0 +1,35 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/labstack/echo/v4"
+
+	"flash.test/delay-server/problem"
+)
+
+// maxURL is the most bytes of a request's path and query. net/http itself ends
+// a request whose headers are over 1 MiB, with its own 431.
+const maxURL = 8 << 10
+
+// guard refuses URLs that are too long, before routing, and turns a panic into
+// an error.
+func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler: //nolint:errorlint // a recovered value, compared as net/http does
+				panic(p)
+			default:
+				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			}
+		}()
+		if n := len(c.Request().RequestURI); n > maxURL {
+			return problem.New(http.StatusRequestURITooLong, "the URL is %d bytes long; accepted: up to %d", n, maxURL)
+		}
+		return next(c)
+	}
+}
