@@ -30,7 +30,7 @@ func TestHangupReloadsTheScenario(t *testing.T) {
 	write("old")
 	url, stop := runUntil(t, "SCENARIO="+file)
 	get := func() string {
-		reply, err := http.Get(url + "/a") //nolint:noctx // the test's own server
+		reply, err := http.Get(url + "/a")
 		if err != nil {
 			t.Fatal(err)
 		}

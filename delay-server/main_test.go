@@ -40,7 +40,7 @@ func runUntil(t *testing.T, environ ...string) (url string, stop func() error) {
 
 func TestServeHealthcheckAndStop(t *testing.T) {
 	url, stop := runUntil(t)
-	reply, err := http.Get(url + "/delay/1") //nolint:noctx // the test's own server
+	reply, err := http.Get(url + "/delay/1")
 	if err != nil {
 		t.Fatal(err)
 	}

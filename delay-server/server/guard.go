@@ -21,7 +21,7 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		defer func() {
 			switch p := recover(); p {
 			case nil:
-			case http.ErrAbortHandler: //nolint:errorlint // a recovered value, compared as net/http does
+			case http.ErrAbortHandler: // a recovered value, compared as net/http does
 				panic(p)
 			default:
 				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

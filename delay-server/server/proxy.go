@@ -72,7 +72,7 @@ func (b *streamedBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	b.n += int64(n)
 	b.mu.Unlock()
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's own word, never wrapped
+	if err != nil && err != io.EOF { // io.Reader's own word, never wrapped
 		return n, b.failure(err)
 	}
 	b.await(time.Time{}) // over HTTP/2 it would pass between two parts too

@@ -181,7 +181,7 @@ func TestAReplyThatBreaksOffBreaksOff(t *testing.T) {
 	srv, base, _ := start(t, proxying(), io.Discard)
 	for name, newClient := range clients {
 		t.Run(name, func(t *testing.T) {
-			reply, err := newClient(t).Get(base + "/delay/0/proxy/" + host) //nolint:noctx // it ends
+			reply, err := newClient(t).Get(base + "/delay/0/proxy/" + host)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -98,7 +98,7 @@ func TestShopAtItsWorst(t *testing.T) {
 		t.Errorf("the image: got %s of %d bytes in %v, want image/jpeg of 60000 in 150ms or more", reply.Header.Get("Content-Type"), len(body), took)
 	}
 
-	cut, err := client.Get(base + "/recommendations/anna/similar") //nolint:noctx // its body is cut
+	cut, err := client.Get(base + "/recommendations/anna/similar")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func TestShutdownLetsWaitingRequestsFinish(t *testing.T) {
 	if got := log.String(); !strings.Contains(got, "draining waiting=200") || !strings.Contains(got, "stopped cut=0") {
 		t.Errorf("the log does not say draining waiting=200 and stopped cut=0:\n%s", got)
 	}
-	if reply, err := client.Get(base + "/healthz"); err == nil { //nolint:noctx // the server is gone
+	if reply, err := client.Get(base + "/healthz"); err == nil {
 		reply.Body.Close()
 		t.Error("a stopped server still accepts")
 	}

@@ -155,7 +155,7 @@ func TestALeavingClientEndsItsWait(t *testing.T) {
 						left <- err
 						return
 					}
-					_, err = newClient(t).Do(req) //nolint:bodyclose // it never comes
+					_, err = newClient(t).Do(req)
 					left <- err
 				}()
 				eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })

@@ -131,7 +131,7 @@ func TestAnEmptyPartIsAWaitAlone(t *testing.T) {
 func TestTruncateOfNoLengthSendsAllPartsAndNoEnd(t *testing.T) {
 	rec := httptest.NewRecorder()
 	defer func() {
-		if p := recover(); p != http.ErrAbortHandler || rec.Body.String() != "ab" { //nolint:errorlint // a recovered value
+		if p := recover(); p != http.ErrAbortHandler || rec.Body.String() != "ab" {
 			t.Errorf("got the body %q and the panic %v, want ab and %v", rec.Body, p, http.ErrAbortHandler)
 		}
 	}()

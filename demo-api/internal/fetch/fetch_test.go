@@ -189,7 +189,7 @@ func TestContextDone(t *testing.T) {
 				time.AfterFunc(100*time.Millisecond, func() { cancel(errGone) })
 				start := time.Now()
 				_, err := tc.all(ctx, s.calls(5), 2)
-				if err != errGone { //nolint:errorlint // the cause itself, not a call's failure
+				if err != errGone {
 					t.Errorf("error: got %v, want the cause %v", err, errGone)
 				}
 				if took := time.Since(start); took != 100*time.Millisecond {
@@ -205,7 +205,7 @@ func TestContextDone(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cancel(errGone)
 			_, err := tc.all(ctx, s.calls(5), 0)
-			if err != errGone || s.begun != 0 { //nolint:errorlint // as above
+			if err != errGone || s.begun != 0 {
 				t.Errorf("got %d calls begun, error %v; want none, %v", s.begun, err, errGone)
 			}
 		})
