@@ -56,7 +56,12 @@ type form struct {
 	parse func(args string, unit time.Duration) (Delay, error)
 }
 
-func (f form) usage() string { return f.Usage + ", such as " + f.Example }
+func (f form) usage() string {
+	if f.Example == f.Usage {
+		return f.Usage
+	}
+	return f.Usage + ", such as " + f.Example
+}
 
 // forms are those of Forms that have arguments, by name.
 var forms = func() map[string]form {

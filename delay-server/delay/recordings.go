@@ -1,7 +1,6 @@
 package delay
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
@@ -58,11 +57,14 @@ func ReadRecordings(dir fs.FS) (map[string]Recording, error) {
 	return recordings, nil
 }
 
+// byteOrderMark begins what some programs of Windows write.
+var byteOrderMark = []byte("\ufeff")
+
 var latencyColumn = regexp.MustCompile(`(?i)^(?:latency|duration|elapsed|time|delay|response_time)[ _]*\(?(ns|us|µs|ms|s)?\)?$`)
 
 // readCSV reads a CSV file. The error begins with the line: "3: …".
 func readCSV(text []byte) ([]time.Duration, error) {
-	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
+	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, byteOrderMark)))
 	r.TrimLeadingSpace = true
 	var times []time.Duration
 	column, unit := 0, time.Millisecond
@@ -126,7 +128,8 @@ func latency(text string, unit time.Duration) (time.Duration, error) {
 // readHAR reads log.entries[].time of an HTTP archive, in milliseconds. The
 // error begins with the line: "3: …".
 func readHAR(text []byte) ([]time.Duration, error) {
-	d := json.NewDecoder(bufio.NewReader(bytes.NewReader(text)))
+	text = bytes.TrimPrefix(text, byteOrderMark)
+	d := json.NewDecoder(bytes.NewReader(text))
 	at := func(err error) error {
 		offset := min(d.InputOffset(), int64(len(text)))
 		var syntax *json.SyntaxError
@@ -134,6 +137,9 @@ func readHAR(text []byte) ([]time.Duration, error) {
 			offset = min(syntax.Offset, int64(len(text)))
 		}
 		return fmt.Errorf("%d: %w", 1+bytes.Count(text[:offset], []byte("\n")), err)
+	}
+	if err := json.Unmarshal(text, new(json.RawMessage)); err != nil {
+		return nil, at(err) // what stands behind the entries counts too
 	}
 	for _, name := range []string{"log", "entries"} {
 		if err := enter(d, name); err != nil {

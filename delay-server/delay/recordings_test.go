@@ -27,6 +27,7 @@ func TestReadRecordings(t *testing.T) {
 		{"unit in brackets", "r.csv", "\"Elapsed (s)\"\n0.25\n", 250 * time.Millisecond, 250 * time.Millisecond, 1},
 		{"unit in nanoseconds", "r.csv", "time_ns\n7\n", 7, 7, 1},
 		{"byte order mark, blank lines and line ends of Windows", "r.csv", "\ufeffdelay\r\n5\r\n\r\n6\r\n", 5 * time.Millisecond, 6 * time.Millisecond, 2},
+		{"HTTP archive with a byte order mark", "r.har", "\ufeff" + har, 12500 * time.Microsecond, 250 * time.Millisecond, 2},
 		{"HTTP archive", "r.har", har, 12500 * time.Microsecond, 250 * time.Millisecond, 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -73,6 +74,8 @@ func TestReadRecordingsRefuses(t *testing.T) {
 		{"entries that are no list", "r.har", `{"log":{"entries":7}}`, "r.har:1: log.entries is no list"},
 		{"entry without a time", "r.har", "{\"log\":{\"entries\":[\n{\"time\":1},\n{\"x\":1}]}}", "r.har:3: entry 2 has no time"},
 		{"negative time", "r.har", "{\"log\":{\"entries\":[\n{\"time\":-1}]}}", `r.har:2: "-1" is no latency`},
+		{"broken behind the entries", "r.har", "{\"log\":{\"entries\":[\n{\"time\":1}],\nbroken", "r.har:3: "},
+		{"more behind the end", "r.har", "{\"log\":{\"entries\":[{\"time\":1}]}}\ntrailing", "r.har:2: "},
 		{"time that is a text", "r.har", "{\"log\":{\"entries\":[\n{\"time\":\"1\"}]}}", "r.har:2: "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"flash.test/delay-server/internal/plan"
@@ -86,11 +85,11 @@ func (c Config) Validate() error {
 		check(isOrigin(origin), "CORS_ORIGINS: %q is no origin: want *, none, or scheme://host such as https://example.com", origin)
 	}
 	for _, host := range listed(c.RedirectHosts) {
-		check(isHostPattern(host), "REDIRECT_HOSTS: %q is no host name: want *, none, or names such as example.com or *.example.com", host)
+		check(isHost(host), "REDIRECT_HOSTS: %q is neither a host name nor an address: want *, or none alone, names such as example.com or *.example.com without a port, and addresses such as 10.1.2.3", host)
 	}
 	check(c.ProxyTimeout > 0, "PROXY_TIMEOUT: %v is not accepted: want more than 0", c.ProxyTimeout)
 	for _, host := range listed(c.ProxyHosts) {
-		check(isProxyHost(host), "PROXY_HOSTS: %q is neither a host name nor an address: want none, or *, names such as api.example.com or *.example.com without a port, and addresses such as 10.1.2.3 or 10.0.0.0/8", host)
+		check(isHost(host), "PROXY_HOSTS: %q is neither a host name nor an address: want none alone, or *, names such as api.example.com or *.example.com without a port, and addresses such as 10.1.2.3 or 10.0.0.0/8", host)
 	}
 	return errors.Join(errs...)
 }
@@ -117,14 +116,9 @@ func isOrigin(s string) bool {
 	return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == s
 }
 
-func isHostPattern(s string) bool {
-	name := strings.TrimPrefix(s, "*.")
-	return name != "" && strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-.:[]") == ""
-}
+// hostName has a last label that is not all digits, as a mistyped address has.
+var hostName = regexp.MustCompile(`(?i)^(\*\.)?([a-z0-9_-]+\.)*[0-9]*[a-z_-][a-z0-9_-]*$`)
 
-// proxyName has a last label that is not all digits, as a mistyped address has.
-var proxyName = regexp.MustCompile(`(?i)^(\*\.)?([a-z0-9_-]+\.)*[0-9]*[a-z_-][a-z0-9_-]*$`)
-
-func isProxyHost(s string) bool {
-	return s == "*" || s != "none" && proxyName.MatchString(s) || len(plan.HostList{s}.Addresses()) == 1
+func isHost(s string) bool {
+	return s == "*" || s != "none" && hostName.MatchString(s) || len(plan.HostList{s}.Addresses()) == 1
 }

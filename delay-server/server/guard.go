@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -14,8 +15,8 @@ import (
 // a request whose headers are over 1 MiB, with its own 431.
 const maxURL = 8 << 10
 
-// guard refuses URLs that are too long, before routing, and turns a panic into
-// an error.
+// guard refuses URLs that are too long, before routing, bounds the time that a
+// body may take which nobody reads, and turns a panic into an error.
 func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
@@ -24,10 +25,16 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 			case http.ErrAbortHandler: // a recovered value, compared as net/http does
 				panic(p)
 			default:
-				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+				s.log.Error("panic", "path", c.Request().URL.Path, "panic", p, "stack", string(debug.Stack()))
+				err = fmt.Errorf("panic: %v", p)
 			}
 		}()
-		if n := len(c.Request().RequestURI); n > maxURL {
+		r := c.Request()
+		if r.ProtoMajor == 1 && r.ContentLength != 0 {
+			// net/http reads on for the body before it sends a reply that did not.
+			_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(s.config.ReadTimeout))
+		}
+		if n := len(r.RequestURI); n > maxURL {
 			return problem.New(http.StatusRequestURITooLong, "the URL is %d bytes long; accepted: up to %d", n, maxURL)
 		}
 		return next(c)

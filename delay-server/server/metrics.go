@@ -22,7 +22,7 @@ type metrics struct {
 func newMetrics(j *journal.Journal, pools *gate.Pools) *metrics {
 	waits := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "delay_server_waits_total",
-		Help: "Waits that have ended, by outcome: answered, faulted (as asked), left (by the client), cut (by a shutdown), refused (MAX_IN_FLIGHT, or a full pool).",
+		Help: "Waits that have ended, by outcome: answered, faulted (as asked), left (by the client), cut (by a shutdown), refused (by MAX_IN_FLIGHT, a pool or a rate limit).",
 	}, []string{"outcome"})
 	m := &metrics{
 		waits: make(map[journal.Outcome]prometheus.Counter, len(journal.Outcomes)),

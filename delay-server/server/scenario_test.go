@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -291,5 +292,23 @@ func TestABadScenarioStopsTheStart(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("New: got %v, want %s", err, want)
 		}
+	}
+}
+
+// A body that stands whole in the file is sent in blocks, each with its time.
+func TestAClientThatDoesNotReadALargeBodyIsGivenUp(t *testing.T) {
+	config, _ := withScenario(t, "routes: [{path: /large, body: "+strings.Repeat("x", 20_000_000)+"}]")
+	config.WriteTimeout = 100 * time.Millisecond
+	srv, base, _ := start(t, config, io.Discard)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+	eventually(t, "it is being answered", func() bool { return srv.journal.Waiting() == 1 })
+	eventually(t, "it is given up", func() bool { return srv.journal.Waiting() == 0 })
+	if _, body := do(t, newClient(t), "GET", base+"/large", nil); len(body) != 20_000_000 {
+		t.Errorf("a client that reads: got %d bytes, want 20000000", len(body))
 	}
 }

@@ -276,3 +276,31 @@ func TestASlowBodyIsA408(t *testing.T) {
 		t.Errorf("got %d %s, want 408", reply.StatusCode, body)
 	}
 }
+
+// A body that is announced and does not come holds no reply back for longer
+// than READ_TIMEOUT, on endpoints too that have no use for a body.
+func TestABodyThatDoesNotComeIsAnswered(t *testing.T) {
+	config := DefaultConfig()
+	config.ReadTimeout = 100 * time.Millisecond
+	_, base, _ := start(t, config, io.Discard)
+	for _, tc := range []struct{ request, want string }{
+		{"POST /delay/abc", "400"}, {"POST /delay/0?sise=1", "400"}, {"POST /nothing", "404"}, {"POST /healthz", "405"},
+		{"GET /healthz", "200"}, {"OPTIONS /delay/0", "204"}, {"POST /delay/0", "408"},
+	} {
+		t.Run(tc.request, func(t *testing.T) {
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc", tc.request)
+			line, err := bufio.NewReader(conn).ReadString('\n')
+			if err != nil || !strings.HasPrefix(line, "HTTP/1.1 "+tc.want+" ") {
+				t.Errorf("%s: got %q, %v, want %s", tc.request, line, err, tc.want)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package answer
 
 import (
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -29,14 +30,17 @@ func Filled(size int64) Body {
 	}}
 }
 
-// parts returns b as parts, the whole as one that is due at once.
+// parts returns b as parts, the whole in blocks that are due at once, so that
+// each has its own time to be taken.
 func (b Body) parts() iter.Seq2[time.Duration, []byte] {
 	if b.Parts != nil {
 		return b.Parts
 	}
 	return func(yield func(time.Duration, []byte) bool) {
-		if len(b.Whole) > 0 {
-			yield(0, b.Whole)
+		for block := range slices.Chunk(b.Whole, len(pattern)) {
+			if !yield(0, block) {
+				return
+			}
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (s Sender) Send(w http.ResponseWriter, r *http.Request, a Answer) error {
 		return s.Upstream(a.Upstream)
 	}
 	a.setHeader(w.Header())
-	if a.Body.Parts == nil && a.Fault == "" {
+	if a.Body.Parts == nil && a.Fault == "" && len(a.Body.Whole) <= len(pattern) {
 		w.WriteHeader(a.Status)
 		_, err := w.Write(a.Body.Whole)
 		return err
@@ -67,7 +67,7 @@ func (a Answer) setHeader(h http.Header) {
 func (s Sender) sendParts(w http.ResponseWriter, r *http.Request, a Answer) error {
 	control := http.NewResponseController(w)
 	w.WriteHeader(a.Status)
-	if err := control.Flush(); err != nil {
+	if err := s.sendPart(w, control, nil); err != nil {
 		return fmt.Errorf("send headers: %w", err)
 	}
 	if r.Method == http.MethodHead || !HasBody(a.Status) {
@@ -103,7 +103,7 @@ func (s Sender) sendParts(w http.ResponseWriter, r *http.Request, a Answer) erro
 	return nil
 }
 
-// sendPart sends a part of a body within Timeout. The deadline does not outlive
+// sendPart sends a part of a body, after headers not yet sent, within Timeout. The deadline does not outlive
 // it: over HTTP/2 it would end the stream in the pause before the next part.
 func (s Sender) sendPart(w http.ResponseWriter, control *http.ResponseController, part []byte) error {
 	// A recorder in a test has no deadline; net/http's own connections have.

@@ -63,3 +63,19 @@ func TestTableHasEverySettingWithHelp(t *testing.T) {
 		}
 	}
 }
+
+func TestHostListsRefuseWhatCanNeverMatch(t *testing.T) {
+	for _, setting := range []string{"REDIRECT_HOSTS", "PROXY_HOSTS"} {
+		for _, list := range []string{"localhost:3000", "[::1]", "none,example.com", "example.com,none", "https://example.com", "*.*.com", "256.1.1.1", ""} {
+			_, err := config.Load([]string{setting + "=" + list})
+			if (err == nil) != (list == "") {
+				t.Errorf("%s=%s: got %v, want an error but for the empty one, which is the default", setting, list, err)
+			}
+		}
+		for _, list := range []string{"*", "none", "example.com", "*.example.com,localhost", "::1,127.0.0.1", "10.0.0.0/8"} {
+			if _, err := config.Load([]string{setting + "=" + list}); err != nil {
+				t.Errorf("%s=%s: got %v, want nil", setting, list, err)
+			}
+		}
+	}
+}

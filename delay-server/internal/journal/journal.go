@@ -15,7 +15,7 @@ const (
 	Faulted  Outcome = "faulted"  // the whole wait, then the fault that was asked for
 	Left     Outcome = "left"     // the client went before the end
 	Cut      Outcome = "cut"      // the server's shutdown ended it
-	Refused  Outcome = "refused"  // MAX_IN_FLIGHT waited already, or the pool was full: it never began
+	Refused  Outcome = "refused"  // by MAX_IN_FLIGHT, a pool or a rate limit: there was no wait
 )
 
 // Outcomes lists all outcomes.

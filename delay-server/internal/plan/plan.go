@@ -147,7 +147,7 @@ func (p *Planner) draw(r Request, from recipe, runParam string) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	chance := p.chance(run, from.seed)
+	chance := p.chance(streamID(r.Header, runParam), from.seed)
 	plan := Plan{Run: run, Limit: from.shape.limit, Pool: from.shape.pool, Ignored: from.ignored}
 	plan.Wait, plan.Cut = p.sample(from.delay, chance)
 	status := from.shape.status.pick(chance)

@@ -161,6 +161,7 @@ var refusedRedirects = []struct{ name, target, want string }{
 	{"tab in the scheme", "java%09script:alert(1)", "control character"},
 	{"host in another script", "ｅｖｉｌ.example", "plain ASCII"},
 	{"host with an escaped dot of another script", "evil%E3%80%82example", "plain ASCII"},
+	{"port out of range", "example.com:99999/", "has a port that is none of 1 to 65535"},
 	{"port out of form", "http://example.com:8a/", "is no URL"},
 }
 

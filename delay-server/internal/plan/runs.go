@@ -34,6 +34,11 @@ func runID(h http.Header, param string) (string, error) {
 	return traceID(h.Get("Traceparent")), nil
 }
 
+// streamID returns the run whose stream of samples a request draws from: one
+// that its client has named, else "". A trace is no such run: a traced client
+// has a new one for each request, and each would be the first of its run.
+func streamID(h http.Header, param string) string { return cmp.Or(h.Get("X-Run-Id"), param) }
+
 // traceID returns the trace id of a W3C traceparent header, "" for one that is
 // malformed: the header is written by tracing libraries, not by the client's
 // author, and the recommendation has a receiver start afresh then.

@@ -72,6 +72,9 @@ func (p *Planner) readShape(params parameters) (s shape, errs []*ParameterError)
 	if errs == nil {
 		errs = s.contradictions(params)
 	}
+	if most := p.limits.MaxDelay; s.rate > 0 && float64(max(s.size, int64(len(s.body))))/s.rate > most.Seconds() {
+		errs = append(errs, named("rate", bad("rate %s is too slow: the body would take longer than %v, this server's MAX_DELAY; accepted: a higher rate, or less body", problem.Quote(params.get("rate")), most)))
+	}
 	return s, errs
 }
 

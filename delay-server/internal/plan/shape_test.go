@@ -41,6 +41,7 @@ func TestParametersRefused(t *testing.T) {
 		{"rate: negative", "rate=-1", `rate "-1" is not accepted`},
 		{"rate: infinite", "rate=Inf", `rate "Inf" is not accepted`},
 		{"rate: less than a byte a second", "rate=0.0001", `rate "0.0001" is not accepted`},
+		{"rate: the body would take longer than MAX_DELAY", "size=1000&rate=0.01", `rate "0.01" is too slow: the body would take longer than 1m0s`},
 		{"fault: unknown", "fault=explode", `fault "explode" is not known; accepted: reset, empty, garbage, truncate, hang`},
 		{"fault: empty", "fault=", `fault "" is not known`},
 		{"fault and size", "fault=empty&size=10", "fault=empty and size contradict each other"},
@@ -182,6 +183,18 @@ func TestASeedIsAStreamPerRun(t *testing.T) {
 	}
 	if a, b := draws(t, p, 50, "run=x"), draws(t, p, 50, "run=y"); slices.Equal(a, b) {
 		t.Error("without a seed two runs drew the same")
+	}
+	traced := func(trace string) time.Duration {
+		r := request(t, "/delay/uniform:0,50s?seed=9")
+		r.Header.Set("Traceparent", "00-"+strings.Repeat(trace, 32)+"-00f067aa0ba902b7-01")
+		got, err := p.Delay(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Wait
+	}
+	if a, b := traced("a"), traced("b"); a == b {
+		t.Errorf("two traces drew %v both: a client has a new trace for each request", a)
 	}
 	seed := uint64(7)
 	seeded := plan.New(plan.Limits{MaxDelay: time.Minute, Seed: &seed})

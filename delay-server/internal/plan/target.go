@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"flash.test/delay-server/problem"
@@ -95,6 +96,8 @@ func (l HostList) target(u *url.URL, use use) (*url.URL, error) {
 		return bad(http.StatusBadRequest, "has user information before the host")
 	case !plainHost.MatchString(t.Host):
 		return bad(http.StatusBadRequest, "has a host that is not written in plain ASCII (letters, digits, dots, hyphens, a port)")
+	case t.Port() != "" && !isPort(t.Port()):
+		return bad(http.StatusBadRequest, "has a port that is none of 1 to 65535")
 	case !l.allows(strings.ToLower(t.Hostname())):
 		return nil, problem.New(http.StatusForbidden, "%s target %s leads to a host that this server's %s does not allow; accepted: the hosts that it lists, as the setting %s=%s would this one",
 			use.name, problem.Quote(read), use.setting, use.setting, problem.Quote(strings.ToLower(t.Hostname())))
@@ -119,6 +122,11 @@ var (
 	// plainHost has no character that a browser's IDNA would turn into another.
 	plainHost = regexp.MustCompile(`^([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
 )
+
+func isPort(s string) bool {
+	port, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && port > 0
+}
 
 // hasScheme tells javascript:alert(1) from localhost:8080.
 func hasScheme(s string) bool { return scheme.MatchString(s) && !hostAndPort.MatchString(s) }

@@ -20,20 +20,22 @@ type File struct {
 	log     *slog.Logger
 	current atomic.Pointer[Scenario]
 
-	mu   sync.Mutex // held while reading
-	seen stamp
+	mu   sync.Mutex  // held while reading
+	seen os.FileInfo // nil where there was none
 }
 
-// stamp tells one version of a file from the next. The zero value is that of a
-// file that is not there.
-type stamp struct {
-	modified time.Time
-	size     int64
+// changed reports whether a file is another than it was, or another version of
+// it. Either is nil where there is no file.
+func changed(was, is os.FileInfo) bool {
+	if was == nil || is == nil {
+		return was != is
+	}
+	return !os.SameFile(was, is) || !was.ModTime().Equal(is.ModTime()) || was.Size() != is.Size()
 }
 
 // Open reads the file of that name. The error is that of reading it, or Load's.
 func Open(name string, planner *plan.Planner, log *slog.Logger) (*File, error) {
-	f := &File{name: name, planner: planner, log: log, seen: stampOf(name)}
+	f := &File{name: name, planner: planner, log: log, seen: look(name)}
 	s, err := f.load()
 	if err != nil {
 		return nil, err
@@ -71,13 +73,13 @@ func (f *File) Watch(ctx context.Context, tick <-chan time.Time) {
 func (f *File) reloadIfChanged() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if stampOf(f.name) != f.seen {
+	if changed(f.seen, look(f.name)) {
 		f.reload()
 	}
 }
 
 func (f *File) reload() {
-	f.seen = stampOf(f.name) // before reading: a change from here on is seen by the next tick
+	f.seen = look(f.name) // before reading: a change from here on is seen by the next tick
 	s, err := f.load()
 	if err != nil {
 		f.log.Error("scenario not reloaded, the old one stays", "file", f.name, "error", err)
@@ -102,10 +104,10 @@ func (f *File) load() (*Scenario, error) {
 	return Load(f.name, text, f.planner)
 }
 
-func stampOf(name string) stamp {
+func look(name string) os.FileInfo {
 	info, err := os.Stat(name)
 	if err != nil {
-		return stamp{}
+		return nil
 	}
-	return stamp{info.ModTime(), info.Size()}
+	return info
 }

@@ -114,3 +114,25 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Files of one age and one size, as images and archives have them.
+func TestWatchSeesALinkThatLeadsElsewhere(t *testing.T) {
+	f, tick, _ := watched(t, "routes: [{path: /a}]")
+	age := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	other := f.name + ".other"
+	write(t, other, "routes: [{path: /b}]")
+	for _, name := range []string{f.name, other} {
+		if err := os.Chtimes(name, age, age); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.Reload()
+	old := f.Current()
+	if err := os.Rename(other, f.name); err != nil {
+		t.Fatal(err)
+	}
+	tick()
+	if f.Current() == old {
+		t.Error("another file of the same age and size is not seen")
+	}
+}

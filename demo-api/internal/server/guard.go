@@ -18,8 +18,9 @@ import (
 // a request whose headers are over 1 MiB, with its own 431.
 const maxURL = 8 << 10
 
-// guard refuses URLs that are too long, before routing, turns a panic into an
-// error, and sets the headers of every answer.
+// guard refuses URLs that are too long, before routing, bounds the time that a
+// body may take which nobody reads, turns a panic into an error, and sets the
+// headers of every answer.
 func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
@@ -34,6 +35,10 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		h := c.Response().Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
+		if r := c.Request(); r.ProtoMajor == 1 && r.ContentLength != 0 {
+			// net/http reads on for the body before it sends a reply that did not.
+			_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(s.options.ReadTimeout))
+		}
 		if n := len(c.Request().RequestURI); n > maxURL {
 			return problem.New(http.StatusRequestURITooLong, "the URL is %d bytes long; accepted: up to %d", n, maxURL)
 		}

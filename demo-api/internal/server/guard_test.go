@@ -117,6 +117,18 @@ type panics struct{}
 
 func (panics) Get(context.Context, string, string) (int, error) { panic("not today") }
 
+// Nobody reads the body of a request that is answered otherwise.
+func TestBodyThatDoesNotComeWhereNoneIsRead(t *testing.T) {
+	o := options()
+	o.ReadTimeout = 100 * time.Millisecond
+	d := start(t, o, newSlow(t, answered(0)).URL, time.Minute)
+	for path, want := range map[string]int{"/nothing": 404, "/get_data": 405} {
+		body, never := io.Pipe()
+		defer never.Close()
+		d.send(t, "POST", path, nil, body).problem(t, want)
+	}
+}
+
 func TestPanic(t *testing.T) {
 	d := startWith(t, options(), panics{})
 	p := d.get(t, "/get_data").problem(t, 500)
