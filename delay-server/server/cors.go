@@ -7,29 +7,47 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
+// origins says whose pages may read the answers.
+type origins struct {
+	everyone bool
+	named    map[string]bool // in small letters
+}
+
+func newOrigins(setting []string) origins {
+	o := origins{named: map[string]bool{}}
+	for _, origin := range setting {
+		o.everyone = o.everyone || origin == "*"
+		o.named[strings.ToLower(origin)] = origin != "none"
+	}
+	return o
+}
+
+// Header values that all replies share: Set would make a slice of each for each
+// reply, which together cost about a twentieth of the requests a second at /delay/0.
+var (
+	anyOrigin = []string{"*"}
+	methods   = []string{"GET, POST"}
+	exposed   = []string{"Retry-After, Server-Timing, X-Ignored-Parameters"}
+	nosniff   = []string{"nosniff"}
+)
+
 // cors lets the pages of CORS_ORIGINS read the answers. Flash names the
 // methods on every reply, not just on a preflight's.
 func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
-	everyone, named := false, map[string]bool{}
-	for _, origin := range s.config.CORSOrigins {
-		everyone = everyone || origin == "*"
-		named[strings.ToLower(origin)] = origin != "none"
-	}
 	return func(c echo.Context) error {
-		h, origin := c.Response().Header(), c.Request().Header.Get("Origin")
-		if !everyone {
+		h, allowed := c.Response().Header(), anyOrigin
+		if !s.origins.everyone {
 			h.Add("Vary", "Origin")
+			origin := c.Request().Header.Get("Origin")
+			if !s.origins.named[strings.ToLower(origin)] {
+				return next(c)
+			}
+			allowed = []string{origin}
 		}
-		switch {
-		case everyone:
-			origin = "*"
-		case !named[strings.ToLower(origin)]:
-			return next(c)
-		}
-		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Allow-Methods", "GET, POST")
-		h.Set("Access-Control-Expose-Headers", "Retry-After, Server-Timing, X-Ignored-Parameters")
-		h.Set("Timing-Allow-Origin", origin)
+		h["Access-Control-Allow-Origin"] = allowed
+		h["Access-Control-Allow-Methods"] = methods
+		h["Access-Control-Expose-Headers"] = exposed
+		h["Timing-Allow-Origin"] = allowed
 		return next(c)
 	}
 }

@@ -30,6 +30,7 @@ type Server struct {
 	limit    *gate.Limit
 	pools    *gate.Pools
 	proxy    *proxy.Proxy
+	origins  origins
 	scenario *scenario.File // nil for none
 	journal  *journal.Journal
 	metrics  *metrics
@@ -56,9 +57,10 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 			RedirectHosts: config.RedirectHosts, ProxyHosts: config.ProxyHosts, Recordings: recordings,
 			Now: clock.Real{}.Now,
 		}),
-		limit: gate.NewLimit(config.MaxInFlight),
-		pools: new(gate.Pools),
-		proxy: proxy.New(plan.HostList(config.ProxyHosts).Addresses(), config.ProxyTimeout, log),
+		limit:   gate.NewLimit(config.MaxInFlight),
+		pools:   new(gate.Pools),
+		origins: newOrigins(config.CORSOrigins),
+		proxy:   proxy.New(plan.HostList(config.ProxyHosts).Addresses(), config.ProxyTimeout, log),
 	}
 	if s.scenario, err = s.openScenario(); err != nil {
 		return nil, err
@@ -82,8 +84,8 @@ func (s *Server) routes() *echo.Echo {
 	}
 
 	waits := func(path string, read planFunc) {
-		e.Any(path, s.wait(read), s.cors)
-		e.OPTIONS(path, s.options, s.cors)
+		e.Any(path, s.cors(s.wait(read))) // not as middleware, which Echo would build for each request
+		e.OPTIONS(path, s.cors(s.options))
 	}
 	waits("/delay/:delay", s.planner.Delay)
 	waits("/delay/:delay/", s.planner.Delay)

@@ -177,6 +177,6 @@ func report(h http.Header, p plan.Plan, w journal.Wait) {
 	timing = append(timing, ", waited;dur="...)
 	timing = delay.AppendMilliseconds(timing, w.Waited)
 	h.Set("Server-Timing", string(timing))
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["X-Content-Type-Options"] = nosniff
 	query.NameIgnored(h, p.Ignored)
 }

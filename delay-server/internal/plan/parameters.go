@@ -55,6 +55,9 @@ func (p parameters) has(name string) bool { return p.values.Has(name) }
 // waiting endpoint and more. A *problem.Problem is returned for one that is
 // repeated, or one slip away from a known one.
 func readParameters(rawQuery string, more ...string) (parameters, error) {
+	if rawQuery == "" {
+		return parameters{}, nil
+	}
 	values, ignored, err := query.Read(rawQuery, slices.Concat(known, more), "header")
 	return parameters{values: values, ignored: ignored}, err
 }

@@ -43,6 +43,9 @@ func streamID(h http.Header, param string) string { return cmp.Or(h.Get("X-Run-I
 // malformed: the header is written by tracing libraries, not by the client's
 // author, and the recommendation has a receiver start afresh then.
 func traceID(traceparent string) string {
+	if traceparent == "" {
+		return ""
+	}
 	parts := strings.Split(traceparent, "-")
 	if len(parts) < 4 || len(parts[1]) != 32 || strings.Trim(parts[1], "0123456789abcdef") != "" {
 		return ""

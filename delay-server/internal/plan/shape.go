@@ -32,6 +32,9 @@ type shape struct {
 // shape reads all parameters but run and seed. The error is the first of all,
 // a *ParameterError of a *problem.Problem.
 func (p *Planner) shape(params parameters) (shape, error) {
+	if params.values == nil {
+		return shape{size: -1, status: ok}, nil
+	}
 	s, errs := p.readShape(params)
 	if errs != nil {
 		return s, errs[0]
@@ -42,9 +45,6 @@ func (p *Planner) shape(params parameters) (shape, error) {
 // readShape is shape with all errors.
 func (p *Planner) readShape(params parameters) (s shape, errs []*ParameterError) {
 	s = shape{size: -1, status: ok}
-	if params.values == nil {
-		return s, nil
-	}
 	readers := []struct {
 		name string
 		read func() error
