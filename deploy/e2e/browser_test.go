@@ -31,6 +31,9 @@ func newTab(t *testing.T, allowed string) (tab context.Context, wrong func() []s
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
+		path, err = exec.LookPath("google-chrome")
+	}
+	if err != nil {
 		if os.Getenv("REQUIRE_BROWSER") == "1" {
 			t.Fatalf("REQUIRE_BROWSER=1: %v", err)
 		}

@@ -37,20 +37,26 @@ type project struct {
 }
 
 func environ(t *testing.T, image tags) []string {
+	ports := freePorts(t, 2)
 	return append(image.environ(),
 		"COMPOSE_PROJECT_NAME=flashe2e"+strings.ToLower(rand.Text()[:10]),
-		fmt.Sprint("DELAY_SERVER_PORT=", freePort(t)),
-		fmt.Sprint("DEMO_API_PORT=", freePort(t)))
+		fmt.Sprint("DELAY_SERVER_PORT=", ports[0]),
+		fmt.Sprint("DEMO_API_PORT=", ports[1]))
 }
 
-func freePort(t *testing.T) int {
+// freePorts returns n different ports that were free a moment ago.
+func freePorts(t *testing.T, n int) []int {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var ports []int
+	for range n {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close() // not before all are known: they must differ
+		ports = append(ports, ln.Addr().(*net.TCPAddr).Port)
 	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
+	return ports
 }
 
 func (p project) try(args ...string) (string, error) {

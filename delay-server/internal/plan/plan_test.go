@@ -120,6 +120,7 @@ var redirects = []struct{ name, target, want string }{
 	{"escapes of the path stay", "example.com/a%20b%2Fc", "http://example.com/a%20b%2Fc"},
 	{"encoded as a whole", "https%3A%2F%2Fexample.com%2Fa%3Fb%3Dc%23d", "https://example.com/a?b=c#d"},
 	{"encoded as a whole, and a query", "https%3A%2F%2Fexample.com%2Fa%3Fb%3Dc?d=e", "https://example.com/a?b=c&d=e"},
+	{"query of bytes that may not stand in one", `example.com/?a="é\ b"`, "http://example.com/?a=%22%C3%A9%5C%20b%22"},
 	{"scheme in capitals", "HTTP://example.com/", "http://example.com/"},
 	{"/url/ within", "example.com/url/x", "http://example.com/url/x"},
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -102,7 +103,7 @@ func (l HostList) target(u *url.URL, use use) (*url.URL, error) {
 		return nil, problem.New(http.StatusForbidden, "%s target %s leads to a host that this server's %s does not allow; accepted: the hosts that it lists, as the setting %s=%s would this one",
 			use.name, problem.Quote(read), use.setting, use.setting, problem.Quote(strings.ToLower(t.Hostname())))
 	}
-	t.RawQuery = strings.Trim(t.RawQuery+"&"+u.RawQuery, "&")
+	t.RawQuery = escape(strings.Trim(t.RawQuery+"&"+u.RawQuery, "&"))
 	return t, nil
 }
 
@@ -122,6 +123,20 @@ var (
 	// plainHost has no character that a browser's IDNA would turn into another.
 	plainHost = regexp.MustCompile(`^([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
 )
+
+// escape percent-encodes what may not stand in a query as it is (RFC 3986,
+// section 3.4), which net/url leaves there.
+func escape(query string) string {
+	var b strings.Builder
+	for _, c := range []byte(query) {
+		if c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
 
 func isPort(s string) bool {
 	port, err := strconv.ParseUint(s, 10, 16)
