@@ -27,8 +27,8 @@ func (c *contract) everyError(t *testing.T) {
 	impatient := serveDelays(t, func(s *server.Config) { s.ReadTimeout, s.ProxyTimeout = stalled, stalled })
 	compat := serveDelays(t, func(s *server.Config) { s.FlashCompat, s.RedirectHosts = true, []string{"none"} })
 	full := serveDelays(t, func(s *server.Config) { s.MaxInFlight = 1 })
-	hold(t, full+"/delay/1m", full+"/delay/0")
-	hold(t, c.base+"/delay/1m?pool=held&workers=1&queue=0", c.base+"/delay/0?pool=held&workers=1&queue=0")
+	hold(t, full, "/delay/1m", "delay_server_waiting 1")
+	hold(t, c.base, "/delay/1m?pool=held&workers=1&queue=0", `delay_server_pool_busy_workers{pool="held"} 1`)
 	silent, closed := newListener(t), newListener(t)
 	closed.Close()
 
@@ -96,22 +96,23 @@ func with(url, query string) string {
 	return url + "?" + query
 }
 
-// hold keeps a request waiting until the test ends, and returns once the
-// server answers 503 to another because of it.
-func hold(t *testing.T, url, refused string) {
+// hold keeps a request waiting until the test ends, and returns once /metrics
+// has the line that says so. Asking for what it is to hold up would not do: that
+// could take the one place before it.
+func hold(t *testing.T, base, path, metric string) {
 	t.Helper()
 	ctx, leave := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if reply, err := direct.Do(newRequest(t, "GET", url, "").WithContext(ctx)); err == nil {
+		if reply, err := direct.Do(newRequest(t, "GET", base+path, "").WithContext(ctx)); err == nil {
 			reply.Body.Close()
 		}
 	}()
 	t.Cleanup(func() { leave(); <-done })
-	eventually(t, refused+" answers 503", func() bool {
-		reply, _ := exchange(t, newRequest(t, "GET", refused, ""))
-		return reply.StatusCode == http.StatusServiceUnavailable
+	eventually(t, "/metrics says "+metric, func() bool {
+		_, text := exchange(t, newRequest(t, "GET", base+"/metrics", ""))
+		return strings.Contains(text, "\n"+metric+"\n")
 	})
 }
 
