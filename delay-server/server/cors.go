@@ -23,7 +23,7 @@ func newOrigins(setting []string) origins {
 }
 
 // Header values that all replies share: Set would make a slice of each for each
-// reply, which together cost about a twentieth of the requests a second at /delay/0.
+// reply. That is 4 of 31 allocations, and 5 to 12 % of BenchmarkHandler's time.
 var (
 	anyOrigin = []string{"*"}
 	methods   = []string{"GET, POST"}

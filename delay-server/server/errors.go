@@ -14,6 +14,9 @@ import (
 // status 500 (observed; see testdata/flash-contract.json).
 const flashSentence = `Delay value should be valid number(in milliseconds) or "random"`
 
+// errOwn is all that a client is told of what the server's log tells in full.
+var errOwn = problem.New(http.StatusInternalServerError, "an error of the server's own; its log says more")
+
 // fail answers an error: the one map from error to status. Where no answer can
 // be given any more it ends the connection, or the stream of HTTP/2: net/http
 // would make a whole answer of what was sent so far.
@@ -55,7 +58,7 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 		return problem.New(route.Code, "nothing is at %s; accepted: %s", problem.Quote(r.URL.Path), accepted)
 	}
 	s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
-	return problem.New(http.StatusInternalServerError, "an error of the server's own; its log says more")
+	return errOwn
 }
 
 // failAsFlash answers the errors that Flash has as Flash does.

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"fmt"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -26,7 +25,7 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 				panic(p)
 			default:
 				s.log.Error("panic", "path", c.Request().URL.Path, "panic", p, "stack", string(debug.Stack()))
-				err = fmt.Errorf("panic: %v", p)
+				err = errOwn
 			}
 		}()
 		r := c.Request()
