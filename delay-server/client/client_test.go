@@ -1,0 +1,269 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/client"
+)
+
+const (
+	summaryJSON = `{"id":"r1","requests":3,"waiting":0,"settled":true,"wall_ms":1001.2,"sum_ms":3000.5,"speedup":2.997,"peak_in_flight":3,"dropped":0}`
+	runJSON     = `{"id":"r1","requests":1,"waiting":0,"settled":true,"wall_ms":1001.2,"sum_ms":1000.2,"speedup":0.999,"peak_in_flight":1,"dropped":0,
+		"waits":[{"method":"GET","path":"/delay/1000","start_ms":0,"end_ms":1001.2,"asked_ms":1000,"queued_ms":0,"waited_ms":1000.2,"outcome":"answered"}]}`
+	clockJSON = `{"scale":0.1,"frozen":true,"elapsed_ms":12.5,"waiting":2,"next_ms":1000.0}`
+)
+
+var (
+	summary = client.Summary{ID: "r1", Requests: 3, Settled: true, PeakInFlight: 3, Wall: 1001200 * time.Microsecond, Sum: 3000500 * time.Microsecond}
+	run     = client.Run{
+		Summary: client.Summary{ID: "r1", Requests: 1, Settled: true, PeakInFlight: 1, Wall: 1001200 * time.Microsecond, Sum: 1000200 * time.Microsecond},
+		Waits: []client.Wait{{
+			Method: "GET", Path: "/delay/1000", Outcome: "answered",
+			End: 1001200 * time.Microsecond, Asked: time.Second, Waited: 1000200 * time.Microsecond,
+		}},
+	}
+	clock = client.Clock{Scale: 0.1, Frozen: true, Waiting: 2, Elapsed: 12500 * time.Microsecond, Next: time.Second}
+)
+
+// none is the result of a call that has none.
+func none(err error) (any, error) { return nil, err }
+
+func result[T any](v T, err error) (any, error) { return v, err }
+
+// calls are all calls of the API: what each asks, and what it makes of a reply.
+var calls = []struct {
+	name   string
+	call   func(context.Context, *client.Client) (any, error)
+	method string
+	uri    string
+	body   string
+	reply  string // "" is a 204
+	want   any
+}{
+	{"runs", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Runs(ctx)) },
+		"GET", "/admin/runs", "", `{"runs":[` + summaryJSON + `],"dropped":7}`, client.Runs{Runs: []client.Summary{summary}, Dropped: 7}},
+	{"a run", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Run(ctx, "r1")) },
+		"GET", "/admin/runs/r1", "", runJSON, run},
+	{"an id with all that means something in a URL", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Run(ctx, "a/b?c%d#e f+ü")) },
+		"GET", "/admin/runs/a%2Fb%3Fc%25d%23e%20f+%C3%BC", "", runJSON, run},
+	{"a settled run", func(ctx context.Context, c *client.Client) (any, error) { return result(c.AwaitSettled(ctx, "r1")) },
+		"GET", "/admin/runs/r1?settled=true", "", runJSON, run},
+	{"a run of which some wait", func(ctx context.Context, c *client.Client) (any, error) { return result(c.AwaitWaiting(ctx, "r1", 3)) },
+		"GET", "/admin/runs/r1?waiting=3", "", runJSON, run},
+	{"a picture", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Waterfall(ctx, "r1")) },
+		"GET", "/admin/runs/r1/waterfall.txt", "", "run r1: 3 requests\n", "run r1: 3 requests\n"},
+	{"forget a run", func(ctx context.Context, c *client.Client) (any, error) { return none(c.ForgetRun(ctx, "r1")) },
+		"DELETE", "/admin/runs/r1", "", "", nil},
+	{"forget all runs", func(ctx context.Context, c *client.Client) (any, error) { return none(c.ForgetRuns(ctx)) },
+		"DELETE", "/admin/runs", "", "", nil},
+	{"holds", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Holds(ctx)) },
+		"GET", "/admin/holds", "", `{"holds":[{"name":"x","waiting":2}]}`, []client.Hold{{Name: "x", Waiting: 2}}},
+	{"a hold", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Hold(ctx, "x")) },
+		"GET", "/admin/holds/x", "", `{"name":"x","waiting":2}`, client.Hold{Name: "x", Waiting: 2}},
+	{"a hold where some wait", func(ctx context.Context, c *client.Client) (any, error) { return result(c.AwaitHeld(ctx, "x", 2)) },
+		"GET", "/admin/holds/x?waiting=2", "", `{"name":"x","waiting":2}`, client.Hold{Name: "x", Waiting: 2}},
+	{"release all", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Release(ctx, "a/b")) },
+		"POST", "/admin/holds/a%2Fb/release", "", `{"name":"a/b","released":2}`, 2},
+	{"release some", func(ctx context.Context, c *client.Client) (any, error) { return result(c.ReleaseN(ctx, "x", 2)) },
+		"POST", "/admin/holds/x/release?count=2", "", `{"name":"x","released":2}`, 2},
+	{"release none is for the server to refuse, and not all of them", func(ctx context.Context, c *client.Client) (any, error) { return result(c.ReleaseN(ctx, "x", 0)) },
+		"POST", "/admin/holds/x/release?count=0", "", `{"name":"x","released":0}`, 0},
+	{"fail a hold", func(ctx context.Context, c *client.Client) (any, error) { return result(c.FailHold(ctx, "x")) },
+		"DELETE", "/admin/holds/x", "", `{"name":"x","failed":2}`, 2},
+	{"the clock", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Clock(ctx)) },
+		"GET", "/admin/clock", "", clockJSON, clock},
+	{"the clock on which some wait", func(ctx context.Context, c *client.Client) (any, error) { return result(c.AwaitClock(ctx, 2)) },
+		"GET", "/admin/clock?waiting=2", "", clockJSON, clock},
+	{"advance by a fraction of a millisecond", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.Advance(ctx, time.Second+time.Nanosecond))
+	}, "POST", "/admin/clock", `{"advance":1000.000001}`, clockJSON, clock},
+	{"freeze", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Freeze(ctx)) },
+		"POST", "/admin/clock", `{"freeze":true}`, clockJSON, clock},
+	{"unfreeze", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Unfreeze(ctx)) },
+		"POST", "/admin/clock", `{"freeze":false}`, clockJSON, clock},
+	{"scale", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Scale(ctx, 0.1)) },
+		"POST", "/admin/clock", `{"scale":0.1}`, clockJSON, clock},
+	{"reset", func(ctx context.Context, c *client.Client) (any, error) { return result(c.ResetClock(ctx)) },
+		"POST", "/admin/clock", `{"reset":true}`, clockJSON, clock},
+}
+
+func TestCalls(t *testing.T) {
+	for _, tc := range calls {
+		t.Run(tc.name, func(t *testing.T) {
+			c := dial(t, func(w http.ResponseWriter, r *http.Request) {
+				body, err := io.ReadAll(r.Body)
+				if r.Method != tc.method || r.RequestURI != tc.uri || string(body) != tc.body || err != nil {
+					t.Errorf("got %s %s %s, %v\nwant %s %s %s", r.Method, r.RequestURI, body, err, tc.method, tc.uri, tc.body)
+				}
+				wantType := ""
+				if tc.body != "" {
+					wantType = "application/json"
+				}
+				if got := r.Header.Get("Content-Type"); got != wantType {
+					t.Errorf("got Content-Type %q, want %q", got, wantType)
+				}
+				if tc.reply == "" {
+					w.WriteHeader(http.StatusNoContent)
+				}
+				_, _ = io.WriteString(w, tc.reply)
+			})
+			got, err := tc.call(t.Context(), c)
+			if err != nil || !reflect.DeepEqual(got, tc.want) {
+				t.Errorf("got %+v, %v\nwant %+v", got, err, tc.want)
+			}
+		})
+	}
+}
+
+// dial returns the client of a server that h serves until the test ends.
+func dial(t *testing.T, h http.HandlerFunc, opts ...client.Option) *client.Client {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return newClient(t, srv.URL, opts...)
+}
+
+func newClient(t *testing.T, base string, opts ...client.Option) *client.Client {
+	t.Helper()
+	c, err := client.New(base, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestToken(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		opts []client.Option
+		want string
+	}{
+		{"none", nil, ""},
+		{"a token", []client.Option{client.WithToken("secret")}, "Bearer secret"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			asked := false
+			c := dial(t, func(w http.ResponseWriter, r *http.Request) {
+				asked = true
+				if got := r.Header.Get("Authorization"); got != tc.want {
+					t.Errorf("got Authorization %q, want %q", got, tc.want)
+				}
+				w.WriteHeader(http.StatusNoContent)
+			}, tc.opts...)
+			if err := c.ForgetRuns(t.Context()); err != nil || !asked {
+				t.Errorf("ForgetRuns: got %v, asked %v, want no error and true", err, asked)
+			}
+		})
+	}
+}
+
+// An empty name must not forget or release all there are.
+func TestEmptyName(t *testing.T) {
+	c := dial(t, func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("got %s %s, want no request", r.Method, r.RequestURI)
+	})
+	for name, call := range map[string]func() error{
+		"ForgetRun": func() error { return c.ForgetRun(t.Context(), "") },
+		"FailHold":  func() error { _, err := c.FailHold(t.Context(), ""); return err },
+		"Release":   func() error { _, err := c.Release(t.Context(), ""); return err },
+	} {
+		if err := call(); err == nil || !strings.HasSuffix(err.Error(), "the name is empty; accepted: 1 byte or more") {
+			t.Errorf("%s of an empty name: got %v, want an error that says so", name, err)
+		}
+	}
+}
+
+func TestNew(t *testing.T) {
+	for _, tc := range []struct{ name, base, uri string }{
+		{"a host", "http://delay-server", "http://delay-server/admin/clock"},
+		{"a host and a port", "http://127.0.0.1:3000", "http://127.0.0.1:3000/admin/clock"},
+		{"a slash at the end", "https://[::1]:3000/", "https://[::1]:3000/admin/clock"},
+		{"a path, as behind a proxy", "https://flash.test/a%2Fb/", "https://flash.test/a%2Fb/admin/clock"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := ""
+			c := newClient(t, tc.base, client.WithHTTPClient(&http.Client{Transport: trip(func(r *http.Request) (*http.Response, error) {
+				got = r.URL.String()
+				return reply(200, "application/json", clockJSON), nil
+			})}))
+			if _, err := c.Clock(t.Context()); err != nil || got != tc.uri {
+				t.Errorf("Clock: got a request for %s, %v, want %s", got, err, tc.uri)
+			}
+		})
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for _, tc := range []struct{ name, base string }{
+		{"nothing", ""},
+		{"no scheme", "127.0.0.1:3000"},
+		{"a host's name for a scheme", "localhost:3000"},
+		{"another scheme", "ftp://localhost"},
+		{"no host", "http://:3000"},
+		{"a port that is a word", "http://localhost:http"},
+		{"a user, who would go unused", "http://user:hunter2@localhost"},
+		{"a query", "http://localhost/?a=1"},
+		{"an empty query", "http://localhost?"},
+		{"a fragment", "http://localhost/#a"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, err := client.New(tc.base)
+			if c != nil || err == nil || !strings.Contains(err.Error(), "is not accepted; accepted: http://HOST:PORT") {
+				t.Errorf("New(%q) = %v, %v, want an error", tc.base, c, err)
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("New(%q) = %v, which tells the password", tc.base, err)
+			}
+		})
+	}
+}
+
+// trip is a connection to nowhere.
+type trip func(*http.Request) (*http.Response, error)
+
+func (t trip) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
+
+// reply returns a whole reply.
+func reply(status int, contentType, text string) *http.Response {
+	return &http.Response{
+		Status: http.StatusText(status), StatusCode: status,
+		Header: http.Header{"Content-Type": {contentType}},
+		Body:   io.NopCloser(strings.NewReader(text)),
+	}
+}
+
+func TestRedirectIsNotFollowed(t *testing.T) {
+	var paths []string
+	own := &http.Client{}
+	c := dial(t, func(w http.ResponseWriter, r *http.Request) {
+		paths = append(paths, r.URL.Path)
+		http.Redirect(w, r, "/elsewhere", http.StatusFound)
+	}, client.WithHTTPClient(own))
+	_, err := c.Clock(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "302 Found, but not from an admin API") || len(paths) != 1 {
+		t.Errorf("Clock: got %v after requests for %v, want an error of status 302 after one", err, paths)
+	}
+	if own.CheckRedirect != nil {
+		t.Error("New changed the http.Client that it was given")
+	}
+}
+
+func TestContextEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := dial(t, func(_ http.ResponseWriter, r *http.Request) {
+		cancel()
+		<-r.Context().Done()
+	})
+	_, err := c.AwaitHeld(ctx, "x", 1)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("AwaitHeld under a context that ends: got %v, want context.Canceled", err)
+	}
+}
