@@ -9,8 +9,10 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
+	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/plan"
 )
 
@@ -28,6 +30,12 @@ type Config struct {
 	Seed          *uint64 `env:"SEED" help:"seed of every request without seed=, so that samples repeat from run to run"`
 	RecordingsDir string  `env:"RECORDINGS_DIR" help:"folder of NAME.csv and NAME.har, replayed by /delay/recorded:NAME"`
 	Scenario      string  `env:"SCENARIO" help:"YAML file of routes to answer before all others; read again when it changes, and on SIGHUP"`
+
+	TimeScale float64 `env:"TIME_SCALE" envDefault:"1" help:"how many seconds a wait of one second lasts: 0.1 is ten times as fast"`
+
+	Admin       bool   `env:"ADMIN" envDefault:"true" help:"the API under /admin: runs, holds and the clock; false turns it off"`
+	AdminToken  string `env:"ADMIN_TOKEN" help:"what its clients must send as Authorization: Bearer …; none lets every client in"`
+	JournalSize int    `env:"JOURNAL_SIZE" envDefault:"10000" help:"requests of runs that are remembered for /admin/runs; the oldest are dropped, counted"`
 
 	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time for a client to send its headers, and again its body"`
 	WriteTimeout    time.Duration `env:"WRITE_TIMEOUT" envDefault:"30s" help:"time for a client to take each part of a body that is sent in parts"`
@@ -47,13 +55,14 @@ type Config struct {
 
 // Prefixes begin the names of settings and of nothing else that is usual in an
 // environment: a variable that begins so and is no setting is a typing error.
-var Prefixes = []string{"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "PROXY_", "FLASH_", "LOG_"}
+var Prefixes = []string{"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "PROXY_", "FLASH_", "LOG_", "TIME_", "ADMIN_", "JOURNAL_"}
 
 // DefaultConfig returns the settings of an empty environment.
 func DefaultConfig() Config {
 	return Config{
 		Host: "127.0.0.1", Port: 3000,
 		MaxDelay: 10 * time.Minute, MaxInFlight: 100_000, MaxBodySize: 100 << 20,
+		TimeScale: 1, Admin: true, JournalSize: 10_000,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
 		CORSOrigins: []string{"*"}, RedirectHosts: []string{"*"}, ProxyHosts: []string{"none"}, ProxyTimeout: 30 * time.Second,
 		LogFormat: "text",
@@ -76,6 +85,12 @@ func (c Config) Validate() error {
 	check(c.MaxDelay > 0, "MAX_DELAY: %v is not accepted: want more than 0", c.MaxDelay)
 	check(c.MaxInFlight > 0, "MAX_IN_FLIGHT: %d is not accepted: want 1 or more", c.MaxInFlight)
 	check(c.MaxBodySize >= 0, "MAX_BODY_SIZE: %d is not accepted: want 0 or more", c.MaxBodySize)
+	if err := clock.CheckScale(c.TimeScale); err != nil {
+		errs = append(errs, fmt.Errorf("TIME_SCALE: %w", err))
+	}
+	check(c.JournalSize >= 0, "JOURNAL_SIZE: %d is not accepted: want 0 or more", c.JournalSize)
+	check(!strings.ContainsFunc(c.AdminToken, func(r rune) bool { return r <= ' ' || r > '~' }), "ADMIN_TOKEN: it has characters that are not accepted: want visible ASCII characters")
+	check(c.Admin || c.AdminToken == "", "ADMIN_TOKEN: it is set and ADMIN=false turns off what it is for: want one of the two")
 	check(c.WriteTimeout > 0, "WRITE_TIMEOUT: %v is not accepted: want more than 0", c.WriteTimeout)
 	check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is not accepted: want more than 0", c.ReadTimeout)
 	check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is not accepted: want more than 0", c.IdleTimeout)

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -50,6 +51,8 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 		return problem.New(http.StatusBadRequest, "%v", bad)
 	case errors.As(err, &route) && route.Code == http.StatusMethodNotAllowed:
 		return problem.New(route.Code, "method %s is not accepted at %s; accepted: %s", problem.Quote(r.Method), problem.Quote(r.URL.Path), c.Response().Header().Get("Allow"))
+	case errors.As(err, &route) && route.Code == http.StatusNotFound && !s.config.Admin && strings.HasPrefix(r.URL.Path, "/admin/"):
+		return problem.New(route.Code, "the admin API is off; accepted: with ADMIN=true")
 	case errors.As(err, &route) && route.Code == http.StatusNotFound:
 		accepted := "/delay/1000, /delay/1000/url/example.com and what /doc lists"
 		if s.scenario != nil {

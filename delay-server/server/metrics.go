@@ -22,7 +22,7 @@ type metrics struct {
 func newMetrics(j *journal.Journal, pools *gate.Pools) *metrics {
 	waits := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "delay_server_waits_total",
-		Help: "Waits that have ended, by outcome: answered, faulted (as asked), left (by the client), cut (by a shutdown), refused (by MAX_IN_FLIGHT, a pool or a rate limit).",
+		Help: "Waits that have ended, by outcome: answered, faulted (as asked), left (by the client), cut (by a shutdown), refused (by MAX_IN_FLIGHT, a pool, a rate limit or a barrier of other parties), timed_out (at a barrier or a hold), failed (with a barrier or a hold).",
 	}, []string{"outcome"})
 	m := &metrics{
 		waits: make(map[journal.Outcome]prometheus.Counter, len(journal.Outcomes)),
@@ -54,7 +54,7 @@ func newMetrics(j *journal.Journal, pools *gate.Pools) *metrics {
 func (m *metrics) observe(w journal.Wait) {
 	m.waits[w.Outcome].Inc()
 	if w.Outcome == journal.Answered || w.Outcome == journal.Faulted {
-		m.overshoot.Observe((w.Waited - w.Asked).Seconds())
+		m.overshoot.Observe((w.Waited - w.Held - w.Asked).Seconds())
 	}
 }
 

@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/problem"
 )
 
@@ -110,14 +112,16 @@ func (b *streamedBody) end() {
 	b.control = nil
 }
 
-// passOn has the target answer. The error is errLeft, errCut, or wraps a
+// passOn has the target answer, and calls last before the last of an answer that
+// has no body or tells its length. The error is errLeft, errCut, or wraps a
 // *problem.Problem.
-func (s *Server) passOn(c echo.Context, target *url.URL) error {
+func (s *Server) passOn(c echo.Context, target *url.URL, last func()) error {
 	body, streamed := c.Request().Body.(*streamedBody)
 	if streamed {
 		defer body.end()
 	}
-	err := s.proxy.Serve(streamedReply{c.Response(), s.config.WriteTimeout}, c.Request(), target)
+	head := c.Request().Method == http.MethodHead
+	err := s.proxy.Serve(&streamedReply{Response: c.Response(), timeout: s.config.WriteTimeout, head: head, last: last}, c.Request(), target)
 	if streamed && errors.Is(err, context.Canceled) && body.late() {
 		err = body.failure(os.ErrDeadlineExceeded)
 	}
@@ -131,33 +135,46 @@ func (s *Server) passOn(c echo.Context, target *url.URL) error {
 type streamedReply struct {
 	*echo.Response
 	timeout time.Duration
+	head    bool  // the reply is to HEAD: no body follows
+	left    int64 // bytes of the body; negative where that is not known
+	last    func()
 }
 
 // WriteHeader implements http.ResponseWriter. Echo takes an informational reply
 // for the final one.
-func (r streamedReply) WriteHeader(code int) {
+func (r *streamedReply) WriteHeader(code int) {
 	if code < http.StatusOK {
 		r.Writer.WriteHeader(code)
 		return
+	}
+	var err error
+	if r.left, err = strconv.ParseInt(r.Header().Get("Content-Length"), 10, 64); err != nil {
+		r.left = -1
+	}
+	if r.left == 0 || r.head || !answer.HasBody(code) {
+		r.last()
 	}
 	r.Response.WriteHeader(code)
 }
 
 // Write implements http.ResponseWriter.
-func (r streamedReply) Write(p []byte) (n int, err error) {
+func (r *streamedReply) Write(p []byte) (n int, err error) {
+	if r.left -= int64(len(p)); r.left == 0 {
+		r.last()
+	}
 	r.inTime(func() { n, err = r.Response.Write(p) })
 	return n, err
 }
 
 // FlushError is what http.ResponseController has for Flush.
-func (r streamedReply) FlushError() (err error) {
+func (r *streamedReply) FlushError() (err error) {
 	r.inTime(func() { err = http.NewResponseController(r.Writer).Flush() })
 	return err
 }
 
 // inTime has send end within the timeout. A deadline that stayed would end the
 // reply between two parts.
-func (r streamedReply) inTime(send func()) {
+func (r *streamedReply) inTime(send func()) {
 	control := http.NewResponseController(r.Writer)
 	_ = control.SetWriteDeadline(time.Now().Add(r.timeout))
 	send()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/internal/scenario"
 )
 
@@ -142,7 +144,10 @@ func TestSchemaOfEditors(t *testing.T) {
 	var schema struct {
 		Definitions struct {
 			Route struct {
-				Properties map[string]struct{ Enum []string }
+				Properties map[string]struct {
+					Enum       []string
+					Properties map[string]any
+				}
 			}
 		}
 	}
@@ -160,6 +165,17 @@ func TestSchemaOfEditors(t *testing.T) {
 	}
 	if got := properties["method"].Enum; !slices.Equal(got, scenario.Methods) {
 		t.Errorf("schema.json: methods %v, want %v", got, scenario.Methods)
+	}
+	for key, property := range properties {
+		if property.Properties == nil {
+			continue
+		}
+		_, err := scenario.Load("f.yaml", []byte("routes: [{path: /a, "+key+": {'': 1}}]"), plan.New(plan.Limits{}))
+		_, accepted, _ := strings.Cut(fmt.Sprint(err), "accepted: ")
+		want := strings.Split(accepted, ", ")
+		if got := slices.Sorted(maps.Keys(property.Properties)); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+			t.Errorf("schema.json: keys %v of %s, want %v", got, key, want)
+		}
 	}
 }
 
@@ -248,6 +264,59 @@ func TestScenarioLimit(t *testing.T) {
 	if _, metrics := do(t, client, "GET", base+"/metrics", nil); !strings.Contains(metrics, `delay_server_waits_total{outcome="refused"} 2`) {
 		t.Errorf("the metrics do not say that 2 were refused:\n%s", grep(metrics, "delay_server_waits"))
 	}
+}
+
+// A file's barriers and holds are those of the endpoints, by another path.
+func TestScenarioEvents(t *testing.T) {
+	config, _ := withScenario(t, `
+routes:
+  - {path: "/orders/{id}", barrier: {name: checkout, parties: 3, timeout: 5s}, delay: 2s, body: ordered}
+  - {path: "/carts/{id}", hold: {name: checkout, timeout: 5s}, delay: 2s, status: 201, body: held}
+`)
+	base, s := frozen(t, config)
+	client := newClient(t)
+
+	t.Run("barrier", func(t *testing.T) {
+		ordered := ask(t, client, 1, base+"/orders/7")
+		s.timed(1)
+		s.advance(time.Second)
+		mixed := ask(t, client, 1, base+"/barrier/checkout?parties=3")
+		s.timed(2)
+		wantAll(t, ask(t, client, 1, base+"/barrier/checkout?parties=2"), 1, 409, "others stand with parties=3")
+		last := ask(t, client, 1, base+"/orders/8")
+		wantAll(t, mixed, 1, 200, `"barrier":"checkout"`)
+		s.advance(2*time.Second - 1)
+		s.timed(2) // for the wait after the event
+		s.advance(1)
+		wantAll(t, last, 1, 200, "ordered")
+		if got := next(t, ordered); got.text != "ordered" || !strings.HasPrefix(got.header.Get("Server-Timing"), "asked;dur=2000, held;dur=1000, waited;dur=3000, ") {
+			t.Errorf("the first to come: got %d %s, Server-Timing %s, want 1000 held and 2000 after it", got.status, got.text, got.header.Get("Server-Timing"))
+		}
+
+		alone := ask(t, client, 1, base+"/orders/9")
+		s.timed(1)
+		s.advance(5 * time.Second)
+		wantAll(t, alone, 1, 504, `barrier \"checkout\": 1 of 3 arrived within 5s`)
+	})
+
+	t.Run("hold", func(t *testing.T) {
+		carts := ask(t, client, 1, base+"/carts/7")
+		mixed := ask(t, client, 1, base+"/hold/checkout")
+		s.held("checkout", 2)
+		if got := s.release("checkout"); got != 2 {
+			t.Errorf("released %d, want both", got)
+		}
+		wantAll(t, mixed, 1, 200, `"hold":"checkout"`)
+		s.advance(2*time.Second - 1)
+		s.timed(1)
+		s.advance(1)
+		wantAll(t, carts, 1, 201, "held")
+
+		left := ask(t, client, 1, base+"/carts/7")
+		s.held("checkout", 1)
+		s.advance(5 * time.Second)
+		wantAll(t, left, 1, 504, `hold \"checkout\" was not released within 5s`)
+	})
 }
 
 func TestReloadScenario(t *testing.T) {

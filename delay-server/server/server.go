@@ -25,10 +25,12 @@ import (
 type Server struct {
 	config   Config
 	log      *slog.Logger
-	clock    clock.Clock
+	clock    *clock.Clock
 	planner  *plan.Planner
 	limit    *gate.Limit
 	pools    *gate.Pools
+	barriers *gate.Barriers
+	holds    *gate.Holds
 	proxy    *proxy.Proxy
 	origins  origins
 	scenario *scenario.File // nil for none
@@ -48,24 +50,32 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	now := clock.New()
+	if config.TimeScale != 1 {
+		if err := now.Scale(config.TimeScale); err != nil {
+			return nil, err
+		}
+	}
 	s := &Server{
 		config: config,
 		log:    log,
-		clock:  clock.Real{},
+		clock:  now,
 		planner: plan.New(plan.Limits{
 			MaxDelay: config.MaxDelay, MaxBody: config.MaxBodySize, Seed: config.Seed,
 			RedirectHosts: config.RedirectHosts, ProxyHosts: config.ProxyHosts, Recordings: recordings,
-			Now: clock.Real{}.Now,
+			MaxInFlight: config.MaxInFlight, Now: now.Now,
 		}),
-		limit:   gate.NewLimit(config.MaxInFlight),
-		pools:   new(gate.Pools),
-		origins: newOrigins(config.CORSOrigins),
-		proxy:   proxy.New(plan.HostList(config.ProxyHosts).Addresses(), config.ProxyTimeout, log),
+		limit:    gate.NewLimit(config.MaxInFlight),
+		pools:    new(gate.Pools),
+		barriers: new(gate.Barriers),
+		holds:    gate.NewHolds(),
+		origins:  newOrigins(config.CORSOrigins),
+		proxy:    proxy.New(plan.HostList(config.ProxyHosts).Addresses(), config.ProxyTimeout, log),
 	}
 	if s.scenario, err = s.openScenario(); err != nil {
 		return nil, err
 	}
-	s.journal = journal.New(s.ended)
+	s.journal = journal.New(config.JournalSize, s.clock.Now, s.ended)
 	s.metrics = newMetrics(s.journal, s.pools)
 	s.echo = s.routes()
 	return s, nil
@@ -95,6 +105,8 @@ func (s *Server) routes() *echo.Echo {
 	waits("/sse", s.planner.SSE)
 	waits("/status/:codes", s.planner.Status)
 	waits("/bytes/:n", s.planner.Bytes)
+	waits("/barrier/:name", s.planner.Barrier)
+	waits("/hold/:name", s.planner.Hold)
 
 	gets := func(path string, handler echo.HandlerFunc) {
 		e.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
@@ -107,6 +119,7 @@ func (s *Server) routes() *echo.Echo {
 	gets("/readyz", s.readyz)
 	gets("/version", s.version)
 	gets("/metrics", s.metrics.handler)
+	s.adminRoutes(e)
 	return e
 }
 

@@ -14,6 +14,11 @@ type Sender struct {
 	// answer, and returns an error when the client leaves or the server stops.
 	Sleep func(due time.Duration) error
 
+	// Last, where it is not nil, is called before the last of an answer is given
+	// to the connection, where the sender can tell: once the client has that, it
+	// may send its next request at once.
+	Last func()
+
 	// Timeout is the time that a client has to take each part of a body.
 	Timeout time.Duration
 
@@ -28,6 +33,7 @@ type Sender struct {
 func (s Sender) Send(w http.ResponseWriter, r *http.Request, a Answer) error {
 	switch a.Fault {
 	case Reset, Empty, Garbage:
+		s.last()
 		return a.Fault.send(w, r)
 	}
 	if a.Upstream != nil {
@@ -35,11 +41,17 @@ func (s Sender) Send(w http.ResponseWriter, r *http.Request, a Answer) error {
 	}
 	a.setHeader(w.Header())
 	if a.Body.Parts == nil && a.Fault == "" && len(a.Body.Whole) <= len(pattern) {
+		s.last()
 		w.WriteHeader(a.Status)
-		_, err := w.Write(a.Body.Whole)
-		return err
+		return write(w, a.Body.Whole)
 	}
 	return s.sendParts(w, r, a)
+}
+
+func (s Sender) last() {
+	if s.Last != nil {
+		s.Last()
+	}
 }
 
 // setHeader puts the headers of a in the place of those that are already set.
@@ -67,10 +79,14 @@ func (a Answer) setHeader(h http.Header) {
 func (s Sender) sendParts(w http.ResponseWriter, r *http.Request, a Answer) error {
 	control := http.NewResponseController(w)
 	w.WriteHeader(a.Status)
+	bodiless := r.Method == http.MethodHead || !HasBody(a.Status)
+	if bodiless || a.Body.length() == 0 {
+		s.last()
+	}
 	if err := s.sendPart(w, control, nil); err != nil {
 		return fmt.Errorf("send headers: %w", err)
 	}
-	if r.Method == http.MethodHead || !HasBody(a.Status) {
+	if bodiless {
 		return nil
 	}
 	left := a.Body.length()
@@ -90,10 +106,13 @@ func (s Sender) sendParts(w http.ResponseWriter, r *http.Request, a Answer) erro
 		if len(part) == 0 {
 			continue
 		}
+		if left -= int64(len(part)); left == 0 {
+			s.last()
+		}
 		if err := s.sendPart(w, control, part); err != nil {
 			return fmt.Errorf("send body: %w", err)
 		}
-		if left -= int64(len(part)); left == 0 && halve {
+		if left == 0 && halve {
 			break
 		}
 	}
@@ -108,7 +127,7 @@ func (s Sender) sendParts(w http.ResponseWriter, r *http.Request, a Answer) erro
 func (s Sender) sendPart(w http.ResponseWriter, control *http.ResponseController, part []byte) error {
 	// A recorder in a test has no deadline; net/http's own connections have.
 	_ = control.SetWriteDeadline(time.Now().Add(s.Timeout))
-	if _, err := w.Write(part); err != nil {
+	if err := write(w, part); err != nil {
 		return err
 	}
 	if err := control.Flush(); err != nil {
@@ -116,4 +135,14 @@ func (s Sender) sendPart(w http.ResponseWriter, control *http.ResponseController
 	}
 	_ = control.SetWriteDeadline(time.Time{})
 	return nil
+}
+
+// write writes part, or nothing at all where it is empty: over HTTP/2 net/http
+// refuses even that of a status that has no body.
+func write(w http.ResponseWriter, part []byte) error {
+	if len(part) == 0 {
+		return nil
+	}
+	_, err := w.Write(part)
+	return err
 }

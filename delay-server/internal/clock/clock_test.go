@@ -3,6 +3,10 @@ package clock_test
 import (
 	"context"
 	"errors"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,24 +14,26 @@ import (
 	"flash.test/delay-server/internal/clock"
 )
 
-func TestRealSleepsUntilDueExactly(t *testing.T) {
+func TestSleepsUntilDueExactly(t *testing.T) {
 	for _, wait := range []time.Duration{0, 1, time.Microsecond, 1500 * time.Microsecond, time.Second, 24 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
+			w := clock.New().Waiter()
+			defer w.Leave()
 			start := time.Now()
-			if err := (clock.Real{}).SleepUntil(t.Context(), start.Add(wait)); err != nil {
-				t.Fatalf("SleepUntil(now+%v) = %v, want nil", wait, err)
+			if err := w.Until(t.Context(), start.Add(wait)); err != nil {
+				t.Fatalf("Until(now+%v) = %v, want nil", wait, err)
 			}
 			if got := time.Since(start); got != wait {
-				t.Errorf("SleepUntil(now+%v) returned after %v", wait, got)
+				t.Errorf("Until(now+%v) returned after %v", wait, got)
 			}
 		})
 	}
 }
 
-func TestRealDueInThePastReturnsAtOnce(t *testing.T) {
+func TestDueInThePastReturnsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		if err := (clock.Real{}).SleepUntil(t.Context(), start.Add(-time.Hour)); err != nil {
+		if err := clock.New().Waiter().Until(t.Context(), start.Add(-time.Hour)); err != nil {
 			t.Fatalf("got %v, want nil", err)
 		}
 		if got := time.Since(start); got != 0 {
@@ -36,29 +42,309 @@ func TestRealDueInThePastReturnsAtOnce(t *testing.T) {
 	})
 }
 
-func TestRealEndsAtOnceWithTheCause(t *testing.T) {
+func TestEndsAtOnceWithTheCause(t *testing.T) {
+	for name, set := range map[string]func(*clock.Clock){
+		"the machine's clock": func(*clock.Clock) {},
+		"a slow clock":        func(c *clock.Clock) { _ = c.Scale(1000) },
+		"a frozen clock":      (*clock.Clock).Freeze,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := clock.New()
+			set(c)
+			cause := errors.New("the client left")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			start := time.Now()
+			time.AfterFunc(3*time.Millisecond, func() { cancel(cause) })
+			err := c.Waiter().Until(ctx, c.Now().Add(time.Hour))
+			if got := time.Since(start); !errors.Is(err, cause) || got != 3*time.Millisecond {
+				t.Errorf("%s: Until = %v after %v, want %v after 3ms", name, err, got, cause)
+			}
+			if err := c.Waiter().Until(ctx, c.Now()); !errors.Is(err, cause) {
+				t.Errorf("%s: Until(now) of a client that has left = %v, want %v", name, err, cause)
+			}
+			if got := c.State().Waiting; got != 0 {
+				t.Errorf("%s: %d wait once the client has left, want 0", name, got)
+			}
+		})
+	}
+}
+
+func TestIsNeverEarlyOnTheMachinesClock(t *testing.T) {
+	for _, scale := range []float64{0, 1, 0.3, 2.5} { // 0: a clock that was never set
+		c := clock.New()
+		if scale > 0 {
+			if err := c.Scale(scale); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, wait := range []time.Duration{1, 50 * time.Microsecond, 999 * time.Microsecond, 3 * time.Millisecond} {
+			for range 20 {
+				w := c.Waiter()
+				due := w.Entered().Add(wait)
+				if err := w.Until(t.Context(), due); err != nil {
+					t.Fatal(err)
+				}
+				lasted := w.Lasted()
+				if early := due.Sub(w.Now()); early > 0 {
+					t.Fatalf("scale %v: Until(now+%v) was %v early", scale, wait, early)
+				}
+				if scale == 0 && lasted < wait {
+					t.Fatalf("Until(now+%v) lasted %v", wait, lasted)
+				}
+				w.Leave()
+			}
+		}
+	}
+}
+
+// By this clock nobody is ever early; by either, nobody is later than a nanosecond
+// of the slower of the two.
+func TestIsExactAtAnyScale(t *testing.T) {
+	for _, scale := range []float64{clock.LeastScale, 0.001, 0.1, 1.0 / 3, 0.5, 1, math.Pi, 7, 1000, clock.MostScale} {
+		for _, wait := range []time.Duration{1, 7, 999, time.Millisecond + 1, time.Second, 10*time.Minute + 1, time.Hour} {
+			synctest.Test(t, func(t *testing.T) {
+				c := clock.New()
+				if err := c.Scale(scale); err != nil {
+					t.Fatal(err)
+				}
+				w := c.Waiter()
+				due := w.Entered().Add(wait)
+				if err := w.Until(t.Context(), due); err != nil {
+					t.Fatalf("scale %v: Until(now+%v) = %v", scale, wait, err)
+				}
+				if late := w.Now().Sub(due); late < 0 || float64(late) > 1/scale {
+					t.Errorf("scale %v: Until(now+%v) returned at due%+d ns", scale, wait, late)
+				}
+				want := float64(wait) * scale
+				if got := float64(w.Lasted()); got < want*(1-1e-15) || got > want*(1+1e-15)+max(1, scale) {
+					t.Errorf("scale %v: a wait of %v lasted %.0f ns by the machine's clock, want %.1f", scale, wait, got, want)
+				}
+			})
+		}
+	}
+}
+
+func TestClockSetInMidWait(t *testing.T) {
+	scale := func(s float64) func(*clock.Clock) { return func(c *clock.Clock) { _ = c.Scale(s) } }
+	type setting struct {
+		after time.Duration // the last, by the machine's clock
+		set   func(*clock.Clock)
+	}
+	for _, tc := range []struct {
+		name  string
+		steps []setting
+		want  time.Duration // that a wait of 10s lasts
+	}{
+		{"what is left goes faster", []setting{{2 * time.Second, scale(0.125)}}, 3 * time.Second},
+		{"what is left goes slower", []setting{{2 * time.Second, scale(3)}}, 26 * time.Second},
+		{"each part has its scale", []setting{{0, scale(0.5)}, {time.Second, scale(2)}, {8 * time.Second, scale(1)}}, 13 * time.Second},
+		{"a freeze is added", []setting{{4 * time.Second, (*clock.Clock).Freeze}, {time.Hour, (*clock.Clock).Unfreeze}}, time.Hour + 10*time.Second},
+		{"frozen twice is frozen once", []setting{{0, (*clock.Clock).Freeze}, {time.Second, (*clock.Clock).Freeze}, {time.Second, (*clock.Clock).Unfreeze}}, 12 * time.Second},
+		{"a frozen clock keeps its scale", []setting{{0, scale(4)}, {time.Second, (*clock.Clock).Freeze}, {time.Second, (*clock.Clock).Unfreeze}}, 41 * time.Second},
+		{"a frozen clock takes a scale", []setting{{0, (*clock.Clock).Freeze}, {time.Second, scale(0.5)}, {time.Second, (*clock.Clock).Unfreeze}}, 7 * time.Second},
+		{"one that runs is not unfrozen", []setting{{time.Second, (*clock.Clock).Unfreeze}}, 10 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := clock.New()
+			w := c.Waiter()
+			go func() {
+				for _, s := range tc.steps {
+					time.Sleep(s.after)
+					s.set(c)
+				}
+			}()
+			if tc.steps[0].after == 0 {
+				synctest.Wait()
+			}
+			due := w.Entered().Add(10 * time.Second)
+			if err := w.Until(t.Context(), due); err != nil {
+				t.Fatalf("%s: Until = %v", tc.name, err)
+			}
+			if got := w.Lasted(); got != tc.want || !w.Now().Equal(due) {
+				t.Errorf("%s: a wait of 10s lasted %v until due%+d ns, want %v until due", tc.name, got, w.Now().Sub(due), tc.want)
+			}
+		})
+	}
+}
+
+func TestNowNeverGoesBack(t *testing.T) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 0))
 	synctest.Test(t, func(t *testing.T) {
-		cause := errors.New("the client left")
-		ctx, cancel := context.WithCancelCause(t.Context())
-		start := time.Now()
-		time.AfterFunc(3*time.Millisecond, func() { cancel(cause) })
-		err := (clock.Real{}).SleepUntil(ctx, start.Add(time.Hour))
-		if got := time.Since(start); !errors.Is(err, cause) || got != 3*time.Millisecond {
-			t.Errorf("got %v after %v, want %v after 3ms", err, got, cause)
+		c := clock.New()
+		last := c.Now()
+		for i := range 5000 {
+			var did string
+			switch r.IntN(5) {
+			case 0:
+				did = "Scale"
+				if err := c.Scale(math.Pow(10, r.Float64()*12-6)); err != nil {
+					t.Fatal(err)
+				}
+			case 1:
+				did = "Freeze"
+				c.Freeze()
+			case 2:
+				did = "Unfreeze"
+				c.Unfreeze()
+			case 3:
+				did = "Advance"
+				_ = c.Advance(t.Context(), time.Duration(r.Int64N(int64(time.Hour)))) // or ErrRuns
+			case 4:
+				did = "Sleep"
+				time.Sleep(time.Duration(r.Int64N(int64(time.Minute))))
+			}
+			now := c.Now()
+			if now.Before(last) {
+				t.Fatalf("seed %d: after step %d, %s, the clock went back by %v", seed, i, did, last.Sub(now))
+			}
+			last = now
 		}
 	})
 }
 
-func TestRealIsNeverEarlyOnTheMachinesClock(t *testing.T) {
-	for _, wait := range []time.Duration{1, 50 * time.Microsecond, 999 * time.Microsecond, 3 * time.Millisecond} {
-		for range 50 {
-			due := time.Now().Add(wait)
-			if err := (clock.Real{}).SleepUntil(t.Context(), due); err != nil {
-				t.Fatal(err)
+// Those that look while the clock is set do not see it go back either: what
+// one has seen is over for whoever looks after it.
+func TestNowNeverGoesBackWhileTheClockIsSet(t *testing.T) {
+	c := clock.New()
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			last := c.Now()
+			for n := 0; ; n++ {
+				now := c.Now()
+				if now.Before(last) {
+					t.Errorf("the clock went back by %v", last.Sub(now))
+					return
+				}
+				last = now
+				select {
+				case <-done:
+					return
+				default:
+				}
 			}
-			if early := time.Until(due); early > 0 {
-				t.Fatalf("SleepUntil(now+%v) was %v early", wait, early)
+		})
+	}
+	for range 20_000 {
+		for _, s := range []float64{clock.LeastScale, clock.MostScale} {
+			if err := c.Scale(s); err != nil {
+				t.Error(err)
 			}
+		}
+	}
+	close(done)
+	wg.Wait()
+}
+
+func TestTheFastestClockGoesOnForDays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New()
+		if err := c.Scale(clock.LeastScale); err != nil {
+			t.Fatal(err)
+		}
+		last := c.Now()
+		for hour := range 100 {
+			time.Sleep(time.Hour)
+			now := c.Now()
+			if now.Before(last) {
+				t.Fatalf("after %d hours the clock went from %v back to %v", hour+1, last, now)
+			}
+			last = now
+		}
+		w := c.Waiter()
+		if err := w.Until(t.Context(), w.Entered().Add(time.Hour)); err != nil || w.Lasted() != 3600*time.Microsecond {
+			t.Errorf("an hour's wait on it then lasted %v, %v; want 3.6ms", w.Lasted(), err)
+		}
+	})
+}
+
+func TestCheckScale(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		scale float64
+		ok    bool
+	}{
+		{"as the machine's", 1, true},
+		{"a tenth", 0.1, true},
+		{"the least", clock.LeastScale, true},
+		{"the most", clock.MostScale, true},
+		{"zero is what Freeze is for", 0, false},
+		{"minus zero", math.Copysign(0, -1), false},
+		{"negative", -1, false},
+		{"below the least", math.Nextafter(clock.LeastScale, 0), false},
+		{"above the most", math.Nextafter(clock.MostScale, math.Inf(1)), false},
+		{"the smallest of all", math.SmallestNonzeroFloat64, false},
+		{"the largest of all", math.MaxFloat64, false},
+		{"infinite", math.Inf(1), false},
+		{"minus infinite", math.Inf(-1), false},
+		{"not a number", math.NaN(), false},
+	} {
+		err := clock.CheckScale(tc.scale)
+		if (err == nil) != tc.ok {
+			t.Errorf("%s: CheckScale(%v) = %v, want ok %v", tc.name, tc.scale, err, tc.ok)
+		}
+		if err != nil && !strings.Contains(err.Error(), "accepted: from 1e-06 to 1e+06") {
+			t.Errorf("%s: CheckScale(%v) = %q, which does not say what is accepted", tc.name, tc.scale, err)
+		}
+		c := clock.New()
+		set := c.Scale(tc.scale)
+		if (set == nil) != tc.ok || c.Adjusted() != tc.ok {
+			t.Errorf("%s: Scale(%v) = %v, and the clock is adjusted: %v, want %v", tc.name, tc.scale, set, c.Adjusted(), tc.ok)
+		}
+	}
+}
+
+func TestState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		c := clock.New()
+		sleep := func(d time.Duration) { go func() { _ = c.Waiter().Until(ctx, c.Now().Add(d)) }() }
+		for _, tc := range []struct {
+			name string
+			do   func()
+			want clock.State
+		}{
+			{"a new clock", func() {}, clock.State{Scale: 1}},
+			{"time goes by", func() { time.Sleep(3 * time.Second) }, clock.State{Scale: 1, Elapsed: 3 * time.Second}},
+			{"two wait", func() { sleep(time.Minute); sleep(10 * time.Second) },
+				clock.State{Scale: 1, Elapsed: 3 * time.Second, Waiting: 2, Next: 10 * time.Second}},
+			{"it goes ten times as slow", func() { _ = c.Scale(10); time.Sleep(10 * time.Second) },
+				clock.State{Scale: 10, Elapsed: 4 * time.Second, Waiting: 2, Next: 9 * time.Second}},
+			{"it is frozen", func() { c.Freeze(); time.Sleep(time.Hour) },
+				clock.State{Scale: 10, Frozen: true, Elapsed: 4 * time.Second, Waiting: 2, Next: 9 * time.Second}},
+			{"it is advanced", func() { _ = c.Advance(ctx, time.Second) },
+				clock.State{Scale: 10, Frozen: true, Elapsed: 5 * time.Second, Waiting: 2, Next: 8 * time.Second}},
+			{"the first is gone", func() { c.Unfreeze(); time.Sleep(80 * time.Second) },
+				clock.State{Scale: 10, Elapsed: 13 * time.Second, Waiting: 1, Next: 50 * time.Second}},
+			{"all have left", cancel, clock.State{Scale: 10, Elapsed: 13 * time.Second}},
+		} {
+			tc.do()
+			synctest.Wait()
+			if got := c.State(); got != tc.want {
+				t.Errorf("%s: State() = %+v, want %+v", tc.name, got, tc.want)
+			}
+		}
+	})
+}
+
+func TestAdjusted(t *testing.T) {
+	for name, set := range map[string]func(*clock.Clock){
+		"scaled": func(c *clock.Clock) { _ = c.Scale(2) },
+		"frozen": (*clock.Clock).Freeze,
+		"was frozen": func(c *clock.Clock) {
+			c.Freeze()
+			c.Unfreeze()
+		},
+	} {
+		c := clock.New()
+		if c.Adjusted() {
+			t.Errorf("a new clock is adjusted")
+		}
+		set(c)
+		if !c.Adjusted() {
+			t.Errorf("a clock that is %s is not adjusted", name)
 		}
 	}
 }

@@ -24,6 +24,8 @@ func TestLoadReportsEachBadSettingOnce(t *testing.T) {
 		"PORT": "70000", "MAX_DELAY": "0s", "MAX_IN_FLIGHT": "0", "READ_TIMEOUT": "-1s", "IDLE_TIMEOUT": "soon",
 		"SHUTDOWN_TIMEOUT": "-1s", "LOG_FORMAT": "xml", "LOG_LEVEL": "loud", "CORS_ORIGINS": "example.com",
 		"REDIRECT_HOSTS": "https://example.com", "FLASH_COMPAT": "perhaps", "PROXY_HOSTS": "http://example.com", "PROXY_TIMEOUT": "0s",
+		"TIME_SCALE": "0", "JOURNAL_SIZE": "-1", "ADMIN": "maybe", "ADMIN_TOKEN": "two words",
+		"TIME_SCAL": "1", "ADMIN_TOKENS": "x", "JOURNAL_SISE": "1",
 		"REDIRECT_HOST": "x", "PROXY_URL": "x", "MAX_INFLIGHT": "1", "CORS_ORIGIN": "x", "FLASH_MODE": "1", "LOG_FILE": "x",
 	}
 	var environ []string
@@ -48,6 +50,45 @@ func TestLoadReportsEachBadSettingOnce(t *testing.T) {
 	}
 	if len(lines) != len(bad) {
 		t.Errorf("%d errors for %d bad settings:\n%v", len(lines), len(bad), err)
+	}
+}
+
+func TestBadSettingsOfTheAdminAPI(t *testing.T) {
+	const scale = "accepted: from 1e-06 to 1e+06: how many seconds a wait of one second lasts"
+	for _, tc := range []struct {
+		name    string
+		environ []string
+		want    string
+	}{
+		{"no time at all", []string{"TIME_SCALE=0"}, "TIME_SCALE: scale 0 is not accepted; " + scale},
+		{"back in time", []string{"TIME_SCALE=-1"}, "TIME_SCALE: scale -1 is not accepted; " + scale},
+		{"not a number", []string{"TIME_SCALE=NaN"}, "TIME_SCALE: scale NaN is not accepted; " + scale},
+		{"infinite", []string{"TIME_SCALE=Inf"}, "TIME_SCALE: scale +Inf is not accepted; " + scale},
+		{"too slow", []string{"TIME_SCALE=1000001"}, "TIME_SCALE: scale 1.000001e+06 is not accepted; " + scale},
+		{"too fast", []string{"TIME_SCALE=1e-7"}, "TIME_SCALE: scale 1e-07 is not accepted; " + scale},
+		{"a word for a scale", []string{"TIME_SCALE=abc"}, `TIME_SCALE: `},
+		{"less than nothing remembered", []string{"JOURNAL_SIZE=-1"}, "JOURNAL_SIZE: -1 is not accepted: want 0 or more"},
+		{"half a request remembered", []string{"JOURNAL_SIZE=1.5"}, "JOURNAL_SIZE: "},
+		{"perhaps", []string{"ADMIN=maybe"}, "ADMIN: "},
+		{"a token that no header carries", []string{"ADMIN_TOKEN=a b"}, "ADMIN_TOKEN: it has characters that are not accepted: want visible ASCII characters"},
+		{"a token with a line break", []string{"ADMIN_TOKEN=secret\n"}, "ADMIN_TOKEN: it has characters that are not accepted"},
+		{"a token in another script", []string{"ADMIN_TOKEN=é"}, "ADMIN_TOKEN: it has characters that are not accepted"},
+		{"a token for nothing", []string{"ADMIN=false", "ADMIN_TOKEN=secret"}, "ADMIN_TOKEN: it is set and ADMIN=false turns off what it is for: want one of the two"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := config.Load(tc.environ)
+			if err == nil || !strings.HasPrefix(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("Load(%q): got %v, want one error that begins with %s", tc.environ, err, tc.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "secret") {
+				t.Errorf("Load(%q): the error tells the token: %v", tc.environ, err)
+			}
+		})
+	}
+	for _, good := range []string{"TIME_SCALE=0.001", "TIME_SCALE=1e6", "JOURNAL_SIZE=0", "ADMIN=false", "ADMIN_TOKEN=s3cret!"} {
+		if _, err := config.Load([]string{good}); err != nil {
+			t.Errorf("Load(%s): %v", good, err)
+		}
 	}
 }
 

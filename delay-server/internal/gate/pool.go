@@ -1,12 +1,14 @@
 package gate
 
 import (
-	"container/list"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"sync"
+	"time"
+
+	"flash.test/delay-server/internal/clock"
 )
 
 // PoolSpec says which pool of workers serves a request.
@@ -62,35 +64,33 @@ type Pools struct {
 type pool struct {
 	spec  PoolSpec
 	busy  int
-	queue list.List // of chan struct{}, closed when a worker is the waiter's
+	queue line
 }
 
-// Enter waits in order of arrival for a worker of the pool, and returns the
+// Enter has w wait in order of arrival for a worker of the pool, and returns the
 // function that gives the worker back, to be called once. The error is a
 // *FullError or a *ConflictError at once, or context.Cause(ctx) when ctx is
 // done while waiting.
-func (p *Pools) Enter(ctx context.Context, spec PoolSpec) (leave func(), err error) {
-	turn, place, err := p.line(spec)
+func (p *Pools) Enter(ctx context.Context, w *clock.Waiter, spec PoolSpec) (leave func(), err error) {
+	q, place, err := p.join(w, spec)
 	if err != nil {
 		return nil, err
 	}
 	leave = func() { p.leave(spec) }
-	if turn == nil {
+	if place == nil {
 		return leave, nil
 	}
-	select {
-	case <-turn:
-		return leave, nil
-	case <-ctx.Done():
+	if err := w.Await(ctx, place.event, time.Time{}); err != nil {
+		if !p.giveUp(q, place) {
+			leave() // the turn came at the same moment
+		}
+		return nil, err
 	}
-	if !p.giveUp(spec, turn, place) {
-		leave() // the turn came at the same moment
-	}
-	return nil, context.Cause(ctx)
+	return leave, nil
 }
 
-// line takes a free worker, and then returns no turn, or a place in the queue.
-func (p *Pools) line(spec PoolSpec) (turn chan struct{}, place *list.Element, err error) {
+// join takes a free worker, and then returns no place, or one in the queue.
+func (p *Pools) join(w *clock.Waiter, spec PoolSpec) (*pool, *place, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	q := p.live[spec.key()]
@@ -106,11 +106,10 @@ func (p *Pools) line(spec PoolSpec) (turn chan struct{}, place *list.Element, er
 	case q.busy < spec.Workers:
 		q.busy++
 		return nil, nil, nil
-	case spec.Queue >= 0 && q.queue.Len() >= spec.Queue:
+	case spec.Queue >= 0 && q.queue.len() >= spec.Queue:
 		return nil, nil, &FullError{Pool: spec}
 	}
-	turn = make(chan struct{})
-	return turn, q.queue.PushBack(turn), nil
+	return q, q.queue.join(w), nil
 }
 
 // leave hands the worker to the first in the queue, or frees it.
@@ -118,8 +117,8 @@ func (p *Pools) leave(spec PoolSpec) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	q := p.live[spec.key()]
-	if first := q.queue.Front(); first != nil {
-		close(q.queue.Remove(first).(chan struct{}))
+	if q.queue.len() > 0 {
+		q.queue.free(1, nil)
 		return
 	}
 	q.busy--
@@ -129,16 +128,10 @@ func (p *Pools) leave(spec PoolSpec) {
 }
 
 // giveUp leaves the queue, and reports false where the turn has come already.
-func (p *Pools) giveUp(spec PoolSpec, turn chan struct{}, place *list.Element) bool {
+func (p *Pools) giveUp(q *pool, place *place) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	select {
-	case <-turn:
-		return false
-	default:
-		p.live[spec.key()].queue.Remove(place)
-		return true
-	}
+	return q.queue.leave(place)
 }
 
 // PoolState is what a live pool does now.
@@ -154,7 +147,7 @@ func (p *Pools) States() []PoolState {
 	states := make(map[string]PoolState, len(p.live))
 	for key, q := range p.live {
 		s := states[key.Name]
-		states[key.Name] = PoolState{Name: key.Name, Busy: s.Busy + q.busy, Queued: s.Queued + q.queue.Len()}
+		states[key.Name] = PoolState{Name: key.Name, Busy: s.Busy + q.busy, Queued: s.Queued + q.queue.len()}
 	}
 	return slices.Collect(maps.Values(states))
 }

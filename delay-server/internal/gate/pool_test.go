@@ -11,13 +11,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/gate"
 )
 
 // enter enters or fails the test.
 func enter(t *testing.T, p *gate.Pools, spec gate.PoolSpec) func() {
 	t.Helper()
-	leave, err := p.Enter(t.Context(), spec)
+	leave, err := p.Enter(t.Context(), clock.New().Waiter(), spec)
 	if err != nil {
 		t.Fatalf("Enter(%+v): %v", spec, err)
 	}
@@ -28,11 +29,14 @@ func TestPoolServesInWaves(t *testing.T) {
 	for _, tc := range []struct{ workers, requests, waves int }{{1, 5, 5}, {3, 10, 4}, {4, 8, 2}, {10, 3, 1}} {
 		synctest.Test(t, func(t *testing.T) {
 			var p gate.Pools
+			c := clock.New()
 			var wg sync.WaitGroup
 			start := time.Now()
 			for range tc.requests {
 				wg.Go(func() {
-					leave, err := p.Enter(t.Context(), gate.PoolSpec{Name: "db", Workers: tc.workers, Queue: -1})
+					w := c.Waiter()
+					defer w.Leave()
+					leave, err := p.Enter(t.Context(), w, gate.PoolSpec{Name: "db", Workers: tc.workers, Queue: -1})
 					if err != nil {
 						t.Error(err)
 						return
@@ -84,12 +88,12 @@ func TestPoolFullConflictAndNewDefinition(t *testing.T) {
 		go func() { queued <- enter(t, &p, spec) }()
 		synctest.Wait()
 		var full *gate.FullError
-		if _, err := p.Enter(t.Context(), spec); !errors.As(err, &full) {
+		if _, err := p.Enter(t.Context(), clock.New().Waiter(), spec); !errors.As(err, &full) {
 			t.Errorf("Enter of a full pool = %v, want a *FullError", err)
 		}
 		var conflict *gate.ConflictError
 		for _, other := range []gate.PoolSpec{{Name: "db", Workers: 2, Queue: 1}, {Name: "db", Workers: 1, Queue: -1}} {
-			if _, err := p.Enter(t.Context(), other); !errors.As(err, &conflict) || conflict.Lives != spec {
+			if _, err := p.Enter(t.Context(), clock.New().Waiter(), other); !errors.As(err, &conflict) || conflict.Lives != spec {
 				t.Errorf("Enter(%+v) of a live pool %+v = %v, want a *ConflictError", other, spec, err)
 			}
 		}
@@ -111,7 +115,7 @@ func TestPoolLeavingTheQueueGivesThePlaceUp(t *testing.T) {
 		gone := errors.New("gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		left := make(chan error)
-		go func() { _, err := p.Enter(ctx, spec); left <- err }()
+		go func() { _, err := p.Enter(ctx, clock.New().Waiter(), spec); left <- err }()
 		synctest.Wait()
 		cancel(gone)
 		if err := <-left; !errors.Is(err, gone) {
@@ -125,17 +129,108 @@ func TestPoolLeavingTheQueueGivesThePlaceUp(t *testing.T) {
 	})
 }
 
+// lastMoment is a context that has something done when it is found to be over.
+type lastMoment struct {
+	context.Context
+	do func()
+}
+
+func (c lastMoment) Err() error {
+	err := c.Context.Err()
+	if err != nil {
+		c.do()
+	}
+	return err
+}
+
+func TestPoolLeavingWhenTheTurnComesHandsItOn(t *testing.T) {
+	var p gate.Pools
+	spec := gate.PoolSpec{Name: "db", Workers: 1, Queue: 1}
+	leave := enter(t, &p, spec)
+	left := make(chan struct{})
+	giveTurn := sync.OnceFunc(func() {
+		go func() { leave(); close(left) }()
+		for !p.Locked() { // it cannot be done before the one that is over has seen so
+			runtime.Gosched()
+		}
+	})
+	gone := errors.New("gone")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	end := make(chan error)
+	go func() {
+		_, err := p.Enter(lastMoment{ctx, giveTurn}, clock.New().Waiter(), spec)
+		end <- err
+	}()
+	for len(p.States()) == 0 || p.States()[0].Queued == 0 {
+		runtime.Gosched()
+	}
+	cancel(gone)
+	if err := <-end; err != gone {
+		t.Errorf("Enter of one that left = %v, want %v", err, gone)
+	}
+	<-left
+	if states := p.States(); len(states) != 0 {
+		t.Errorf("pools that live on: %+v", states)
+	}
+}
+
+// One Advance serves the whole queue: each that leaves hands its worker on at
+// the very time.
+func TestAdvanceServesAQueue(t *testing.T) {
+	for _, workers := range []int{1, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			var p gate.Pools
+			c := clock.New()
+			c.Freeze()
+			const requests = 30
+			ended := make(chan time.Duration, requests)
+			for range requests {
+				go func() {
+					w := c.Waiter()
+					defer w.Leave()
+					leave, err := p.Enter(t.Context(), w, gate.PoolSpec{Name: "db", Workers: workers, Queue: -1})
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					defer leave()
+					if err := w.Until(t.Context(), w.Now().Add(time.Second)); err != nil {
+						t.Error(err)
+					}
+					ended <- w.Now().Sub(w.Entered())
+				}()
+			}
+			synctest.Wait()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if err := c.Advance(ctx, time.Hour); err != nil {
+				t.Fatalf("Advance = %v", err)
+			}
+			if len(ended) != requests || len(p.States()) != 0 {
+				t.Fatalf("when Advance returned %d of %d had ended, and the pools were %+v", len(ended), requests, p.States())
+			}
+			for i := range requests {
+				if got, want := <-ended, time.Duration(1+i/workers)*time.Second; got != want {
+					t.Errorf("%d workers: request %d ended at %v, want %v", workers, i, got, want)
+				}
+			}
+		})
+	}
+}
+
 // Entering, leaving the queue and leaving the pool at random, all at once:
 // never more than the workers are inside, and nothing is left behind.
 func TestPoolUnderContention(t *testing.T) {
 	var p gate.Pools
+	c := clock.New()
 	inside := gate.NewLimit(3)
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
 			for range 100 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(200))*time.Microsecond)
-				leave, err := p.Enter(ctx, gate.PoolSpec{Name: "db", Workers: 3, Queue: 20})
+				w := c.Waiter()
+				leave, err := p.Enter(ctx, w, gate.PoolSpec{Name: "db", Workers: 3, Queue: 20})
 				if err == nil {
 					if !inside.Enter() {
 						t.Error("more than 3 are served at once")
@@ -145,6 +240,7 @@ func TestPoolUnderContention(t *testing.T) {
 					}
 					leave()
 				}
+				w.Leave()
 				cancel()
 			}
 		})

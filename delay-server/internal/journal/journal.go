@@ -1,9 +1,13 @@
-// Package journal sees the begin and the end of every wait.
+// Package journal sees the begin and the end of every wait, and remembers those
+// of runs: what waited when, how much of it at the same time.
 package journal
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"flash.test/delay-server/internal/cond"
 )
 
 // Outcome says how a wait ended.
@@ -11,15 +15,17 @@ type Outcome string
 
 // The outcomes of a wait.
 const (
-	Answered Outcome = "answered" // the whole wait, then the answer
-	Faulted  Outcome = "faulted"  // the whole wait, then the fault that was asked for
-	Left     Outcome = "left"     // the client went before the end
-	Cut      Outcome = "cut"      // the server's shutdown ended it
-	Refused  Outcome = "refused"  // by MAX_IN_FLIGHT, a pool or a rate limit: there was no wait
+	Answered Outcome = "answered"  // the whole wait, then the answer
+	Faulted  Outcome = "faulted"   // the whole wait, then the fault that was asked for
+	Left     Outcome = "left"      // the client went before the end
+	Cut      Outcome = "cut"       // the server's shutdown ended it
+	Refused  Outcome = "refused"   // by MAX_IN_FLIGHT, a pool or a rate limit: there was no wait
+	TimedOut Outcome = "timed_out" // the event that it waited for did not come within its timeout
+	Failed   Outcome = "failed"    // the event that it waited for was called off: a barrier broke, a hold was failed
 )
 
 // Outcomes lists all outcomes.
-var Outcomes = []Outcome{Answered, Faulted, Left, Cut, Refused}
+var Outcomes = []Outcome{Answered, Faulted, Left, Cut, Refused, TimedOut, Failed}
 
 // Wait is one request's wait.
 type Wait struct {
@@ -30,34 +36,96 @@ type Wait struct {
 	Start   time.Time     // when the request came
 	Queued  time.Duration // until a worker of its pool was free
 	Waited  time.Duration // from then, or from Start without a pool, to the end of the wait; 0 until then
+	Held    time.Duration // of Waited, until the event that it waited for; 0 where it waited for none
 	Outcome Outcome       // "" until the request has ended
+
+	record *record // nil where it belongs to no run
 }
 
-// Journal counts the requests of now and tells its observer of those that ended.
+// Journal counts the requests of now, remembers those of runs, and tells its
+// observer of those that ended. Use New.
 type Journal struct {
+	size    int
+	now     func() time.Time
 	ended   func(Wait)
 	waiting atomic.Int64
+
+	mu      sync.Mutex
+	changed cond.Cond // any of what follows
+	runs    map[string]*tally
+	begun   int    // how many runs have begun so far
+	all     record // the ring of all records: newer is the oldest, older the newest
+	kept    int    // how many are in it
+	dropped int64
 }
 
-// New returns a journal that calls ended, from the request's own goroutine,
-// with each wait whose request has ended.
-func New(ended func(Wait)) *Journal { return &Journal{ended: ended} }
+// New returns a journal that remembers the last size waits, 0 or more, over all
+// runs, by the clock that now reads. It calls ended, from the request's own
+// goroutine, with each wait whose request has ended.
+func New(size int, now func() time.Time, ended func(Wait)) *Journal {
+	j := &Journal{size: size, now: now, ended: ended, runs: map[string]*tally{}}
+	j.changed.L = &j.mu
+	j.all.older, j.all.newer = &j.all, &j.all
+	return j
+}
 
 // Waiting returns how many requests wait now, or are being answered.
 func (j *Journal) Waiting() int { return int(j.waiting.Load()) }
 
-// Begin counts w as waiting. Each Begin is paid back by one End.
-func (j *Journal) Begin(Wait) { j.waiting.Add(1) }
+// Begin counts w as waiting and, in a run, remembers it. Each Begin is paid back
+// by one End.
+func (j *Journal) Begin(w *Wait) {
+	j.waiting.Add(1)
+	if w.Run == "" {
+		return
+	}
+	w.record = newRecord(w)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	t := j.tally(w)
+	t.waiting++
+	t.inFlight++
+	t.peak = max(t.peak, t.inFlight)
+	j.remember(t, w.record)
+}
 
-// End completes w and tells the observer.
+// Sent says that the last of the answer is about to be given to the connection:
+// w is in flight no longer, and its times stand. So a client that has read a
+// whole answer before it asks again never has two requests in flight. Only the
+// first Sent of a wait counts; without one, End is it. What is called for one
+// wait is called by one goroutine at a time.
+func (j *Journal) Sent(w *Wait) {
+	if w.record == nil || w.record.sent {
+		return
+	}
+	now := j.now()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	w.record.send(w, now)
+	j.changed.Broadcast()
+}
+
+// End completes w, counts it no longer, and tells the observer.
 func (j *Journal) End(w Wait, outcome Outcome) {
 	j.waiting.Add(-1)
+	if w.record != nil {
+		j.Sent(&w)
+		j.complete(w.record, outcome)
+	}
 	w.Outcome = outcome
 	j.ended(w)
 }
 
-// Refuse tells the observer of a wait that never began.
+// Refuse tells the observer of a wait that never began. In a run it is
+// remembered as one that ended when it came and was never in flight.
 func (j *Journal) Refuse(w Wait) {
 	w.Outcome = Refused
+	if w.Run != "" {
+		r := newRecord(&w)
+		r.sent, r.end, r.outcome = true, w.Start, Refused
+		j.mu.Lock()
+		j.remember(j.tally(&w), r)
+		j.mu.Unlock()
+	}
 	j.ended(w)
 }

@@ -47,6 +47,8 @@ func TestOpenAPIHasTheParameters(t *testing.T) {
 		{"/sse", "/sse", p.SSE, append([]string{"delay"}, ofSSE...), "size"},
 		{"/status/{codes}", "/status/200", p.Status, []string{"delay"}, "status"},
 		{"/bytes/{n}", "/bytes/7", p.Bytes, []string{"delay"}, "size"},
+		{"/barrier/{name}", "/barrier/b", p.Barrier, ofBarrier, ""},
+		{"/hold/{name}", "/hold/h", p.Hold, ofHold, ""},
 	} {
 		item := document.Paths[tc.path]
 		var got []string

@@ -16,11 +16,13 @@ import (
 
 // Plan is what is to be done about one request.
 type Plan struct {
-	Run     string         // the run that the request belongs to, or ""
-	Limit   *gate.Rate     // which admits the request or not; nil for any
-	Pool    *gate.PoolSpec // whose workers serve the wait; nil for none
-	Wait    time.Duration  // from the arrival, or from the worker's turn, to the answer
-	Cut     bool           // Wait was drawn above MaxDelay, time and again, and is MaxDelay
+	Run     string            // the run that the request belongs to, or ""
+	Limit   *gate.Rate        // which admits the request or not; nil for any
+	Pool    *gate.PoolSpec    // whose workers serve the wait; nil for none
+	Barrier *gate.BarrierSpec // at which the request stands before it waits; nil for none
+	Hold    *gate.HoldSpec    // by which it is held before it waits; nil for none
+	Wait    time.Duration     // from the arrival, the worker's turn or the event to the answer
+	Cut     bool              // Wait was drawn above MaxDelay, time and again, and is MaxDelay
 	Answer  answer.Answer
 	Ignored []string // query parameters that are nobody's business, sorted
 }
@@ -40,6 +42,7 @@ type Planner struct {
 // Limits are what a Planner plans within.
 type Limits struct {
 	MaxDelay      time.Duration // a longer fixed delay is a DelayError
+	MaxInFlight   int           // the most parties that a barrier can have; 0 for any
 	MaxBody       int64         // bytes; a larger size is a problem
 	Seed          *uint64       // of every request without a seed of its own; nil for none
 	RedirectHosts HostList      // where Redirect may lead
@@ -148,7 +151,10 @@ func (p *Planner) draw(r Request, from recipe, runParam string) (Plan, error) {
 		return Plan{}, err
 	}
 	chance := p.chance(streamID(r.Header, runParam), from.seed)
-	plan := Plan{Run: run, Limit: from.shape.limit, Pool: from.shape.pool, Ignored: from.ignored}
+	plan := Plan{
+		Run: run, Limit: from.shape.limit, Pool: from.shape.pool, Barrier: from.shape.barrier, Hold: from.shape.hold,
+		Ignored: from.ignored,
+	}
 	plan.Wait, plan.Cut = p.sample(from.delay, chance)
 	status := from.shape.status.pick(chance)
 	if from.shape.failFirst > 0 {

@@ -26,6 +26,9 @@ type Route struct {
 //	body, json   the body, as it is; empty without either and size
 //	limit        how many requests are admitted: 10/s, 100/m or 1000/h
 //	burst        how many of them may come at once, 1 without it
+//	barrier      the name of one that the request stands at before the wait,
+//	             with parties and timeout, as /barrier/{name} has them
+//	hold         the name of one that it is held by, with timeout, as /hold/{name}
 //
 // and any header but those that frame a message. The errors are all that is
 // wrong.

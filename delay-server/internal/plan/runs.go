@@ -12,7 +12,7 @@ import (
 	"flash.test/delay-server/problem"
 )
 
-// longestName is the most bytes that a name of a run or a pool may have.
+// longestName is the most bytes that a name of a run, a pool, a barrier or a hold may have.
 const longestName = 200
 
 func checkName(from, name string) error {

@@ -22,6 +22,8 @@ type shape struct {
 	fault     answer.Fault
 	failFirst int64
 	pool      *gate.PoolSpec
+	barrier   *gate.BarrierSpec // of its endpoint, or an operator's
+	hold      *gate.HoldSpec    // likewise
 
 	// An operator's alone.
 	body        []byte // as it is; nil for none
@@ -57,6 +59,8 @@ func (p *Planner) readShape(params parameters) (s shape, errs []*ParameterError)
 		{"fault", func() (err error) { s.fault, err = readFault(params.get("fault")); return }},
 		{"fail_first", func() (err error) { s.failFirst, err = params.whole("fail_first", 1, math.MaxInt32); return }},
 		{"pool", func() (err error) { s.pool, err = readPool(params); return }},
+		{"barrier", func() (err error) { s.barrier, err = p.readBarrier(params); return }},
+		{"hold", func() (err error) { s.hold, err = p.readHold(params); return }},
 		{"body", func() (err error) { s.body, s.contentType, err = p.body(params.get("body"), answer.Text); return }},
 		{"json", func() (err error) { s.body, s.contentType, err = p.body(params.get("json"), answer.JSON); return }},
 		{"limit", func() (err error) { s.limit, err = readLimit(params); return }},

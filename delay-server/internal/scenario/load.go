@@ -26,6 +26,7 @@ import (
 //	    fault: truncate
 //	    fail_first: 2
 //	    pool: {name: db, workers: 4, queue: 16}
+//	    barrier: {name: checkout, parties: 3, timeout: 5s} # or hold: {name: checkout, timeout: 5s}
 //	    json: {name: kettle}         # any value; or body: text, or size: 1000
 //	    headers: {Cache-Control: max-age=60, Set-Cookie: [a=1, b=2]}
 //	    limit: {rate: 10/s, burst: 5} # what is over it is answered 429
@@ -34,7 +35,7 @@ func Load(file string, text []byte, planner *plan.Planner) (*Scenario, error) {
 		reader:  reader{file: file},
 		planner: planner,
 		mux:     http.NewServeMux(),
-		pools:   map[string]pool{},
+		shared:  map[string]shared{},
 	}
 	if root := l.document(text); root != nil {
 		l.routes(root)
@@ -51,13 +52,13 @@ type loader struct {
 	planner *plan.Planner
 	mux     *http.ServeMux
 	added   []pattern
-	pools   map[string]pool
+	shared  map[string]shared // by kind and name
 }
 
-// pool is how a pool was defined first.
-type pool struct {
-	line           int
-	workers, queue string
+// shared is how a pool or a barrier was defined first.
+type shared struct {
+	line int
+	as   string
 }
 
 func (l *loader) routes(root *yaml.Node) {
@@ -80,7 +81,7 @@ func (l *loader) routes(root *yaml.Node) {
 // Keys are those of a route.
 var Keys = []string{
 	"method", "path", "delay", "body_delay", "status", "headers", "body", "json", "size",
-	"rate", "fault", "fail_first", "pool", "limit",
+	"rate", "fault", "fail_first", "pool", "barrier", "hold", "limit",
 }
 
 // definition is what a file says of one route: its parameters, and where each
@@ -116,7 +117,15 @@ func (l *loader) route(n *yaml.Node) {
 				d.add(name, text, e.key)
 			}
 		case "pool":
-			l.pool(e, d)
+			if l.parts(e, d, []part{{"name", "pool", true}, {"workers", "workers", true}, {"queue", "queue", false}}) {
+				l.share(e, d, "workers", "queue")
+			}
+		case "barrier":
+			if l.parts(e, d, []part{{"name", "barrier", true}, {"parties", "parties", true}, {"timeout", "timeout", false}}) {
+				l.share(e, d, "parties")
+			}
+		case "hold":
+			l.parts(e, d, []part{{"name", "hold", true}, {"timeout", "timeout", false}})
 		case "limit":
 			l.parts(e, d, []part{{"rate", "limit", true}, {"burst", "burst", false}})
 		default:
@@ -156,7 +165,7 @@ func (l *loader) headers(e entry, d definition) {
 	}
 }
 
-// part is a key within pool or limit, and the parameter that it is.
+// part is a key within pool, barrier, hold or limit, and the parameter that it is.
 type part struct {
 	key, parameter string
 	required       bool
@@ -170,7 +179,7 @@ func (l *loader) parts(e entry, d definition, parts []part) bool {
 		keys[i] = p.key
 	}
 	entries := l.mapping(e.value, what, keys)
-	read := definition{values: url.Values{}, at: d.at}
+	read := definition{values: url.Values{}, at: map[string][]*yaml.Node{}}
 	for _, p := range parts {
 		i := slices.IndexFunc(entries, func(e entry) bool { return e.key.Value == p.key })
 		if i >= 0 {
@@ -185,21 +194,24 @@ func (l *loader) parts(e entry, d definition, parts []part) bool {
 		return false
 	}
 	maps.Copy(d.values, read.values)
+	maps.Copy(d.at, read.at)
 	return true
 }
 
-// pool reads a pool, which all routes that name it define alike.
-func (l *loader) pool(e entry, d definition) {
-	if !l.parts(e, d, []part{{"name", "pool", true}, {"workers", "workers", true}, {"queue", "queue", false}}) {
-		return
+// share has all routes that name a pool or a barrier define it alike, by the
+// parameters.
+func (l *loader) share(e entry, d definition, parameters ...string) {
+	kind := e.key.Value
+	name, mine := d.values.Get(kind), shared{line: e.key.Line}
+	for _, parameter := range parameters {
+		mine.as += " " + d.values.Get(parameter)
 	}
-	name := d.values.Get("pool")
-	mine := pool{e.key.Line, d.values.Get("workers"), d.values.Get("queue")}
-	first, known := l.pools[name]
+	first, known := l.shared[kind+" "+name]
 	switch {
 	case !known:
-		l.pools[name] = mine
-	case first.workers != mine.workers || first.queue != mine.queue:
-		l.fail(e.key, "pool %s is defined otherwise in line %d; accepted: the same workers and queue wherever it is named", problem.Quote(name), first.line)
+		l.shared[kind+" "+name] = mine
+	case first.as != mine.as:
+		l.fail(e.key, "%s %s is defined otherwise in line %d; accepted: the same %s wherever it is named",
+			kind, problem.Quote(name), first.line, strings.Join(parameters, " and "))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/plan"
 )
 
@@ -24,6 +25,10 @@ routes:
   - {path: /any, size: 10, fault: truncate}
   - {path: /tree/, limit: {rate: 10/s, burst: 5}}
   - {path: '/files/{name...}'}
+  - {path: '/orders/{id}', barrier: {name: checkout, parties: 3}, delay: 2s}
+  - {path: '/orders/{id}/paid', barrier: {name: checkout, parties: 3, timeout: 5s}}
+  - {path: '/holds/{id}', hold: {name: checkout}}
+  - {path: '/holds/{id}/paid', hold: {name: checkout, timeout: 5s}}
   - {path: /caf%C3%A9, body: escaped}
   - {path: /tee/é, body: plain}
   - {path: /, body: root}
@@ -41,8 +46,8 @@ func load(t testing.TB, text string) *Scenario {
 func TestFind(t *testing.T) {
 	without := load(t, shop)
 	s := load(t, shop+"  - {method: GET, path: '/{rest...}', body: rest}\n")
-	if s.Routes() != 11 {
-		t.Errorf("Routes() = %d, want 11", s.Routes())
+	if s.Routes() != 15 {
+		t.Errorf("Routes() = %d, want 15", s.Routes())
 	}
 	bodyOf := func(r *http.Request, route *Route) string {
 		p, err := route.Plan(plan.Request{Request: r})
@@ -136,6 +141,25 @@ func TestRoutePlans(t *testing.T) {
 	}
 	if p := find("GET", "/tree/"); p.Limit == nil || len(p.Answer.Body.Whole) != 0 || p.Answer.ContentType != "" {
 		t.Errorf("got %+v, want a limit and no body", p)
+	}
+	for path, want := range map[string]gate.BarrierSpec{
+		"/orders/7":      {Name: "checkout", Parties: 3, Timeout: 10 * time.Second},
+		"/orders/7/paid": {Name: "checkout", Parties: 3, Timeout: 5 * time.Second},
+	} {
+		if p := find("GET", path); p.Barrier == nil || *p.Barrier != want || p.Hold != nil {
+			t.Errorf("%s: got %+v and %+v, want the barrier %+v alone", path, p.Barrier, p.Hold, want)
+		}
+	}
+	for path, want := range map[string]gate.HoldSpec{
+		"/holds/7":      {Name: "checkout", Timeout: time.Minute},
+		"/holds/7/paid": {Name: "checkout", Timeout: 5 * time.Second},
+	} {
+		if p := find("GET", path); p.Hold == nil || *p.Hold != want || p.Barrier != nil {
+			t.Errorf("%s: got %+v and %+v, want the hold %+v alone", path, p.Barrier, p.Hold, want)
+		}
+	}
+	if p := find("GET", "/orders/7"); p.Wait != 2*time.Second {
+		t.Errorf("got a wait of %v after the barrier, want 2s", p.Wait)
 	}
 	if p := find("GET", "/any"); p.Answer.Body.Length != 10 || p.Answer.Fault != "truncate" {
 		t.Errorf("got %+v, want 10 bytes, truncated", p.Answer)

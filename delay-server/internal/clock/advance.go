@@ -1,0 +1,92 @@
+package clock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrRuns is returned by Clock.Advance of a clock that is not frozen.
+var ErrRuns = errors.New("the clock runs, and only a frozen one can be advanced")
+
+// RestError is returned by Clock.Advance where requests that were woken have not
+// come to rest in time: the clock stands Left before the time that was asked for.
+type RestError struct {
+	Requests int
+	Left     time.Duration
+	Err      error // context.Cause
+}
+
+// Error says how far the clock has come.
+func (e *RestError) Error() string {
+	why := fmt.Sprintf("%d woken requests have not been answered yet", e.Requests)
+	if e.Requests == 0 {
+		why = "another advance goes on"
+	}
+	return fmt.Sprintf("the clock stands %v before the time that was asked for: %s: %v", e.Left, why, e.Err)
+}
+
+// Unwrap returns the context's cause.
+func (e *RestError) Unwrap() error { return e.Err }
+
+// Advance moves a frozen clock on by d. It stops at each time that a request is
+// due at, wakes those of that time, and goes on once they have come to rest: by
+// leaving, or by waiting for something else. So each sees the very time that it
+// asked for, and when Advance returns all that the time brings has been done.
+// The error is ErrRuns, also where the clock is set running meanwhile, or a
+// *RestError when ctx is done first.
+func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
+	select {
+	case c.advancing <- struct{}{}:
+		defer func() { <-c.advancing }()
+	case <-ctx.Done():
+		return &RestError{Left: d, Err: context.Cause(ctx)}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	until := c.Now().Add(d)
+	for {
+		if c.mode == nil || !c.mode.frozen {
+			return ErrRuns
+		}
+		if c.stirred == 0 {
+			if len(c.sleepers) == 0 || c.sleepers[0].due.After(until) {
+				c.show(until)
+				return nil
+			}
+			c.wakeFirst()
+		}
+		if err := c.changed.Wait(ctx, func() bool { return c.stirred == 0 }); err != nil {
+			return &RestError{c.stirred, until.Sub(c.Now()), err}
+		}
+	}
+}
+
+// wakeFirst shows the first time that anybody is due at, and wakes all of then.
+func (c *Clock) wakeFirst() {
+	due := c.sleepers[0].due
+	c.show(due)
+	for len(c.sleepers) > 0 && !c.sleepers[0].due.After(due) {
+		c.sleepers[0].wake()
+	}
+}
+
+// show sets a frozen clock to a later time.
+func (c *Clock) show(t time.Time) {
+	if t.After(c.mode.here) {
+		c.setting.Lock()
+		c.mode.here = t
+		c.setting.Unlock()
+		c.changed.Broadcast()
+	}
+}
+
+// AwaitWaiting returns once n requests or more wait for a time on the clock, or
+// context.Cause(ctx) when ctx is done first, and the state of then.
+func (c *Clock) AwaitWaiting(ctx context.Context, n int) (State, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := c.changed.Wait(ctx, func() bool { return len(c.sleepers) >= n })
+	return c.state(), err
+}

@@ -1,0 +1,375 @@
+package clock_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flash.test/delay-server/internal/clock"
+)
+
+// frozen returns a frozen clock, and the time that it shows.
+func frozen() (*clock.Clock, time.Time) {
+	c := clock.New()
+	c.Freeze()
+	return c, c.Now()
+}
+
+// advance advances or fails the test.
+func advance(t *testing.T, c *clock.Clock, d time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := c.Advance(ctx, d); err != nil {
+		t.Fatalf("Advance(%v) = %v", d, err)
+	}
+}
+
+func TestAdvanceWakesInDueOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, start := frozen()
+		ctx, cancel := context.WithCancel(t.Context())
+		var mu sync.Mutex
+		var woken, want []time.Duration
+		for _, second := range rand.Perm(100) {
+			for range 1 + second%3 { // some are due at once
+				wait := time.Duration(second) * time.Second
+				if wait <= 60*time.Second {
+					want = append(want, wait)
+				}
+				go func() {
+					w := c.Waiter()
+					defer w.Leave()
+					if err := w.Until(ctx, start.Add(wait)); err != nil {
+						return
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					woken = append(woken, wait)
+					if got := w.Now().Sub(start); got != wait {
+						t.Errorf("one due at %v woke at %v", wait, got)
+					}
+				}()
+			}
+		}
+		synctest.Wait()
+		began := time.Now()
+		advance(t, c, 60*time.Second)
+		slices.Sort(want)
+		if !slices.Equal(woken, want) {
+			t.Errorf("woken in the order\n%v, want\n%v", woken, want)
+		}
+		if got := c.Now().Sub(start); got != 60*time.Second {
+			t.Errorf("Advance(1m0s) advanced it by %v", got)
+		}
+		if got := time.Since(began); got != 0 {
+			t.Errorf("Advance took %v by the machine's clock", got)
+		}
+		if got := c.State().Next; got != time.Second {
+			t.Errorf("the next is due in %v, want 1s", got)
+		}
+		cancel()
+	})
+}
+
+func TestAdvanceToTheVeryTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, start := frozen()
+		done := make(chan error, 1)
+		go func() {
+			w := c.Waiter()
+			defer w.Leave()
+			done <- w.Until(t.Context(), start.Add(time.Second))
+		}()
+		synctest.Wait()
+		advance(t, c, 0)
+		advance(t, c, time.Second-1)
+		if len(done) != 0 {
+			t.Fatal("woke a nanosecond early")
+		}
+		advance(t, c, 1)
+		if len(done) != 1 {
+			t.Fatal("was not woken when due, or after Advance had returned")
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAdvanceCarriesOneThatSleepsOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, start := frozen()
+		const naps = 1000
+		var saw []time.Duration
+		go func() {
+			w := c.Waiter()
+			defer w.Leave()
+			for n := range naps {
+				due := start.Add(time.Duration(n+1) * time.Second)
+				if err := w.Until(t.Context(), due); err != nil {
+					t.Error(err)
+				}
+				saw = append(saw, w.Now().Sub(start))
+			}
+		}()
+		synctest.Wait()
+		for _, upTo := range []int{0, 1, 700, naps} {
+			advance(t, c, time.Duration(upTo)*time.Second-c.Now().Sub(start))
+			if len(saw) != upTo || upTo > 0 && saw[upTo-1] != time.Duration(upTo)*time.Second {
+				t.Fatalf("after %d seconds it has woken %d times, the last times at %v", upTo, len(saw), saw[max(0, len(saw)-3):])
+			}
+		}
+	})
+}
+
+// One that is woken and has an event happen is done when it leaves, and Advance
+// then waits for the other; each sees the time of the first.
+func TestAdvanceWaitsForThoseWhomTheWokenWake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, start := frozen()
+		const chain = 50
+		waiters := make([]*clock.Waiter, chain)
+		events := make([]*clock.Event, chain)
+		var saw []time.Duration
+		for i := range chain {
+			waiters[i] = c.Waiter()
+			events[i] = waiters[i].Event()
+		}
+		for i, w := range waiters {
+			go func() {
+				defer w.Leave()
+				err := error(nil)
+				if i == 0 {
+					err = w.Until(t.Context(), start.Add(time.Second))
+				} else {
+					err = w.Await(t.Context(), events[i], time.Time{})
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				time.Sleep(time.Millisecond) // the machine's: its answer is slow
+				saw = append(saw, w.Now().Sub(start))
+				if i+1 < chain {
+					events[i+1].Happen()
+				}
+			}()
+		}
+		synctest.Wait()
+		advance(t, c, time.Hour)
+		if want := slices.Repeat([]time.Duration{time.Second}, chain); !slices.Equal(saw, want) {
+			t.Errorf("they saw %v, want %d times 1s", saw, chain)
+		}
+	})
+}
+
+func TestAdvanceReturnsOnceTheWokenHaveComeToRest(t *testing.T) {
+	const work = 5 * time.Second
+	for _, tc := range []struct {
+		name string
+		rest func(context.Context, *clock.Waiter)
+	}{
+		{"it leaves", func(context.Context, *clock.Waiter) {}},
+		{"it waits for a later time", func(ctx context.Context, w *clock.Waiter) { _ = w.Until(ctx, w.Now().Add(time.Hour)) }},
+		{"it waits for an event", func(ctx context.Context, w *clock.Waiter) { _ = w.Await(ctx, w.Event(), time.Time{}) }},
+		{"it left before: nothing is to be waited for", nil},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c, start := frozen()
+			ctx, cancel := context.WithCancel(t.Context())
+			var rested time.Time
+			go func() {
+				w := c.Waiter()
+				defer w.Leave()
+				_ = w.Until(ctx, start.Add(time.Second))
+				if tc.rest != nil {
+					time.Sleep(work)
+					rested = time.Now()
+					tc.rest(ctx, w)
+				}
+			}()
+			synctest.Wait()
+			if tc.rest == nil {
+				cancel()
+				synctest.Wait()
+			}
+			began := time.Now()
+			advance(t, c, time.Second)
+			if tc.rest == nil {
+				if got := time.Since(began); got != 0 {
+					t.Errorf("%s: Advance took %v", tc.name, got)
+				}
+			} else if got := time.Since(began); got != work || rested.IsZero() {
+				t.Errorf("%s: Advance returned after %v, want %v", tc.name, got, work)
+			}
+			cancel()
+			synctest.Wait()
+			advance(t, c, time.Second) // it has left for good
+		})
+	}
+}
+
+func TestAdvanceOfAClockThatRuns(t *testing.T) {
+	for name, set := range map[string]func(*clock.Clock){
+		"never set":  func(*clock.Clock) {},
+		"scaled":     func(c *clock.Clock) { _ = c.Scale(2) },
+		"was frozen": func(c *clock.Clock) { c.Freeze(); c.Unfreeze() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := clock.New()
+			set(c)
+			before := c.Now()
+			if err := c.Advance(t.Context(), time.Second); !errors.Is(err, clock.ErrRuns) || !c.Now().Equal(before) {
+				t.Errorf("%s: Advance = %v, and the clock is %v on; want ErrRuns and 0", name, err, c.Now().Sub(before))
+			}
+		})
+	}
+}
+
+func TestAdvanceOfAClockThatIsSetRunningMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, start := frozen()
+		go func() {
+			w := c.Waiter()
+			defer w.Leave()
+			_ = w.Until(t.Context(), start.Add(time.Second))
+			c.Unfreeze()
+		}()
+		synctest.Wait()
+		if err := c.Advance(t.Context(), time.Hour); !errors.Is(err, clock.ErrRuns) {
+			t.Errorf("Advance = %v, want ErrRuns", err)
+		}
+		if got := c.Now().Sub(start); got != time.Second {
+			t.Errorf("the clock went on by %v, want 1s", got)
+		}
+	})
+}
+
+func TestTwoAdvancesAddUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, start := frozen()
+		go func() {
+			w := c.Waiter()
+			defer w.Leave()
+			_ = w.Until(t.Context(), start.Add(time.Second))
+			time.Sleep(time.Minute) // so that the other waits for the one
+		}()
+		synctest.Wait()
+		var wg sync.WaitGroup
+		for _, d := range []time.Duration{2 * time.Second, 3 * time.Second} {
+			wg.Go(func() {
+				if err := c.Advance(t.Context(), d); err != nil {
+					t.Errorf("Advance(%v) = %v", d, err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := c.Now().Sub(start); got != 5*time.Second {
+			t.Errorf("Advance(2s) and Advance(3s) at once advanced the clock by %v", got)
+		}
+	})
+}
+
+func TestAdvanceGivesUpOnThoseWhoDoNotComeToRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, start := frozen()
+		stuck := make(chan struct{})
+		for range 3 {
+			go func() {
+				w := c.Waiter()
+				defer w.Leave()
+				_ = w.Until(t.Context(), start.Add(time.Second))
+				<-stuck
+			}()
+		}
+		synctest.Wait()
+		cause := errors.New("the caller's patience ended")
+		for _, want := range []struct {
+			name     string
+			d, left  time.Duration
+			requests int
+			says     []string
+		}{
+			{"it stops where they are due", 3 * time.Second, 2 * time.Second, 3, []string{"stands 2s before", "3 woken requests", cause.Error()}},
+			{"it does not start before they have come to rest", 5 * time.Second, 5 * time.Second, 3, []string{"stands 5s before"}},
+		} {
+			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, cause)
+			err := c.Advance(ctx, want.d)
+			cancel()
+			var rest *clock.RestError
+			if !errors.As(err, &rest) || !errors.Is(err, cause) || rest.Left != want.left || rest.Requests != want.requests {
+				t.Errorf("%s: Advance(%v) = %#v, want %d requests, %v left, and %v", want.name, want.d, err, want.requests, want.left, cause)
+			}
+			for _, s := range want.says {
+				if !strings.Contains(err.Error(), s) {
+					t.Errorf("%s: %q does not say %q", want.name, err, s)
+				}
+			}
+			if got := c.Now().Sub(start); got != time.Second {
+				t.Errorf("%s: the clock is %v on, want 1s", want.name, got)
+			}
+		}
+		close(stuck)
+		synctest.Wait()
+		advance(t, c, 2*time.Second)
+		if got := c.Now().Sub(start); got != 3*time.Second {
+			t.Errorf("once they had come to rest it went on to %v, want 3s", got)
+		}
+	})
+}
+
+func TestAdvanceGivesUpWhileAnotherGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, start := frozen()
+		go func() {
+			w := c.Waiter()
+			defer w.Leave()
+			_ = w.Until(t.Context(), start.Add(time.Second))
+			time.Sleep(time.Minute)
+		}()
+		synctest.Wait()
+		first := make(chan error)
+		go func() { first <- c.Advance(t.Context(), time.Second) }()
+		synctest.Wait()
+		cause := errors.New("the caller's patience ended")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, cause)
+		defer cancel()
+		var rest *clock.RestError
+		if err := c.Advance(ctx, time.Hour); !errors.As(err, &rest) || !errors.Is(err, cause) || rest.Left != time.Hour {
+			t.Errorf("Advance = %#v, want a *RestError with 1h0m0s left and %v", err, cause)
+		}
+		if err := <-first; err != nil || c.Now().Sub(start) != time.Second {
+			t.Errorf("the first Advance = %v and the clock is %v on, want nil and 1s", err, c.Now().Sub(start))
+		}
+	})
+}
+
+// A client that leaves in the middle of an Advance is not waited for for ever,
+// whatever wakes it first.
+func TestAdvanceWhileClientsLeave(t *testing.T) {
+	for range 50 {
+		c, start := frozen()
+		ctx, leave := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				w := c.Waiter()
+				defer w.Leave()
+				_ = w.Until(ctx, start.Add(time.Duration(i)*time.Second))
+			})
+		}
+		wg.Go(leave)
+		advance(t, c, time.Hour)
+		wg.Wait()
+		advance(t, c, time.Hour)
+		if got := c.Now().Sub(start); got != 2*time.Hour || c.State().Waiting != 0 {
+			t.Fatalf("the clock is %v on with %d waiting, want 2h0m0s with none", got, c.State().Waiting)
+		}
+	}
+}

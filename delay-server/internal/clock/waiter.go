@@ -1,0 +1,194 @@
+package clock
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"math"
+	"time"
+)
+
+// ErrDue is returned by Waiter.Await where the time came before the event.
+var ErrDue = errors.New("the time came before the event")
+
+// Waiter is one request's hold on the clock. It is used by one goroutine, that
+// of the request, from Clock.Waiter to Leave.
+type Waiter struct {
+	clock   *Clock
+	real    time.Time // when it came, by the machine's clock
+	entered time.Time // and by this one
+
+	// Guarded by the clock's mutex while the waiter sleeps, its own otherwise.
+	timer   *time.Timer   // ticks when it is due; nil before the first sleep
+	woken   chan struct{} // has room for the one wake that a sleep may end by
+	due     time.Time     // zero for never
+	place   int           // among the clock's sleepers; -1 for none
+	event   *Event        // that it awaits; nil for none
+	asleep  bool
+	stirred bool // woken by an event or by Advance, and not come to rest since
+}
+
+// Waiter returns the waiter of a request that comes now. It is paid back by one
+// Leave.
+func (c *Clock) Waiter() *Waiter {
+	real, here := c.now()
+	return &Waiter{clock: c, real: real, entered: here, place: -1}
+}
+
+// Now returns the time on the clock.
+func (w *Waiter) Now() time.Time { return w.clock.Now() }
+
+// Entered returns when the request came, by the clock.
+func (w *Waiter) Entered() time.Time { return w.entered }
+
+// Lasted returns how long ago that is by the machine's clock.
+func (w *Waiter) Lasted() time.Duration { return time.Since(w.real) }
+
+// Leave ends what the waiter is for: its request has been answered.
+func (w *Waiter) Leave() {
+	if w.stirred { // only ever set while it sleeps
+		w.clock.mu.Lock()
+		defer w.clock.mu.Unlock()
+		w.rest()
+	}
+}
+
+// Until returns nil once due has come by the clock, never before it. It returns
+// context.Cause(ctx) at once when ctx is done first.
+func (w *Waiter) Until(ctx context.Context, due time.Time) error {
+	if !w.clock.Now().Before(due) {
+		return context.Cause(ctx)
+	}
+	if err := w.sleep(ctx, nil, due); !errors.Is(err, ErrDue) {
+		return err
+	}
+	return nil
+}
+
+// Await returns nil once the event, which is of this waiter, has happened. It
+// returns ErrDue when due comes first, which a zero due never does, and
+// context.Cause(ctx) when ctx is done first.
+func (w *Waiter) Await(ctx context.Context, event *Event, due time.Time) error {
+	return w.sleep(ctx, event, due)
+}
+
+// Event is what one waiter awaits once.
+type Event struct {
+	waiter   *Waiter
+	happened bool
+}
+
+// Event returns an event for the waiter to await.
+func (w *Waiter) Event() *Event { return &Event{waiter: w} }
+
+// Happen wakes the waiter, now or as soon as it awaits the event. Where it has
+// ceased to await it, nothing comes of it.
+func (e *Event) Happen() {
+	c := e.waiter.clock
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e.happened = true
+	if e.waiter.event == e {
+		e.waiter.wake()
+	}
+}
+
+// sleep returns nil, ErrDue or context.Cause(ctx), by what comes first.
+func (w *Waiter) sleep(ctx context.Context, event *Event, due time.Time) error {
+	w.clock.mu.Lock()
+	defer w.clock.mu.Unlock()
+	for {
+		switch {
+		case event != nil && event.happened:
+			return nil
+		case !due.IsZero() && !w.clock.Now().Before(due):
+			return ErrDue
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		}
+		w.lieDown(event, due)
+		w.clock.mu.Unlock()
+		select {
+		case <-w.timer.C:
+		case <-w.woken:
+		case <-ctx.Done():
+		}
+		w.clock.mu.Lock()
+		w.getUp()
+	}
+}
+
+func (w *Waiter) lieDown(event *Event, due time.Time) {
+	w.asleep, w.event, w.due = true, event, due
+	lasts := time.Duration(math.MaxInt64)
+	if !due.IsZero() {
+		heap.Push(&w.clock.sleepers, w)
+		lasts = w.clock.mode.lasts(due.Sub(w.clock.Now()))
+	}
+	if w.timer == nil {
+		w.timer, w.woken = time.NewTimer(lasts), make(chan struct{}, 1)
+	} else {
+		w.timer.Reset(lasts)
+	}
+	w.rest()
+	w.clock.changed.Broadcast()
+}
+
+// getUp ends a sleep, however it ended.
+func (w *Waiter) getUp() {
+	if !w.asleep {
+		select { // of a wake that came together with another end
+		case <-w.woken:
+		default:
+		}
+		return
+	}
+	w.asleep, w.event = false, nil
+	if w.place >= 0 {
+		heap.Remove(&w.clock.sleepers, w.place)
+	}
+}
+
+// wake has a waiter that sleeps get up, and counts it until it comes to rest.
+func (w *Waiter) wake() {
+	if !w.asleep {
+		return
+	}
+	w.getUp()
+	w.stirred = true
+	w.clock.stirred++
+	w.woken <- struct{}{}
+}
+
+// rest ends the count that wake began.
+func (w *Waiter) rest() {
+	if w.stirred {
+		w.stirred = false
+		w.clock.stirred--
+		w.clock.changed.Broadcast()
+	}
+}
+
+// sleepers is a heap of those that wait for a time, the first due in front.
+type sleepers []*Waiter
+
+func (s sleepers) Len() int           { return len(s) }
+func (s sleepers) Less(i, j int) bool { return s[i].due.Before(s[j].due) }
+func (s sleepers) Swap(i, j int) {
+	s[i], s[j] = s[j], s[i]
+	s[i].place, s[j].place = i, j
+}
+
+func (s *sleepers) Push(w any) {
+	waiter := w.(*Waiter)
+	waiter.place = len(*s)
+	*s = append(*s, waiter)
+}
+
+func (s *sleepers) Pop() any {
+	last := len(*s) - 1
+	w := (*s)[last]
+	(*s)[last], *s = nil, (*s)[:last]
+	w.place = -1
+	return w
+}

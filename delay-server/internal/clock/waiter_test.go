@@ -1,0 +1,122 @@
+package clock_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flash.test/delay-server/internal/clock"
+)
+
+func TestAwait(t *testing.T) {
+	cause := errors.New("the client left")
+	const never = 0
+	for _, tc := range []struct {
+		name               string
+		happens, due, gone time.Duration // after the begin; negative for before it
+		want               error
+		after              time.Duration
+	}{
+		{"the event comes first", 2, 3, 4, nil, 2},
+		{"the time comes first", 3, 2, 4, clock.ErrDue, 2},
+		{"the client leaves first", 3, 4, 2, cause, 2},
+		{"only the event comes", 2, never, never, nil, 2},
+		{"only the time comes", never, 2, never, clock.ErrDue, 2},
+		{"only the client leaves", never, never, 2, cause, 2},
+		{"the event has come already", -1, 2, never, nil, 0},
+		{"the event and the time have come already", -1, -2, never, nil, 0},
+		{"the event has come and the client has left", -1, never, -1, nil, 0},
+		{"the time has come already", 2, -1, never, clock.ErrDue, 0},
+		{"the client has left already", 2, 3, -1, cause, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := clock.New()
+			w := c.Waiter()
+			defer w.Leave()
+			event := w.Event()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			for at, do := range map[*time.Duration]func(){
+				&tc.happens: event.Happen,
+				&tc.gone:    func() { cancel(cause) },
+			} {
+				switch {
+				case *at < 0:
+					do()
+				case *at > 0:
+					time.AfterFunc(*at, do)
+				}
+			}
+			var due time.Time
+			if tc.due != never {
+				due = c.Now().Add(tc.due)
+			}
+			if err := w.Await(ctx, event, due); !errors.Is(err, tc.want) || w.Lasted() != tc.after {
+				t.Errorf("%s: Await = %v after %v, want %v after %v", tc.name, err, w.Lasted(), tc.want, tc.after)
+			}
+			if got := c.State().Waiting; got != 0 {
+				t.Errorf("%s: %d wait for a time afterwards, want 0", tc.name, got)
+			}
+		})
+	}
+}
+
+func TestEventThatNobodyAwaitsAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New()
+		w := c.Waiter()
+		event := w.Event()
+		if err := w.Await(t.Context(), event, c.Now().Add(time.Second)); !errors.Is(err, clock.ErrDue) {
+			t.Fatalf("Await = %v, want ErrDue", err)
+		}
+		time.AfterFunc(time.Second, event.Happen)
+		if err := w.Until(t.Context(), c.Now().Add(time.Minute)); err != nil || w.Lasted() != 61*time.Second {
+			t.Errorf("Until = %v, %v after the begin, want nil after 1m1s", err, w.Lasted())
+		}
+		c.Freeze()
+		if err := c.Advance(t.Context(), time.Hour); err != nil { // it does not wait for w
+			t.Errorf("Advance = %v, want nil", err)
+		}
+	})
+}
+
+func TestEventHappensOnAFrozenClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New()
+		c.Freeze()
+		w := c.Waiter()
+		event := w.Event()
+		time.AfterFunc(time.Second, event.Happen)
+		if err := w.Await(t.Context(), event, c.Now().Add(1)); err != nil || w.Lasted() != time.Second || !w.Now().Equal(w.Entered()) {
+			t.Errorf("Await = %v after %v, want nil after 1s", err, w.Lasted())
+		}
+	})
+}
+
+func TestAwaitWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New()
+		c.Freeze()
+		if s, err := c.AwaitWaiting(t.Context(), 0); err != nil || s.Waiting != 0 {
+			t.Errorf("AwaitWaiting(0) = %+v, %v", s, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		for i := range 3 {
+			time.AfterFunc(time.Duration(i+1)*time.Second, func() { _ = c.Waiter().Until(ctx, c.Now().Add(time.Hour)) })
+		}
+		start := time.Now()
+		want := clock.State{Scale: 1, Frozen: true, Waiting: 3, Next: time.Hour}
+		if s, err := c.AwaitWaiting(t.Context(), 3); err != nil || s != want || time.Since(start) != 3*time.Second {
+			t.Errorf("AwaitWaiting(3) = %+v, %v after %v, want %+v after 3s", s, err, time.Since(start), want)
+		}
+		cause := errors.New("enough")
+		short, stop := context.WithTimeoutCause(t.Context(), time.Second, cause)
+		defer stop()
+		if s, err := c.AwaitWaiting(short, 4); !errors.Is(err, cause) || s != want {
+			t.Errorf("AwaitWaiting(4) = %+v, %v, want %+v, %v", s, err, want, cause)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}

@@ -1,0 +1,119 @@
+package cond_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flash.test/delay-server/internal/cond"
+)
+
+func TestWaitReturnsAtOnceWhereItIsSo(t *testing.T) {
+	var mu sync.Mutex
+	c := cond.Cond{L: &mu}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for name, ctx := range map[string]context.Context{"in time": t.Context(), "context done": gone} {
+		mu.Lock()
+		if err := c.Wait(ctx, func() bool { return true }); err != nil {
+			t.Errorf("%s: Wait = %v, want nil", name, err)
+		}
+		if mu.TryLock() {
+			t.Errorf("%s: Wait returned without the lock", name)
+		}
+		mu.Unlock()
+	}
+}
+
+func TestWaitEndsWithTheCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		c := cond.Cond{L: &mu}
+		cause := errors.New("no longer")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, cause)
+		defer cancel()
+		for _, want := range []time.Duration{time.Second, 0} { // the second finds it done
+			start := time.Now()
+			mu.Lock()
+			err := c.Wait(ctx, func() bool { return false })
+			if got := time.Since(start); !errors.Is(err, cause) || got != want {
+				t.Errorf("Wait = %v after %v, want %v after %v", err, got, cause, want)
+			}
+			if mu.TryLock() {
+				t.Error("Wait returned without the lock")
+			}
+			mu.Unlock()
+		}
+	})
+}
+
+func TestBroadcastHasAllLookAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		c := cond.Cond{L: &mu}
+		n, looks, through := 0, 0, 0
+		const waiters = 10
+		for i := range waiters {
+			go func() {
+				mu.Lock()
+				defer mu.Unlock()
+				err := c.Wait(t.Context(), func() bool {
+					if mu.TryLock() {
+						t.Error("ok is called without the lock")
+					}
+					looks++
+					return n > i
+				})
+				if err != nil {
+					t.Errorf("Wait = %v", err)
+				}
+				through++
+			}()
+		}
+		synctest.Wait()
+		if looks != waiters || through != 0 {
+			t.Fatalf("before the first Broadcast: %d looks and %d through, want %d and 0", looks, through, waiters)
+		}
+		for n < waiters {
+			looks = 0
+			mu.Lock()
+			n++
+			c.Broadcast()
+			c.Broadcast() // nobody has come to wait since
+			mu.Unlock()
+			synctest.Wait()
+			if want := waiters - n + 1; looks != want || through != n {
+				t.Fatalf("after Broadcast %d: %d looks and %d through, want %d and %d", n, looks, through, want, n)
+			}
+		}
+	})
+}
+
+// Each of many counts to its turn by what the others do.
+func TestNoBroadcastIsMissed(t *testing.T) {
+	var mu sync.Mutex
+	c := cond.Cond{L: &mu}
+	turn := 0
+	var wg sync.WaitGroup
+	const parties, rounds = 8, 500
+	for i := range parties {
+		wg.Go(func() {
+			for round := range rounds {
+				mu.Lock()
+				if err := c.Wait(t.Context(), func() bool { return turn == round*parties+i }); err != nil {
+					t.Error(err)
+				}
+				turn++
+				c.Broadcast()
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if turn != parties*rounds {
+		t.Errorf("%d turns were taken, want %d", turn, parties*rounds)
+	}
+}

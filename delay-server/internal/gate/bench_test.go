@@ -1,0 +1,80 @@
+package gate_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/gate"
+)
+
+// parties is how many stand at one gate in the benchmarks.
+const parties = 10_000
+
+// benchmarkFree has all but some of the parties enter, and then measures from
+// free until the last of them has returned.
+func benchmarkFree(b *testing.B, waiting int, enter func(context.Context, *clock.Waiter) error, free func() error) {
+	c := clock.New()
+	var took time.Duration
+	ended := make(chan error, waiting)
+	for b.Loop() {
+		for range waiting {
+			go func() {
+				w := c.Waiter()
+				defer w.Leave()
+				ended <- enter(b.Context(), w)
+			}()
+		}
+		if _, err := c.AwaitWaiting(b.Context(), waiting); err != nil {
+			b.Fatal(err)
+		}
+		begin := time.Now()
+		if err := free(); err != nil {
+			b.Fatal(err)
+		}
+		for range waiting {
+			if err := <-ended; err != nil {
+				b.Fatal(err)
+			}
+		}
+		took += time.Since(begin)
+	}
+	b.ReportMetric(float64(took.Nanoseconds())/float64(b.N), "ns/free")
+}
+
+// BenchmarkBarrier is from the last arrival until all have passed.
+func BenchmarkBarrier(b *testing.B) {
+	var barriers gate.Barriers
+	enter := func(ctx context.Context, w *clock.Waiter) error {
+		return barriers.Enter(ctx, w, gate.BarrierSpec{Name: "b", Parties: parties, Timeout: time.Hour})
+	}
+	last := clock.New()
+	benchmarkFree(b, parties-1, enter, func() error { return enter(b.Context(), last.Waiter()) })
+}
+
+// BenchmarkHold is from the release until all have gone.
+func BenchmarkHold(b *testing.B) {
+	holds := gate.NewHolds()
+	enter := func(ctx context.Context, w *clock.Waiter) error {
+		return holds.Enter(ctx, w, gate.HoldSpec{Name: "h", Timeout: time.Hour})
+	}
+	benchmarkFree(b, parties, enter, func() error {
+		_, err := holds.Release("h", parties)
+		return err
+	})
+}
+
+// BenchmarkPool is what a worker that is free costs.
+func BenchmarkPool(b *testing.B) {
+	var pools gate.Pools
+	w := clock.New().Waiter()
+	b.ReportAllocs()
+	for b.Loop() {
+		leave, err := pools.Enter(b.Context(), w, gate.PoolSpec{Name: "p", Workers: 1})
+		if err != nil {
+			b.Fatal(err)
+		}
+		leave()
+	}
+}

@@ -1,0 +1,278 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/gate"
+)
+
+// Arrivals, leavings, releases, failures and advances at random: who ends, how
+// and when is what the model says, after each of them.
+func TestGatesAreAsTheModel(t *testing.T) {
+	first := rand.Uint64()
+	for i := range uint64(60) {
+		seed := first + i
+		r := rand.New(rand.NewPCG(seed, 0))
+		choices := make([]byte, 800)
+		for i := range choices {
+			choices[i] = byte(r.Uint32())
+		}
+		if !t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { play(t, choices) }) {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func FuzzGatesAreAsTheModel(f *testing.F) {
+	for seed := range uint64(4) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		choices := make([]byte, 100<<seed)
+		for i := range choices {
+			choices[i] = byte(r.Uint32())
+		}
+		f.Add(choices)
+	}
+	f.Fuzz(func(t *testing.T, choices []byte) { play(t, choices[:min(len(choices), 2000)]) })
+}
+
+var errGone = errors.New("gone")
+
+// game is the clock and the gates, and the model of them.
+type game struct {
+	t        *testing.T
+	choices  choices
+	start    time.Time
+	clock    *clock.Clock
+	holds    *gate.Holds
+	barriers gate.Barriers
+	pools    gate.Pools
+
+	model    *model
+	requests []*request
+	offset   time.Duration
+	did      []string
+}
+
+// request is one of the real ones.
+type request struct {
+	model *modelled
+	leave context.CancelCauseFunc
+	record
+}
+
+// choices are what a game is played by.
+type choices []byte
+
+// of returns one of 0 to n-1.
+func (c *choices) of(n int) int {
+	if len(*c) == 0 {
+		return 0
+	}
+	first := (*c)[0]
+	*c = (*c)[1:]
+	return int(first) % n
+}
+
+func play(t *testing.T, c choices) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &game{t: t, choices: c, clock: clock.New(), holds: gate.NewHolds(), model: newModel()}
+		g.clock.Freeze()
+		g.start = g.clock.Now()
+		for len(g.choices) > 0 && !t.Failed() {
+			g.turn()
+			g.compare()
+		}
+		for len(g.model.live) > 0 && !t.Failed() {
+			g.cancel()
+			g.compare()
+		}
+		for _, r := range g.requests { // where the test has failed
+			r.leave(errGone)
+		}
+	})
+}
+
+// turn does one thing, to the gates and to the model.
+func (g *game) turn() {
+	name := []string{"a", "b"}[g.choices.of(2)]
+	switch g.choices.of(12) {
+	case 0, 1, 2, 3:
+		g.arrive()
+	case 4:
+		g.cancel()
+	case 5, 6:
+		count := g.choices.of(4)
+		g.say("Release(%q, %d)", name, count)
+		got, err := g.holds.Release(name, count)
+		want, wantErr := g.model.free(name, count, nil)
+		g.same("Release", []any{got, err}, []any{want, wantErr})
+	case 7:
+		g.say("Fail(%q)", name)
+		got, err := g.holds.Fail(name)
+		want, wantErr := g.model.free(name, 0, &gate.HoldFailedError{Name: name})
+		g.same("Fail", []any{got, err}, []any{want, wantErr})
+	case 8:
+		g.say("nothing for an hour of the machine's clock")
+		time.Sleep(time.Hour)
+	case 9:
+		d, scale := time.Duration(g.choices.of(20))*grain, 1+g.choices.of(3)
+		g.say("run for %v at scale %d", d, scale)
+		if err := g.clock.Scale(float64(scale)); err != nil {
+			g.t.Fatal(err)
+		}
+		g.clock.Unfreeze()
+		time.Sleep(d * time.Duration(scale))
+		g.clock.Freeze()
+		g.model.advance(d)
+	default:
+		d := time.Duration(g.choices.of(40)) * grain
+		g.say("Advance(%v)", d)
+		ctx, cancel := context.WithTimeout(g.t.Context(), time.Minute)
+		defer cancel()
+		if err := g.clock.Advance(ctx, d); err != nil {
+			g.t.Errorf("Advance(%v) = %v", d, err)
+		}
+		g.model.advance(d)
+		g.compareRecords() // with no more ado: Advance has seen to it
+	}
+}
+
+func (g *game) arrive() {
+	steps := g.script()
+	g.say("number %d arrives: %+v", len(g.requests), steps)
+	ctx, leave := context.WithCancelCause(g.t.Context())
+	r := &request{model: g.model.arrive(len(g.requests), steps), leave: leave}
+	g.requests = append(g.requests, r)
+	go g.serve(ctx, r, steps)
+}
+
+// script returns what a request waits for: gates, and a sleep after each, by
+// which those that are freed together come to the next gate apart.
+func (g *game) script() []step {
+	var steps []step
+	for range 1 + g.choices.of(4) {
+		s := step{
+			kind:    kind(g.choices.of(4)),
+			name:    []string{"a", "b"}[g.choices.of(2)],
+			parties: []int{2, 2, 2, 3, 1, 4}[g.choices.of(6)],
+			workers: 1 + g.choices.of(8)/7,
+			queue:   []int{-1, -1, 0, 1, 2}[g.choices.of(5)],
+			lasts:   time.Duration(g.choices.of(100)) * grain,
+		}
+		nap := step{kind: sleeps, lasts: s.lasts / 4}
+		for _, s := range []step{s, nap} {
+			g.offset++
+			s.offset = g.offset
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+// serve is what a handler does.
+func (g *game) serve(ctx context.Context, r *request, steps []step) {
+	w := g.clock.Waiter()
+	defer w.Leave()
+	now := func() time.Duration { return w.Now().Sub(g.start) }
+	for _, s := range steps {
+		due := s.due(now())
+		var err error
+		switch s.kind {
+		case sleeps:
+			err = w.Until(ctx, g.start.Add(due))
+		case holds:
+			err = g.holds.Enter(ctx, w, s.hold(due-now()))
+		case barriers:
+			err = g.barriers.Enter(ctx, w, s.barrier(due-now()))
+		case pools:
+			var leave func()
+			if leave, err = g.pools.Enter(ctx, w, s.pool()); err == nil {
+				defer leave()
+			}
+		}
+		if err != nil {
+			r.ended, r.at, r.err = true, now(), err
+			return
+		}
+		r.passed = append(r.passed, now())
+	}
+	r.ended, r.at = true, now()
+}
+
+func (g *game) cancel() {
+	if len(g.model.live) == 0 {
+		return
+	}
+	r := g.model.live[g.choices.of(len(g.model.live))]
+	g.say("number %d leaves", r.id)
+	g.requests[r.id].leave(errGone)
+	g.model.cancel(r)
+}
+
+// compare compares all that can be seen with the model.
+func (g *game) compare() {
+	synctest.Wait()
+	g.compareRecords()
+	g.same("the clock", g.clock.State(), g.clockState())
+	var held []gate.HoldState
+	for _, name := range slices.Sorted(maps.Keys(g.model.holds)) {
+		held = append(held, gate.HoldState{Name: name, Waiting: len(g.model.holds[name])})
+	}
+	g.same("holds", append([]gate.HoldState(nil), g.holds.States()...), held)
+	standing := map[string]int{}
+	for name, rs := range g.model.barriers {
+		standing[name] = len(rs)
+	}
+	g.same("barriers", g.barriers.Standing(), standing)
+	served := map[string]gate.PoolState{}
+	for name, p := range g.model.pools {
+		served[name] = gate.PoolState{Name: name, Busy: p.busy, Queued: len(p.queue)}
+	}
+	states := map[string]gate.PoolState{}
+	for _, s := range g.pools.States() {
+		states[s.Name] = s
+	}
+	g.same("pools", states, served)
+}
+
+func (g *game) clockState() clock.State {
+	s := clock.State{Frozen: true, Elapsed: g.model.now, Scale: g.clock.State().Scale}
+	for _, r := range g.model.live {
+		if r.waits {
+			s.Waiting++
+		}
+	}
+	if next := g.model.next(); next != nil {
+		s.Next = next.due - g.model.now
+	}
+	return s
+}
+
+// compareRecords compares what became of each request.
+func (g *game) compareRecords() {
+	for _, r := range g.requests {
+		g.same(fmt.Sprintf("number %d", r.model.id), r.record, r.model.record)
+	}
+}
+
+func (g *game) say(format string, args ...any) { g.did = append(g.did, fmt.Sprintf(format, args...)) }
+
+func (g *game) same(what string, got, want any) {
+	if g.t.Failed() || reflect.DeepEqual(got, want) {
+		return
+	}
+	for i, did := range g.did {
+		g.t.Logf("%d. %s", i+1, did)
+	}
+	g.t.Errorf("%s: got %+v, the model says %+v", what, got, want)
+}

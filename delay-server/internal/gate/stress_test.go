@@ -1,0 +1,187 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/gate"
+)
+
+// Requests come, pass, time out and leave on many goroutines while holds are
+// released and failed and the clock is set: each ends once, what is told adds up,
+// and nothing is left behind.
+func TestGatesUnderContention(t *testing.T) {
+	const requests, rounds = 64, 200
+	c := &crowd{clock: clock.New(), holds: gate.NewHolds(), inside: gate.NewLimit(poolWorkers)}
+	var wg sync.WaitGroup
+	for range requests {
+		wg.Go(func() {
+			for range rounds {
+				c.enter(t)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	c.operate(t, done)
+
+	c.tally.check(t, requests*rounds)
+	if n := len(c.holds.States()) + len(c.barriers.Standing()) + len(c.pools.States()) + c.clock.State().Waiting; n != 0 {
+		t.Errorf("left behind: holds %v, barriers %v, pools %v, and %d that wait for a time",
+			c.holds.States(), c.barriers.Standing(), c.pools.States(), c.clock.State().Waiting)
+	}
+	c.clock.Freeze()
+	if err := c.clock.Advance(t.Context(), time.Hour); err != nil { // nobody is waited for
+		t.Errorf("Advance when all had ended = %v", err)
+	}
+}
+
+// crowd is many requests that come to one hold, one barrier and one pool.
+type crowd struct {
+	clock    *clock.Clock
+	holds    *gate.Holds
+	barriers gate.Barriers
+	pools    gate.Pools
+	inside   *gate.Limit // what the pool is to be
+	tally    tally
+}
+
+const poolWorkers = 3
+
+// enter is one request, with a client of little patience.
+func (c *crowd) enter(t *testing.T) {
+	ctx, cancel := context.WithTimeoutCause(t.Context(), rand.N(4*time.Millisecond), errGone)
+	defer cancel()
+	w := c.clock.Waiter()
+	defer w.Leave()
+	timeout := rand.N(8 * time.Millisecond)
+	switch rand.IntN(3) {
+	case 0:
+		c.tally.end(t, "hold", 1, c.holds.Enter(ctx, w, gate.HoldSpec{Name: "x", Timeout: timeout}))
+	case 1:
+		parties := []int{4, 4, 4, 4, 4, 4, 4, 2}[rand.IntN(8)]
+		c.tally.end(t, "barrier", parties, c.barriers.Enter(ctx, w, gate.BarrierSpec{Name: "x", Parties: parties, Timeout: timeout}))
+	default:
+		leave, err := c.pools.Enter(ctx, w, gate.PoolSpec{Name: "x", Workers: poolWorkers, Queue: 10})
+		if err == nil {
+			defer leave()
+			if !c.inside.Enter() {
+				t.Errorf("more than %d are served at once", poolWorkers)
+			} else {
+				defer c.inside.Leave()
+			}
+			_ = w.Until(ctx, w.Now().Add(timeout/100))
+		}
+		c.tally.end(t, "pool", 1, err)
+	}
+}
+
+// operate releases and fails the hold and sets the clock until done.
+func (c *crowd) operate(t *testing.T, done <-chan struct{}) {
+	for i := 0; ; i++ {
+		select {
+		case <-done:
+			return
+		case <-time.After(50 * time.Microsecond):
+		}
+		n, _ := c.holds.Release("x", i%4) // or too few are held
+		c.tally.released += n
+		if i%5 == 0 {
+			n, _ := c.holds.Fail("x") // or nobody is held
+			c.tally.failed += n
+		}
+		switch i % 8 {
+		case 0:
+			c.clock.Freeze()
+		case 1:
+			if err := c.clock.Advance(t.Context(), time.Millisecond); err != nil {
+				t.Errorf("Advance = %v", err)
+			}
+		case 2:
+			_ = c.clock.Scale(0.5 + rand.Float64())
+			c.clock.Unfreeze()
+		}
+	}
+}
+
+// party is a gate, and at barriers for how many.
+type party struct {
+	gate    string
+	parties int
+}
+
+// tally counts how the requests ended, and what the operator was told.
+type tally struct {
+	released, failed int
+
+	mu      sync.Mutex
+	passed  map[party]int
+	others  map[string]int                    // by what the error is
+	reasons []*gate.BarrierTimeoutError       // of those that timed out
+	broken  map[*gate.BarrierTimeoutError]int // how many were freed by each
+}
+
+func (n *tally) end(t *testing.T, name string, parties int, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.passed == nil {
+		n.passed, n.others, n.broken = map[party]int{}, map[string]int{}, map[*gate.BarrierTimeoutError]int{}
+	}
+	switch e := err.(type) {
+	case nil:
+		n.passed[party{name, parties}]++
+	case *gate.HoldFailedError:
+		n.others["failed"]++
+	case *gate.HoldTimeoutError:
+		n.others["timed out"]++
+	case *gate.PartiesError, *gate.FullError:
+		n.others["refused"]++
+	case *gate.BarrierTimeoutError:
+		n.reasons = append(n.reasons, e)
+	case *gate.BrokenError:
+		n.broken[e.Reason]++
+	default:
+		if !errors.Is(err, errGone) {
+			t.Errorf("%s: ended with %v", name, err)
+		}
+		n.others["left"]++
+	}
+}
+
+// check checks the sums, where so many entered.
+func (n *tally) check(t *testing.T, entered int) {
+	t.Logf("passed %v, others %v, %d barriers broken", n.passed, n.others, len(n.reasons))
+	ended := len(n.reasons)
+	for _, count := range n.others {
+		ended += count
+	}
+	for _, count := range n.broken {
+		ended += count
+	}
+	for p, count := range n.passed {
+		ended += count
+		if count%p.parties != 0 {
+			t.Errorf("%d passed the %s, %d at a time", count, p.gate, p.parties)
+		}
+	}
+	if ended != entered {
+		t.Errorf("%d entered and %d ended", entered, ended)
+	}
+	if got := n.passed[party{"hold", 1}]; got != n.released || n.others["failed"] != n.failed {
+		t.Errorf("%d passed the hold and %d failed, where %d were released and %d failed", got, n.others["failed"], n.released, n.failed)
+	}
+	for _, reason := range n.reasons {
+		if n.broken[reason] != reason.Arrived-1 {
+			t.Errorf("%v, and %d others were freed by it", reason, n.broken[reason])
+		}
+		delete(n.broken, reason) // a second one with it finds none
+	}
+	for reason, count := range n.broken {
+		t.Errorf("%d were freed by what nobody was told: %v", count, reason)
+	}
+}

@@ -1,0 +1,342 @@
+package journal_test
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/internal/journal"
+)
+
+const ms = time.Millisecond
+
+// hands is a clock that a test moves.
+type hands struct{ now time.Time }
+
+func (h *hands) Now() time.Time          { return h.now }
+func (h *hands) advance(d time.Duration) { h.now = h.now.Add(d) }
+
+// newJournal returns a journal whose clock the test moves, and that has no observer.
+func newJournal(size int) (*journal.Journal, *hands) {
+	h := &hands{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	return journal.New(size, h.Now, func(journal.Wait) {}), h
+}
+
+// play plays a script of steps, each 1 ms after the one before: "a+" begins the
+// wait a, "a." has its answer sent, "a-" ends it, "a!" is refused. Every wait is
+// of the run r, and waits from its start to the step before its answer's.
+func play(j *journal.Journal, h *hands, script string) {
+	waits := map[byte]*journal.Wait{}
+	for _, step := range strings.Fields(script) {
+		w := waits[step[0]]
+		if w == nil {
+			w = &journal.Wait{Run: "r", Method: "GET", Path: "/" + step[:1], Start: h.now}
+			waits[step[0]] = w
+		}
+		w.Waited = max(w.Waited, h.now.Sub(w.Start)-ms)
+		switch step[1] {
+		case '+':
+			w.Waited = 0
+			j.Begin(w)
+		case '.':
+			j.Sent(w)
+		case '-':
+			j.End(*w, journal.Answered)
+		case '!':
+			w.Waited = 0
+			j.Refuse(*w)
+		}
+		h.advance(ms)
+	}
+}
+
+func TestFiguresOfARun(t *testing.T) {
+	for _, tc := range []struct {
+		what, script string
+		want         journal.Summary
+	}{
+		{"one after the other", "a+ a. a- b+ b. b- c+ c. c-",
+			journal.Summary{Requests: 3, PeakInFlight: 1, Wall: 7 * ms}},
+		{"all at once", "a+ b+ c+ a. b. c. a- b- c-",
+			journal.Summary{Requests: 3, PeakInFlight: 3, Wall: 5 * ms, Sum: 6 * ms}},
+		{"the next comes once an answer is sent, before its end", "a+ a. b+ a- b. b-",
+			journal.Summary{Requests: 2, PeakInFlight: 1, Wall: 4 * ms, Sum: 1 * ms}},
+		{"without Sent, End is it", "a+ b+ a- c+ b- c-",
+			journal.Summary{Requests: 3, PeakInFlight: 2, Wall: 5 * ms, Sum: 4 * ms}},
+		{"a chain in which never three are in flight", "a+ b+ a. c+ b. d+ c. d. a- b- c- d-",
+			journal.Summary{Requests: 4, PeakInFlight: 2, Wall: 7 * ms, Sum: 1*ms + 2*ms + 2*ms + 1*ms}},
+		{"the second Sent of a wait counts for nothing", "a+ b+ a. a. c+ d+ a- b- c- d-",
+			journal.Summary{Requests: 4, PeakInFlight: 3, Wall: 9 * ms, Sum: 1*ms + 5*ms + 3*ms + 3*ms}},
+		{"a refused one was never in flight, and waited for nothing", "a+ b! a-",
+			journal.Summary{Requests: 2, PeakInFlight: 1, Wall: 2 * ms, Sum: 1 * ms}},
+		{"a refused one alone", "a!",
+			journal.Summary{Requests: 1}},
+		{"a refused one that came last", "a+ a- b!",
+			journal.Summary{Requests: 2, PeakInFlight: 1, Wall: 2 * ms}},
+		{"in flight still: the wall time runs on", "a+ b+ a. a-",
+			journal.Summary{Requests: 2, PeakInFlight: 2, Waiting: 1, Wall: 4 * ms, Sum: 1 * ms}},
+		{"sent, but not ended: the wall time stands, the run is not settled", "a+ b+ a. b. a-",
+			journal.Summary{Requests: 2, PeakInFlight: 2, Waiting: 1, Wall: 3 * ms, Sum: 2 * ms}},
+	} {
+		j, h := newJournal(100)
+		play(j, h, tc.script)
+		tc.want.ID = "r"
+		got, known := j.Run("r")
+		if !known || got.Summary != tc.want {
+			t.Errorf("%s: %s: Run = %+v, %v, want %+v", tc.what, tc.script, got.Summary, known, tc.want)
+		}
+		if got.Settled() != (tc.want.Waiting == 0) {
+			t.Errorf("%s: %s: Settled() = %v with %d waiting", tc.what, tc.script, got.Settled(), got.Waiting)
+		}
+		if n := j.Waiting(); n != tc.want.Waiting {
+			t.Errorf("%s: %s: Waiting() = %d, want %d", tc.what, tc.script, n, tc.want.Waiting)
+		}
+	}
+}
+
+func TestMomentsCountFromTheFirstStartInOrderOfArrival(t *testing.T) {
+	j, h := newJournal(100)
+	early, late := h.now, h.now.Add(2*ms)
+	h.advance(5 * ms)
+	first := journal.Wait{Run: "r", Method: "POST", Path: "/late", Asked: 7 * ms, Start: late}
+	j.Begin(&first) // the one that came second is the first to begin
+	second := journal.Wait{Run: "r", Method: "GET", Path: "/early", Asked: 9 * ms, Start: early}
+	j.Begin(&second)
+	first.Queued, first.Waited = ms, 2*ms
+	j.Sent(&first)
+	h.advance(5 * ms)
+	j.End(first, journal.Faulted)
+	j.Refuse(journal.Wait{Run: "r", Method: "GET", Path: "/refused", Asked: ms, Start: h.now})
+	got, _ := j.Run("r")
+	want := []journal.Moment{
+		{Method: "GET", Path: "/early", Asked: 9 * ms, End: 10 * ms},
+		{Method: "POST", Path: "/late", Asked: 7 * ms, Queued: ms, Waited: 2 * ms, Start: 2 * ms, End: 5 * ms, Outcome: journal.Faulted},
+		{Method: "GET", Path: "/refused", Asked: ms, Start: 10 * ms, End: 10 * ms, Outcome: journal.Refused},
+	}
+	if !slices.Equal(got.Waits, want) {
+		t.Errorf("Run(r).Waits:\n got %+v\nwant %+v", got.Waits, want)
+	}
+	before := slices.Clone(got.Waits)
+	j.End(second, journal.Left)
+	j.ForgetAll()
+	if !slices.Equal(got.Waits, before) {
+		t.Errorf("what Run returned has changed:\n from %+v\n   to %+v", before, got.Waits)
+	}
+}
+
+func TestSpeedup(t *testing.T) {
+	for _, tc := range []struct {
+		wall, sum time.Duration
+		want      float64
+		ok        bool
+	}{
+		{time.Second, 3 * time.Second, 3, true},
+		{2 * time.Second, time.Second, 0.5, true},
+		{time.Second, 0, 0, true},
+		{0, 0, 0, false},
+		{0, time.Second, 0, false},
+	} {
+		got, ok := journal.Summary{Wall: tc.wall, Sum: tc.sum}.Speedup()
+		if got != tc.want || ok != tc.ok {
+			t.Errorf("Summary{Wall: %v, Sum: %v}.Speedup() = %v, %v, want %v, %v", tc.wall, tc.sum, got, ok, tc.want, tc.ok)
+		}
+	}
+}
+
+func TestObserverIsToldOfEveryEnd(t *testing.T) {
+	var told []string
+	j := journal.New(10, time.Now, func(w journal.Wait) { told = append(told, w.Run+w.Path+" "+string(w.Outcome)) })
+	for _, run := range []string{"", "r"} {
+		for _, outcome := range journal.Outcomes {
+			w := journal.Wait{Run: run, Path: "/x", Start: time.Now()}
+			if outcome == journal.Refused {
+				j.Refuse(w)
+				continue
+			}
+			j.Begin(&w)
+			if n := j.Waiting(); n != 1 {
+				t.Errorf("Waiting() = %d after Begin, want 1", n)
+			}
+			j.Sent(&w)
+			j.End(w, outcome)
+		}
+	}
+	want := []string{
+		"/x answered", "/x faulted", "/x left", "/x cut", "/x refused", "/x timed_out", "/x failed",
+		"r/x answered", "r/x faulted", "r/x left", "r/x cut", "r/x refused", "r/x timed_out", "r/x failed",
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("the observer was told of\n     %q\nwant %q", told, want)
+	}
+	if run, _ := j.Run("r"); len(run.Waits) != len(journal.Outcomes) || j.Waiting() != 0 || len(j.Runs()) != 1 {
+		t.Errorf("run r has %d waits, %d requests wait, there are %d runs: want %d, 0, 1", len(run.Waits), j.Waiting(), len(j.Runs()), len(journal.Outcomes))
+	}
+}
+
+func TestLongPathsAndMethodsAreClipped(t *testing.T) {
+	for _, tc := range []struct{ what, path, want string }{
+		{"as long as may be", strings.Repeat("a", 200), strings.Repeat("a", 200)},
+		{"a byte longer", strings.Repeat("a", 201), strings.Repeat("a", 197) + "…"},
+		{"no rune is cut in two", strings.Repeat("a", 196) + "é" + strings.Repeat("a", 10), strings.Repeat("a", 196) + "…"},
+		{"nor one of four bytes", strings.Repeat("a", 194) + "🕐" + strings.Repeat("a", 10), strings.Repeat("a", 194) + "…"},
+		{"bytes that are no UTF-8", strings.Repeat("\x80", 300), strings.Repeat("\x80", 194) + "…"},
+		{"none", "", ""},
+	} {
+		j, h := newJournal(1)
+		j.Begin(&journal.Wait{Run: "r", Method: "GET", Path: tc.path, Start: h.now})
+		run, _ := j.Run("r")
+		if got := run.Waits[0].Path; got != tc.want {
+			t.Errorf("%s: a path of %d bytes is remembered as %q, want %q", tc.what, len(tc.path), got, tc.want)
+		}
+	}
+	j, h := newJournal(1)
+	j.Begin(&journal.Wait{Run: "r", Method: strings.Repeat("M", 300), Start: h.now})
+	if run, _ := j.Run("r"); run.Waits[0].Method != strings.Repeat("M", 200) {
+		t.Errorf("a method of 300 bytes is remembered as %q, want 200 of them", run.Waits[0].Method)
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	const requests, line = 4000, 16 << 10
+	for _, tc := range []struct {
+		what   string
+		size   int
+		run    func(request string) string
+		forget bool
+		most   int64 // bytes
+	}{
+		{"a remembered wait does not hold on to its request's line", requests,
+			func(string) string { return "r" }, false, 512 * requests},
+		{"nor does a run", requests,
+			func(request string) string { return request[10:16] }, false, 1024 * requests},
+		{"one in flight does not hold on to the dropped ones after it", 1,
+			func(string) string { return "r" }, false, 100 << 10},
+		{"nor to the forgotten ones after it", requests + 1,
+			func(string) string { return "r" }, true, 100 << 10},
+	} {
+		j, h := newJournal(tc.size)
+		before := heap()
+		eldest := journal.Wait{Run: "r", Method: "GET", Path: "/eldest", Start: h.now}
+		j.Begin(&eldest)
+		for i := range requests {
+			request := fmt.Sprintf("GET /path %06d", i) + strings.Repeat("x", line) // net/http's strings are parts of one, too
+			w := journal.Wait{Run: tc.run(request), Method: request[:3], Path: request[4:9], Start: h.now}
+			j.Begin(&w)
+			j.End(w, journal.Answered)
+		}
+		if tc.forget {
+			j.ForgetAll()
+		}
+		if grown := heap() - before; grown > tc.most {
+			t.Errorf("%s: %d requests have left %d bytes behind, want at most %d", tc.what, requests, grown, tc.most)
+		}
+		j.End(eldest, journal.Answered)
+		runtime.KeepAlive(j)
+	}
+}
+
+// heap returns how many bytes of memory are in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // the first only begins to clear what unique and sync.Pool hold
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func TestAllocationsOfARequest(t *testing.T) {
+	for _, tc := range []struct {
+		run  string
+		want float64
+	}{{"", 0}, {"r", 1}} {
+		j, h := newJournal(100)
+		w := journal.Wait{Run: tc.run, Method: "GET", Path: "/delay/1000", Start: h.now}
+		j.Begin(&w) // the run begins
+		got := testing.AllocsPerRun(1000, func() { request(j, tc.run, h.now) })
+		if got != tc.want {
+			t.Errorf("a request of the run %q takes %v allocations, want %v", tc.run, got, tc.want)
+		}
+	}
+}
+
+// request has the journal see one whole request.
+func request(j *journal.Journal, run string, start time.Time) {
+	w := journal.Wait{Run: run, Method: "GET", Path: "/delay/1000", Asked: time.Second, Start: start}
+	j.Begin(&w)
+	j.Sent(&w)
+	j.End(w, journal.Answered)
+}
+
+func TestManyAtOnce(t *testing.T) {
+	const goroutines, each, size = 8, 300, 50
+	j := journal.New(size, time.Now, func(journal.Wait) {})
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		wg.Go(func() {
+			for i := range each {
+				request(j, "kept", time.Now())
+				request(j, fmt.Sprint("forgotten", g%2), time.Now())
+				switch i % 4 {
+				case 0:
+					j.Forget(fmt.Sprint("forgotten", g%2))
+				case 1:
+					if run, known := j.Run("kept"); known && (run.PeakInFlight > goroutines || len(run.Waits) > size) {
+						t.Errorf("peak %d and %d waits, want at most %d and %d", run.PeakInFlight, len(run.Waits), goroutines, size)
+					}
+				case 2:
+					j.Runs()
+				case 3:
+					_, _ = j.Await(t.Context(), "kept", func(s journal.Summary) bool { return s.Waiting < goroutines })
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := j.Waiting(); n != 0 {
+		t.Errorf("Waiting() = %d, want 0", n)
+	}
+	for _, run := range j.Runs() {
+		if !run.Settled() {
+			t.Errorf("run %s is not settled: %+v", run.ID, run)
+		}
+	}
+}
+
+func BenchmarkRequest(b *testing.B) {
+	for _, run := range []string{"", "r"} {
+		name := "no run"
+		if run != "" {
+			name = "run"
+		}
+		b.Run(name+"/serial", func(b *testing.B) {
+			j := journal.New(10_000, time.Now, func(journal.Wait) {})
+			b.ReportAllocs()
+			for b.Loop() {
+				request(j, run, time.Time{})
+			}
+		})
+		b.Run(name+"/parallel", func(b *testing.B) {
+			j := journal.New(10_000, time.Now, func(journal.Wait) {})
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					request(j, run, time.Time{})
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkRunOf10000(b *testing.B) {
+	j := journal.New(10_000, time.Now, func(journal.Wait) {})
+	for range 10_000 {
+		request(j, "r", time.Now())
+	}
+	for b.Loop() {
+		j.Run("r")
+	}
+}

@@ -1,0 +1,217 @@
+package journal_test
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/internal/journal"
+)
+
+// model is a journal that keeps everything, and works out what it is asked for.
+type model struct {
+	size    int
+	runs    []*modelRun // in the order of their beginning
+	kept    []*modelWait
+	dropped int64
+}
+
+type modelRun struct {
+	id    string
+	all   []*modelWait
+	peak  int
+	ended bool // forgotten, or nothing is left of it
+}
+
+type modelWait struct {
+	journal.Wait
+	run         *modelRun
+	kept        bool
+	sent, ended bool
+	end         time.Time
+	queued      time.Duration
+	took        time.Duration
+}
+
+func (m *model) begin(w *modelWait, refused bool) {
+	i := slices.IndexFunc(m.runs, func(r *modelRun) bool { return r.id == w.Run && !r.ended })
+	if i < 0 {
+		i = len(m.runs)
+		m.runs = append(m.runs, &modelRun{id: w.Run})
+	}
+	w.run, w.kept, w.sent, w.ended, w.end = m.runs[i], true, refused, refused, w.Start
+	if refused {
+		w.Outcome = journal.Refused
+	}
+	w.run.all = append(w.run.all, w)
+	w.run.peak = max(w.run.peak, count(w.run.all, func(w *modelWait) bool { return !w.sent }))
+	m.kept = append(m.kept, w)
+	for len(m.kept) > m.size {
+		m.kept[0].kept = false
+		m.kept = m.kept[1:]
+		m.dropped++
+	}
+	m.bury()
+}
+
+func (m *model) send(w *modelWait, now time.Time) {
+	if !w.sent {
+		w.sent, w.end, w.queued, w.took = true, now, w.Queued, w.Waited
+	}
+}
+
+func (m *model) end(w *modelWait, now time.Time, outcome journal.Outcome) {
+	m.send(w, now)
+	w.ended, w.Outcome = true, outcome
+	m.bury()
+}
+
+func (m *model) bury() {
+	for _, r := range m.runs {
+		r.ended = r.ended || !slices.ContainsFunc(r.all, func(w *modelWait) bool { return w.kept || !w.ended })
+	}
+}
+
+func (m *model) forget(r *modelRun) {
+	r.ended = true
+	m.kept = slices.DeleteFunc(m.kept, func(w *modelWait) bool { return w.run == r })
+}
+
+func (r *modelRun) at(now time.Time) journal.Run {
+	first, last := r.all[0].Start, r.all[0].Start
+	var sum time.Duration
+	for _, w := range r.all {
+		end := w.end
+		if !w.sent {
+			end = now
+		}
+		if w.Start.Before(first) {
+			first = w.Start
+		}
+		if end.After(last) {
+			last = end
+		}
+		sum += w.took
+	}
+	run := journal.Run{Summary: journal.Summary{
+		ID: r.id, Requests: len(r.all), PeakInFlight: r.peak, Wall: last.Sub(first), Sum: sum,
+		Waiting: count(r.all, func(w *modelWait) bool { return !w.ended }),
+		Dropped: int64(count(r.all, func(w *modelWait) bool { return !w.kept })),
+	}, Waits: []journal.Moment{}}
+	for _, w := range r.all {
+		if !w.kept {
+			continue
+		}
+		end := w.end
+		if !w.sent {
+			end = now
+		}
+		run.Waits = append(run.Waits, journal.Moment{
+			Method: w.Method, Path: w.Path, Asked: w.Asked, Queued: w.queued, Waited: w.took,
+			Start: w.Start.Sub(first), End: end.Sub(first), Outcome: w.Outcome,
+		})
+	}
+	slices.SortStableFunc(run.Waits, func(a, b journal.Moment) int { return cmp.Compare(a.Start, b.Start) })
+	return run
+}
+
+func count(all []*modelWait, is func(*modelWait) bool) (n int) {
+	for _, w := range all {
+		if is(w) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestAgainstAModel(t *testing.T) {
+	for seed := range uint64(60) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		size := int(seed % 12)
+		j, h := newJournal(size)
+		m := &model{size: size}
+		var open []*modelWait
+		for step := range 150 {
+			h.advance(time.Duration(random.IntN(3)) * ms)
+			did := turn(random, j, h, m, &open, step)
+			for _, r := range m.runs {
+				if r.ended {
+					continue
+				}
+				if got, known := j.Run(r.id); !known || !reflect.DeepEqual(got, r.at(h.now)) {
+					t.Fatalf("seed %d, step %d, %s: Run(%s), %v:\n got %+v\nwant %+v", seed, step, did, r.id, known, got, r.at(h.now))
+				}
+			}
+			var live []journal.Summary
+			for _, r := range slices.Backward(m.runs) {
+				if !r.ended {
+					live = append(live, r.at(h.now).Summary)
+				}
+			}
+			if got := j.Runs(); !slices.Equal(got, live) || j.Dropped() != m.dropped || j.Waiting() != len(open) {
+				t.Fatalf("seed %d, step %d, %s: dropped %d, waiting %d, Runs\n     %+v\nwant %d, %d,\n     %+v",
+					seed, step, did, j.Dropped(), j.Waiting(), got, m.dropped, len(open), live)
+			}
+		}
+	}
+}
+
+// turn does one thing at random to both, and says what.
+func turn(random *rand.Rand, j *journal.Journal, h *hands, m *model, open *[]*modelWait, step int) string {
+	choice := random.IntN(20)
+	if choice < 6 || len(*open) == 0 && choice < 18 {
+		w := &modelWait{Wait: journal.Wait{
+			Run: string(rune('a' + random.IntN(3))), Method: "GET", Path: fmt.Sprint("/", step), Asked: time.Duration(step),
+			Start: h.now.Add(-time.Duration(random.IntN(4)) * ms), // it came a little before it begins
+		}}
+		if choice == 0 {
+			j.Refuse(w.Wait)
+			m.begin(w, true)
+			return "refuse"
+		}
+		j.Begin(&w.Wait)
+		m.begin(w, false)
+		*open = append(*open, w)
+		return "begin"
+	}
+	switch {
+	case choice < 10:
+		w := (*open)[random.IntN(len(*open))]
+		if !w.sent {
+			w.Waited, w.Queued = time.Duration(random.IntN(1000)), time.Duration(random.IntN(1000))
+		}
+		j.Sent(&w.Wait)
+		m.send(w, h.now)
+		return "send"
+	case choice < 18:
+		i := random.IntN(len(*open))
+		w := (*open)[i]
+		*open = slices.Delete(*open, i, i+1)
+		outcome := journal.Outcomes[random.IntN(len(journal.Outcomes))]
+		j.End(w.Wait, outcome)
+		m.end(w, h.now, outcome)
+		return "end"
+	case choice == 18 && step%5 == 0:
+		j.ForgetAll()
+		for _, r := range m.runs {
+			m.forget(r)
+		}
+		return "forget all"
+	case len(m.runs) > 0 && step%2 == 0:
+		r := m.runs[random.IntN(len(m.runs))]
+		if known := j.Forget(r.id); !known {
+			return "forget none"
+		}
+		for _, r2 := range m.runs {
+			if r2.id == r.id && !r2.ended {
+				m.forget(r2)
+			}
+		}
+		return "forget " + r.id
+	}
+	return "nothing"
+}

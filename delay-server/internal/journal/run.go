@@ -1,0 +1,167 @@
+package journal
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+)
+
+// Summary is what a run comes to: also of the waits that are no longer
+// remembered.
+type Summary struct {
+	ID           string
+	Requests     int           // all that came, refused ones too
+	Waiting      int           // those that have not ended
+	Wall         time.Duration // from the first start to the last end, or to now while any is in flight
+	Sum          time.Duration // of what all that were answered, or ended otherwise, have waited
+	PeakInFlight int           // the most that were in flight at one time
+	Dropped      int64         // those no longer remembered, which New's size pushed out
+}
+
+// Settled reports whether all requests of the run have ended.
+func (s Summary) Settled() bool { return s.Waiting == 0 }
+
+// Speedup returns how many times as fast as one after the other the requests
+// were: Sum over Wall. It is not ok where Wall is 0.
+func (s Summary) Speedup() (times float64, ok bool) {
+	if s.Wall <= 0 {
+		return 0, false
+	}
+	return float64(s.Sum) / float64(s.Wall), true
+}
+
+// Run is a run as it was when it was asked for.
+type Run struct {
+	Summary
+	Waits []Moment // those remembered, in order of arrival
+}
+
+// Moment is a remembered wait. Its Start and End count from the first start of
+// its run.
+type Moment struct {
+	Method, Path          string // of more than 200 bytes, the beginning; of a path, with …
+	Asked, Queued, Waited time.Duration
+	Start, End            time.Duration // End is that of the answer, or when the run was asked for while in flight
+	Outcome               Outcome       // "" until the request has ended
+}
+
+// Run returns the run of the name, and whether there is one.
+func (j *Journal) Run(id string) (Run, bool) {
+	j.mu.Lock()
+	t := j.runs[id]
+	if t == nil {
+		j.mu.Unlock()
+		return Run{}, false
+	}
+	now := j.now()
+	run := Run{Summary: t.summary(now), Waits: make([]Moment, 0, t.kept)}
+	records := make([]*record, 0, t.kept)
+	for r := t.oldest; r != nil; r = r.next {
+		run.Waits = append(run.Waits, r.times(now))
+		records = append(records, r)
+	}
+	j.mu.Unlock()
+	for i, r := range records { // their names do not change: no request need wait for this
+		run.Waits[i].Method, run.Waits[i].Path = r.method.Value(), string(r.path[:r.pathLen])
+	}
+	slices.SortStableFunc(run.Waits, func(a, b Moment) int { return cmp.Compare(a.Start, b.Start) })
+	return run, true
+}
+
+// times returns r without its names.
+func (r *record) times(now time.Time) Moment {
+	end := now
+	if r.sent {
+		end = r.end
+	}
+	return Moment{
+		Asked: r.asked, Queued: r.queued, Waited: r.took,
+		Start: r.start.Sub(r.run.first), End: end.Sub(r.run.first), Outcome: r.outcome,
+	}
+}
+
+func (t *tally) summary(now time.Time) Summary {
+	end := t.last
+	if t.inFlight > 0 {
+		end = now
+	}
+	return Summary{
+		ID: t.id, Requests: t.requests, Waiting: t.waiting, Wall: end.Sub(t.first), Sum: t.sum,
+		PeakInFlight: t.peak, Dropped: t.dropped,
+	}
+}
+
+// Runs returns all runs, the one that began last in front.
+func (j *Journal) Runs() []Summary {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	tallies := make([]*tally, 0, len(j.runs))
+	for _, t := range j.runs {
+		tallies = append(tallies, t)
+	}
+	slices.SortFunc(tallies, func(a, b *tally) int { return cmp.Compare(b.place, a.place) })
+	runs := make([]Summary, len(tallies))
+	now := j.now()
+	for i, t := range tallies {
+		runs[i] = t.summary(now)
+	}
+	return runs
+}
+
+// Dropped returns how many waits are no longer remembered because New's size
+// pushed them out, ever.
+func (j *Journal) Dropped() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.dropped
+}
+
+// Await returns once ok reports true of the run's summary, which is all zero but
+// for its ID where there is no such run. The error is context.Cause(ctx) when
+// ctx is done first; the summary is the last that ok saw. ok is called at each
+// change of any run, under the journal's lock, and calls no method of it.
+func (j *Journal) Await(ctx context.Context, id string, ok func(Summary) bool) (Summary, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var seen Summary
+	err := j.changed.Wait(ctx, func() bool {
+		seen = Summary{ID: id}
+		if t := j.runs[id]; t != nil {
+			seen = t.summary(j.now())
+		}
+		return ok(seen)
+	})
+	return seen, err
+}
+
+// Forget ends the run of the name, and reports whether there was one. Its
+// requests that have not ended go on, and count in no run of that name after.
+func (j *Journal) Forget(id string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	t := j.runs[id]
+	if t == nil {
+		return false
+	}
+	j.forget(t)
+	return true
+}
+
+// ForgetAll is Forget of every run.
+func (j *Journal) ForgetAll() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, t := range j.runs {
+		j.forget(t)
+	}
+}
+
+func (j *Journal) forget(t *tally) {
+	delete(j.runs, t.id)
+	for r := t.oldest; r != nil; r, r.next = r.next, nil {
+		j.unlink(r)
+	}
+	t.oldest, t.newest, t.kept = nil, nil, 0
+	j.changed.Broadcast()
+}

@@ -1,0 +1,182 @@
+package journal
+
+import (
+	"bufio"
+	_ "embed" // the template
+	"fmt"
+	"html/template"
+	"io"
+	"strconv"
+	"time"
+)
+
+//go:embed waterfall.svg.tmpl
+var waterfallSVG string
+
+// The template escapes what it is given as HTML has it, which is XML too.
+var svgTemplate = template.Must(template.New("waterfall.svg").Parse(waterfallSVG))
+
+// The layout, in the picture's own pixels.
+const (
+	barsLeft, barsRight = 284.0, 692.0
+	barsTop             = 168.0 // of the first row
+	rowHeight           = 24.0
+	mostTicks           = 7
+)
+
+// WriteSVG draws the run as a picture that needs nothing else: figures, a time
+// axis, and a bar for each wait. It follows the reader's choice of light or
+// dark. The error is that of out.
+func (r Run) WriteSVG(out io.Writer) error {
+	p := r.picture()
+	w := bufio.NewWriter(out)
+	if err := svgTemplate.Execute(w, p); err != nil {
+		return fmt.Errorf("waterfall of run %q: %w", r.ID, err)
+	}
+	return w.Flush()
+}
+
+// picture is what the template shows.
+type picture struct {
+	Run, Summary  string
+	Bottom, Below float64 // of the rows; of all
+	Figures       []figure
+	Ticks         []tick
+	Rows          []row
+	Remarks       []remark
+}
+
+type figure struct {
+	X         float64
+	Value, Of string
+}
+
+type tick struct {
+	X     float64
+	Label string
+}
+
+type row struct {
+	Y                    float64
+	Class, State, Sign   string
+	Label, Title         string
+	Asked, Waited        string
+	X, Queued, Turn, Len float64 // of the bar, and of the two parts of it
+}
+
+type remark struct {
+	Y    float64
+	Text string
+}
+
+func (r Run) picture() picture {
+	p := picture{Run: shorten(legible(r.ID), longestTitle), Figures: r.figures(), Ticks: ticks(r.Wall)}
+	remarks := r.remarks()
+	queued := false
+	for i, m := range r.drawn() {
+		p.Rows = append(p.Rows, m.row(barsTop+float64(i)*rowHeight, r.Wall))
+		queued = queued || m.Queued > 0
+	}
+	if queued {
+		remarks = append(remarks, "the pale part of a bar is the time in the queue of a pool")
+	}
+	p.Bottom = barsTop + float64(len(p.Rows))*rowHeight
+	p.Below = p.Bottom + 16
+	for _, text := range remarks {
+		p.Remarks = append(p.Remarks, remark{p.Below + 8, text})
+		p.Below += 20
+	}
+	for i, f := range p.Figures {
+		if i > 0 {
+			p.Summary += ", "
+		}
+		p.Summary += f.Value + " " + f.Of
+	}
+	return p
+}
+
+func (r Run) figures() []figure {
+	requests := "requests"
+	if r.Requests == 1 {
+		requests = "request"
+	}
+	if r.Waiting > 0 {
+		requests += fmt.Sprintf(", %d still waiting", r.Waiting)
+	}
+	figures := []figure{
+		{Value: strconv.Itoa(r.Requests), Of: requests},
+		{Value: strconv.Itoa(r.PeakInFlight), Of: "peak in flight"},
+		{Value: milliseconds(r.Wall) + " ms", Of: "from first to last"},
+		{Value: milliseconds(r.Sum) + " ms", Of: "of waiting in sum"},
+	}
+	if times, ok := r.Speedup(); ok {
+		figures = append(figures, figure{Value: fmt.Sprintf("%.1f×", times), Of: "as fast as in turn"})
+	}
+	for i := range figures {
+		figures[i].X = 24 + 184*float64(i)
+	}
+	return figures
+}
+
+// at returns where a time is on the axis.
+func at(offset, wall time.Duration) float64 {
+	if wall <= 0 {
+		return barsLeft
+	}
+	return barsLeft + (barsRight-barsLeft)*float64(offset)/float64(wall)
+}
+
+// ticks marks the axis at multiples of 1, 2 or 5 times a power of ten.
+func ticks(wall time.Duration) []tick {
+	step := time.Duration(1)
+	for i, lead := 0, [...]time.Duration{1, 2, 5, 10}; wall/step >= mostTicks; i = (i + 1) % 3 {
+		step = step / lead[i] * lead[i+1]
+	}
+	var marks []tick
+	for offset := time.Duration(0); offset <= wall; offset += step {
+		marks = append(marks, tick{at(offset, wall), axisLabel(offset)})
+	}
+	return marks
+}
+
+func axisLabel(offset time.Duration) string {
+	switch {
+	case offset == 0:
+		return "0"
+	case offset%time.Second == 0:
+		return strconv.FormatInt(int64(offset/time.Second), 10) + " s"
+	default:
+		return strconv.FormatFloat(float64(offset)/float64(time.Millisecond), 'f', -1, 64) + " ms"
+	}
+}
+
+// signs are drawn in lines, 10 by 10, so that no outcome is told by colour alone.
+var signs = map[Outcome]string{
+	Answered: "M1.5 5.5 4 8 8.5 2.5",                  // a tick
+	Faulted:  "M6 .8 2.8 5.4H7L4 9.4",                 // a flash
+	Left:     "M9 5H1.5M5 1.5 1.5 5 5 8.5",            // an arrow, out
+	Cut:      "M2 2H8V8H2Z",                           // a stop
+	Refused:  "M5 1A4 4 0 1 0 5.01 1M2.2 2.2 7.8 7.8", // no entry
+	TimedOut: "M5 1A4 4 0 1 0 5.01 1M5 2.8V5L6.8 6.2", // a clock
+	Failed:   "M2 2 8 8M8 2 2 8",                      // a cross
+	"":       "M1.5 5H1.51M5 5H5.01M8.5 5H8.51",       // three dots
+}
+
+func (m Moment) row(y float64, wall time.Duration) row {
+	class := string(m.Outcome)
+	waited := milliseconds(m.Waited)
+	if m.Outcome == "" {
+		class, waited = "waiting", "…"
+	}
+	title := fmt.Sprintf("%s: from %s to %s ms, asked for %s ms, waited %s ms", m.what(), milliseconds(m.Start), milliseconds(m.End), milliseconds(m.Asked), waited)
+	if m.Queued > 0 {
+		title += fmt.Sprintf(", queued %s ms before", milliseconds(m.Queued))
+	}
+	x, turn := at(m.Start, wall), at(m.turn(), wall)
+	return row{
+		Y: y, Class: class, State: m.state(), Sign: signs[m.Outcome],
+		Label: shorten(m.what(), longestLabel), Title: title + ": " + m.state(),
+		Asked: milliseconds(m.Asked), Waited: waited,
+		X: x, Queued: turn - x, Turn: turn, Len: max(at(m.End, wall)-turn, 2),
+	}
+}

@@ -1,0 +1,321 @@
+package journal_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"flash.test/delay-server/internal/journal"
+)
+
+// sequential and concurrent are the same three waits, in turn and at once.
+var sequential = journal.Run{
+	Summary: journal.Summary{ID: "r1", Requests: 3, PeakInFlight: 1, Wall: 3003 * ms, Sum: 3000 * ms},
+	Waits: []journal.Moment{
+		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, End: 1001 * ms, Outcome: journal.Answered},
+		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, Start: 1001 * ms, End: 2002 * ms, Outcome: journal.Answered},
+		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, Start: 2002 * ms, End: 3003 * ms, Outcome: journal.Answered},
+	},
+}
+
+var concurrent = journal.Run{
+	Summary: journal.Summary{ID: "r1", Requests: 3, PeakInFlight: 3, Wall: 1001 * ms, Sum: 3000 * ms},
+	Waits: []journal.Moment{
+		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, End: 1001 * ms, Outcome: journal.Answered},
+		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, End: 1001 * ms, Outcome: journal.Answered},
+		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, End: 1001 * ms, Outcome: journal.Answered},
+	},
+}
+
+// motley has every outcome, a queue, one that waits, and paths of any bytes.
+var motley = journal.Run{
+	Summary: journal.Summary{ID: `<"&'>`, Requests: 13, Waiting: 1, PeakInFlight: 9, Wall: 1200 * ms, Sum: 6000 * ms, Dropped: 2},
+	Waits: []journal.Moment{
+		{Method: "GET", Path: "/delay/300", Asked: 300 * ms, Queued: 400 * ms, Waited: 300 * ms, End: 800 * ms, Outcome: journal.Answered},
+		{Method: "GET", Path: "/a\x00b\xff<é🕐>&\"'\u202e%\n]]>", End: 600 * ms, Outcome: journal.Faulted},
+		{Method: "GET", Path: "/" + strings.Repeat("l", 196) + "…", Start: 100 * ms, End: 300 * ms, Outcome: journal.Left},
+		{Method: "<GET>", Path: "", Start: 100 * ms, End: 600 * ms, Outcome: journal.Cut},
+		{Method: "GET", Path: "/refused", Start: 600 * ms, End: 600 * ms, Outcome: journal.Refused},
+		{Method: "GET", Path: "/barrier/b", Start: 600 * ms, End: 900 * ms, Outcome: journal.TimedOut},
+		{Method: "GET", Path: "/hold/h", Start: 600 * ms, End: 900 * ms, Outcome: journal.Failed},
+		{Method: "GET", Path: "/last", Start: 1200 * ms, End: 1200 * ms},
+	},
+}
+
+// many has more waits than a picture.
+func many() journal.Run {
+	run := journal.Run{Summary: journal.Summary{ID: "many", Requests: 1234, PeakInFlight: 1234, Wall: time.Second}}
+	for range run.Requests {
+		run.Waits = append(run.Waits, journal.Moment{Method: "GET", Path: "/", End: time.Second, Outcome: journal.Answered})
+	}
+	return run
+}
+
+func text(t *testing.T, run journal.Run) string {
+	t.Helper()
+	var b strings.Builder
+	if err := run.WriteText(&b); err != nil {
+		t.Fatalf("WriteText: %v", err)
+	}
+	return b.String()
+}
+
+func TestTextShowsWhatOverlaps(t *testing.T) {
+	for _, tc := range []struct {
+		what string
+		run  journal.Run
+		want string
+	}{
+		{"in turn", sequential, `
+run r1: 3 requests, peak in flight 1
+3003 ms from first to last for 3000 ms of waiting: 1.0 times as fast as in turn
+GET /delay/1000  |██████████████████                                     |    0 → 1001 ms  answered
+GET /delay/1000  |                  ███████████████████                  | 1001 → 2002 ms  answered
+GET /delay/1000  |                                     ██████████████████| 2002 → 3003 ms  answered
+`},
+		{"at once", concurrent, `
+run r1: 3 requests, peak in flight 3
+1001 ms from first to last for 3000 ms of waiting: 3.0 times as fast as in turn
+GET /delay/1000  |██████████████████████████████████████████████████████████| 0 → 1001 ms  answered
+GET /delay/1000  |██████████████████████████████████████████████████████████| 0 → 1001 ms  answered
+GET /delay/1000  |██████████████████████████████████████████████████████████| 0 → 1001 ms  answered
+`},
+		{"all there is", motley, `
+run <"&'>: 13 requests, peak in flight 9, 1 still waiting
+1200 ms from first to last for 6000 ms of waiting: 5.0 times as fast as in turn
+GET /delay/300                    |░░░░░░░░░░░░░████████████             |    0 →  800 ms  answered
+GET /a%00b%FF<%C3%A9%F0%9F%95%9…  |▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓                   |    0 →  600 ms  faulted
+GET /llllllllllllllllllllllllll…  |   ▓▓▓▓▓▓▓                            |  100 →  300 ms  left
+<GET>                             |   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓                   |  100 →  600 ms  cut
+GET /refused                      |                   ×                  |  600 →  600 ms  refused
+GET /barrier/b                    |                   ▓▓▓▓▓▓▓▓▓▓         |  600 →  900 ms  timed out
+GET /hold/h                       |                   ▓▓▓▓▓▓▓▓▓▓         |  600 →  900 ms  failed
+GET /last                         |                                     ▒| 1200 → 1200 ms  waiting
+(░ is the time in the queue of a pool)
+(no longer remembered, but part of the figures: 2 requests that came first)
+`},
+		{"all at one time", journal.Run{Summary: journal.Summary{ID: "r", Requests: 1}, Waits: []journal.Moment{{Method: "GET", Path: "/", Outcome: journal.Refused}}}, `
+run r: 1 request, peak in flight 0
+0 ms from first to last for 0 ms of waiting
+GET /  |×                                                                      | 0 → 0 ms  refused
+`},
+		{"a run of nothing", journal.Run{Summary: journal.Summary{ID: "r", Requests: 1, Dropped: 1}}, `
+run r: 1 request, peak in flight 0
+0 ms from first to last for 0 ms of waiting
+(no longer remembered, but part of the figures: 1 request that came first)
+`},
+	} {
+		if got := "\n" + text(t, tc.run); got != tc.want {
+			t.Errorf("%s: WriteText wrote%s\nwant%s", tc.what, got, tc.want)
+		}
+	}
+}
+
+func TestFiguresHaveTheDigitsThatAReaderNeeds(t *testing.T) {
+	for wall, want := range map[time.Duration]string{
+		0: "0", 400: "0", 500: "0.001", 1234: "0.001", 123_456: "0.123", 1_234_567: "1.23", 12_345_678: "12.3",
+		99_960_000: "100", 123_456_789: "123", 1_000_600_000: "1001", time.Hour: "3600000",
+	} {
+		got := text(t, journal.Run{Summary: journal.Summary{ID: "r", Wall: wall}})
+		if want := "\n" + want + " ms from first to last"; !strings.Contains(got, want) {
+			t.Errorf("wall time %v: %s\nwant%s", wall, got, want)
+		}
+	}
+}
+
+func TestTextFitsAndIsPlain(t *testing.T) {
+	long := concurrent
+	long.Wall, long.Waits = 100*time.Hour, []journal.Moment{{Method: "GET", Path: motley.Waits[2].Path, Start: 99 * time.Hour, End: 100 * time.Hour, Outcome: journal.TimedOut}}
+	for _, run := range []journal.Run{sequential, concurrent, motley, many(), long} {
+		for line := range strings.Lines(text(t, run)) {
+			line = strings.TrimSuffix(line, "\n")
+			if n := utf8.RuneCountInString(line); n > 100 {
+				t.Errorf("run %s: %d columns, want at most 100: %s", run.ID, n, line)
+			}
+			if at := strings.IndexFunc(line, func(r rune) bool { return r > '~' && !strings.ContainsRune("…→█░▓▒×", r) || r < ' ' }); at >= 0 {
+				t.Errorf("run %s: a character that is not plain at %d: %q", run.ID, at, line)
+			}
+		}
+	}
+}
+
+func TestPicturesSayWhatTheyDoNotShow(t *testing.T) {
+	for _, tc := range []struct {
+		what string
+		run  journal.Run
+		rows int
+		want []string
+	}{
+		{"all is shown", concurrent, 3, nil},
+		{"dropped ones are not", motley, 8, []string{"no longer remembered, but part of the figures: 2 requests that came first"}},
+		{"nor those after 500", many(), 500, []string{"the first 500 are drawn; not drawn: 734 requests more"}},
+	} {
+		plain := text(t, tc.run)
+		drawn := svg(t, tc.run)
+		if got := strings.Count(plain, " ms  "); got != tc.rows {
+			t.Errorf("%s: the text has %d rows, want %d", tc.what, got, tc.rows)
+		}
+		if got := drawn.count("bar"); got != tc.rows {
+			t.Errorf("%s: the SVG has %d bars, want %d", tc.what, got, tc.rows)
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(plain, want) || !strings.Contains(drawn.text, want) {
+				t.Errorf("%s: the text or the SVG does not say %q", tc.what, want)
+			}
+		}
+		if tc.want == nil && (strings.Contains(plain, "not drawn") || strings.Contains(drawn.text, "remembered")) {
+			t.Errorf("%s: and yet something is said to be missing", tc.what)
+		}
+	}
+}
+
+// drawing is an SVG as a parser of XML reads it.
+type drawing struct {
+	elements []xml.StartElement
+	text     string // of all elements
+}
+
+func (d drawing) count(class string) (n int) {
+	for _, e := range d.elements {
+		if attribute(e, "class") == class {
+			n++
+		}
+	}
+	return n
+}
+
+func attribute(e xml.StartElement, name string) string {
+	for _, a := range e.Attr {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+func svg(t *testing.T, run journal.Run) drawing {
+	t.Helper()
+	var b bytes.Buffer
+	if err := run.WriteSVG(&b); err != nil {
+		t.Fatalf("WriteSVG: %v", err)
+	}
+	var d drawing
+	for decoder := xml.NewDecoder(&b); ; {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return d
+		}
+		if err != nil {
+			t.Fatalf("the SVG of run %s is no XML: %v", run.ID, err)
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			for _, a := range token.Attr {
+				if strings.Contains(a.Value, "NaN") || strings.Contains(a.Value, "Inf") {
+					t.Errorf("the SVG of run %s has %s=%q in <%s>", run.ID, a.Name.Local, a.Value, token.Name.Local)
+				}
+			}
+			d.elements = append(d.elements, token.Copy())
+		case xml.CharData:
+			d.text += string(token) + "\n"
+		}
+	}
+}
+
+func TestSVG(t *testing.T) {
+	d := svg(t, motley)
+	known := map[string]bool{"svg": true, "title": true, "desc": true, "style": true, "rect": true, "text": true, "g": true, "path": true}
+	signs := map[string]bool{}
+	for _, e := range d.elements {
+		if !known[e.Name.Local] {
+			t.Errorf("the SVG has an element <%s>", e.Name.Local)
+		}
+		for _, a := range e.Attr {
+			if strings.HasPrefix(a.Name.Local, "on") || a.Name.Local == "href" || strings.HasPrefix(a.Value, "-") && a.Name.Local == "width" {
+				t.Errorf("the SVG has %s=%q in <%s>", a.Name.Local, a.Value, e.Name.Local)
+			}
+		}
+		if attribute(e, "class") == "sign" {
+			signs[attribute(e, "d")] = true
+		}
+	}
+	if len(signs) != len(motley.Waits) {
+		t.Errorf("%d outcomes have %d signs", len(motley.Waits), len(signs))
+	}
+	if n := d.count("queued"); n != 1 {
+		t.Errorf("%d bars have a queued part, want 1", n)
+	}
+	for _, want := range []string{
+		`Run <"&'>`, "13 requests, 1 still waiting", "prefers-color-scheme: dark", "/a%00b%FF<%C3%A9%F0%9F", "%E2%80%AE", "%25%0A", "timed out",
+		"GET /delay/300: from 0 to 800 ms, asked for 300 ms, waited 300 ms, queued 400 ms before: answered",
+	} {
+		if !strings.Contains(d.text, want) {
+			t.Errorf("the SVG does not say %q", want)
+		}
+	}
+	for _, not := range []string{"url(", "@import", "http"} {
+		if strings.Contains(d.text, not) {
+			t.Errorf("the SVG has %q in it", not)
+		}
+	}
+}
+
+func TestAxisHasRoundTicks(t *testing.T) {
+	for _, tc := range []struct {
+		wall time.Duration
+		want string
+	}{
+		{0, "0"},
+		{1, "0 0.000001 ms"},
+		{1500 * time.Microsecond, "0 0.5 ms 1 ms 1.5 ms"},
+		{699 * ms, "0 100 ms 200 ms 300 ms 400 ms 500 ms 600 ms"},
+		{700 * ms, "0 200 ms 400 ms 600 ms"},
+		{1001 * ms, "0 200 ms 400 ms 600 ms 800 ms 1 s"},
+		{3003 * ms, "0 500 ms 1 s 1500 ms 2 s 2500 ms 3 s"},
+		{time.Hour, "0 1000 s 2000 s 3000 s"},
+	} {
+		run := journal.Run{Summary: journal.Summary{ID: "r", Requests: 1, Wall: tc.wall}}
+		d := svg(t, run)
+		_, axis, _ := strings.Cut(d.text, "outcome\n")
+		if got := strings.Join(strings.Fields(axis), " "); got != tc.want {
+			t.Errorf("wall time %v: the ticks are %q, want %q", tc.wall, got, tc.want)
+		}
+	}
+}
+
+func TestPicturesReturnTheWritersError(t *testing.T) {
+	broken := errors.New("broken pipe")
+	for name, write := range map[string]func(journal.Run, io.Writer) error{"WriteText": journal.Run.WriteText, "WriteSVG": journal.Run.WriteSVG} {
+		if err := write(many(), brokenWriter{broken}); !errors.Is(err, broken) {
+			t.Errorf("%s = %v, want %v", name, err, broken)
+		}
+	}
+}
+
+type brokenWriter struct{ err error }
+
+func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }
+
+func ExampleRun_WriteText() {
+	run := journal.Run{
+		Summary: journal.Summary{ID: "r1", Requests: 2, PeakInFlight: 1, Wall: 200 * ms, Sum: 200 * ms},
+		Waits: []journal.Moment{
+			{Method: "GET", Path: "/delay/100", End: 100 * ms, Outcome: journal.Answered},
+			{Method: "GET", Path: "/delay/100", Start: 100 * ms, End: 200 * ms, Outcome: journal.Answered},
+		},
+	}
+	var b strings.Builder
+	_ = run.WriteText(&b)
+	fmt.Print(b.String())
+	// Output:
+	// run r1: 2 requests, peak in flight 1
+	// 200 ms from first to last for 200 ms of waiting: 1.0 times as fast as in turn
+	// GET /delay/100  |█████████████████████████████                             |   0 → 100 ms  answered
+	// GET /delay/100  |                             █████████████████████████████| 100 → 200 ms  answered
+}

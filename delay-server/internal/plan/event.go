@@ -1,0 +1,139 @@
+package plan
+
+import (
+	"encoding/json"
+	"math"
+	"net/url"
+	"time"
+
+	"flash.test/delay-server/delay"
+	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/internal/gate"
+	"flash.test/delay-server/problem"
+)
+
+// barrierTimeout is how long a request stands at a barrier that says nothing
+// else: long for a machine, short for a person.
+const barrierTimeout = 10 * time.Second
+
+// Parameters that the endpoints of events have beside those of every endpoint
+// that waits.
+var (
+	ofBarrier = []string{"delay", "parties", "timeout"}
+	ofHold    = []string{"delay", "timeout"}
+)
+
+// Barrier plans /barrier/{name}: a wait until so many stand there as parties
+// says, then that of delay, then an answer that names the barrier. The error is
+// a *problem.Problem.
+func (p *Planner) Barrier(r Request) (Plan, error) {
+	return p.event(r, "barrier", ofBarrier, func(s shape, status int) any {
+		return struct {
+			Status  int    `json:"status"`
+			Barrier string `json:"barrier"`
+			Parties int    `json:"parties"`
+		}{status, s.barrier.Name, s.barrier.Parties}
+	})
+}
+
+// Hold plans /hold/{name}: a wait until the hold is released, then that of
+// delay, then an answer that names the hold. The error is a *problem.Problem.
+func (p *Planner) Hold(r Request) (Plan, error) {
+	return p.event(r, "hold", ofHold, func(s shape, status int) any {
+		return struct {
+			Status int    `json:"status"`
+			Hold   string `json:"hold"`
+		}{status, s.hold.Name}
+	})
+}
+
+// event plans the wait for an event, be it barrier or hold, whose name is in the
+// path, then that of delay, then the JSON of body.
+func (p *Planner) event(r Request, event string, own []string, body func(s shape, status int) any) (Plan, error) {
+	params, err := readParameters(r.URL.RawQuery, own...)
+	if err != nil {
+		return Plan{}, err
+	}
+	if params.values == nil {
+		params.values = url.Values{}
+	}
+	params.values.Set(event, r.Param("name")) // as an operator gives it
+	var after delay.Delay
+	if params.has("delay") {
+		if after, err = p.time(params, "delay", params.get("delay")); err != nil {
+			return Plan{}, err
+		}
+	}
+	from, err := p.recipe(after, params, nil)
+	if err != nil {
+		return Plan{}, err
+	}
+	from.make = func(status int, _ chance) answer.Answer {
+		whole, _ := json.Marshal(body(from.shape, status)) // of strings and numbers: never an error
+		return answer.Answer{Status: status, ContentType: answer.JSON, Body: answer.Body{Whole: whole}}
+	}
+	return p.draw(r, from, params.get("run"))
+}
+
+// readBarrier reads barrier, a name, and parties and timeout.
+func (p *Planner) readBarrier(params parameters) (*gate.BarrierSpec, error) {
+	name := params.get("barrier")
+	if err := checkName("the barrier's name", name); err != nil {
+		return nil, err
+	}
+	most := int64(math.MaxInt32)
+	if p.limits.MaxInFlight > 0 {
+		most = int64(p.limits.MaxInFlight) // more could never stand there
+	}
+	if !params.has("parties") {
+		return nil, bad("a barrier needs parties; accepted: /barrier/%s?parties=N, with N from 1 to %d", name, most)
+	}
+	parties, err := params.whole("parties", 1, most)
+	if err != nil {
+		return nil, err
+	}
+	timeout, err := p.timeout(params, min(barrierTimeout, p.limits.MaxDelay))
+	return &gate.BarrierSpec{Name: name, Parties: int(parties), Timeout: timeout}, err
+}
+
+// readHold reads hold, a name, and timeout.
+func (p *Planner) readHold(params parameters) (*gate.HoldSpec, error) {
+	if params.has("barrier") {
+		return nil, bad("barrier and hold contradict each other: one event ends a wait; accepted: one of the two")
+	}
+	name := params.get("hold")
+	if err := checkName("the hold's name", name); err != nil {
+		return nil, err
+	}
+	timeout, err := p.timeout(params, p.limits.MaxDelay)
+	return &gate.HoldSpec{Name: name, Timeout: timeout}, err
+}
+
+// CheckHold returns a *problem.Problem for what cannot be the name of a hold.
+func CheckHold(name string) error { return checkName("the hold's name", name) }
+
+// CheckRun returns a *problem.Problem for what cannot be the name of a run.
+func CheckRun(name string) error { return checkName("the run's name", name) }
+
+// timeout reads timeout, a fixed time.
+func (p *Planner) timeout(params parameters, otherwise time.Duration) (time.Duration, error) {
+	if !params.has("timeout") {
+		return otherwise, nil
+	}
+	timeout, err := ReadTimeout(params.get("timeout"), p.limits.MaxDelay)
+	if err != nil {
+		return 0, &ParameterError{"timeout", 0, err}
+	}
+	return timeout, nil
+}
+
+// ReadTimeout reads the parameter timeout, a fixed time above 0 and up to most.
+// The error is a *problem.Problem.
+func ReadTimeout(text string, most time.Duration) (time.Duration, error) {
+	d, err := delay.Parse(text)
+	timeout, fixed := d.Fixed()
+	if err != nil || !fixed || timeout <= 0 || timeout > most {
+		return 0, bad("timeout %s is not accepted; accepted: a fixed time above 0 and up to %v, such as 5s or 250ms", problem.Quote(text), most)
+	}
+	return timeout, nil
+}

@@ -1,0 +1,177 @@
+package server
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/problem"
+	"flash.test/delay-server/query"
+)
+
+// adminRoutes is the table of the admin API, by which a test watches what waits
+// and decides when it ends.
+func (s *Server) adminRoutes(e *echo.Echo) {
+	if !s.config.Admin {
+		return
+	}
+	on := func(method, path string, handler echo.HandlerFunc) {
+		e.Add(method, "/admin"+path, s.admin(handler))
+		if method == http.MethodGet {
+			e.Add(http.MethodHead, "/admin"+path, s.admin(handler))
+		}
+	}
+	on("GET", "/runs", s.listRuns)
+	on("DELETE", "/runs", s.forgetRuns)
+	on("GET", "/runs/:id", s.showRun)
+	on("DELETE", "/runs/:id", s.forgetRun)
+	on("GET", "/runs/:id/waterfall.svg", s.drawRun)
+	on("GET", "/runs/:id/waterfall.txt", s.writeRun)
+	on("GET", "/holds", s.listHolds)
+	on("GET", "/holds/:name", s.showHold)
+	on("DELETE", "/holds/:name", s.failHold)
+	on("POST", "/holds/:name/release", s.releaseHold)
+	on("GET", "/clock", s.showClock)
+	on("POST", "/clock", s.setClock)
+}
+
+// crossOrigin refuses writes that a page of another origin has a browser send.
+var crossOrigin = http.NewCrossOriginProtection()
+
+// admin lets in who may use the admin API. None of it is for pages of other
+// origins: there is no CORS.
+func (s *Server) admin(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r, h := c.Request(), c.Response().Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h["X-Content-Type-Options"] = nosniff
+		if isLoopback(s.config.Host) && !isLoopback(hostname(r.Host)) {
+			// A page whose own name has been made to lead here could read the answers.
+			return problem.New(http.StatusForbidden, "host %s is not accepted while this server listens on loopback; accepted: localhost, 127.0.0.1 or [::1]", problem.Quote(r.Host))
+		}
+		if err := crossOrigin.Check(r); err != nil {
+			return problem.New(http.StatusForbidden, "a page of another origin may not write here; accepted: a request that no page sends, or one of this origin")
+		}
+		if token := s.config.AdminToken; token != "" && !hasToken(r, token) {
+			h.Set("WWW-Authenticate", `Bearer realm="delay-server admin API"`)
+			return problem.New(http.StatusUnauthorized, "the admin API asks for a token; accepted: Authorization: Bearer and this server's ADMIN_TOKEN")
+		}
+		return next(c)
+	}
+}
+
+// hasToken compares in a time that tells nothing of the token but its length.
+func hasToken(r *http.Request, token string) bool {
+	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare([]byte(given), []byte(token)) == 1
+}
+
+// hostname returns the host of a Host header, without port and brackets.
+func hostname(host string) string { return (&url.URL{Host: host}).Hostname() }
+
+func isLoopback(host string) bool {
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
+}
+
+const (
+	adminTimeout    = 10 * time.Second // of a request that waits and does not say for how long
+	mostAdminWait   = 10 * time.Minute // that one may say
+	mostAdminWaiter = 1_000_000_000    // requests that can be waited for
+)
+
+// adminQuery reads a query of the admin API, of which every parameter is known:
+// it has no client that adds others. The error is a *problem.Problem.
+func adminQuery(c echo.Context, known ...string) (url.Values, error) {
+	values, ignored, err := query.Read(c.Request().URL.RawQuery, known)
+	if err == nil && len(ignored) > 0 {
+		accepted := "none"
+		if len(known) > 0 {
+			accepted = strings.Join(known, ", ")
+		}
+		err = problem.New(http.StatusBadRequest, "no such parameter: %s; accepted: %s", problem.Quote(ignored[0]), accepted)
+	}
+	return values, err
+}
+
+// condition is what a request of the admin API waits for, by the machine's clock:
+// the server's own may be frozen.
+type condition struct {
+	waiting int  // so many wait, or more; 0 for none
+	settled bool // none waits any more
+	timeout time.Duration
+}
+
+// readCondition reads waiting, timeout, and settled where it is known. The error
+// is a *problem.Problem.
+func readCondition(c echo.Context, more ...string) (condition, error) {
+	values, err := adminQuery(c, append([]string{"waiting", "timeout"}, more...)...)
+	if err != nil {
+		return condition{}, err
+	}
+	asked := condition{timeout: adminTimeout}
+	if values.Has("settled") {
+		if asked.settled, err = strconv.ParseBool(values.Get("settled")); err != nil {
+			return asked, problem.New(http.StatusBadRequest, "settled %s is not accepted; accepted: true or false", problem.Quote(values.Get("settled")))
+		}
+	}
+	if values.Has("waiting") {
+		if asked.waiting, err = readCount(values, "waiting"); err != nil {
+			return asked, err
+		}
+	}
+	if asked.settled && asked.waiting > 0 {
+		return asked, problem.New(http.StatusBadRequest, "settled=true and waiting=%d contradict each other; accepted: one of the two", asked.waiting)
+	}
+	if values.Has("timeout") {
+		if asked.timeout, err = plan.ReadTimeout(values.Get("timeout"), mostAdminWait); err != nil {
+			return asked, err
+		}
+		if !asked.settled && asked.waiting == 0 {
+			return asked, problem.New(http.StatusBadRequest, "timeout=%s has nothing to wait for; accepted: with %s", problem.Quote(values.Get("timeout")), strings.Join(append([]string{"waiting=N"}, more...), " or "))
+		}
+	}
+	return asked, nil
+}
+
+func readCount(values url.Values, name string) (int, error) {
+	n, err := strconv.Atoi(values.Get(name))
+	if err != nil || n < 1 || n > mostAdminWaiter {
+		return 0, problem.New(http.StatusBadRequest, "%s %s is not accepted; accepted: a whole number from 1 to %d", name, problem.Quote(values.Get(name)), mostAdminWaiter)
+	}
+	return n, nil
+}
+
+// errLate ends a wait of the admin API.
+var errLate = errors.New("the timeout has passed")
+
+// in returns a context that ends after the condition's timeout.
+func (a condition) in(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, a.timeout, errLate)
+}
+
+// late returns err, of a wait that ended before the condition held, as it is to
+// the client: format says how far things had come.
+func (a condition) late(err error, format string, args ...any) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errLate):
+		p := problem.New(http.StatusGatewayTimeout, format, args...)
+		p.Detail += " after " + a.timeout.String()
+		return p
+	case errors.Is(err, errCut):
+		return errCut
+	default:
+		return errLeft
+	}
+}

@@ -1,0 +1,298 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// setClock posts one command and returns the reply.
+func setClock(t testing.TB, client *http.Client, base, command string) (*http.Response, string) {
+	t.Helper()
+	return do(t, client, "POST", base+"/admin/clock", strings.NewReader(command))
+}
+
+func TestClockCommands(t *testing.T) {
+	config := DefaultConfig()
+	config.TimeScale = 0.5
+	_, base, _ := start(t, config, io.Discard)
+	client := newClient(t)
+	var last float64
+	for _, tc := range []struct {
+		name, command string
+		scale         float64
+		frozen        bool
+		on            float64 // milliseconds that a frozen clock goes on by; negative for a clock that runs
+	}{
+		{"freeze", `{"freeze":true}`, 0.5, true, -1},
+		{"freeze a frozen one", `{"freeze": true}`, 0.5, true, 0},
+		{"advance by a delay", `{"advance":"1.5s"}`, 0.5, true, 1500},
+		{"advance by a number", "\n{ \"advance\" : 250 }\n", 0.5, true, 250},
+		{"advance by a fraction", `{"advance":0.25}`, 0.5, true, 0.25},
+		{"advance by a number in a string", `{"advance":"20"}`, 0.5, true, 20},
+		{"scale a frozen one", `{"scale":0.001}`, 0.001, true, 0},
+		{"unfreeze", `{"freeze":false}`, 0.001, false, -1},
+		{"the slowest", `{"scale":1000000}`, 1e6, false, -1},
+		{"the fastest", `{"scale":1e-6}`, 1e-6, false, -1},
+		{"freeze again", `{"freeze":true}`, 1e-6, true, -1},
+		{"reset", `{"reset":true}`, 0.5, false, -1},
+		{"reset of one that was not set", `{"reset":true}`, 0.5, false, -1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			reply, text := setClock(t, client, base, tc.command)
+			var got map[string]any
+			if err := json.Unmarshal([]byte(text), &got); err != nil || reply.StatusCode != 200 {
+				t.Fatalf("POST %s: got %d %s, want 200 and JSON", tc.command, reply.StatusCode, text)
+			}
+			if _, waits := got["next_ms"]; len(got) != 4 || got["scale"] != tc.scale || got["frozen"] != tc.frozen || got["waiting"] != 0.0 || waits {
+				t.Errorf("POST %s: got %s, want scale %v, frozen %v, none waiting and no next_ms", tc.command, text, tc.scale, tc.frozen)
+			}
+			elapsed, _ := got["elapsed_ms"].(float64)
+			if elapsed < last || tc.on >= 0 && elapsed-last > tc.on+1e-5 || elapsed-last < tc.on-1e-5 {
+				t.Errorf("POST %s: elapsed_ms went from %v to %v, want on by %v", tc.command, last, elapsed, tc.on)
+			}
+			last = elapsed
+		})
+	}
+}
+
+func TestClockRefuses(t *testing.T) {
+	base, s := frozen(t, DefaultConfig())
+	client := newClient(t)
+	const commands = `accepted: one of {"advance":"1s"}, {"freeze":true}, {"freeze":false}, {"scale":0.1} or {"reset":true}`
+	before := s.clock()
+	for _, tc := range []struct{ name, command, want string }{
+		{"nothing", ``, `the body "" is not accepted; ` + commands},
+		{"no JSON", `advance=1s`, `the body "advance=1s" is not accepted; ` + commands},
+		{"no object", `["freeze"]`, commands},
+		{"null", `null`, `the body "null" is not accepted; ` + commands},
+		{"no field", `{}`, `the body "{}" is not accepted; ` + commands},
+		{"two fields", `{"freeze":true,"scale":2}`, commands},
+		{"one field twice", `{"advance":"1s","advance":"2s"}`, commands},
+		{"a field in a list", `[{"freeze":true}]`, commands},
+		{"broken off", `{"freeze":true`, commands},
+		{"two objects", `{"freeze":true}{"scale":2}`, commands},
+		{"more than is read", `{"freeze":"` + strings.Repeat("x", 100_000) + `"}`, commands},
+		{"near miss", `{"advanse":"1s"}`, `no such field: "advanse": did you mean advance?`},
+		{"another case", `{"Freeze":true}`, `no such field: "Freeze": did you mean freeze?`},
+		{"unknown field", `{"speed":2}`, `no such field: "speed"; ` + commands},
+		{"no name", `{"":2}`, `no such field: ""; ` + commands},
+		{"scale of nothing", `{"scale":0}`, "scale 0 is not accepted; accepted: from 1e-06 to 1e+06"},
+		{"negative scale", `{"scale":-1}`, "scale -1 is not accepted; accepted: from 1e-06 to 1e+06"},
+		{"scale above all bounds", `{"scale":1e9}`, "scale 1e+09 is not accepted; accepted: from"},
+		{"scale below all bounds", `{"scale":1e-9}`, "scale 1e-09 is not accepted; accepted: from"},
+		{"scale that no float64 holds", `{"scale":1e999}`, `scale "1e999" is not accepted; ` + commands},
+		{"scale that is no number", `{"scale":NaN}`, commands},
+		{"scale in a string", `{"scale":"0.1"}`, `scale "\"0.1\"" is not accepted; ` + commands},
+		{"scale of null", `{"scale":null}`, `scale "null" is not accepted; ` + commands},
+		{"freeze in a string", `{"freeze":"yes"}`, `freeze "\"yes\"" is not accepted; ` + commands},
+		{"freeze by a number", `{"freeze":1}`, `freeze "1" is not accepted; ` + commands},
+		{"reset of false", `{"reset":false}`, `reset "false" is not accepted; ` + commands},
+		{"advance by nothing", `{"advance":0}`, `advance "0" is not accepted; accepted: a fixed time above 0`},
+		{"advance by nothing of a unit", `{"advance":"0s"}`, `advance "0s" is not accepted; accepted: a fixed time above 0`},
+		{"back in time", `{"advance":-1}`, `advance "-1" is not accepted`},
+		{"advance by chance", `{"advance":"random"}`, `advance "random" is not accepted`},
+		{"advance by a distribution", `{"advance":"uniform:1s,2s"}`, `advance "uniform:1s,2s" is not accepted`},
+		{"advance by a word", `{"advance":"abc"}`, `advance "abc" is not accepted`},
+		{"advance by an empty string", `{"advance":""}`, `advance "" is not accepted`},
+		{"advance of null", `{"advance":null}`, `advance "null" is not accepted`},
+		{"advance by an object", `{"advance":{"s":1}}`, `is not accepted; accepted: a fixed time above 0`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			reply, text := setClock(t, client, base, tc.command)
+			wantProblem(t, "POST "+tc.command[:min(len(tc.command), 60)], reply, text, 400, tc.want)
+			if len(text) > 1500 {
+				t.Errorf("an answer of %d bytes", len(text))
+			}
+		})
+	}
+	if got := s.clock(); got != before {
+		t.Errorf("the clock is %+v after what was refused, and was %+v", got, before)
+	}
+	for _, tc := range []struct{ name, method, query, want string }{
+		{"waiting for nobody", "GET", "waiting=0", `waiting "0" is not accepted`},
+		{"near miss", "GET", "waitin=1", "did you mean waiting?"},
+		{"unknown parameter", "GET", "_=1", `no such parameter: "_"; accepted: waiting, timeout`},
+		{"a command in the query", "POST", "freeze=true", `no such parameter: "freeze"; accepted: none`},
+	} {
+		reply, text := do(t, client, tc.method, base+"/admin/clock?"+tc.query, nil)
+		wantProblem(t, tc.name, reply, text, 400, tc.want)
+	}
+}
+
+func TestAClockThatRunsCannotBeAdvanced(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	client := newClient(t)
+	for _, before := range []string{"", `{"scale":0.1}`, `{"freeze":false}`} {
+		if before != "" {
+			setClock(t, client, base, before)
+		}
+		reply, text := setClock(t, client, base, `{"advance":"1s"}`)
+		wantProblem(t, "advance after "+before, reply, text, 409, `the clock runs, and only a frozen one can be advanced; accepted: {"freeze":true} first`)
+	}
+}
+
+func TestAdvanceWakesInOrderOfTheTimesDue(t *testing.T) {
+	const n = 200
+	for name, newClient := range clients {
+		t.Run(name, func(t *testing.T) {
+			base, s := frozen(t, DefaultConfig())
+			client := newClient(t)
+			for i := range n {
+				ask(t, client, 1, fmt.Sprintf("%s/delay/%d?run=r", base, 10*(1+i*37%n))) // each time once, mixed
+			}
+			if state := s.timed(n); state.Next != 10*time.Millisecond || state.Waiting != n {
+				t.Errorf("the clock is %+v, want %d waiting and the first due in 10ms", state, n)
+			}
+			for half := range 2 {
+				s.advance(10 * n / 2 * time.Millisecond)
+				// No settled=true: what was due has been answered.
+				if run := s.run("r"); run.Waiting != n-n*(half+1)/2 {
+					t.Fatalf("%d of %d wait after %d of 2 advances, want %d", run.Waiting, n, half+1, n-n*(half+1)/2)
+				}
+			}
+			for _, w := range s.run("r").Waits {
+				if w.Start != 0 || w.End != w.Asked || w.Waited != w.Asked || w.Outcome != "answered" {
+					t.Fatalf("got %+v, want start 0, and end, waited and asked the same to the nanosecond", w)
+				}
+			}
+			if run := s.run("r"); run.PeakInFlight != n || run.Wall != 10*n*time.Millisecond || run.Sum != n*(n+1)/2*10*time.Millisecond {
+				t.Errorf("got peak %d, wall %v, sum %v", run.PeakInFlight, run.Wall, run.Sum)
+			}
+		})
+	}
+}
+
+// All that an advance brings is over when it is answered: each part of a body,
+// each wait that follows another, each turn in a pool.
+func TestAdvanceBringsAllThatItsTimeHas(t *testing.T) {
+	for _, tc := range []struct {
+		name, target string
+		n            int
+		by           time.Duration
+		timing       string // how Server-Timing begins, "" for any
+		text         string // of a reply
+	}{
+		{"a wait", "/delay/30s", 3, 30 * time.Second, "asked;dur=30000, waited;dur=30000, real;dur=", `{"status":200,"message":"Mock response from Flash","delay":"30000 ms"}`},
+		{"a fraction of a millisecond", "/delay/0.125", 1, 125 * time.Microsecond, "asked;dur=0.125, waited;dur=0.125, real;dur=", `{"status":200,"message":"Mock response from Flash","delay":"0.125 ms"}`},
+		{"a wait, then one before the body", "/delay/2s?body_delay=3s&size=5", 2, 5 * time.Second, "asked;dur=2000, waited;dur=2000, real;dur=", "01234"},
+		{"a body at a rate", "/delay/1s?size=2000&rate=1", 2, 3 * time.Second, "asked;dur=1000, waited;dur=1000, real;dur=", ""},
+		{"a drip", "/drip?delay=1s&duration=2s&numbytes=5", 2, 3 * time.Second, "asked;dur=1000, waited;dur=1000, real;dur=", "*****"},
+		{"events", "/sse?delay=1s&duration=2s&count=3", 2, 3 * time.Second, "asked;dur=1000, waited;dur=1000, real;dur=", ""},
+		{"turns in a pool", "/delay/1s?pool=db&workers=1", 5, 5 * time.Second, "asked;dur=1000, queued;dur=", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			base, s := frozen(t, DefaultConfig())
+			query := "?"
+			if strings.Contains(tc.target, "?") {
+				query = "&"
+			}
+			replies := ask(t, newClient(t), tc.n, base+tc.target+query+"run=r")
+			s.waiting("r", tc.n)
+			workers := tc.n
+			if strings.Contains(tc.target, "workers=1") {
+				workers = 1
+			}
+			s.timed(workers)
+			s.advance(tc.by - 1)
+			if run := s.run("r"); run.Settled {
+				t.Fatalf("a nanosecond before the last time that is due: got %+v", run)
+			}
+			s.advance(1)
+			run := s.run("r")
+			if !run.Settled || run.PeakInFlight != tc.n || run.Wall != tc.by {
+				t.Errorf("got settled %v, peak %d and wall %v, want true, %d and %v", run.Settled, run.PeakInFlight, run.Wall, tc.n, tc.by)
+			}
+			for range tc.n {
+				got := next(t, replies)
+				if !strings.HasPrefix(got.header.Get("Server-Timing"), tc.timing) || tc.text != "" && got.text != tc.text {
+					t.Errorf("got %s, Server-Timing %s, want %s, %s", got.text, got.header.Get("Server-Timing"), tc.text, tc.timing)
+				}
+			}
+			if workers == 1 && tc.n > 1 {
+				for i, w := range run.Waits {
+					if w.Waited != time.Second || w.End != w.Queued+time.Second || w.Queued%time.Second != 0 {
+						t.Errorf("wait %d: got %+v, want a turn at a whole second", i, w)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestTimeScale(t *testing.T) {
+	config := DefaultConfig()
+	config.TimeScale = 0.001
+	_, base, _ := start(t, config, io.Discard)
+	begin := time.Now()
+	reply, text := do(t, newClient(t), "GET", base+"/delay/30s", nil)
+	took := time.Since(begin)
+	header := reply.Header.Get("Server-Timing")
+	var asked, waited, real float64 // milliseconds
+	if _, err := fmt.Sscanf(header, "asked;dur=%f, waited;dur=%f, real;dur=%f", &asked, &waited, &real); err != nil {
+		t.Fatalf("Server-Timing %q: %v", header, err)
+	}
+	if asked != 30_000 || waited < asked || real < asked*config.TimeScale || took.Seconds()*1000 < real || !strings.Contains(text, `"30000 ms"`) {
+		t.Errorf("GET /delay/30s, TIME_SCALE=0.001: got %s, seen after %v, %s; want asked ≤ waited, and a thousandth of it ≤ real ≤ seen", header, took, text)
+	}
+	if real > waited/10 {
+		t.Errorf("%s: %v times as fast, want about a thousand times", header, waited/real)
+	}
+}
+
+func TestServerTimingSaysRealOnlyOfAnAdjustedClock(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	client := newClient(t)
+	real := func() bool {
+		reply, _ := do(t, client, "GET", base+"/delay/0", nil)
+		return strings.Contains(reply.Header.Get("Server-Timing"), ", real;dur=")
+	}
+	if real() {
+		t.Error("a clock that was never set: Server-Timing has real")
+	}
+	for _, command := range []string{`{"scale":2}`, `{"freeze":true}`, `{"reset":true}`} {
+		if setClock(t, client, base, command); !real() {
+			t.Errorf("after %s Server-Timing has no real", command)
+		}
+	}
+}
+
+func TestTheClockOfWaitsThatHaveBegun(t *testing.T) {
+	base, s := frozen(t, DefaultConfig())
+	replies := ask(t, newClient(t), 2, base+"/delay/5m")
+	s.timed(2)
+	if state := s.advance(time.Minute); state.Next != 4*time.Minute || state.Waiting != 2 || !state.Frozen {
+		t.Errorf("got %+v, want 2 that are due in 4m", state)
+	}
+	if _, err := s.api.Scale(t.Context(), 1e-6); err != nil {
+		t.Fatal(err)
+	}
+	if len(replies) > 0 {
+		t.Error("a scale has set a frozen clock going")
+	}
+	if _, err := s.api.Unfreeze(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantAll(t, replies, 2, 200, `"300000 ms"`)
+}
+
+func TestClockAwaitsThoseWhoWait(t *testing.T) {
+	base, s := frozen(t, DefaultConfig())
+	client := newClient(t)
+	ask(t, client, 2, base+"/delay/1m?run=r")
+	s.timed(2)
+	reply, text := do(t, client, "GET", base+"/admin/clock?waiting=3&timeout=1ms", nil)
+	wantProblem(t, "one more than wait", reply, text, 504, "2 of 3 wait for a time on the clock after 1ms")
+	awaited := ask(t, client, 1, base+"/admin/clock?waiting=3")
+	ask(t, client, 1, base+"/hold/x") // its timeout is a time on the clock
+	wantAll(t, awaited, 1, 200, `"waiting":3,`)
+	s.advance(time.Minute)
+	if got := s.clock(); got.Waiting != 1 || got.Next != 9*time.Minute {
+		t.Errorf("got %+v, want the hold alone, due in 9m", got)
+	}
+	s.release("x")
+}

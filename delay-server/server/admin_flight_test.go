@@ -1,0 +1,125 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// A client that has read all of a reply asks again at once, by a connection that
+// the server has done with already: HTTP/1.1 would take turns on one by itself.
+func TestASequentialClientNeverHasTwoInFlight(t *testing.T) {
+	upstream := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		switch kind := strings.TrimPrefix(r.URL.Path, "/"); kind {
+		case "204", "304":
+			w.WriteHeader(map[string]int{"204": 204, "304": 304}[kind])
+		case "empty":
+			w.Header().Set("Content-Length", "0")
+		case "small":
+			_, _ = io.WriteString(w, "ten bytes.")
+		case "large":
+			w.Header().Set("Content-Length", "100000")
+			_, _ = io.WriteString(w, strings.Repeat("0123456789", 10_000))
+		case "chunks":
+			_, _ = io.WriteString(w, "a part")
+			_ = http.NewResponseController(w).Flush()
+			_, _ = io.WriteString(w, "and another")
+		case "events":
+			w.Header().Set("Content-Type", "text/event-stream")
+			w.Header().Set("Content-Length", "9")
+			_, _ = io.WriteString(w, "data: x\n\n")
+		}
+	})
+	config, _ := withScenario(t, "routes:\n  - path: /page\n    body: \""+strings.Repeat("0123456789", 3000)+"\"\n")
+	config.ProxyHosts = []string{"127.0.0.1"}
+	const many = 1000
+	for name, newClient := range clients {
+		for _, tc := range []struct {
+			name, method, target string
+			n                    int
+		}{
+			{"an answer", "GET", "/delay/0", many},
+			{"a wait", "GET", "/delay/0.05", 200},
+			{"HEAD", "HEAD", "/delay/0", many},
+			{"POST", "POST", "/delay/0", 200},
+			{"no body", "GET", "/delay/0?size=0", 200},
+			{"a body of one part", "GET", "/delay/0?size=1000", 200},
+			{"a body of many parts", "GET", "/delay/0?size=100000", many},
+			{"HEAD of many parts", "HEAD", "/delay/0?size=100000", many},
+			{"parts that are due later", "GET", "/delay/0?size=3&body_delay=0.05", 200},
+			{"a body at a rate", "GET", "/delay/0?size=100&rate=10000", 200},
+			{"a whole body that no buffer holds", "GET", "/page", many},
+			{"bytes", "GET", "/bytes/100000?seed=1", 200},
+			{"a drip", "GET", "/drip?delay=0&duration=0&numbytes=10", many},
+			{"a drip in time", "GET", "/drip?delay=0&duration=1ms&numbytes=3", 200},
+			{"events", "GET", "/sse?delay=0&duration=1ms&count=3", 200},
+			{"no content", "GET", "/status/204", 200},
+			{"not modified", "GET", "/delay/0?status=304", 200},
+			{"a refusal", "GET", "/delay/0?status=503", 200},
+			{"half a body", "GET", "/delay/0?size=100000&fault=truncate", 200},
+			{"no answer", "GET", "/delay/0?fault=empty", 200},
+			{"garbage", "GET", "/delay/0?fault=garbage", 200},
+			{"a reset", "GET", "/delay/0?fault=reset", 200},
+			{"a redirect", "GET", "/delay/0/url/example.com", 200},
+			{"a barrier", "GET", "/barrier/b?parties=1", 200},
+			{"a barrier in vain", "GET", "/barrier/b?parties=2&timeout=0.05", 200},
+			{"a hold in vain", "GET", "/hold/x?timeout=0.05", 200},
+			{"a pool", "GET", "/delay/0?pool=db&workers=1&queue=0", 200},
+			{"proxied", "GET", "/delay/0/proxy/UPSTREAM/small", 200},
+			{"proxied HEAD", "HEAD", "/delay/0/proxy/UPSTREAM/large", many},
+			{"proxied, many parts", "GET", "/delay/0/proxy/UPSTREAM/large", many},
+			{"proxied, no body", "GET", "/delay/0/proxy/UPSTREAM/empty", many},
+			{"proxied 204", "GET", "/delay/0/proxy/UPSTREAM/204", many},
+			{"proxied 304", "GET", "/delay/0/proxy/UPSTREAM/304", many},
+			{"proxied in chunks", "GET", "/delay/0/proxy/UPSTREAM/chunks", 200},
+			{"proxied events of a known length", "GET", "/delay/0/proxy/UPSTREAM/events", 200},
+		} {
+			t.Run(name+" "+tc.name, func(t *testing.T) {
+				_, base, _ := start(t, config, io.Discard)
+				pair := [2]*http.Client{newClient(t), newClient(t)}
+				target := base + strings.Replace(tc.target, "UPSTREAM", upstream, 1)
+				for i := range tc.n {
+					readNoMoreThanIsTold(t, pair[i%2], tc.method, target)
+				}
+				run := steer(t, base).settled("r")
+				if run.Requests != tc.n || run.PeakInFlight != 1 {
+					t.Errorf("%s %s, %d one after the other: got a peak of %d of %d requests in flight, want 1", tc.method, tc.target, tc.n, run.PeakInFlight, run.Requests)
+				}
+			})
+		}
+	}
+}
+
+// readNoMoreThanIsTold sends one request of run r and reads the reply up to its
+// Content-Length, where it has one: it waits for no more word that it has ended.
+// A fault that ends it does so too.
+func readNoMoreThanIsTold(t *testing.T, client *http.Client, method, url string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Run-Id", "r")
+	reply, err := client.Transport.RoundTrip(req) // which follows no redirect
+	if err != nil {
+		if !strings.Contains(url, "fault=") {
+			t.Fatal(err)
+		}
+		return
+	}
+	defer reply.Body.Close()
+	if reply.StatusCode == http.StatusBadRequest {
+		t.Fatalf("%s %s: status 400", method, url)
+	}
+	if reply.ContentLength > 0 && method != http.MethodHead {
+		_, err = io.CopyN(io.Discard, reply.Body, reply.ContentLength)
+	} else {
+		_, err = io.Copy(io.Discard, reply.Body)
+	}
+	if err != nil && !strings.Contains(url, "fault=") && !errors.Is(err, io.EOF) {
+		t.Fatal(fmt.Errorf("%s %s: %w", method, url, err))
+	}
+}

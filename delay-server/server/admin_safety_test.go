@@ -1,0 +1,224 @@
+package server
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// adminCalls are calls of each path of the admin API, all of which succeed on a
+// new server but for those of what is not there.
+var adminCalls = []struct {
+	method, target, body string
+	status               int
+}{
+	{"GET", "/admin/runs", "", 200},
+	{"HEAD", "/admin/runs", "", 200},
+	{"DELETE", "/admin/runs", "", 204},
+	{"GET", "/admin/runs/r", "", 404},
+	{"DELETE", "/admin/runs/r", "", 404},
+	{"GET", "/admin/runs/r/waterfall.svg", "", 404},
+	{"HEAD", "/admin/runs/r/waterfall.txt", "", 404},
+	{"GET", "/admin/holds", "", 200},
+	{"HEAD", "/admin/holds/x", "", 200},
+	{"DELETE", "/admin/holds/x", "", 404},
+	{"POST", "/admin/holds/x/release", "", 404},
+	{"GET", "/admin/clock", "", 200},
+	{"POST", "/admin/clock", `{"scale":1}`, 200},
+}
+
+// call has a new server of config answer one request that has host, if it is not
+// "", and header.
+func call(t testing.TB, config Config, method, target, body, host string, header map[string]string) *httptest.ResponseRecorder {
+	t.Helper()
+	srv, err := New(config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := httptest.NewRequest(method, target, strings.NewReader(body))
+	req.Host = "127.0.0.1:3000"
+	if host != "" {
+		req.Host = host
+	}
+	for name, value := range header {
+		req.Header.Set(name, value)
+	}
+	rec := httptest.NewRecorder()
+	srv.Handler().ServeHTTP(rec, req)
+	return rec
+}
+
+func TestAdminHasNoCORS(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	client := newClient(t)
+	for _, tc := range adminCalls {
+		for _, method := range []string{tc.method, "OPTIONS"} {
+			req, err := http.NewRequestWithContext(t.Context(), method, base+tc.target, strings.NewReader(tc.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if method != tc.method { // as a browser asks before it lets a page call
+				req.Header.Set("Origin", "https://evil.example")
+				req.Header.Set("Access-Control-Request-Method", tc.method)
+			}
+			reply, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reply.Body.Close()
+			if method == tc.method && reply.StatusCode != tc.status {
+				t.Errorf("%s %s: got %d, want %d", method, tc.target, reply.StatusCode, tc.status)
+			}
+			for _, name := range slices.Collect(maps.Keys(reply.Header)) {
+				if strings.HasPrefix(name, "Access-Control-") {
+					t.Errorf("%s %s: %s: %s", method, tc.target, name, reply.Header.Get(name))
+				}
+			}
+			if method == tc.method && (reply.Header.Get("Cache-Control") != "no-store" || reply.Header.Get("Cross-Origin-Resource-Policy") != "same-origin" || reply.Header.Get("X-Content-Type-Options") != "nosniff") {
+				t.Errorf("%s %s: got headers %v, want no-store, same-origin and nosniff", method, tc.target, reply.Header)
+			}
+		}
+	}
+}
+
+func TestAdminChecksTheHostOnLoopback(t *testing.T) {
+	for _, tc := range []struct {
+		name, listens, host string
+		ok                  bool
+	}{
+		{"the address", "127.0.0.1", "127.0.0.1:3000", true},
+		{"without a port", "127.0.0.1", "127.0.0.1", true},
+		{"another loopback address", "127.0.0.1", "127.1.2.3:80", true},
+		{"localhost", "127.0.0.1", "localhost:3000", true},
+		{"in capitals", "127.0.0.1", "LOCALHOST:3000", true},
+		{"IPv6", "127.0.0.1", "[::1]:3000", true},
+		{"IPv6 without a port", "::1", "[::1]", true},
+		{"a name that leads here", "127.0.0.1", "evil.example:3000", false},
+		{"the same on IPv6", "::1", "evil.example", false},
+		{"the same on localhost", "localhost", "evil.example:3000", false},
+		{"a name that begins so", "127.0.0.1", "127.0.0.1.evil.example", false},
+		{"a name that ends so", "127.0.0.1", "evil.localhost", false},
+		{"an address of elsewhere", "127.0.0.1", "10.0.0.1:3000", false},
+		{"all addresses", "127.0.0.1", "0.0.0.0:3000", false},
+		{"brackets without an end", "127.0.0.1", "[::1", false},
+		{"listening on all addresses", "0.0.0.0", "evil.example", true},
+		{"listening on all addresses, unnamed", "", "evil.example", true},
+		{"listening on one of the network's", "192.0.2.1", "test.example", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			config := DefaultConfig()
+			config.Host = tc.listens
+			for _, c := range adminCalls {
+				rec := call(t, config, c.method, c.target, c.body, tc.host, nil)
+				want := c.status
+				if !tc.ok {
+					want = 403
+				}
+				if rec.Code != want || !tc.ok && !strings.Contains(rec.Body.String(), "is not accepted while this server listens on loopback; accepted: localhost, 127.0.0.1 or [::1]") {
+					t.Errorf("HOST=%s, %s %s, Host: %s: got %d %s, want %d", tc.listens, c.method, c.target, tc.host, rec.Code, rec.Body, want)
+				}
+			}
+		})
+	}
+	if rec := call(t, DefaultConfig(), "GET", "/delay/0", "", "evil.example", nil); rec.Code != 200 {
+		t.Errorf("GET /delay/0, Host: evil.example: got %d, want 200: the check is the admin API's", rec.Code)
+	}
+}
+
+func TestAdminRefusesWritesOfOtherOrigins(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		header map[string]string
+		ok     bool
+	}{
+		{"curl", nil, true},
+		{"this origin", map[string]string{"Origin": "http://127.0.0.1:3000"}, true},
+		{"this origin, as browsers say it", map[string]string{"Sec-Fetch-Site": "same-origin"}, true},
+		{"the address bar", map[string]string{"Sec-Fetch-Site": "none"}, true},
+		{"another origin", map[string]string{"Origin": "https://evil.example"}, false},
+		{"another port", map[string]string{"Origin": "http://127.0.0.1:8080"}, false},
+		{"a sandboxed page", map[string]string{"Origin": "null"}, false},
+		{"another site", map[string]string{"Sec-Fetch-Site": "cross-site"}, false},
+		{"another of this site", map[string]string{"Sec-Fetch-Site": "same-site"}, false},
+	} {
+		for _, c := range adminCalls {
+			rec := call(t, DefaultConfig(), c.method, c.target, c.body, "", tc.header)
+			want := c.status
+			if !tc.ok && (c.method == "POST" || c.method == "DELETE") {
+				want = 403
+			}
+			if rec.Code != want || want == 403 && !strings.Contains(rec.Body.String(), "a page of another origin may not write here") {
+				t.Errorf("%s: %s %s: got %d %s, want %d", tc.name, c.method, c.target, rec.Code, rec.Body, want)
+			}
+		}
+	}
+}
+
+func TestAdminToken(t *testing.T) {
+	config := DefaultConfig()
+	config.AdminToken = "s3cret"
+	for _, tc := range []struct {
+		name, header string
+		ok           bool
+	}{
+		{"none", "", false},
+		{"right", "Bearer s3cret", true},
+		{"another case of the scheme", "bearer s3cret", true},
+		{"wrong", "Bearer s3creT", false},
+		{"its beginning", "Bearer s3cre", false},
+		{"more than it", "Bearer s3cret1", false},
+		{"empty", "Bearer ", false},
+		{"no scheme", "s3cret", false},
+		{"another scheme", "Basic s3cret", false},
+		{"two spaces", "Bearer  s3cret", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			header := map[string]string{}
+			if tc.header != "" {
+				header["Authorization"] = tc.header
+			}
+			for _, c := range adminCalls {
+				rec := call(t, config, c.method, c.target, c.body, "", header)
+				want, challenge := c.status, ""
+				if !tc.ok {
+					want, challenge = 401, `Bearer realm="delay-server admin API"`
+				}
+				if rec.Code != want || rec.Header().Get("WWW-Authenticate") != challenge {
+					t.Errorf("%s %s, Authorization: %s: got %d, WWW-Authenticate %q, want %d, %q", c.method, c.target, tc.header, rec.Code, rec.Header().Get("WWW-Authenticate"), want, challenge)
+				}
+				if strings.Contains(rec.Body.String(), config.AdminToken) {
+					t.Errorf("the answer tells the token: %s", rec.Body)
+				}
+			}
+		})
+	}
+	for _, path := range []string{"/", "/doc", "/version", "/delay/0"} {
+		if rec := call(t, config, "GET", path, "", "", nil); rec.Code != 200 || strings.Contains(rec.Body.String(), config.AdminToken) {
+			t.Errorf("GET %s: got %d, want 200 without the token", path, rec.Code)
+		}
+	}
+}
+
+func TestAdminOff(t *testing.T) {
+	config := DefaultConfig()
+	config.Admin = false
+	for _, c := range adminCalls {
+		rec := call(t, config, c.method, c.target, c.body, "", nil)
+		var p struct{ Detail string }
+		if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil || rec.Code != 404 || p.Detail != "the admin API is off; accepted: with ADMIN=true" {
+			t.Errorf("ADMIN=false, %s %s: got %d %s, want 404 that says so", c.method, c.target, rec.Code, rec.Body)
+		}
+	}
+	if rec := call(t, config, "GET", "/barrier/b?parties=1", "", "", nil); rec.Code != 200 {
+		t.Errorf("ADMIN=false, GET /barrier/b: got %d, want 200", rec.Code)
+	}
+	if rec := call(t, DefaultConfig(), "GET", "/admin/nothing", "", "", nil); rec.Code != 404 || !strings.Contains(rec.Body.String(), "nothing is at") {
+		t.Errorf("GET /admin/nothing: got %d %s, want 404 that says nothing is there", rec.Code, rec.Body)
+	}
+}

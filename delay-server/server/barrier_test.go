@@ -1,0 +1,241 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The clock stands still: only arrivals let anybody pass.
+func TestBarrierLetsAllPassTogether(t *testing.T) {
+	const n = 50
+	for name, newClient := range clients {
+		t.Run(name, func(t *testing.T) {
+			base, s := frozen(t, DefaultConfig())
+			client := newClient(t)
+			url := fmt.Sprintf("%s/barrier/b?parties=%d", base, n)
+			for range 3 { // a barrier is cyclic
+				replies := ask(t, client, n-1, url)
+				s.timed(n - 1)
+				if len(replies) != 0 {
+					t.Fatalf("%d of %d passed", len(replies), n-1)
+				}
+				last := next(t, ask(t, client, 1, url))
+				for range n - 1 {
+					got := next(t, replies)
+					want := `{"status":200,"barrier":"b","parties":50}`
+					if got.status != 200 || got.text != want || got.text != last.text {
+						t.Fatalf("got %d %s, the last to come %s, want 200 %s", got.status, got.text, last.text, want)
+					}
+					if timing := got.header.Get("Server-Timing"); !strings.HasPrefix(timing, "asked;dur=0, held;dur=0, waited;dur=0, real;dur=") {
+						t.Fatalf("Server-Timing %s, want asked, held and waited of 0, and real", timing)
+					}
+				}
+				if got := s.clock().Waiting; got != 0 {
+					t.Fatalf("%d still stand there once all have passed", got)
+				}
+			}
+		})
+	}
+}
+
+func TestMoreThanThePartiesPassInRounds(t *testing.T) {
+	base, s := frozen(t, DefaultConfig())
+	replies := ask(t, newClient(t), 7, base+"/barrier/b?parties=3")
+	wantAll(t, replies, 6, 200, `"parties":3`)
+	s.timed(1)
+	s.advance(10 * time.Second) // what a request stands there without timeout=
+	wantAll(t, replies, 1, 504, "1 of 3 arrived within 10s")
+}
+
+func TestASequentialClientNeverPassesABarrier(t *testing.T) {
+	base, s := frozen(t, DefaultConfig())
+	client := newClient(t)
+	for range 3 {
+		reply := ask(t, client, 1, base+"/barrier/b?parties=2&timeout=5s&run=r")
+		s.timed(1)
+		s.advance(5*time.Second - 1)
+		s.timed(1)
+		s.advance(1)
+		wantAll(t, reply, 1, 504, `barrier \"b\": 1 of 2 arrived within 5s`)
+	}
+	for i, w := range s.run("r").Waits {
+		if w.Outcome != "timed_out" || w.Waited != 5*time.Second || w.End-w.Start != 5*time.Second {
+			t.Errorf("wait %d: got %+v, want timed_out after 5s", i, w)
+		}
+	}
+}
+
+func TestABrokenBarrierFreesAllWithTheReason(t *testing.T) {
+	base, s := frozen(t, DefaultConfig())
+	client := newClient(t)
+	patient := ask(t, client, 2, base+"/barrier/b?parties=4&timeout=1m&run=patient")
+	hasty := ask(t, client, 1, base+"/barrier/b?parties=4&timeout=5s&run=hasty")
+	s.timed(3)
+	s.advance(5 * time.Second)
+	wantAll(t, hasty, 1, 504, `barrier \"b\": 3 of 4 arrived within 5s"`)
+	wantAll(t, patient, 2, 504, `3 of 4 arrived within 5s, the timeout of one that stood here: the barrier is broken`)
+	for run, outcome := range map[string]string{"patient": "failed", "hasty": "timed_out"} {
+		for _, w := range s.run(run).Waits {
+			if w.Outcome != outcome || w.Waited != 5*time.Second {
+				t.Errorf("run %s: got %+v, want %s after 5s", run, w, outcome)
+			}
+		}
+	}
+	// Nothing of the broken one is left: the parties may be others.
+	wantAll(t, ask(t, client, 2, base+"/barrier/b?parties=2"), 2, 200, `"parties":2`)
+}
+
+func TestOneThatLeavesABarrierGivesItsPlaceUp(t *testing.T) {
+	for name, newClient := range clients {
+		t.Run(name, func(t *testing.T) {
+			base, s := frozen(t, DefaultConfig())
+			ctx, leave := context.WithCancel(t.Context())
+			left := askUntil(t, ctx, newClient(t), 2, base+"/barrier/b?parties=3&run=left")
+			s.timed(2)
+			leave()
+			for range 2 {
+				if got := <-left; !errors.Is(got.err, context.Canceled) {
+					t.Fatalf("got %d %v, want a client that left", got.status, got.err)
+				}
+			}
+			for _, w := range s.settled("left").Waits {
+				if w.Outcome != "left" {
+					t.Errorf("got outcome %s, want left", w.Outcome)
+				}
+			}
+			client := newClient(t)
+			first := ask(t, client, 2, base+"/barrier/b?parties=3")
+			s.timed(2) // those that left do not count
+			wantAll(t, ask(t, client, 1, base+"/barrier/b?parties=3"), 1, 200, "")
+			wantAll(t, first, 2, 200, "")
+		})
+	}
+}
+
+func TestABarrierHasTheParametersOfEveryWait(t *testing.T) {
+	base, s := frozen(t, DefaultConfig())
+	client := newClient(t)
+	for _, tc := range []struct {
+		name, query string
+		status      int
+		text        string
+	}{
+		{"status", "status=418", 418, `{"status":418,"barrier":"b","parties":2}`},
+		{"size", "size=10", 200, "0123456789"},
+		{"header", "header=X-Colour:blue", 200, `{"status":200,"barrier":"b","parties":2}`},
+		{"a wait after the event", "delay=2s", 200, `{"status":200,"barrier":"b","parties":2}`},
+		{"a wait before the body", "body_delay=2s&size=3", 200, "012"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			id := strings.ReplaceAll(tc.name, " ", "-")
+			replies := ask(t, client, 2, base+"/barrier/b?parties=2&run="+id+"&"+tc.query)
+			if strings.Contains(tc.query, "delay") {
+				s.timed(2)
+				if len(replies) > 0 {
+					t.Fatal("answered before the time")
+				}
+				s.advance(2 * time.Second)
+			}
+			for range 2 {
+				got := next(t, replies)
+				if got.status != tc.status || got.text != tc.text {
+					t.Errorf("got %d %s, want %d %s", got.status, got.text, tc.status, tc.text)
+				}
+				if strings.HasPrefix(tc.query, "delay") && !strings.HasPrefix(got.header.Get("Server-Timing"), "asked;dur=2000, held;dur=0, waited;dur=2000, real;") {
+					t.Errorf("Server-Timing %s, want a wait of 2000 after an event at once", got.header.Get("Server-Timing"))
+				}
+				if tc.name == "header" && got.header.Get("X-Colour") != "blue" {
+					t.Errorf("X-Colour %q, want blue", got.header.Get("X-Colour"))
+				}
+			}
+			if run := s.settled(id); run.Requests != 2 || run.PeakInFlight != 2 {
+				t.Errorf("the run has %d requests with a peak of %d, want 2 and 2", run.Requests, run.PeakInFlight)
+			}
+		})
+	}
+	faulted := ask(t, client, 2, base+"/barrier/b?parties=2&fault=empty&run=faulted")
+	for range 2 {
+		if got := <-faulted; !errors.Is(got.err, io.EOF) {
+			t.Errorf("fault=empty: got %d %v, want no reply", got.status, got.err)
+		}
+	}
+	for _, w := range s.settled("faulted").Waits {
+		if w.Outcome != "faulted" {
+			t.Errorf("fault=empty: outcome %s, want faulted", w.Outcome)
+		}
+	}
+}
+
+func TestABarrierTakesEveryMethodButOptions(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	client := newClient(t)
+	for _, method := range []string{"GET", "HEAD", "POST", "DELETE"} {
+		reply, text := do(t, client, method, base+"/barrier/b?parties=1", strings.NewReader("a body"))
+		want := `{"status":200,"barrier":"b","parties":1}`
+		if method == "HEAD" {
+			want = ""
+		}
+		if reply.StatusCode != 200 || text != want || reply.Header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%s: got %d %q from any origin %q, want 200 %q", method, reply.StatusCode, text, reply.Header.Get("Access-Control-Allow-Origin"), want)
+		}
+	}
+	if reply, _ := do(t, client, "OPTIONS", base+"/barrier/b?parties=2", nil); reply.StatusCode != 204 {
+		t.Errorf("OPTIONS: got %d, want 204 at once", reply.StatusCode)
+	}
+}
+
+func TestABarrierRefuses(t *testing.T) {
+	config := DefaultConfig()
+	config.MaxInFlight = 1000
+	base, s := frozen(t, config)
+	client := newClient(t)
+	stands := ask(t, client, 1, base+"/barrier/taken?parties=3&run=stands")
+	s.timed(1)
+	for _, tc := range []struct {
+		name, target string
+		status       int
+		want         string
+	}{
+		{"no parties", "b", 400, "a barrier needs parties; accepted: /barrier/b?parties=N, with N from 1 to 1000"},
+		{"empty parties", "b?parties=", 400, `parties "" is not accepted; accepted: a whole number from 1 to 1000`},
+		{"none", "b?parties=0", 400, `parties "0" is not accepted`},
+		{"negative", "b?parties=-3", 400, `parties "-3" is not accepted`},
+		{"a fraction", "b?parties=2.5", 400, `parties "2.5" is not accepted`},
+		{"a word", "b?parties=all", 400, `parties "all" is not accepted`},
+		{"more than MAX_IN_FLIGHT lets in", "b?parties=1001", 400, `parties "1001" is not accepted; accepted: a whole number from 1 to 1000`},
+		{"twice", "b?parties=2&parties=3", 400, "parameter parties is given 2 times; accepted: once"},
+		{"near miss", "b?partes=3", 400, `no such parameter: "partes": did you mean parties?`},
+		{"two slips", "b?partys=3", 400, "a barrier needs parties"},
+		{"near miss of timeout", "b?parties=1&timout=3s", 400, `did you mean timeout?`},
+		{"a timeout of nothing", "b?parties=1&timeout=0", 400, `timeout "0" is not accepted; accepted: a fixed time above 0 and up to 10m0s`},
+		{"a timeout that is none", "b?parties=1&timeout=soon", 400, `timeout "soon" is not accepted`},
+		{"a timeout by chance", "b?parties=1&timeout=random", 400, `timeout "random" is not accepted`},
+		{"a timeout above MAX_DELAY", "b?parties=1&timeout=11m", 400, `timeout "11m" is not accepted`},
+		{"a delay above MAX_DELAY", "b?parties=1&delay=11m", 400, "MAX_DELAY"},
+		{"no name", "?parties=1", 404, `nothing is at "/barrier/"`},
+		{"a blank", "%20?parties=1", 400, `the barrier's name: " " is no name; accepted: 1 to 200 visible ASCII characters`},
+		{"a space within", "a%20b?parties=1", 400, `"a b" is no name`},
+		{"201 bytes", strings.Repeat("x", 201) + "?parties=1", 400, "is no name; accepted: 1 to 200 visible"},
+		{"another script", "%C3%A9?parties=1", 400, "is no name"},
+		{"other parties", "taken?parties=2", 409, `at barrier "taken" others stand with parties=3: asked for was parties=2; accepted: the same, or another name`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			reply, text := do(t, client, "GET", base+"/barrier/"+tc.target, nil)
+			wantProblem(t, "GET /barrier/"+tc.target, reply, text, tc.status, tc.want)
+		})
+	}
+	for _, name := range []string{strings.Repeat("x", 200), "a%2Fb", "100%25", "a%3Fb"} {
+		if reply, text := do(t, client, "GET", base+"/barrier/"+name+"?parties=1", nil); reply.StatusCode != http.StatusOK {
+			t.Errorf("GET /barrier/%s: got %d %s, want 200", name, reply.StatusCode, text)
+		}
+	}
+	// None of those refused took a place.
+	wantAll(t, ask(t, client, 2, base+"/barrier/taken?parties=3"), 2, 200, "")
+	wantAll(t, stands, 1, 200, "")
+}

@@ -1,0 +1,263 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAHoldAnswersWhenReleased(t *testing.T) {
+	const n = 20
+	for name, newClient := range clients {
+		t.Run(name, func(t *testing.T) {
+			base, s := frozen(t, DefaultConfig())
+			replies := ask(t, newClient(t), n, base+"/hold/x")
+			s.held("x", n)
+			if len(replies) > 0 {
+				t.Fatal("answered before the release")
+			}
+			if got := s.release("x"); got != n {
+				t.Errorf("released %d, want %d", got, n)
+			}
+			for range n {
+				got := next(t, replies)
+				if got.status != 200 || got.text != `{"status":200,"hold":"x"}` || !strings.HasPrefix(got.header.Get("Server-Timing"), "asked;dur=0, held;dur=0, waited;dur=0, real;dur=") {
+					t.Fatalf("got %d %s, Server-Timing %s, want 200 that names the hold", got.status, got.text, got.header.Get("Server-Timing"))
+				}
+			}
+			s.held("x", 0)
+		})
+	}
+}
+
+func TestReleaseCountsInOrderOfArrival(t *testing.T) {
+	const n = 5
+	base, s := frozen(t, DefaultConfig())
+	client := newClient(t)
+	var replies []<-chan answered
+	for i := range n {
+		replies = append(replies, ask(t, client, 1, fmt.Sprintf("%s/hold/x?run=%d", base, i)))
+		s.held("x", i+1)
+	}
+	released := 0
+	for _, count := range []int{1, 2} {
+		got, err := s.api.ReleaseN(t.Context(), "x", count)
+		if err != nil || got != count {
+			t.Fatalf("ReleaseN(%d) = %d, %v", count, got, err)
+		}
+		for range count {
+			wantAll(t, replies[released], 1, 200, `"hold":"x"`)
+			released++
+		}
+		s.held("x", n-released)
+	}
+	reply, text := do(t, client, "POST", base+"/admin/holds/x/release?count=3", nil)
+	wantProblem(t, "release of more than are held", reply, text, 409, `hold "x": 3 are to be released and 2 are held; accepted: as many as are held, or all, without count`)
+	s.held("x", 2)
+	if got := s.release("x"); got != 2 {
+		t.Errorf("the last release let %d go, want 2", got)
+	}
+	for _, left := range replies[released:] {
+		wantAll(t, left, 1, 200, "")
+	}
+}
+
+func TestAFailedHoldIsA503(t *testing.T) {
+	base, s := frozen(t, DefaultConfig())
+	client := newClient(t)
+	failed := ask(t, client, 3, base+"/hold/x?run=r")
+	other := ask(t, client, 1, base+"/hold/y")
+	s.held("x", 3)
+	s.held("y", 1)
+	reply, text := do(t, client, "DELETE", base+"/admin/holds/x", nil)
+	if reply.StatusCode != 200 || text != `{"name":"x","failed":3}`+"\n" {
+		t.Errorf("DELETE: got %d %s, want 200 with 3 failed", reply.StatusCode, text)
+	}
+	wantAll(t, failed, 3, 503, `hold \"x\" was failed through the admin API`)
+	for _, w := range s.settled("r").Waits {
+		if w.Outcome != "failed" {
+			t.Errorf("got outcome %s, want failed", w.Outcome)
+		}
+	}
+	s.held("y", 1)
+	s.release("y")
+	wantAll(t, other, 1, 200, "")
+	for _, call := range []struct{ method, path string }{{"DELETE", ""}, {"POST", "/release"}, {"POST", "/release?count=2"}} {
+		reply, text := do(t, client, call.method, base+"/admin/holds/x"+call.path, nil)
+		wantProblem(t, call.method+" "+call.path, reply, text, 404, `hold "x": nobody is held; accepted: one at which requests wait, as /admin/holds lists them`)
+	}
+}
+
+func TestAHoldTimesOut(t *testing.T) {
+	config := DefaultConfig()
+	config.MaxDelay = time.Minute
+	base, s := frozen(t, config)
+	client := newClient(t)
+	hasty := ask(t, client, 1, base+"/hold/x?timeout=5s&run=hasty")
+	patient := ask(t, client, 1, base+"/hold/x")
+	s.held("x", 2)
+	s.advance(5 * time.Second)
+	wantAll(t, hasty, 1, 504, `hold \"x\" was not released within 5s`)
+	s.held("x", 1) // one's timeout is its own
+	if w := s.run("hasty").Waits[0]; w.Outcome != "timed_out" || w.Waited != 5*time.Second {
+		t.Errorf("got %+v, want timed_out after 5s", w)
+	}
+	s.advance(55 * time.Second)
+	wantAll(t, patient, 1, 504, `not released within 1m0s`) // MAX_DELAY
+	s.held("x", 0)
+}
+
+func TestOneThatLeavesAHoldGivesItsPlaceUp(t *testing.T) {
+	for name, newClient := range clients {
+		t.Run(name, func(t *testing.T) {
+			base, s := frozen(t, DefaultConfig())
+			ctx, leave := context.WithCancel(t.Context())
+			stays := ask(t, newClient(t), 1, base+"/hold/x")
+			s.held("x", 1)
+			left := askUntil(t, ctx, newClient(t), 3, base+"/hold/x?run=left")
+			s.held("x", 4)
+			leave()
+			for range 3 {
+				if got := <-left; !errors.Is(got.err, context.Canceled) {
+					t.Fatalf("got %d %v, want a client that left", got.status, got.err)
+				}
+			}
+			s.settled("left")
+			s.held("x", 1)
+			if got := s.release("x"); got != 1 {
+				t.Errorf("released %d, want 1", got)
+			}
+			wantAll(t, stays, 1, 200, "")
+		})
+	}
+}
+
+func TestAHoldIsFollowedByItsDelay(t *testing.T) {
+	base, s := frozen(t, DefaultConfig())
+	replies := ask(t, newClient(t), 3, base+"/hold/x?delay=2s&body_delay=1s&status=202&size=5&run=r")
+	s.held("x", 3)
+	s.advance(4 * time.Second)
+	s.release("x")
+	s.timed(3)
+	s.advance(3 * time.Second)
+	for range 3 {
+		got := next(t, replies)
+		if got.status != 202 || got.text != "01234" || !strings.HasPrefix(got.header.Get("Server-Timing"), "asked;dur=2000, held;dur=4000, waited;dur=6000, real;dur=") {
+			t.Errorf("got %d %s, Server-Timing %s, want 202, held 4000 and waited 6000", got.status, got.text, got.header.Get("Server-Timing"))
+		}
+	}
+	for _, w := range s.run("r").Waits {
+		if w.Asked != 2*time.Second || w.Waited != 6*time.Second || w.End != 7*time.Second {
+			t.Errorf("got %+v, want asked 2s, waited 6s, sent at 7s", w)
+		}
+	}
+}
+
+func TestHoldsAreListedAndAwaited(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	s, client := steer(t, base), newClient(t)
+	if reply, text := do(t, client, "GET", base+"/admin/holds", nil); reply.StatusCode != 200 || text != `{"holds":[]}`+"\n" {
+		t.Errorf("none: got %d %s, want an empty list", reply.StatusCode, text)
+	}
+	if reply, text := do(t, client, "GET", base+"/admin/holds/x", nil); reply.StatusCode != 200 || text != `{"name":"x","waiting":0}`+"\n" {
+		t.Errorf("nobody held: got %d %s, want 200 and 0", reply.StatusCode, text)
+	}
+	awaited := ask(t, client, 1, base+"/admin/holds/x?waiting=2")
+	ask(t, client, 1, base+"/hold/z%2F1")
+	ask(t, client, 2, base+"/hold/x")
+	wantAll(t, awaited, 1, 200, `{"name":"x","waiting":2}`)
+	s.held("z/1", 1)
+	if _, text := do(t, client, "GET", base+"/admin/holds", nil); text != `{"holds":[{"name":"x","waiting":2},{"name":"z/1","waiting":1}]}`+"\n" {
+		t.Errorf("got %s, want x and z/1", text)
+	}
+	reply, text := do(t, client, "GET", base+"/admin/holds/x?waiting=3&timeout=1ms", nil)
+	wantProblem(t, "one more than are held", reply, text, 504, `hold "x": 2 of 3 are held after 1ms`)
+	for _, name := range []string{"x", "z/1"} {
+		s.release(name)
+	}
+}
+
+func TestAHoldRefuses(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	client := newClient(t)
+	long := strings.Repeat("x", 201)
+	for _, tc := range []struct {
+		name, method, target string
+		status               int
+		want                 string
+	}{
+		{"no name", "GET", "/hold/", 404, `nothing is at "/hold/"`},
+		{"201 bytes", "GET", "/hold/" + long, 400, "is no name; accepted: 1 to 200 visible ASCII characters"},
+		{"a space", "GET", "/hold/a%20b", 400, `"a b" is no name`},
+		{"a timeout of nothing", "GET", "/hold/x?timeout=0", 400, `timeout "0" is not accepted`},
+		{"near miss", "GET", "/hold/x?timeot=1s", 400, "did you mean timeout?"},
+		{"asking for 201 bytes", "GET", "/admin/holds/" + long, 400, "is no name"},
+		{"waiting for nobody", "GET", "/admin/holds/x?waiting=0", 400, `waiting "0" is not accepted; accepted: a whole number from 1`},
+		{"a timeout of no condition", "GET", "/admin/holds/x?timeout=1s", 400, `timeout="1s" has nothing to wait for; accepted: with waiting=N`},
+		{"a timeout that is none", "GET", "/admin/holds/x?waiting=1&timeout=soon", 400, `timeout "soon" is not accepted`},
+		{"a timeout above all bounds", "GET", "/admin/holds/x?waiting=1&timeout=11m", 400, `up to 10m0s`},
+		{"a parameter of runs", "GET", "/admin/holds/x?settled=true", 400, `no such parameter: "settled"; accepted: waiting, timeout`},
+		{"unknown parameter", "GET", "/admin/holds?_=1", 400, `no such parameter: "_"; accepted: none`},
+		{"release of none", "POST", "/admin/holds/x/release?count=0", 400, `count "0" is not accepted; accepted: a whole number from 1`},
+		{"release of a word", "POST", "/admin/holds/x/release?count=all", 400, `count "all" is not accepted`},
+		{"near miss of count", "POST", "/admin/holds/x/release?coutn=1", 400, "did you mean count?"},
+		{"release by a link", "GET", "/admin/holds/x/release", 405, "accepted: OPTIONS, POST"},
+		{"failing with a parameter", "DELETE", "/admin/holds/x?count=1", 400, `no such parameter: "count"; accepted: none`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			reply, text := do(t, client, tc.method, base+tc.target, nil)
+			wantProblem(t, tc.method+" "+tc.target, reply, text, tc.status, tc.want)
+		})
+	}
+}
+
+func TestShutdownCutsHoldsAndBarriersOnAFrozenClock(t *testing.T) {
+	config := DefaultConfig()
+	config.ShutdownTimeout = 100 * time.Millisecond
+	var log logbook
+	_, base, stop := start(t, config, &log)
+	s, client := steer(t, base), newClient(t)
+	s.freeze()
+	var all []<-chan answered
+	for _, path := range []string{"/hold/x", "/barrier/b?parties=9", "/delay/1m"} {
+		all = append(all, ask(t, client, 3, base+path))
+	}
+	awaiting := ask(t, newClient(t), 1, base+"/admin/holds/x?waiting=9&timeout=10m")
+	s.timed(9)
+	stop()
+	for _, replies := range all {
+		wantAll(t, replies, 3, 503, "the server is shutting down and ended this wait before its time")
+	}
+	wantAll(t, awaiting, 1, 503, "shutting down")
+	if got := log.String(); !strings.Contains(got, "stopped cut=9") {
+		t.Errorf("the log does not say that 9 were cut:\n%s", got)
+	}
+}
+
+func TestThousandsHeldAndReleasedAtOnce(t *testing.T) {
+	const n = 2000
+	for name, newClient := range clients {
+		t.Run(name, func(t *testing.T) {
+			config := DefaultConfig()
+			config.MaxInFlight = n
+			_, base, _ := start(t, config, io.Discard)
+			s := steer(t, base)
+			client := newClient(t)
+			replies := ask(t, client, n, base+"/hold/x?timeout=10m&run=r")
+			s.held("x", n)
+			// The server is full; the admin API is not part of what is bounded.
+			wantAll(t, ask(t, client, 1, base+"/hold/x"), 1, 503, "2000 requests wait already")
+			if got := s.release("x"); got != n {
+				t.Errorf("released %d, want %d", got, n)
+			}
+			wantAll(t, replies, n, 200, `"hold":"x"`)
+			if run := s.settled("r"); run.PeakInFlight != n || run.Requests != n {
+				t.Errorf("peak %d of %d requests, want %d of both", run.PeakInFlight, run.Requests, n)
+			}
+		})
+	}
+}
