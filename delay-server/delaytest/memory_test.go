@@ -1,0 +1,55 @@
+package delaytest_test
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flash.test/delay-server/delaytest"
+	"flash.test/delay-server/server"
+)
+
+func TestInMemoryServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := delaytest.NewInMemoryServer(t, func(c *server.Config) { c.AdminToken = "secret" })
+		run, hold, start := srv.Run("r"), srv.Hold("h"), time.Now()
+		late := get(srv.HTTPClient(), run.DelayURL(5*time.Minute))
+		held := get(run.HTTPClient(), hold.URL)
+		hold.Await(1)
+		run.Await(2)
+		hold.Release()
+		wantStatus(t, held, http.StatusOK)
+		if took := time.Since(start); took != 0 {
+			t.Errorf("the release took %v of the bubble's time, want 0", took)
+		}
+		wantStatus(t, late, http.StatusOK)
+		if took := time.Since(start); took != 5*time.Minute {
+			t.Errorf("a delay of 5m took %v of the bubble's time", took)
+		}
+		delaytest.AssertConcurrent(t, run, 2)
+	})
+}
+
+// TestInMemoryServerEnds leaves a request behind, and dials when it is gone.
+func TestInMemoryServerEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var left <-chan answer
+		var client *http.Client
+		var url string
+		start := time.Now()
+		t.Cleanup(func() {
+			wantStatus(t, left, http.StatusServiceUnavailable)
+			if took := time.Since(start); took >= time.Second {
+				t.Errorf("the server's end took %v of the bubble's time, want it at once", took)
+			}
+			if got := <-get(client, url); got.err == nil {
+				t.Errorf("GET after the server's end: got %v, want an error", got)
+			}
+		})
+		srv := delaytest.NewInMemoryServer(t)
+		client, url = srv.HTTPClient(), srv.Run("r").DelayURL(10*time.Minute)
+		left = get(client, url)
+		srv.Run("r").Await(1)
+	})
+}

@@ -1,0 +1,103 @@
+package delaytest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flash.test/delay-server/delaytest"
+)
+
+// fetchAll is the code under test: it gets all URLs at the same time.
+func fetchAll(ctx context.Context, client *http.Client, urls []string) ([]string, error) {
+	bodies, errs := make([]string, len(urls)), make([]error, len(urls))
+	var calls sync.WaitGroup
+	for i, url := range urls {
+		calls.Go(func() { bodies[i], errs[i] = fetch(ctx, client, url) })
+	}
+	calls.Wait()
+	return bodies, errors.Join(errs...)
+}
+
+func fetch(ctx context.Context, client *http.Client, url string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("GET %s: %s", url, res.Status)
+	}
+	body, err := io.ReadAll(res.Body)
+	return string(body), err
+}
+
+// A barrier answers when three requests stand there: one that is made after the
+// other's answer would never come.
+func TestFetchAllIsConcurrent(t *testing.T) {
+	srv := delaytest.NewServer(t)
+	url := srv.BarrierURL("all", 3)
+	if _, err := fetchAll(t.Context(), http.DefaultClient, []string{url, url, url}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A run counts how many requests were in flight at once, and has a picture of
+// them for where that is wrong. In a bubble of testing/synctest a second passes
+// only when all wait, and then at once: no machine is too slow for this test.
+func TestFetchAllHasAllInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := delaytest.NewInMemoryServer(t)
+		run := srv.Run("all")
+		urls := slices.Repeat([]string{srv.DelayURL(time.Second)}, 10)
+		if _, err := fetchAll(t.Context(), run.HTTPClient(), urls); err != nil {
+			t.Error(err)
+		}
+		delaytest.AssertConcurrent(t, run, 10)
+	})
+}
+
+// A service that gives up after 30 s does so now: its clock is the test's.
+func TestFetchAllReportsTimeout(t *testing.T) {
+	srv := delaytest.NewServer(t)
+	clock := srv.Clock()
+	clock.Freeze()
+	failed := make(chan error)
+	go func() {
+		urls := []string{srv.DelayURL(time.Second), srv.DelayURL(30*time.Second) + "?status=504"}
+		_, err := fetchAll(t.Context(), http.DefaultClient, urls)
+		failed <- err
+	}()
+	clock.Await(2) // both calls have been made
+	clock.Advance(30 * time.Second)
+	if err := <-failed; err == nil || !strings.Contains(err.Error(), "504") {
+		t.Errorf("fetchAll of a service that timed out: got error %v, want its 504", err)
+	}
+}
+
+// The time-out of the code under test goes by the machine's clock, which in a
+// bubble is the bubble's.
+func TestFetchAllGivesUpAfter30s(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := delaytest.NewInMemoryServer(t)
+		client := srv.HTTPClient()
+		client.Timeout = 30 * time.Second
+		start := time.Now()
+		_, err := fetchAll(t.Context(), client, []string{srv.DelayURL(time.Second), srv.DelayURL(time.Minute)})
+		if took := time.Since(start); err == nil || took != client.Timeout {
+			t.Errorf("fetchAll of a service that takes a minute: got error %v after %v", err, took)
+		}
+	})
+}
