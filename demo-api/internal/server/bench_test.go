@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"flash.test/delay-server/delaytest"
 	"flash.test/demo-api/internal/upstream"
 )
 
@@ -13,7 +14,7 @@ import (
 // takes above physical, the sum or the slowest. The time is the client's, and
 // holds two hops of HTTP and what delay-server adds.
 func overhead(b *testing.B, path string, physical time.Duration) {
-	d := start(b, options(), realDelayServer(b), time.Minute)
+	d := start(b, options(), delaytest.NewServer(b).URL, time.Minute)
 	for b.Loop() {
 		if got := d.get(b, path+"?delay=20"); got.StatusCode != 200 {
 			b.Fatalf("GET %s = %d %s", path, got.StatusCode, got.body)

@@ -44,7 +44,6 @@ type slow struct {
 // seen is what a slow server has seen.
 type seen struct {
 	come, over  int
-	peak        int             // in flight
 	left        int             // whose client had gone when they were over
 	runs, paths map[string]bool // X-Run-Id, path
 }
@@ -66,7 +65,6 @@ func (s *slow) begin(r *http.Request) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.have.come++
-	s.have.peak = max(s.have.peak, s.have.come-s.have.over)
 	s.have.runs[r.Header.Get("X-Run-Id")] = true
 	s.have.paths[r.URL.Path] = true
 	return s.have.come
