@@ -33,6 +33,7 @@ func (c *contract) everyError(t *testing.T) {
 	closed.Close()
 
 	c.errorsOfAll(t, impatient, full)
+	c.errorsOfAdmin(t, impatient)
 	for _, tc := range []struct {
 		path, url string
 		status    int
@@ -45,6 +46,8 @@ func (c *contract) everyError(t *testing.T) {
 		{"/sse", c.base + "/sse?count=0", 400},
 		{"/status/{codes}", c.base + "/status/200:0", 400},
 		{"/bytes/{n}", c.base + "/bytes/-1", 400},
+		{"/barrier/{name}", c.base + "/barrier/b", 400},
+		{"/hold/{name}", c.base + "/hold/h?timeout=0", 400},
 		{"/status/{codes}", c.base + "/status/401", 401},
 		{"/delay/{delay}/url/{url}", compat + "/delay/0/url/example.com", 403},
 		{"/delay/{delay}/proxy/{url}", c.base + "/delay/0/proxy/example.com", 403},
@@ -55,6 +58,8 @@ func (c *contract) everyError(t *testing.T) {
 		{"/delay/{delay}/proxy/{url}", compat + "/delay/abc/proxy/x", 500},
 		{"/delay/{delay}/proxy/{url}", c.base + "/delay/0/proxy/" + closed.Addr().String(), 502},
 		{"/delay/{delay}/proxy/{url}", impatient + "/delay/0/proxy/" + silent.Addr().String(), 504},
+		{"/barrier/{name}", c.base + "/barrier/b?parties=2&timeout=1ms", 504},
+		{"/hold/{name}", c.base + "/hold/h?timeout=1ms", 504},
 	} {
 		c.keeps(t, "GET "+tc.path, newRequest(t, "GET", tc.url, ""), tc.status)
 	}
@@ -65,28 +70,41 @@ func (c *contract) everyError(t *testing.T) {
 // stalled for a body, one that has no place free, and that of the document,
 // where the pool "held" is in use.
 func (c *contract) errorsOfAll(t *testing.T, impatient, full string) {
-	for path, item := range c.document.Paths.PathItems.FromOldest() {
-		has := func(code string) bool { return item.Get.Responses.Codes.GetOrZero(code) != nil }
-		at := func(base string) string { return strings.Replace(c.sample(path), c.base, base, 1) }
+	for name, operation := range c.operations {
+		method, path, _ := strings.Cut(name, " ")
+		if method != "GET" || isAdmin(operation) {
+			continue
+		}
+		has := func(code string) bool { return operation.Responses.Codes.GetOrZero(code) != nil }
+		target := c.sample(name).target
 		if has("408") {
-			c.keeps(t, "POST "+path, stalling(t, at(impatient)), http.StatusRequestTimeout)
+			c.keeps(t, "POST "+path, stalling(t, impatient+target), http.StatusRequestTimeout)
 		}
 		if has("409") {
-			c.keeps(t, "GET "+path, newRequest(t, "GET", with(at(c.base), "pool=held&workers=2"), ""), http.StatusConflict)
+			c.keeps(t, name, newRequest(t, "GET", with(c.base+target, "pool=held&workers=2"), ""), http.StatusConflict)
 		}
 		if has("413") {
-			r := newRequest(t, "POST", at(c.base), strings.Repeat("x", 1<<20+1))
-			r.Header.Set("Expect", "100-continue")
-			c.keeps(t, "POST "+path, r, http.StatusRequestEntityTooLarge)
+			c.keeps(t, "POST "+path, tooLarge(t, c.base+target), http.StatusRequestEntityTooLarge)
 		}
 		if has("414") {
-			c.keeps(t, "GET "+path, newRequest(t, "GET", with(at(c.base), "_="+strings.Repeat("x", 8<<10)), ""), http.StatusRequestURITooLong)
+			c.keeps(t, name, newRequest(t, "GET", tooLong(c.base+target), ""), http.StatusRequestURITooLong)
 		}
 		if has("503") && path != "/readyz" {
-			c.keeps(t, "GET "+path, newRequest(t, "GET", at(full), ""), http.StatusServiceUnavailable)
+			c.keeps(t, name, newRequest(t, "GET", full+target, ""), http.StatusServiceUnavailable)
 		}
 	}
 }
+
+// tooLarge returns a request whose body no endpoint takes, which it asks first.
+func tooLarge(t *testing.T, url string) *http.Request {
+	t.Helper()
+	r := newRequest(t, "POST", url, strings.Repeat("x", 1<<20+1))
+	r.Header.Set("Expect", "100-continue")
+	return r
+}
+
+// tooLong returns a URL that is.
+func tooLong(url string) string { return with(url, "_="+strings.Repeat("x", 8<<10)) }
 
 // with returns a URL with more in its query.
 func with(url, query string) string {
@@ -101,19 +119,26 @@ func with(url, query string) string {
 // could take the one place before it.
 func hold(t *testing.T, base, path, metric string) {
 	t.Helper()
-	ctx, leave := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if reply, err := direct.Do(newRequest(t, "GET", base+path, "").WithContext(ctx)); err == nil {
-			reply.Body.Close()
-		}
-	}()
-	t.Cleanup(func() { leave(); <-done })
+	keep(t, base+path)
 	eventually(t, "/metrics says "+metric, func() bool {
 		_, text := exchange(t, newRequest(t, "GET", base+"/metrics", ""))
 		return strings.Contains(text, "\n"+metric+"\n")
 	})
+}
+
+// keep sends a request that leaves when the test ends, if it is not answered before.
+func keep(t *testing.T, url string) {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	r := newRequest(t, "GET", url, "").WithContext(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if reply, err := direct.Do(r); err == nil {
+			reply.Body.Close()
+		}
+	}()
+	t.Cleanup(func() { leave(); <-done })
 }
 
 // stalling returns a request whose body never comes.
@@ -178,6 +203,9 @@ func (c *contract) asAsked(t *testing.T) {
 		{"/status/{codes}", "/status/500", 500},
 		{"/status/{codes}", "/status/302", 302},
 		{"/bytes/{n}", "/bytes/0?status=500", 500},
+		{"/barrier/{name}", "/barrier/b?parties=1&delay=1ms&status=400", 400},
+		{"/barrier/{name}", "/barrier/b?parties=1&status=504&pool=q&workers=1", 504},
+		{"/barrier/{name}", "/barrier/b?parties=1&timeout=1.5s&size=10", 200},
 	} {
 		r := newRequest(t, "GET", c.base+tc.target, "")
 		if ok, reason := c.allows(r.Clone(t.Context())); !ok {
@@ -196,35 +224,45 @@ var suspicious = []string{"", "0", "-1", "1.5", "2", "1e3", "99", "200:", "x", "
 // forbidden tries each parameter with each suspicious value: what the document
 // forbids, the server must refuse.
 func (c *contract) forbidden(t *testing.T) {
-	for path, item := range c.document.Paths.PathItems.FromOldest() {
-		for _, p := range slices.Concat(item.Parameters, item.Get.Parameters) {
+	for name, operation := range c.operations {
+		method, path, _ := strings.Cut(name, " ")
+		if method != "GET" && !isAdmin(operation) {
+			continue // they read what GET reads
+		}
+		item := c.document.Paths.PathItems.GetOrZero(path)
+		for _, p := range slices.Concat(item.Parameters, operation.Parameters) {
 			forbidden := 0
 			for _, value := range suspicious {
-				r := c.trying(t, path, p, value)
+				r := c.trying(t, name, p, value)
 				if ok, _ := c.allows(r.Clone(t.Context())); ok {
 					continue
 				}
 				forbidden++
 				reply, body := exchange(t, r)
 				if reply.StatusCode < 400 || reply.StatusCode > 499 {
-					t.Errorf("%s %s %q of GET %s: the document forbids it, the server answers %d %.100s", p.In, p.Name, value, r.URL, reply.StatusCode, body)
+					t.Errorf("%s %s %q of %s %s: the document forbids it, the server answers %d %.100s", p.In, p.Name, value, method, r.URL, reply.StatusCode, body)
 				}
 			}
 			// Any text will do; and of a list's items the validator sees no pattern.
 			free := []string{"url", "name", "traceparent", "header"}
 			if forbidden == 0 && !slices.Contains(free, p.Name) {
-				t.Errorf("%s %s of %s: the document forbids none of %q", p.In, p.Name, path, suspicious)
+				t.Errorf("%s %s of %s: the document forbids none of %q", p.In, p.Name, name, suspicious)
 			}
 		}
 	}
 }
 
-// trying returns a good request of the path but for the parameter, which has the value.
-func (c *contract) trying(t *testing.T, path string, p *v3.Parameter, value string) *http.Request {
+// trying returns a good request of the operation but for the parameter, which
+// has the value.
+func (c *contract) trying(t *testing.T, operation string, p *v3.Parameter, value string) *http.Request {
 	t.Helper()
-	sample, query, _ := strings.Cut(c.sample(path), "?")
+	method, path, _ := strings.Cut(operation, " ")
+	target, query, _ := strings.Cut(c.sample(operation).target, "?")
 	if p.Name == "interval" {
 		query = "count=2" // the sample's duration contradicts it
+	}
+	if p.Name == "timeout" && strings.HasPrefix(path, "/admin/") {
+		query = "waiting=1" // for which it is
 	}
 	values, err := url.ParseQuery(query + "&" + companions[p.Name])
 	if err != nil {
@@ -232,13 +270,13 @@ func (c *contract) trying(t *testing.T, path string, p *v3.Parameter, value stri
 	}
 	switch p.In {
 	case "path":
-		segments, names := strings.Split(strings.TrimPrefix(sample, c.base), "/"), strings.Split(path, "/")
+		segments, names := strings.Split(target, "/"), strings.Split(path, "/")
 		segments[slices.Index(names, "{"+p.Name+"}")] = url.PathEscape(value)
-		sample = c.base + strings.Join(segments, "/")
+		target = strings.Join(segments, "/")
 	case "query":
 		values.Set(p.Name, value)
 	}
-	r := newRequest(t, "GET", sample+"?"+values.Encode(), "")
+	r := newRequest(t, method, c.base+target+"?"+values.Encode(), "")
 	if p.In == "header" {
 		r.Header.Set(p.Name, value)
 	}

@@ -1,0 +1,259 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"flash.test/delay-server/server"
+)
+
+// errorsOfAdmin provokes each error of the admin API that does not need the
+// server to stop; impatient is a server that waits stalled for a body.
+func (c *contract) errorsOfAdmin(t *testing.T, impatient string) {
+	off := serveDelays(t, func(s *server.Config) { s.Admin = false })
+	locked := serveDelays(t, func(s *server.Config) { s.AdminToken = "secret" })
+	for name, operation := range c.operations {
+		if !isAdmin(operation) {
+			continue
+		}
+		method, _, _ := strings.Cut(name, " ")
+		target, text := c.sample(name).target, bodyOf(name, operation)
+		c.keeps(t, name, newRequest(t, method, with(c.base+target, "nonsense=1"), text), http.StatusBadRequest)
+		c.keeps(t, name, newRequest(t, method, locked+target, text), http.StatusUnauthorized)
+		c.keeps(t, name, newRequest(t, method, off+target, text), http.StatusNotFound)
+		c.keeps(t, name, newRequest(t, method, tooLong(c.base+target), text), http.StatusRequestURITooLong)
+		rebound := newRequest(t, method, c.base+target, text)
+		rebound.Host = "example.com"
+		c.keeps(t, name, rebound, http.StatusForbidden)
+		if method == "POST" || method == "DELETE" {
+			foreign := newRequest(t, method, c.base+target, text)
+			foreign.Header.Set("Origin", "https://example.com")
+			c.keeps(t, name, foreign, http.StatusForbidden)
+		}
+	}
+	admitted := newRequest(t, "GET", locked+"/admin/runs", "")
+	admitted.Header.Set("Authorization", "Bearer secret")
+	c.keeps(t, "GET /admin/runs", admitted, http.StatusOK)
+
+	keep(t, c.base+"/hold/one?run=one")
+	await(t, c.base+"/admin/holds/one?waiting=1")
+	for _, tc := range []struct {
+		operation, target, text string
+		status                  int
+	}{
+		{"GET /admin/runs/{id}", "/admin/runs/none", "", 404},
+		{"GET /admin/runs/{id}", "/admin/runs/none?settled=true", "", 404},
+		{"DELETE /admin/runs/{id}", "/admin/runs/none", "", 404},
+		{"GET /admin/runs/{id}/waterfall.svg", "/admin/runs/none/waterfall.svg", "", 404},
+		{"GET /admin/runs/{id}/waterfall.txt", "/admin/runs/none/waterfall.txt", "", 404},
+		{"DELETE /admin/holds/{name}", "/admin/holds/none", "", 404},
+		{"POST /admin/holds/{name}/release", "/admin/holds/none/release", "", 404},
+		{"POST /admin/holds/{name}/release", "/admin/holds/one/release?count=2", "", 409},
+		{"POST /admin/clock", "/admin/clock", `{"advance":"1s"}`, 409},
+		{"GET /admin/runs/{id}", "/admin/runs/none?waiting=1&timeout=1ms", "", 504},
+		{"GET /admin/runs/{id}", "/admin/runs/one?settled=true&timeout=1ms", "", 504},
+		{"HEAD /admin/runs/{id}", "/admin/runs/one?settled=true&timeout=1ms", "", 504},
+		{"GET /admin/holds/{name}", "/admin/holds/one?waiting=2&timeout=1ms", "", 504},
+		{"GET /admin/clock", "/admin/clock?waiting=1000&timeout=1ms", "", 504},
+	} {
+		method, _, _ := strings.Cut(tc.operation, " ")
+		r := newRequest(t, method, c.base+tc.target, tc.text)
+		if ok, reason := c.allows(newRequest(t, method, c.base+tc.target, tc.text)); !ok {
+			t.Errorf("%s %s: the document forbids a good request: %s", method, tc.target, reason)
+		}
+		c.keeps(t, tc.operation, r, tc.status)
+	}
+	c.keeps(t, "POST /admin/clock", stalling(t, impatient+"/admin/clock"), http.StatusRequestTimeout)
+	onceHeld(t, c.base, "failed", "DELETE", "/admin/holds/failed")
+	c.keeps(t, "GET /hold/{name}", newRequest(t, "GET", c.base+"/hold/failed", ""), http.StatusServiceUnavailable)
+}
+
+// steered takes a server's requests and its clock in hand, step by step.
+func (c *contract) steered(t *testing.T) {
+	base := serveDelays(t, func(*server.Config) {})
+	keep(t, base+"/barrier/b?parties=2&run=r")
+	await(t, base+"/admin/clock?waiting=1") // for its timeout: it stands at the barrier
+	keep(t, base+"/hold/h?run=r")
+	for _, tc := range []struct {
+		operation, target, text string
+		status                  int
+	}{
+		{"GET /barrier/{name}", "/barrier/b?parties=3&run=r", "", 409},
+		{"GET /admin/holds/{name}", "/admin/holds/h?waiting=1&timeout=10s", "", 200},
+		{"GET /admin/holds", "/admin/holds", "", 200},
+		{"GET /admin/clock", "/admin/clock?waiting=2&timeout=5000", "", 200},
+		{"GET /admin/runs/{id}", "/admin/runs/r?waiting=2&timeout=10s", "", 200},
+		{"GET /admin/runs/{id}", "/admin/runs/r?settled=false", "", 200},
+		{"GET /admin/runs", "/admin/runs", "", 200},
+		{"GET /admin/runs/{id}/waterfall.svg", "/admin/runs/r/waterfall.svg", "", 200},
+		{"GET /admin/runs/{id}/waterfall.txt", "/admin/runs/r/waterfall.txt", "", 200},
+		{"POST /admin/clock", "/admin/clock", `{"freeze":true}`, 200},
+		{"GET /delay/{delay}", "/delay/0?run=r", "", 200},
+		{"POST /admin/clock", "/admin/clock", `{"advance":1.5}`, 200},
+		{"POST /admin/clock", "/admin/clock", `{"advance":"10s"}`, 200}, // breaks the barrier
+		{"POST /admin/clock", "/admin/clock", `{"scale":0.5}`, 200},
+		{"GET /admin/clock", "/admin/clock", "", 200},
+		{"POST /admin/clock", "/admin/clock", `{"freeze":false}`, 200},
+		{"GET /barrier/{name}", "/barrier/b?parties=1&delay=1&pool=p&workers=1&run=r", "", 200},
+		{"POST /admin/clock", "/admin/clock", `{"reset":true}`, 200},
+		{"POST /admin/holds/{name}/release", "/admin/holds/h/release?count=1", "", 200},
+		{"GET /admin/runs/{id}", "/admin/runs/r?settled=true&timeout=10s", "", 200},
+		{"GET /admin/runs/{id}/waterfall.svg", "/admin/runs/r/waterfall.svg", "", 200},
+	} {
+		method, _, _ := strings.Cut(tc.operation, " ")
+		if ok, reason := c.allows(newRequest(t, method, base+tc.target, tc.text)); !ok {
+			t.Errorf("%s %s %s: the document forbids a good request: %s", method, tc.target, tc.text, reason)
+		}
+		c.keeps(t, tc.operation, newRequest(t, method, base+tc.target, tc.text), tc.status)
+	}
+}
+
+// forbiddenOfTheClock posts what the document forbids, which the server must refuse.
+func (c *contract) forbiddenOfTheClock(t *testing.T) {
+	base := serveDelays(t, func(*server.Config) {})
+	exchange(t, newRequest(t, "POST", base+"/admin/clock", `{"freeze":true}`)) // or no advance would be right
+	for _, text := range []string{
+		"", "null", "[]", "true", `"freeze"`, "{}", `{"freeze":true`, `{"freeze":true}}`,
+		`{"freeze":true,"scale":1}`, `{"advence":"1s"}`, `{"speed":2}`, `{"Freeze":true}`,
+		`{"advance":0}`, `{"advance":-1}`, `{"advance":null}`, `{"advance":true}`, `{"advance":[1]}`,
+		`{"advance":"0"}`, `{"advance":"0s"}`, `{"advance":"-1s"}`, `{"advance":""}`, `{"advance":"x"}`, `{"advance":"random"}`, `{"advance":"uniform:1,2"}`,
+		`{"freeze":1}`, `{"freeze":"true"}`, `{"freeze":null}`,
+		`{"scale":0}`, `{"scale":-1}`, `{"scale":"1"}`, `{"scale":1e7}`, `{"scale":1e-7}`, `{"scale":NaN}`, `{"scale":null}`,
+		`{"reset":false}`, `{"reset":1}`, `{"reset":null}`,
+	} {
+		r := newRequest(t, "POST", base+"/admin/clock", text)
+		r.Header.Set("Content-Type", "application/json")
+		if ok, _ := c.allows(r.Clone(t.Context())); ok {
+			t.Errorf("POST /admin/clock %q: the document allows it", text)
+		}
+		r = newRequest(t, "POST", base+"/admin/clock", text)
+		c.keeps(t, "POST /admin/clock", r, http.StatusBadRequest)
+	}
+}
+
+// stuck returns an advance of a server's clock that wakes a request whose reply
+// the server's listener never takes.
+func stuck(t *testing.T, ln *reluctant) *http.Request {
+	t.Helper()
+	base := "http://" + ln.Addr().String()
+	exchange(t, newRequest(t, "POST", base+"/admin/clock", `{"freeze":true}`))
+	keep(t, base+"/delay/1000?size=100000") // in parts, which are sent one by one
+	await(t, base+"/admin/clock?waiting=1")
+	return newRequest(t, "POST", base+"/admin/clock", `{"advance":"1s"}`)
+}
+
+// lateAdvance begins an advance that takes the 10 seconds that one may, and
+// returns what waits for its reply.
+func (c *contract) lateAdvance(t *testing.T) func() {
+	t.Helper()
+	ln := newReluctant(t)
+	serveUntil(t, t.Context(), ln, func(*server.Config) {})
+	return c.later(t, "POST /admin/clock", stuck(t, ln), http.StatusGatewayTimeout)
+}
+
+// later sends a request beside the test and returns what waits for its reply and
+// holds that against the document.
+func (c *contract) later(t *testing.T, operation string, r *http.Request, status int) func() {
+	t.Helper()
+	var reply *http.Response
+	var body []byte
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if reply, err = direct.Do(r); err == nil {
+			body, err = io.ReadAll(reply.Body)
+			reply.Body.Close()
+		}
+	}()
+	return func() {
+		t.Helper()
+		if <-done; err != nil {
+			t.Fatalf("%s %s: %v", r.Method, r.URL, err)
+		}
+		reply.Body = io.NopCloser(strings.NewReader(string(body)))
+		c.holds(t, operation, r, reply, string(body), status)
+	}
+}
+
+// stopped stops a server at which requests of the admin API wait.
+func (c *contract) stopped(t *testing.T) {
+	ln := newReluctant(t)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	serveUntil(t, ctx, ln, func(*server.Config) {})
+	replies := []func(){c.later(t, "POST /admin/clock", stuck(t, ln), http.StatusServiceUnavailable)}
+	<-ln.answered
+	for len(ln.handled) > 0 {
+		<-ln.handled
+	}
+	for operation, target := range map[string]string{
+		"GET /admin/runs/{id}":    "/admin/runs/none?waiting=1",
+		"GET /admin/holds/{name}": "/admin/holds/none?waiting=1",
+		"GET /admin/clock":        "/admin/clock?waiting=1",
+	} {
+		r := newRequest(t, "GET", "http://"+ln.Addr().String()+target, "")
+		replies = append(replies, c.later(t, operation, r, http.StatusServiceUnavailable))
+		<-ln.handled
+	}
+	stop()
+	for _, reply := range replies {
+		reply()
+	}
+}
+
+// reluctant is a listener that tells how far its server is with a request, and
+// whose connections take no reply to /delay/ until the test ends.
+type reluctant struct {
+	net.Listener
+	handled  chan struct{} // one for each request that a handler has been given
+	answered chan struct{} // one for each reply that is not taken
+	done     <-chan struct{}
+}
+
+func newReluctant(t *testing.T) *reluctant {
+	t.Helper()
+	return &reluctant{newListener(t), make(chan struct{}, 100), make(chan struct{}, 1), t.Context().Done()}
+}
+
+func (l *reluctant) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &reluctantConn{Conn: conn, of: l}, nil
+}
+
+type reluctantConn struct {
+	net.Conn
+	of    *reluctant
+	reads int
+	mute  bool
+}
+
+// Read is called a second time when net/http gives the request to its handler
+// and from then on looks out for the client's leaving.
+func (c *reluctantConn) Read(b []byte) (int, error) {
+	if c.reads++; c.reads == 2 {
+		c.of.handled <- struct{}{}
+	}
+	n, err := c.Conn.Read(b)
+	if c.reads == 1 {
+		c.mute = bytes.HasPrefix(b[:n], []byte("GET /delay/"))
+	}
+	return n, err
+}
+
+func (c *reluctantConn) Write(b []byte) (int, error) {
+	if c.mute {
+		c.of.answered <- struct{}{}
+		<-c.of.done
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Write(b)
+}

@@ -1,0 +1,149 @@
+package e2e
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
+)
+
+// sample is a good request that is quick. One to /url/ or /proxy/ leads to the
+// server itself.
+type sample struct {
+	target string
+	status int
+	given  func(*contract, *testing.T) // what the request is for; nil for nothing
+}
+
+// samples are those of all methods of a path, or of the one that is named.
+var samples = map[string]sample{
+	"/delay/{delay}":             {"/delay/1?seed=7&_=17", 200, nil},
+	"/delay/{delay}/":            {"/delay/uniform:0.1,0.2/?seed=7", 200, nil},
+	"/delay/{delay}/url/{url}":   {"/delay/1/url/http%3A%2F%2Fexample.com%2Fa%3Fb=c", 302, nil},
+	"/delay/{delay}/proxy/{url}": {"/delay/1/proxy/http%3A%2F%2FHOST%2Fhealthz", 200, nil},
+	"/drip":                      {"/drip?delay=0&duration=0.002&numbytes=3", 200, nil},
+	"/sse":                       {"/sse?count=2&duration=2ms", 200, nil},
+	"/status/{codes}":            {"/status/418:2,418:1", 418, nil},
+	"/bytes/{n}":                 {"/bytes/16?seed=1", 200, nil},
+	"/barrier/{name}":            {"/barrier/b?parties=1&timeout=1s", 200, nil},
+	"/hold/{name}":               {"/hold/released", 200, (*contract).releaser},
+	"/":                          {"/", 200, nil},
+	"/doc":                       {"/doc", 200, nil},
+	"/assets/{name}":             {"/assets/style.css", 200, nil},
+	"/openapi.yaml":              {"/openapi.yaml", 200, nil},
+	"/healthz":                   {"/healthz", 200, nil},
+	"/readyz":                    {"/readyz", 200, nil},
+	"/version":                   {"/version", 200, nil},
+	"/metrics":                   {"/metrics", 200, nil},
+
+	"/admin/runs":                      {"/admin/runs", 200, (*contract).ran},
+	"DELETE /admin/runs":               {"/admin/runs", 204, (*contract).ran},
+	"/admin/runs/{id}":                 {"/admin/runs/ran", 200, (*contract).ran},
+	"DELETE /admin/runs/{id}":          {"/admin/runs/ran", 204, (*contract).ran},
+	"/admin/runs/{id}/waterfall.svg":   {"/admin/runs/ran/waterfall.svg", 200, (*contract).ran},
+	"/admin/runs/{id}/waterfall.txt":   {"/admin/runs/ran/waterfall.txt", 200, (*contract).ran},
+	"/admin/holds":                     {"/admin/holds", 200, (*contract).held},
+	"/admin/holds/{name}":              {"/admin/holds/held", 200, (*contract).held},
+	"POST /admin/holds/{name}/release": {"/admin/holds/held/release", 200, (*contract).held},
+	"/admin/clock":                     {"/admin/clock", 200, nil},
+}
+
+// sample returns that of an operation.
+func (c *contract) sample(operation string) sample {
+	found, named := samples[operation]
+	if !named {
+		_, path, _ := strings.Cut(operation, " ")
+		found = samples[path]
+	}
+	found.target = strings.ReplaceAll(found.target, "HOST", strings.TrimPrefix(c.base, "http://"))
+	return found
+}
+
+// bodyOf returns a good body of an operation, "" for none.
+func bodyOf(name string, operation *v3.Operation) string {
+	switch {
+	case operation.RequestBody == nil:
+		return ""
+	case name == "POST /admin/clock":
+		return `{"reset":true}`
+	default:
+		return "a body"
+	}
+}
+
+func (c *contract) everyOperation(t *testing.T) {
+	for name, operation := range c.operations {
+		sample, text := c.sample(name), bodyOf(name, operation)
+		if sample.target == "" {
+			t.Errorf("%s: there is no sample of it", name)
+			continue
+		}
+		method, path, _ := strings.Cut(name, " ")
+		if method == "OPTIONS" {
+			sample.given, sample.status = nil, http.StatusNoContent // at once
+		}
+		if strings.Contains(path, "/proxy/") && !slices.Contains([]string{"GET", "HEAD", "OPTIONS"}, method) {
+			sample.status = http.StatusMethodNotAllowed // by the target, /healthz
+		}
+		if ok, reason := c.allows(newRequest(t, method, c.base+sample.target, text)); !ok {
+			t.Errorf("%s %s: the document forbids a good request: %s", method, sample.target, reason)
+		}
+		if sample.given != nil {
+			sample.given(c, t)
+		}
+		c.keeps(t, name, newRequest(t, method, c.base+sample.target, text), sample.status)
+	}
+}
+
+// ran has the run "ran" be of one request.
+func (c *contract) ran(t *testing.T) {
+	t.Helper()
+	exchange(t, newRequest(t, "GET", c.base+"/delay/0?run=ran", ""))
+}
+
+// held has the hold "held" hold a request.
+func (c *contract) held(t *testing.T) {
+	t.Helper()
+	keep(t, c.base+"/hold/held")
+	await(t, c.base+"/admin/holds/held?waiting=1")
+}
+
+// releaser lets go of the next that the hold "released" holds.
+func (c *contract) releaser(t *testing.T) {
+	onceHeld(t, c.base, "released", "POST", "/admin/holds/released/release")
+}
+
+// await returns once the admin API answers 200: what waiting=N is for.
+func await(t *testing.T, url string) {
+	t.Helper()
+	if reply, body := exchange(t, newRequest(t, "GET", url, "")); reply.StatusCode != http.StatusOK {
+		t.Fatalf("GET %s: got %d %s, want 200", url, reply.StatusCode, body)
+	}
+}
+
+// onceHeld sends a request, beside the test, as soon as the hold holds anybody.
+func onceHeld(t *testing.T, base, name, method, path string) {
+	t.Helper()
+	var sent sync.WaitGroup
+	t.Cleanup(sent.Wait)
+	steps := []*http.Request{
+		newRequest(t, "GET", base+"/admin/holds/"+name+"?waiting=1", ""),
+		newRequest(t, method, base+path, ""),
+	}
+	sent.Go(func() {
+		for _, r := range steps {
+			reply, err := direct.Do(r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			reply.Body.Close()
+			if reply.StatusCode != http.StatusOK {
+				t.Errorf("%s %s: got %d, want 200", r.Method, r.URL, reply.StatusCode)
+			}
+		}
+	})
+}
