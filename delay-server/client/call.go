@@ -130,13 +130,17 @@ func stranger(res *http.Response, text []byte) error {
 	return fmt.Errorf("%s, but not from an admin API of delay-server: %q", res.Status, text[:min(len(text), 200)])
 }
 
-// await asks for path once a condition holds, for as long as ctx has, or 10 s
-// where it has no deadline. The error is a 504 where the time was not enough.
+// longestAwait is the longest time that the server has a request await something.
+const longestAwait = 10 * time.Minute
+
+// await asks for path once a condition holds, for as long as ctx has and for
+// longestAwait at the most, or 10 s where it has no deadline. The error is a 504
+// where the time was not enough.
 func (c *Client) await(ctx context.Context, path []string, condition url.Values, into any) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		left -= min(left/10, time.Second)
-		condition.Set("timeout", max(left.Truncate(time.Millisecond), time.Millisecond).String())
+		condition.Set("timeout", min(max(left.Truncate(time.Millisecond), time.Millisecond), longestAwait).String())
 	}
 	return c.call(ctx, request{method: http.MethodGet, path: path, query: condition}, into)
 }

@@ -21,9 +21,10 @@ func (c *Client) AwaitClock(ctx context.Context, n int) (Clock, error) {
 	return clock, err
 }
 
-// Advance moves a frozen clock on by d, 0 or more, and returns once what came
-// due has woken, in the order in which it was due. The error is a 409 where the
-// clock runs.
+// Advance moves a frozen clock on by d, above 0 and up to a year, and returns
+// once what came due has been answered, in the order in which it was due. The
+// error is a 409 where the clock runs, and a 504 where an answer takes 10 s of
+// the machine's time.
 func (c *Client) Advance(ctx context.Context, d time.Duration) (Clock, error) {
 	return c.setClock(ctx, "advance", milliseconds(d))
 }

@@ -22,12 +22,12 @@ type Runs struct {
 type Summary struct {
 	ID           string        `json:"id"`
 	Requests     int           `json:"requests"` // that have arrived
-	Waiting      int           `json:"waiting"`  // of them, those in flight
+	Waiting      int           `json:"waiting"`  // of them, those that have not ended
 	Settled      bool          `json:"settled"`  // all have ended
 	PeakInFlight int           `json:"peak_in_flight"`
 	Dropped      int64         `json:"dropped"` // waits that JOURNAL_SIZE has pushed out; all figures still count them
 	Wall         time.Duration `json:"-"`       // wall_ms: from the first start to the last end, or to now while any waits
-	Sum          time.Duration `json:"-"`       // sum_ms: of all waits that are over
+	Sum          time.Duration `json:"-"`       // sum_ms: of the times in flight of those that have ended, but for those in a queue
 }
 
 // Speedup returns Sum over Wall: how many times as fast the run was as its

@@ -9,7 +9,9 @@ import (
 )
 
 // AssertConcurrent reports whether the run, once it has settled, had n requests
-// in flight at once and never more. Where not, the test fails, with a picture.
+// in flight at once and never more. Where not, the test fails, with a picture. A
+// client that gives up is seen to leave a little after its next request can come:
+// the two may overlap.
 func AssertConcurrent(t testing.TB, run *Run, n int) bool {
 	t.Helper()
 	return assert(t, run, func(got client.Run) string {
@@ -22,7 +24,8 @@ func AssertConcurrent(t testing.TB, run *Run, n int) bool {
 
 // AssertSequential reports whether the run, once it has settled, had two requests
 // or more, and never two in flight at once. Where not, the test fails, with a
-// picture.
+// picture. It is for clients that wait for each answer: see AssertConcurrent for
+// those that give up.
 func AssertSequential(t testing.TB, run *Run) bool {
 	t.Helper()
 	return assert(t, run, func(got client.Run) string {

@@ -163,7 +163,7 @@ func TestRunOfURLs(t *testing.T) {
 		wantStatus(t, get(http.DefaultClient, url), http.StatusOK)
 	}
 	held := get(http.DefaultClient, run.HoldURL("h"))
-	run.Await(1)
+	srv.Hold("h").Await(1)
 	srv.Hold("h").Release()
 	wantStatus(t, held, http.StatusOK)
 

@@ -25,24 +25,26 @@ func (s *Server) adminRoutes(e *echo.Echo) {
 		return
 	}
 	on := func(method, path string, handler echo.HandlerFunc) {
-		e.Add(method, "/admin"+path, s.admin(handler))
+		e.Add(method, path, s.admin(handler))
 		if method == http.MethodGet {
-			e.Add(http.MethodHead, "/admin"+path, s.admin(handler))
+			e.Add(http.MethodHead, path, s.admin(handler))
 		}
 	}
-	on("GET", "/runs", s.listRuns)
-	on("DELETE", "/runs", s.forgetRuns)
-	on("GET", "/runs/:id", s.showRun)
-	on("DELETE", "/runs/:id", s.forgetRun)
-	on("GET", "/runs/:id/waterfall.svg", s.drawRun)
-	on("GET", "/runs/:id/waterfall.txt", s.writeRun)
-	on("GET", "/holds", s.listHolds)
-	on("GET", "/holds/:name", s.showHold)
-	on("DELETE", "/holds/:name", s.failHold)
-	on("POST", "/holds/:name/release", s.releaseHold)
-	on("GET", "/clock", s.showClock)
-	on("POST", "/clock", s.setClock)
+	on("GET", "/admin/runs", s.listRuns)
+	on("DELETE", "/admin/runs", s.forgetRuns)
+	on("GET", "/admin/runs/:id", s.showRun)
+	on("DELETE", "/admin/runs/:id", s.forgetRun)
+	on("GET", "/admin/runs/:id/waterfall.svg", s.drawRun)
+	on("GET", "/admin/runs/:id/waterfall.txt", s.writeRun)
+	on("GET", "/admin/holds", s.listHolds)
+	on("GET", "/admin/holds/:name", s.showHold)
+	on("DELETE", "/admin/holds/:name", s.failHold)
+	on("POST", "/admin/holds/:name/release", s.releaseHold)
+	on("GET", clockPath, s.showClock)
+	on("POST", clockPath, s.setClock)
 }
+
+const clockPath = "/admin/clock"
 
 // crossOrigin refuses writes that a page of another origin has a browser send.
 var crossOrigin = http.NewCrossOriginProtection()
@@ -59,8 +61,12 @@ func (s *Server) admin(next echo.HandlerFunc) echo.HandlerFunc {
 			// A page whose own name has been made to lead here could read the answers.
 			return problem.New(http.StatusForbidden, "host %s is not accepted while this server listens on loopback; accepted: localhost, 127.0.0.1 or [::1]", problem.Quote(r.Host))
 		}
-		if err := crossOrigin.Check(r); err != nil {
-			return problem.New(http.StatusForbidden, "a page of another origin may not write here; accepted: a request that no page sends, or one of this origin")
+		if crossOrigin.Check(r) != nil || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+			// To read would be to no avail, but for what it can have waiting here.
+			return problem.New(http.StatusForbidden, "a page of another origin may not ask here; accepted: a request that no page sends, or one of this origin")
+		}
+		if r.ContentLength != 0 && (r.Method != http.MethodPost || c.Path() != clockPath) {
+			return problem.New(http.StatusBadRequest, "this request has a body; accepted: none, what it may say is said in the query")
 		}
 		if token := s.config.AdminToken; token != "" && !hasToken(r, token) {
 			h.Set("WWW-Authenticate", `Bearer realm="delay-server admin API"`)
@@ -87,6 +93,7 @@ const (
 	adminTimeout    = 10 * time.Second // of a request that waits and does not say for how long
 	mostAdminWait   = 10 * time.Minute // that one may say
 	mostAdminWaiter = 1_000_000_000    // requests that can be waited for
+	mostAdminWaits  = 1000             // that wait at a time
 )
 
 // adminQuery reads a query of the admin API, of which every parameter is known:
@@ -154,9 +161,17 @@ func readCount(values url.Values, name string) (int, error) {
 // errLate ends a wait of the admin API.
 var errLate = errors.New("the timeout has passed")
 
-// in returns a context that ends after the condition's timeout.
-func (a condition) in(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, a.timeout, errLate)
+// inRoom returns a context that ends after the condition's timeout, and when the
+// server drains. It is paid back by one leave. The error is a *problem.Problem
+// where as many wait here as may: each change of anything wakes all of them.
+func (s *Server) inRoom(c echo.Context, a condition) (ctx context.Context, leave func(), err error) {
+	if !s.adminWaits.Enter() {
+		return nil, nil, tooMany("%d requests of the admin API wait already, as many as may", mostAdminWaits)
+	}
+	ctx, cancel := context.WithCancelCause(c.Request().Context())
+	ctx, stop := context.WithTimeoutCause(ctx, a.timeout, errLate)
+	unhook := context.AfterFunc(s.running, func() { cancel(errCut) })
+	return ctx, func() { unhook(); stop(); cancel(nil); s.adminWaits.Leave() }, nil
 }
 
 // late returns err, of a wait that ended before the condition held, as it is to

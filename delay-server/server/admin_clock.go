@@ -27,8 +27,11 @@ func (s *Server) showClock(c echo.Context) error {
 	}
 	state := s.clock.State()
 	if asked.waiting > 0 {
-		ctx, cancel := asked.in(c.Request().Context())
-		defer cancel()
+		ctx, leave, err := s.inRoom(c, asked)
+		if err != nil {
+			return err
+		}
+		defer leave()
 		state, err = s.clock.AwaitWaiting(ctx, asked.waiting)
 		if err := asked.late(err, "%d of %d wait for a time on the clock", state.Waiting, asked.waiting); err != nil {
 			return err
@@ -109,7 +112,7 @@ func clockField(name string, value []byte) (clockCommand, error) {
 	case name == "freeze" && string(value) == "false":
 		return func(_ context.Context, s *Server) error { s.clock.Unfreeze(); return nil }, nil
 	case name == "reset" && isTrue:
-		return func(_ context.Context, s *Server) error { s.clock.Unfreeze(); return s.scale(s.config.TimeScale) }, nil
+		return func(_ context.Context, s *Server) error { return s.clock.Reset(s.config.TimeScale) }, nil
 	}
 	known := []string{"advance", "freeze", "reset", "scale"}
 	if slices.Contains(known, name) {
@@ -121,18 +124,23 @@ func clockField(name string, value []byte) (clockCommand, error) {
 	return nil, problem.New(http.StatusBadRequest, "no such field: %s; accepted: one of %s", problem.Quote(name), clockCommands)
 }
 
+// mostAdvance is how far one advance goes.
+const mostAdvance = 365 * 24 * time.Hour
+
 // readAdvance reads a JSON number of milliseconds, or a string that is a delay.
 func readAdvance(value []byte) (time.Duration, error) {
 	text := string(value)
-	if bytes.HasPrefix(value, []byte(`"`)) {
+	if number, err := strconv.ParseFloat(text, 64); err == nil {
+		text = strconv.FormatFloat(number, 'f', -1, 64) // a delay has no exponent, and JSON may
+	} else if bytes.HasPrefix(value, []byte(`"`)) {
 		if err := json.Unmarshal(value, &text); err != nil {
 			return 0, problem.New(http.StatusBadRequest, "advance: %v", err)
 		}
 	}
 	d, err := delay.Parse(text)
 	by, fixed := d.Fixed()
-	if err != nil || !fixed || by <= 0 {
-		return 0, problem.New(http.StatusBadRequest, `advance %s is not accepted; accepted: a fixed time above 0: 1000, 1.5 (milliseconds), "250ms", "30s"`, problem.Quote(text))
+	if err != nil || !fixed || by <= 0 || by > mostAdvance {
+		return 0, problem.New(http.StatusBadRequest, `advance %s is not accepted; accepted: a fixed time above 0 and up to 8760h: 1000, 1.5 (milliseconds), "250ms", "30s"`, problem.Quote(text))
 	}
 	return by, nil
 }

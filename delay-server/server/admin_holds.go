@@ -33,8 +33,11 @@ func (s *Server) showHold(c echo.Context) error {
 	}
 	hold := s.holds.State(name)
 	if asked.waiting > 0 {
-		ctx, cancel := asked.in(c.Request().Context())
-		defer cancel()
+		ctx, leave, err := s.inRoom(c, asked)
+		if err != nil {
+			return err
+		}
+		defer leave()
 		hold, err = s.holds.AwaitWaiting(ctx, name, asked.waiting)
 		if err := asked.late(err, "hold %s: %d of %d are held", problem.Quote(name), hold.Waiting, asked.waiting); err != nil {
 			return err

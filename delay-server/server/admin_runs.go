@@ -52,31 +52,37 @@ func (s *Server) showRun(c echo.Context) error {
 	if err := plan.CheckRun(id); err != nil {
 		return err
 	}
-	if err := s.awaitRun(c, id, asked); err != nil {
+	run, err := s.awaitRun(c, id, asked)
+	if err != nil {
 		return err
-	}
-	run, known := s.journal.Run(id)
-	if !known {
-		return s.unknownRun(id)
 	}
 	return c.JSON(http.StatusOK, runOf(run))
 }
 
-func (s *Server) awaitRun(c echo.Context, id string, asked condition) error {
-	ctx, cancel := asked.in(c.Request().Context())
-	defer cancel()
-	switch {
-	case asked.waiting > 0:
-		got, err := s.journal.Await(ctx, id, func(r journal.Summary) bool { return r.Waiting >= asked.waiting })
-		return asked.late(err, "run %s: %d of %d wait", problem.Quote(id), got.Waiting, asked.waiting)
-	case asked.settled:
-		if _, known := s.journal.Run(id); !known {
-			return s.unknownRun(id)
+func (s *Server) awaitRun(c echo.Context, id string, asked condition) (journal.Run, error) {
+	if asked.waiting == 0 {
+		if run, known := s.journal.Run(id); !known || !asked.settled {
+			return run, s.ifUnknown(id, known)
 		}
-		got, err := s.journal.Await(ctx, id, journal.Summary.Settled)
-		return asked.late(err, "run %s: %d of %d requests still wait", problem.Quote(id), got.Waiting, got.Requests)
 	}
-	return nil
+	ctx, leave, err := s.inRoom(c, asked)
+	if err != nil {
+		return journal.Run{}, err
+	}
+	defer leave()
+	if asked.waiting > 0 {
+		run, err := s.journal.Await(ctx, id, func(r journal.Summary) bool { return r.Waiting >= asked.waiting })
+		return run, asked.late(err, "run %s: %d of %d wait", problem.Quote(id), run.Waiting, asked.waiting)
+	}
+	run, err := s.journal.Await(ctx, id, journal.Summary.Settled)
+	return run, asked.late(err, "run %s: %d of %d requests still wait", problem.Quote(id), run.Waiting, run.Requests)
+}
+
+func (s *Server) ifUnknown(id string, known bool) error {
+	if known {
+		return nil
+	}
+	return s.unknownRun(id)
 }
 
 func (s *Server) drawRun(c echo.Context) error {

@@ -234,12 +234,6 @@ func TestTheJournalsSizeIsSaid(t *testing.T) {
 	if succeeded(t, runs, err); runs.Dropped != 5 || len(runs.Runs) != 1 || runs.Runs[0].ID != "other" {
 		t.Errorf("got %+v, want the other run and 5 dropped", runs)
 	}
-
-	config.JournalSize = 0
-	_, base, _ = start(t, config, io.Discard)
-	do(t, client, "GET", base+"/delay/0?run=r", nil)
-	reply, text = do(t, client, "GET", base+"/admin/runs/r", nil)
-	wantProblem(t, "JOURNAL_SIZE=0", reply, text, 404, "the last 0 requests are remembered (JOURNAL_SIZE), 1 were dropped")
 }
 
 func TestRunsAreListedAndForgotten(t *testing.T) {

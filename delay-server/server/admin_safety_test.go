@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // adminCalls are calls of each path of the admin API, all of which succeed on a
@@ -131,7 +133,7 @@ func TestAdminChecksTheHostOnLoopback(t *testing.T) {
 	}
 }
 
-func TestAdminRefusesWritesOfOtherOrigins(t *testing.T) {
+func TestAdminRefusesOtherOrigins(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		header map[string]string
@@ -150,10 +152,10 @@ func TestAdminRefusesWritesOfOtherOrigins(t *testing.T) {
 		for _, c := range adminCalls {
 			rec := call(t, DefaultConfig(), c.method, c.target, c.body, "", tc.header)
 			want := c.status
-			if !tc.ok && (c.method == "POST" || c.method == "DELETE") {
+			if !tc.ok && (c.method == "POST" || c.method == "DELETE" || tc.header["Sec-Fetch-Site"] == "cross-site") {
 				want = 403
 			}
-			if rec.Code != want || want == 403 && !strings.Contains(rec.Body.String(), "a page of another origin may not write here") {
+			if rec.Code != want || want == 403 && !strings.Contains(rec.Body.String(), "a page of another origin may not ask here") {
 				t.Errorf("%s: %s %s: got %d %s, want %d", tc.name, c.method, c.target, rec.Code, rec.Body, want)
 			}
 		}
@@ -221,4 +223,31 @@ func TestAdminOff(t *testing.T) {
 	if rec := call(t, DefaultConfig(), "GET", "/admin/nothing", "", "", nil); rec.Code != 404 || !strings.Contains(rec.Body.String(), "nothing is at") {
 		t.Errorf("GET /admin/nothing: got %d %s, want 404 that says nothing is there", rec.Code, rec.Body)
 	}
+}
+
+func TestShutdownCutsWaitsOfTheAdminAPI(t *testing.T) {
+	ctx, cut := context.WithCancelCause(t.Context())
+	cut(errCut) // as a shutdown does whose time is over
+	for _, target := range []string{"/admin/holds/x?waiting=1", "/admin/runs/r?waiting=1", "/admin/clock?waiting=1"} {
+		srv, err := New(DefaultConfig(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := httptest.NewRequestWithContext(ctx, "GET", target, nil)
+		req.Host = "localhost"
+		rec := httptest.NewRecorder()
+		srv.Handler().ServeHTTP(rec, req)
+		wantProblem(t, "GET "+target, rec.Result(), rec.Body.String(), 503, "the server is shutting down and ended this wait before its time")
+	}
+}
+
+func TestDrainingEndsWaitsOfTheAdminAPI(t *testing.T) {
+	config := DefaultConfig()
+	config.ShutdownTimeout = time.Hour
+	srv, base, stop := start(t, config, io.Discard)
+	client := newClient(t)
+	waits := ask(t, client, 1, base+"/admin/runs/r?waiting=1&timeout=10m")
+	eventually(t, "it waits", func() bool { return srv.adminWaits.Inside() == 1 })
+	stop()
+	wantAll(t, waits, 1, 503, "the server is shutting down")
 }

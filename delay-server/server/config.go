@@ -88,7 +88,7 @@ func (c Config) Validate() error {
 	if err := clock.CheckScale(c.TimeScale); err != nil {
 		errs = append(errs, fmt.Errorf("TIME_SCALE: %w", err))
 	}
-	check(c.JournalSize >= 0, "JOURNAL_SIZE: %d is not accepted: want 0 or more", c.JournalSize)
+	check(c.JournalSize > 0, "JOURNAL_SIZE: %d is not accepted: want 1 or more", c.JournalSize)
 	check(!strings.ContainsFunc(c.AdminToken, func(r rune) bool { return r <= ' ' || r > '~' }), "ADMIN_TOKEN: it has characters that are not accepted: want visible ASCII characters")
 	check(c.Admin || c.AdminToken == "", "ADMIN_TOKEN: it is set and ADMIN=false turns off what it is for: want one of the two")
 	check(c.WriteTimeout > 0, "WRITE_TIMEOUT: %v is not accepted: want more than 0", c.WriteTimeout)

@@ -51,7 +51,7 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 		return problem.New(http.StatusBadRequest, "%v", bad)
 	case errors.As(err, &route) && route.Code == http.StatusMethodNotAllowed:
 		return problem.New(route.Code, "method %s is not accepted at %s; accepted: %s", problem.Quote(r.Method), problem.Quote(r.URL.Path), c.Response().Header().Get("Allow"))
-	case errors.As(err, &route) && route.Code == http.StatusNotFound && !s.config.Admin && strings.HasPrefix(r.URL.Path, "/admin/"):
+	case errors.As(err, &route) && route.Code == http.StatusNotFound && s.adminIsOff(r):
 		return problem.New(route.Code, "the admin API is off; accepted: with ADMIN=true")
 	case errors.As(err, &route) && route.Code == http.StatusNotFound:
 		accepted := "/delay/1000, /delay/1000/url/example.com and what /doc lists"
@@ -74,12 +74,17 @@ func (s *Server) failAsFlash(err error, c echo.Context) bool {
 	case errors.As(err, &bad):
 		s.log.Debug("bad delay, answered as Flash does", "error", bad)
 		_ = c.Blob(http.StatusInternalServerError, "text/html; charset=utf-8", []byte(flashSentence))
-	case errors.As(err, &route) && route.Code == http.StatusNotFound && isRead(c.Request().Method):
+	case errors.As(err, &route) && route.Code == http.StatusNotFound && isRead(c.Request().Method) && !s.adminIsOff(c.Request()):
 		_ = c.Redirect(http.StatusFound, "/")
 	default:
 		return false
 	}
 	return true
+}
+
+// adminIsOff reports whether r asks for the admin API where there is none.
+func (s *Server) adminIsOff(r *http.Request) bool {
+	return !s.config.Admin && (r.URL.Path == "/admin" || strings.HasPrefix(r.URL.Path, "/admin/"))
 }
 
 func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }

@@ -226,13 +226,11 @@ func TestShutdownCutsHoldsAndBarriersOnAFrozenClock(t *testing.T) {
 	for _, path := range []string{"/hold/x", "/barrier/b?parties=9", "/delay/1m"} {
 		all = append(all, ask(t, client, 3, base+path))
 	}
-	awaiting := ask(t, newClient(t), 1, base+"/admin/holds/x?waiting=9&timeout=10m")
 	s.timed(9)
 	stop()
 	for _, replies := range all {
 		wantAll(t, replies, 3, 503, "the server is shutting down and ended this wait before its time")
 	}
-	wantAll(t, awaiting, 1, 503, "shutting down")
 	if got := log.String(); !strings.Contains(got, "stopped cut=9") {
 		t.Errorf("the log does not say that 9 were cut:\n%s", got)
 	}
@@ -259,5 +257,20 @@ func TestThousandsHeldAndReleasedAtOnce(t *testing.T) {
 				t.Errorf("peak %d of %d requests, want %d of both", run.PeakInFlight, run.Requests, n)
 			}
 		})
+	}
+}
+
+func TestASlashAtTheEndIsNoneOfTheName(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	client, s := newClient(t), steer(t, base)
+	held := ask(t, client, 1, base+"/hold/x/")
+	s.held("x", 1)
+	if n, err := s.api.Release(t.Context(), "x"); err != nil || n != 1 {
+		t.Fatalf("Release = %d, %v; want 1", n, err)
+	}
+	wantAll(t, held, 1, 200, `"hold":"x"`)
+	for _, path := range []string{"/hold//", "/barrier//?parties=1"} {
+		reply, text := do(t, client, "GET", base+path, nil)
+		wantProblem(t, path, reply, text, 400, `name: "" is no name; accepted: 1 to 200 visible ASCII characters`)
 	}
 }

@@ -21,7 +21,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		IdleTimeout:       s.config.IdleTimeout,
 		ShutdownTimeout:   s.config.ShutdownTimeout,
 		Waiting:           s.journal.Waiting,
-		Draining:          func() { s.draining.Store(true) },
+		Draining:          func() { s.draining.Store(true); s.drain() },
 		Cut:               errCut,
 	}.Serve(ctx, ln)
 }

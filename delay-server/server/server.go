@@ -38,6 +38,10 @@ type Server struct {
 	metrics  *metrics
 	echo     *echo.Echo
 	draining atomic.Bool
+
+	running    context.Context // done when draining begins
+	drain      context.CancelFunc
+	adminWaits *gate.Limit
 }
 
 // New returns a server of these settings that logs to log. The error is
@@ -77,6 +81,8 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 	}
 	s.journal = journal.New(config.JournalSize, s.clock.Now, s.ended)
 	s.metrics = newMetrics(s.journal, s.pools)
+	s.running, s.drain = context.WithCancel(context.Background())
+	s.adminWaits = gate.NewLimit(mostAdminWaits)
 	s.echo = s.routes()
 	return s, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -31,8 +32,7 @@ var errCut = problem.New(http.StatusServiceUnavailable, "the server is shutting 
 // wait is the one way of a request that waits: plan, wait, answer.
 func (s *Server) wait(read planFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		w := s.clock.Waiter()
-		defer w.Leave()
+		arrived := s.clock.Arrival()
 		p, err := read(plan.Request{Request: c.Request(), Param: func(name string) string { return param(c, name) }})
 		if err != nil {
 			return err
@@ -44,13 +44,15 @@ func (s *Server) wait(read planFunc) echo.HandlerFunc {
 		if err := takeBody(c); err != nil {
 			return err
 		}
-		return s.follow(c, p, w)
+		return s.follow(c, p, arrived)
 	}
 }
 
 // follow does what the plan says and has the journal see it. The error is
 // errLeft, errCut, a refusal, or an upstream's failure.
-func (s *Server) follow(c echo.Context, p plan.Plan, waiter *clock.Waiter) error {
+func (s *Server) follow(c echo.Context, p plan.Plan, arrived clock.Arrival) error {
+	waiter := s.clock.Waiter(arrived)
+	defer waiter.Leave() // last, so that an advance has all of it done
 	r := c.Request()
 	w := journal.Wait{Run: p.Run, Method: r.Method, Path: r.URL.Path, Asked: p.Wait, Start: waiter.Entered()}
 	if !s.limit.Enter() {
@@ -184,9 +186,13 @@ func tooMany(format string, args ...any) error {
 }
 
 // param returns a parameter of the path, unescaped: Echo leaves the escapes in
-// where a path has any that need not be.
+// where a path has any that need not be. A slash at the end of a name is
+// none of its, as in /delay/1000/.
 func param(c echo.Context, name string) string {
 	value := c.Param(name)
+	if name == "name" {
+		value = strings.TrimSuffix(value, "/")
+	}
 	if c.Request().URL.RawPath != "" {
 		if plain, err := url.PathUnescape(value); err == nil {
 			return plain

@@ -10,7 +10,7 @@ import (
 // ErrRuns is returned by Clock.Advance of a clock that is not frozen.
 var ErrRuns = errors.New("the clock runs, and only a frozen one can be advanced")
 
-// RestError is returned by Clock.Advance where requests that were woken have not
+// RestError is returned by Clock.Advance where requests that are awake have not
 // come to rest in time: the clock stands Left before the time that was asked for.
 type RestError struct {
 	Requests int
@@ -20,9 +20,12 @@ type RestError struct {
 
 // Error says how far the clock has come.
 func (e *RestError) Error() string {
-	why := fmt.Sprintf("%d woken requests have not been answered yet", e.Requests)
-	if e.Requests == 0 {
-		why = "another advance goes on"
+	why := "another advance goes on"
+	switch {
+	case e.Requests == 1:
+		why = "1 request is still being answered (does its client read?)"
+	case e.Requests > 1:
+		why = fmt.Sprintf("%d requests are still being answered (do their clients read?)", e.Requests)
 	}
 	return fmt.Sprintf("the clock stands %v before the time that was asked for: %s: %v", e.Left, why, e.Err)
 }
@@ -31,9 +34,9 @@ func (e *RestError) Error() string {
 func (e *RestError) Unwrap() error { return e.Err }
 
 // Advance moves a frozen clock on by d. It stops at each time that a request is
-// due at, wakes those of that time, and goes on once they have come to rest: by
-// leaving, or by waiting for something else. So each sees the very time that it
-// asked for, and when Advance returns all that the time brings has been done.
+// due at, wakes those of that time, and goes on once nobody is awake: each has
+// left, or waits for something else. So each sees the very time that it asked
+// for, and when Advance returns all that the time brings has been done.
 // The error is ErrRuns, also where the clock is set running meanwhile, or a
 // *RestError when ctx is done first.
 func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
@@ -50,15 +53,15 @@ func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
 		if c.mode == nil || !c.mode.frozen {
 			return ErrRuns
 		}
-		if c.stirred == 0 {
+		if c.awake == 0 {
 			if len(c.sleepers) == 0 || c.sleepers[0].due.After(until) {
 				c.show(until)
 				return nil
 			}
 			c.wakeFirst()
 		}
-		if err := c.changed.Wait(ctx, func() bool { return c.stirred == 0 }); err != nil {
-			return &RestError{c.stirred, until.Sub(c.Now()), err}
+		if err := c.changed.Wait(ctx, func() bool { return c.awake == 0 }); err != nil {
+			return &RestError{c.awake, until.Sub(c.Now()), err}
 		}
 	}
 }

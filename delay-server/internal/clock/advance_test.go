@@ -44,7 +44,7 @@ func TestAdvanceWakesInDueOrder(t *testing.T) {
 					want = append(want, wait)
 				}
 				go func() {
-					w := c.Waiter()
+					w := c.Waiter(c.Arrival())
 					defer w.Leave()
 					if err := w.Until(ctx, start.Add(wait)); err != nil {
 						return
@@ -83,7 +83,7 @@ func TestAdvanceToTheVeryTime(t *testing.T) {
 		c, start := frozen()
 		done := make(chan error, 1)
 		go func() {
-			w := c.Waiter()
+			w := c.Waiter(c.Arrival())
 			defer w.Leave()
 			done <- w.Until(t.Context(), start.Add(time.Second))
 		}()
@@ -109,7 +109,7 @@ func TestAdvanceCarriesOneThatSleepsOn(t *testing.T) {
 		const naps = 1000
 		var saw []time.Duration
 		go func() {
-			w := c.Waiter()
+			w := c.Waiter(c.Arrival())
 			defer w.Leave()
 			for n := range naps {
 				due := start.Add(time.Duration(n+1) * time.Second)
@@ -139,7 +139,7 @@ func TestAdvanceWaitsForThoseWhomTheWokenWake(t *testing.T) {
 		events := make([]*clock.Event, chain)
 		var saw []time.Duration
 		for i := range chain {
-			waiters[i] = c.Waiter()
+			waiters[i] = c.Waiter(c.Arrival())
 			events[i] = waiters[i].Event()
 		}
 		for i, w := range waiters {
@@ -185,7 +185,7 @@ func TestAdvanceReturnsOnceTheWokenHaveComeToRest(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			var rested time.Time
 			go func() {
-				w := c.Waiter()
+				w := c.Waiter(c.Arrival())
 				defer w.Leave()
 				_ = w.Until(ctx, start.Add(time.Second))
 				if tc.rest != nil {
@@ -236,7 +236,7 @@ func TestAdvanceOfAClockThatIsSetRunningMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		go func() {
-			w := c.Waiter()
+			w := c.Waiter(c.Arrival())
 			defer w.Leave()
 			_ = w.Until(t.Context(), start.Add(time.Second))
 			c.Unfreeze()
@@ -255,7 +255,7 @@ func TestTwoAdvancesAddUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		go func() {
-			w := c.Waiter()
+			w := c.Waiter(c.Arrival())
 			defer w.Leave()
 			_ = w.Until(t.Context(), start.Add(time.Second))
 			time.Sleep(time.Minute) // so that the other waits for the one
@@ -282,7 +282,7 @@ func TestAdvanceGivesUpOnThoseWhoDoNotComeToRest(t *testing.T) {
 		stuck := make(chan struct{})
 		for range 3 {
 			go func() {
-				w := c.Waiter()
+				w := c.Waiter(c.Arrival())
 				defer w.Leave()
 				_ = w.Until(t.Context(), start.Add(time.Second))
 				<-stuck
@@ -296,7 +296,7 @@ func TestAdvanceGivesUpOnThoseWhoDoNotComeToRest(t *testing.T) {
 			requests int
 			says     []string
 		}{
-			{"it stops where they are due", 3 * time.Second, 2 * time.Second, 3, []string{"stands 2s before", "3 woken requests", cause.Error()}},
+			{"it stops where they are due", 3 * time.Second, 2 * time.Second, 3, []string{"stands 2s before", "3 requests are still being answered", cause.Error()}},
 			{"it does not start before they have come to rest", 5 * time.Second, 5 * time.Second, 3, []string{"stands 5s before"}},
 		} {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, cause)
@@ -328,7 +328,7 @@ func TestAdvanceGivesUpWhileAnotherGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		go func() {
-			w := c.Waiter()
+			w := c.Waiter(c.Arrival())
 			defer w.Leave()
 			_ = w.Until(t.Context(), start.Add(time.Second))
 			time.Sleep(time.Minute)
@@ -359,7 +359,7 @@ func TestAdvanceWhileClientsLeave(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 50 {
 			wg.Go(func() {
-				w := c.Waiter()
+				w := c.Waiter(c.Arrival())
 				defer w.Leave()
 				_ = w.Until(ctx, start.Add(time.Duration(i)*time.Second))
 			})
@@ -372,4 +372,54 @@ func TestAdvanceWhileClientsLeave(t *testing.T) {
 			t.Fatalf("the clock is %v on with %d waiting, want 2h0m0s with none", got, c.State().Waiting)
 		}
 	}
+}
+
+// A request that an event has freed, and that does not wait again yet, is awake:
+// the time that it asks for next is counted from before the advance.
+func TestAdvanceWaitsForThoseWhoAreFreedBeforeTheyWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New()
+		c.Freeze()
+		w := c.Waiter(c.Arrival())
+		event := w.Event()
+		event.Happen() // before it is awaited
+		advanced := make(chan error, 1)
+		go func() { advanced <- c.Advance(t.Context(), time.Second) }()
+		synctest.Wait()
+		if err := w.Await(t.Context(), event, time.Time{}); err != nil {
+			t.Fatalf("Await = %v, want nil", err)
+		}
+		if err := w.Until(t.Context(), w.Now().Add(time.Second)); err != nil {
+			t.Fatalf("Until = %v, want nil", err)
+		}
+		if took := w.Now().Sub(w.Entered()); took != time.Second {
+			t.Errorf("it waited %v, want 1s", took)
+		}
+		w.Leave()
+		if err := <-advanced; err != nil {
+			t.Errorf("Advance = %v, want nil", err)
+		}
+	})
+}
+
+// In one step: between two the clock would run at the old scale.
+func TestResetMovesTheClockByNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New()
+		c.Freeze()
+		if err := c.Scale(clock.LeastScale); err != nil {
+			t.Fatal(err)
+		}
+		begin := c.Now()
+		if err := c.Reset(1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if s, moved := c.State(), c.Now().Sub(begin); s.Frozen || s.Scale != 1 || moved != time.Second {
+			t.Errorf("a second after Reset(1): %+v, moved by %v; want a clock that runs, moved by 1s", s, moved)
+		}
+		if err := c.Reset(0); err == nil {
+			t.Error("Reset(0) = nil, want an error")
+		}
+	})
 }

@@ -42,7 +42,7 @@ func BenchmarkWait(b *testing.B) {
 				c := newClock()
 				b.ReportAllocs()
 				for b.Loop() {
-					w := c.Waiter()
+					w := c.Waiter(c.Arrival())
 					_ = w.Until(ctx, w.Entered().Add(wait))
 					w.Leave()
 				}
@@ -65,7 +65,7 @@ func BenchmarkWaitAmongSleepers(b *testing.B) {
 			ended := make(chan struct{})
 			for i := range sleeping {
 				go func() {
-					w := c.Waiter()
+					w := c.Waiter(c.Arrival())
 					_ = w.Until(ctx, w.Entered().Add(time.Hour+time.Duration(i)))
 					w.Leave()
 					ended <- struct{}{}
@@ -76,7 +76,7 @@ func BenchmarkWaitAmongSleepers(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				w := c.Waiter()
+				w := c.Waiter(c.Arrival())
 				_ = w.Until(ctx, w.Entered().Add(time.Microsecond))
 				w.Leave()
 			}
@@ -101,7 +101,7 @@ func BenchmarkAdvance(b *testing.B) {
 				ended := make(chan struct{})
 				for i := range requests {
 					go func() {
-						w := c.Waiter()
+						w := c.Waiter(c.Arrival())
 						_ = w.Until(ctx, w.Entered().Add(time.Second+time.Duration(i)*apart))
 						w.Leave()
 						ended <- struct{}{}

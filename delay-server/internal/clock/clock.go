@@ -22,7 +22,7 @@ type Clock struct {
 
 	mu       sync.Mutex
 	sleepers sleepers  // those that wait for a time
-	stirred  int       // those that were woken and have not come to rest since
+	awake    int       // waiters that neither sleep nor have left
 	changed  cond.Cond // of the two
 }
 
@@ -111,6 +111,16 @@ func (c *Clock) Scale(scale float64) error {
 		return err
 	}
 	c.set(func(m *mode) { m.scale = scale })
+	return nil
+}
+
+// Reset has the clock run, by the scale, from where it stands. The error is
+// CheckScale's.
+func (c *Clock) Reset(scale float64) error {
+	if err := CheckScale(scale); err != nil {
+		return err
+	}
+	c.set(func(m *mode) { m.scale, m.frozen = scale, false })
 	return nil
 }
 

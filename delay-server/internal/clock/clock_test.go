@@ -14,10 +14,16 @@ import (
 	"flash.test/delay-server/internal/clock"
 )
 
+// newWaiter returns a waiter of a new clock.
+func newWaiter() *clock.Waiter {
+	c := clock.New()
+	return c.Waiter(c.Arrival())
+}
+
 func TestSleepsUntilDueExactly(t *testing.T) {
 	for _, wait := range []time.Duration{0, 1, time.Microsecond, 1500 * time.Microsecond, time.Second, 24 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
-			w := clock.New().Waiter()
+			w := newWaiter()
 			defer w.Leave()
 			start := time.Now()
 			if err := w.Until(t.Context(), start.Add(wait)); err != nil {
@@ -33,7 +39,7 @@ func TestSleepsUntilDueExactly(t *testing.T) {
 func TestDueInThePastReturnsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		if err := clock.New().Waiter().Until(t.Context(), start.Add(-time.Hour)); err != nil {
+		if err := newWaiter().Until(t.Context(), start.Add(-time.Hour)); err != nil {
 			t.Fatalf("got %v, want nil", err)
 		}
 		if got := time.Since(start); got != 0 {
@@ -55,11 +61,11 @@ func TestEndsAtOnceWithTheCause(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			start := time.Now()
 			time.AfterFunc(3*time.Millisecond, func() { cancel(cause) })
-			err := c.Waiter().Until(ctx, c.Now().Add(time.Hour))
+			err := c.Waiter(c.Arrival()).Until(ctx, c.Now().Add(time.Hour))
 			if got := time.Since(start); !errors.Is(err, cause) || got != 3*time.Millisecond {
 				t.Errorf("%s: Until = %v after %v, want %v after 3ms", name, err, got, cause)
 			}
-			if err := c.Waiter().Until(ctx, c.Now()); !errors.Is(err, cause) {
+			if err := c.Waiter(c.Arrival()).Until(ctx, c.Now()); !errors.Is(err, cause) {
 				t.Errorf("%s: Until(now) of a client that has left = %v, want %v", name, err, cause)
 			}
 			if got := c.State().Waiting; got != 0 {
@@ -79,7 +85,7 @@ func TestIsNeverEarlyOnTheMachinesClock(t *testing.T) {
 		}
 		for _, wait := range []time.Duration{1, 50 * time.Microsecond, 999 * time.Microsecond, 3 * time.Millisecond} {
 			for range 20 {
-				w := c.Waiter()
+				w := c.Waiter(c.Arrival())
 				due := w.Entered().Add(wait)
 				if err := w.Until(t.Context(), due); err != nil {
 					t.Fatal(err)
@@ -107,7 +113,7 @@ func TestIsExactAtAnyScale(t *testing.T) {
 				if err := c.Scale(scale); err != nil {
 					t.Fatal(err)
 				}
-				w := c.Waiter()
+				w := c.Waiter(c.Arrival())
 				due := w.Entered().Add(wait)
 				if err := w.Until(t.Context(), due); err != nil {
 					t.Fatalf("scale %v: Until(now+%v) = %v", scale, wait, err)
@@ -146,7 +152,7 @@ func TestClockSetInMidWait(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c := clock.New()
-			w := c.Waiter()
+			w := c.Waiter(c.Arrival())
 			go func() {
 				for _, s := range tc.steps {
 					time.Sleep(s.after)
@@ -253,7 +259,7 @@ func TestTheFastestClockGoesOnForDays(t *testing.T) {
 			}
 			last = now
 		}
-		w := c.Waiter()
+		w := c.Waiter(c.Arrival())
 		if err := w.Until(t.Context(), w.Entered().Add(time.Hour)); err != nil || w.Lasted() != 3600*time.Microsecond {
 			t.Errorf("an hour's wait on it then lasted %v, %v; want 3.6ms", w.Lasted(), err)
 		}
@@ -300,7 +306,7 @@ func TestState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		c := clock.New()
-		sleep := func(d time.Duration) { go func() { _ = c.Waiter().Until(ctx, c.Now().Add(d)) }() }
+		sleep := func(d time.Duration) { go func() { _ = c.Waiter(c.Arrival()).Until(ctx, c.Now().Add(d)) }() }
 		for _, tc := range []struct {
 			name string
 			do   func()

@@ -11,46 +11,55 @@ import (
 // ErrDue is returned by Waiter.Await where the time came before the event.
 var ErrDue = errors.New("the time came before the event")
 
-// Waiter is one request's hold on the clock. It is used by one goroutine, that
-// of the request, from Clock.Waiter to Leave.
-type Waiter struct {
-	clock   *Clock
-	real    time.Time // when it came, by the machine's clock
-	entered time.Time // and by this one
+// Arrival is when a request came: by the machine's clock, and by this one.
+type Arrival struct{ real, here time.Time }
 
-	// Guarded by the clock's mutex while the waiter sleeps, its own otherwise.
-	timer   *time.Timer   // ticks when it is due; nil before the first sleep
-	woken   chan struct{} // has room for the one wake that a sleep may end by
-	due     time.Time     // zero for never
-	place   int           // among the clock's sleepers; -1 for none
-	event   *Event        // that it awaits; nil for none
-	asleep  bool
-	stirred bool // woken by an event or by Advance, and not come to rest since
+// Arrival returns that of a request that comes now.
+func (c *Clock) Arrival() Arrival {
+	real, here := c.now()
+	return Arrival{real, here}
 }
 
-// Waiter returns the waiter of a request that comes now. It is paid back by one
-// Leave.
-func (c *Clock) Waiter() *Waiter {
-	real, here := c.now()
-	return &Waiter{clock: c, real: real, entered: here, place: -1}
+// Waiter is one request's hold on the clock, which Advance does not move while
+// the request is awake. It is used by one goroutine, that of the request, from
+// Clock.Waiter to Leave.
+type Waiter struct {
+	clock   *Clock
+	arrived Arrival
+
+	// Guarded by the clock's mutex while the waiter sleeps, its own otherwise.
+	timer  *time.Timer   // ticks when it is due; nil before the first sleep
+	woken  chan struct{} // has room for the one wake that a sleep may end by
+	due    time.Time     // zero for never
+	place  int           // among the clock's sleepers; -1 for none
+	event  *Event        // that it awaits; nil for none
+	asleep bool
+}
+
+// Waiter returns the waiter, awake, of a request that arrived then. It is paid
+// back by one Leave.
+func (c *Clock) Waiter(arrived Arrival) *Waiter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.awake++
+	return &Waiter{clock: c, arrived: arrived, place: -1}
 }
 
 // Now returns the time on the clock.
 func (w *Waiter) Now() time.Time { return w.clock.Now() }
 
 // Entered returns when the request came, by the clock.
-func (w *Waiter) Entered() time.Time { return w.entered }
+func (w *Waiter) Entered() time.Time { return w.arrived.here }
 
 // Lasted returns how long ago that is by the machine's clock.
-func (w *Waiter) Lasted() time.Duration { return time.Since(w.real) }
+func (w *Waiter) Lasted() time.Duration { return time.Since(w.arrived.real) }
 
 // Leave ends what the waiter is for: its request has been answered.
 func (w *Waiter) Leave() {
-	if w.stirred { // only ever set while it sleeps
-		w.clock.mu.Lock()
-		defer w.clock.mu.Unlock()
-		w.rest()
-	}
+	w.clock.mu.Lock()
+	defer w.clock.mu.Unlock()
+	w.clock.awake--
+	w.clock.changed.Broadcast()
 }
 
 // Until returns nil once due has come by the clock, never before it. It returns
@@ -130,7 +139,7 @@ func (w *Waiter) lieDown(event *Event, due time.Time) {
 	} else {
 		w.timer.Reset(lasts)
 	}
-	w.rest()
+	w.clock.awake--
 	w.clock.changed.Broadcast()
 }
 
@@ -144,29 +153,19 @@ func (w *Waiter) getUp() {
 		return
 	}
 	w.asleep, w.event = false, nil
+	w.clock.awake++
 	if w.place >= 0 {
 		heap.Remove(&w.clock.sleepers, w.place)
 	}
 }
 
-// wake has a waiter that sleeps get up, and counts it until it comes to rest.
+// wake has a waiter that sleeps get up.
 func (w *Waiter) wake() {
 	if !w.asleep {
 		return
 	}
 	w.getUp()
-	w.stirred = true
-	w.clock.stirred++
 	w.woken <- struct{}{}
-}
-
-// rest ends the count that wake began.
-func (w *Waiter) rest() {
-	if w.stirred {
-		w.stirred = false
-		w.clock.stirred--
-		w.clock.changed.Broadcast()
-	}
 }
 
 // sleepers is a heap of those that wait for a time, the first due in front.

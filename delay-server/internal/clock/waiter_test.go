@@ -33,7 +33,7 @@ func TestAwait(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c := clock.New()
-			w := c.Waiter()
+			w := c.Waiter(c.Arrival())
 			defer w.Leave()
 			event := w.Event()
 			ctx, cancel := context.WithCancelCause(t.Context())
@@ -65,7 +65,7 @@ func TestAwait(t *testing.T) {
 func TestEventThatNobodyAwaitsAnyMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
-		w := c.Waiter()
+		w := c.Waiter(c.Arrival())
 		event := w.Event()
 		if err := w.Await(t.Context(), event, c.Now().Add(time.Second)); !errors.Is(err, clock.ErrDue) {
 			t.Fatalf("Await = %v, want ErrDue", err)
@@ -74,6 +74,8 @@ func TestEventThatNobodyAwaitsAnyMore(t *testing.T) {
 		if err := w.Until(t.Context(), c.Now().Add(time.Minute)); err != nil || w.Lasted() != 61*time.Second {
 			t.Errorf("Until = %v, %v after the begin, want nil after 1m1s", err, w.Lasted())
 		}
+		w.Leave()
+		event.Happen()
 		c.Freeze()
 		if err := c.Advance(t.Context(), time.Hour); err != nil { // it does not wait for w
 			t.Errorf("Advance = %v, want nil", err)
@@ -85,7 +87,7 @@ func TestEventHappensOnAFrozenClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
 		c.Freeze()
-		w := c.Waiter()
+		w := c.Waiter(c.Arrival())
 		event := w.Event()
 		time.AfterFunc(time.Second, event.Happen)
 		if err := w.Await(t.Context(), event, c.Now().Add(1)); err != nil || w.Lasted() != time.Second || !w.Now().Equal(w.Entered()) {
@@ -103,7 +105,7 @@ func TestAwaitWaiting(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		for i := range 3 {
-			time.AfterFunc(time.Duration(i+1)*time.Second, func() { _ = c.Waiter().Until(ctx, c.Now().Add(time.Hour)) })
+			time.AfterFunc(time.Duration(i+1)*time.Second, func() { _ = c.Waiter(c.Arrival()).Until(ctx, c.Now().Add(time.Hour)) })
 		}
 		start := time.Now()
 		want := clock.State{Scale: 1, Frozen: true, Waiting: 3, Next: time.Hour}

@@ -67,7 +67,7 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 		{"too slow", []string{"TIME_SCALE=1000001"}, "TIME_SCALE: scale 1.000001e+06 is not accepted; " + scale},
 		{"too fast", []string{"TIME_SCALE=1e-7"}, "TIME_SCALE: scale 1e-07 is not accepted; " + scale},
 		{"a word for a scale", []string{"TIME_SCALE=abc"}, `TIME_SCALE: `},
-		{"less than nothing remembered", []string{"JOURNAL_SIZE=-1"}, "JOURNAL_SIZE: -1 is not accepted: want 0 or more"},
+		{"nothing remembered", []string{"JOURNAL_SIZE=0"}, "JOURNAL_SIZE: 0 is not accepted: want 1 or more"},
 		{"half a request remembered", []string{"JOURNAL_SIZE=1.5"}, "JOURNAL_SIZE: "},
 		{"perhaps", []string{"ADMIN=maybe"}, "ADMIN: "},
 		{"a token that no header carries", []string{"ADMIN_TOKEN=a b"}, "ADMIN_TOKEN: it has characters that are not accepted: want visible ASCII characters"},
@@ -85,7 +85,7 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 			}
 		})
 	}
-	for _, good := range []string{"TIME_SCALE=0.001", "TIME_SCALE=1e6", "JOURNAL_SIZE=0", "ADMIN=false", "ADMIN_TOKEN=s3cret!"} {
+	for _, good := range []string{"TIME_SCALE=0.001", "TIME_SCALE=1e6", "JOURNAL_SIZE=1", "ADMIN=false", "ADMIN_TOKEN=s3cret!"} {
 		if _, err := config.Load([]string{good}); err != nil {
 			t.Errorf("Load(%s): %v", good, err)
 		}

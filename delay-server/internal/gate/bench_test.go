@@ -21,7 +21,7 @@ func benchmarkFree(b *testing.B, waiting int, enter func(context.Context, *clock
 	for b.Loop() {
 		for range waiting {
 			go func() {
-				w := c.Waiter()
+				w := c.Waiter(c.Arrival())
 				defer w.Leave()
 				ended <- enter(b.Context(), w)
 			}()
@@ -50,7 +50,7 @@ func BenchmarkBarrier(b *testing.B) {
 		return barriers.Enter(ctx, w, gate.BarrierSpec{Name: "b", Parties: parties, Timeout: time.Hour})
 	}
 	last := clock.New()
-	benchmarkFree(b, parties-1, enter, func() error { return enter(b.Context(), last.Waiter()) })
+	benchmarkFree(b, parties-1, enter, func() error { return enter(b.Context(), last.Waiter(last.Arrival())) })
 }
 
 // BenchmarkHold is from the release until all have gone.
@@ -68,7 +68,7 @@ func BenchmarkHold(b *testing.B) {
 // BenchmarkPool is what a worker that is free costs.
 func BenchmarkPool(b *testing.B) {
 	var pools gate.Pools
-	w := clock.New().Waiter()
+	w := newWaiter()
 	b.ReportAllocs()
 	for b.Loop() {
 		leave, err := pools.Enter(b.Context(), w, gate.PoolSpec{Name: "p", Workers: 1})

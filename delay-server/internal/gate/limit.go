@@ -24,3 +24,6 @@ func (l *Limit) Enter() bool {
 
 // Leave gives the place of one Enter back.
 func (l *Limit) Leave() { l.inside.Add(-1) }
+
+// Inside returns how many are admitted now.
+func (l *Limit) Inside() int { return int(l.inside.Load()) }

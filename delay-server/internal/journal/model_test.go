@@ -95,7 +95,9 @@ func (r *modelRun) at(now time.Time) journal.Run {
 		if end.After(last) {
 			last = end
 		}
-		sum += w.took
+		if w.sent {
+			sum += end.Sub(w.Start) - w.queued
+		}
 	}
 	run := journal.Run{Summary: journal.Summary{
 		ID: r.id, Requests: len(r.all), PeakInFlight: r.peak, Wall: last.Sub(first), Sum: sum,

@@ -140,7 +140,7 @@ func (j *Journal) bury(t *tally) {
 func (r *record) send(w *Wait, now time.Time) {
 	r.sent, r.end, r.queued, r.took = true, now, w.Queued, w.Waited
 	r.run.inFlight--
-	r.run.sum += r.took
+	r.run.sum += now.Sub(r.start) - r.queued
 	r.run.ends(now)
 }
 

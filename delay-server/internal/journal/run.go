@@ -14,7 +14,7 @@ type Summary struct {
 	Requests     int           // all that came, refused ones too
 	Waiting      int           // those that have not ended
 	Wall         time.Duration // from the first start to the last end, or to now while any is in flight
-	Sum          time.Duration // of what all that were answered, or ended otherwise, have waited
+	Sum          time.Duration // of the times in flight of all that have been answered, or have ended otherwise, but for those in a queue
 	PeakInFlight int           // the most that were in flight at one time
 	Dropped      int64         // those no longer remembered, which New's size pushed out
 }
@@ -49,33 +49,30 @@ type Moment struct {
 // Run returns the run of the name, and whether there is one.
 func (j *Journal) Run(id string) (Run, bool) {
 	j.mu.Lock()
+	defer j.mu.Unlock()
 	t := j.runs[id]
 	if t == nil {
-		j.mu.Unlock()
 		return Run{}, false
 	}
-	now := j.now()
-	run := Run{Summary: t.summary(now), Waits: make([]Moment, 0, t.kept)}
-	records := make([]*record, 0, t.kept)
-	for r := t.oldest; r != nil; r = r.next {
-		run.Waits = append(run.Waits, r.times(now))
-		records = append(records, r)
-	}
-	j.mu.Unlock()
-	for i, r := range records { // their names do not change: no request need wait for this
-		run.Waits[i].Method, run.Waits[i].Path = r.method.Value(), string(r.path[:r.pathLen])
-	}
-	slices.SortStableFunc(run.Waits, func(a, b Moment) int { return cmp.Compare(a.Start, b.Start) })
-	return run, true
+	return t.run(j.now()), true
 }
 
-// times returns r without its names.
-func (r *record) times(now time.Time) Moment {
+func (t *tally) run(now time.Time) Run {
+	run := Run{Summary: t.summary(now), Waits: make([]Moment, 0, t.kept)}
+	for r := t.oldest; r != nil; r = r.next {
+		run.Waits = append(run.Waits, r.moment(now))
+	}
+	slices.SortStableFunc(run.Waits, func(a, b Moment) int { return cmp.Compare(a.Start, b.Start) })
+	return run
+}
+
+func (r *record) moment(now time.Time) Moment {
 	end := now
 	if r.sent {
 		end = r.end
 	}
 	return Moment{
+		Method: r.method.Value(), Path: string(r.path[:r.pathLen]),
 		Asked: r.asked, Queued: r.queued, Waited: r.took,
 		Start: r.start.Sub(r.run.first), End: end.Sub(r.run.first), Outcome: r.outcome,
 	}
@@ -117,22 +114,23 @@ func (j *Journal) Dropped() int64 {
 	return j.dropped
 }
 
-// Await returns once ok reports true of the run's summary, which is all zero but
-// for its ID where there is no such run. The error is context.Cause(ctx) when
-// ctx is done first; the summary is the last that ok saw. ok is called at each
-// change of any run, under the journal's lock, and calls no method of it.
-func (j *Journal) Await(ctx context.Context, id string, ok func(Summary) bool) (Summary, error) {
+// Await returns the run as it is once ok reports true of its summary, which is
+// all zero but for its ID where there is no such run. The error is
+// context.Cause(ctx) when ctx is done first. ok is called at each change of any
+// run, under the journal's lock, and calls no method of it.
+func (j *Journal) Await(ctx context.Context, id string, ok func(Summary) bool) (Run, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var seen Summary
 	err := j.changed.Wait(ctx, func() bool {
-		seen = Summary{ID: id}
 		if t := j.runs[id]; t != nil {
-			seen = t.summary(j.now())
+			return ok(t.summary(j.now()))
 		}
-		return ok(seen)
+		return ok(Summary{ID: id})
 	})
-	return seen, err
+	if t := j.runs[id]; t != nil {
+		return t.run(j.now()), err
+	}
+	return Run{Summary: Summary{ID: id}}, err
 }
 
 // Forget ends the run of the name, and reports whether there was one. Its

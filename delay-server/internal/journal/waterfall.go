@@ -18,7 +18,7 @@ func (r Run) drawn() []Moment { return r.Waits[:min(len(r.Waits), mostRows)] }
 func (r Run) remarks() []string {
 	var remarks []string
 	if more := len(r.Waits) - mostRows; more > 0 {
-		remarks = append(remarks, fmt.Sprintf("the first %d are drawn; not drawn: %s more", mostRows, plural(more, "request")))
+		remarks = append(remarks, fmt.Sprintf("the first %d are drawn, %d more are not", mostRows, more))
 	}
 	if r.Dropped > 0 {
 		remarks = append(remarks, fmt.Sprintf("no longer remembered, but part of the figures: %s that came first", plural(int(r.Dropped), "request")))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
 	"strconv"
 	"time"
 )
@@ -130,11 +131,14 @@ func at(offset, wall time.Duration) float64 {
 func ticks(wall time.Duration) []tick {
 	step := time.Duration(1)
 	for i, lead := 0, [...]time.Duration{1, 2, 5, 10}; wall/step >= mostTicks; i = (i + 1) % 3 {
+		if step > math.MaxInt64/10 {
+			break
+		}
 		step = step / lead[i] * lead[i+1]
 	}
 	var marks []tick
-	for offset := time.Duration(0); offset <= wall; offset += step {
-		marks = append(marks, tick{at(offset, wall), axisLabel(offset)})
+	for i := range wall/step + 1 { // counted, since the sum after the last can overflow
+		marks = append(marks, tick{at(i*step, wall), axisLabel(i * step)})
 	}
 	return marks
 }
@@ -143,6 +147,8 @@ func axisLabel(offset time.Duration) string {
 	switch {
 	case offset == 0:
 		return "0"
+	case offset%time.Hour == 0:
+		return strconv.FormatInt(int64(offset/time.Hour), 10) + " h"
 	case offset%time.Second == 0:
 		return strconv.FormatInt(int64(offset/time.Second), 10) + " s"
 	default:

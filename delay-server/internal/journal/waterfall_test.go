@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -154,7 +155,7 @@ func TestPicturesSayWhatTheyDoNotShow(t *testing.T) {
 	}{
 		{"all is shown", concurrent, 3, nil},
 		{"dropped ones are not", motley, 8, []string{"no longer remembered, but part of the figures: 2 requests that came first"}},
-		{"nor those after 500", many(), 500, []string{"the first 500 are drawn; not drawn: 734 requests more"}},
+		{"nor those after 500", many(), 500, []string{"the first 500 are drawn, 734 more are not"}},
 	} {
 		plain := text(t, tc.run)
 		drawn := svg(t, tc.run)
@@ -318,4 +319,17 @@ func ExampleRun_WriteText() {
 	// 200 ms from first to last for 200 ms of waiting: 1.0 times as fast as in turn
 	// GET /delay/100  |█████████████████████████████                             |   0 → 100 ms  answered
 	// GET /delay/100  |                             █████████████████████████████| 100 → 200 ms  answered
+}
+
+func TestThePictureOfTheLongestRunEnds(t *testing.T) {
+	for _, wall := range []time.Duration{math.MaxInt64, math.MaxInt64 - 1, 8e18, 9e18} {
+		run := journal.Run{Summary: journal.Summary{ID: "r", Requests: 1, Wall: wall}}
+		var svg strings.Builder
+		if err := run.WriteSVG(&svg); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(svg.String(), `class="grid"`); n < 1 || n > 12 {
+			t.Errorf("a run of %v has %d ticks, want 1 to 12", wall, n)
+		}
+	}
 }
