@@ -1,0 +1,164 @@
+package tracing_test
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.opentelemetry.io/otel/attribute"
+	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	spans "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+
+	"flash.test/delay-server/tracing"
+)
+
+// collect runs a collector and returns its URL and what it has been sent.
+func collect(t *testing.T) (url string, sent func() map[string]*spans.Span) {
+	t.Helper()
+	var mu sync.Mutex
+	all := map[string]*spans.Span{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		var batch collector.ExportTraceServiceRequest
+		if err != nil || r.URL.Path != "/v1/traces" || proto.Unmarshal(body, &batch) != nil {
+			t.Errorf("POST %s: got %d bytes, error %v; want a batch of spans at /v1/traces", r.URL.Path, len(body), err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, of := range batch.ResourceSpans {
+			service := of.Resource.Attributes[0].Value.GetStringValue()
+			for _, scope := range of.ScopeSpans {
+				for _, span := range scope.Spans {
+					all[service+" "+span.Kind.String()+" "+span.Name] = span
+				}
+			}
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, func() map[string]*spans.Span {
+		mu.Lock()
+		defer mu.Unlock()
+		return all
+	}
+}
+
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+// chain runs a service that asks another, and asks it with traceparent. It
+// returns the traceparent that came to the other.
+func chain(t *testing.T, front, back tracing.Tracing, traceparent string) (passed string) {
+	t.Helper()
+	far := httptest.NewServer(back.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		passed = r.Header.Get("Traceparent")
+		tracing.Annotate(r.Context(), "GET /far", func() []attribute.KeyValue { return []attribute.KeyValue{attribute.Int("asked_ms", 7)} })
+	})))
+	defer far.Close()
+	client := http.Client{Transport: front.Transport(far.Client().Transport)}
+	near := httptest.NewServer(front.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		req, err := http.NewRequestWithContext(r.Context(), "GET", far.URL, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		reply, err := client.Do(req)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		reply.Body.Close()
+		if len(req.Header) > 0 {
+			t.Errorf("the transport has changed the request: %v", req.Header)
+		}
+	})))
+	defer near.Close()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", near.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if traceparent != "" {
+		req.Header.Set("Traceparent", traceparent)
+	}
+	reply, err := near.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply.Body.Close()
+	return passed
+}
+
+func start(t *testing.T, service, endpoint string) tracing.Tracing {
+	t.Helper()
+	tr, err := tracing.Start(t.Context(), service, endpoint, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+func TestWithoutACollectorTheTraceIsPassedOn(t *testing.T) {
+	for _, tc := range []struct{ name, traceparent, want string }{
+		{"a trace", traceparent, traceparent},
+		{"none", "", ""},
+		{"none that can be read", "00-x-y-01", ""},
+	} {
+		if got := chain(t, tracing.Tracing{}, tracing.Tracing{}, tc.traceparent); got != tc.want {
+			t.Errorf("%s: traceparent %q came as %q, want %q", tc.name, tc.traceparent, got, tc.want)
+		}
+	}
+}
+
+func TestSpansOfOneTrace(t *testing.T) {
+	url, sent := collect(t)
+	front, back := start(t, "front", url+"/"), start(t, "back", url)
+	passed := chain(t, front, back, traceparent)
+	front.Close()
+	back.Close()
+
+	got := sent()
+	near, call, far := got["front SPAN_KIND_SERVER GET"], got["front SPAN_KIND_CLIENT HTTP GET"], got["back SPAN_KIND_SERVER GET /far"]
+	if near == nil || call == nil || far == nil {
+		t.Fatalf("got spans %v, want those of both services and of the call between them", got)
+	}
+	trace, parent := []byte("\x0a\xf7\x65\x19\x16\xcd\x43\xdd\x84\x48\xeb\x21\x1c\x80\x31\x9c"), []byte("\xb7\xad\x6b\x71\x69\x20\x33\x31")
+	for _, tc := range []struct {
+		name   string
+		span   *spans.Span
+		parent []byte
+	}{{"front", near, parent}, {"call", call, near.SpanId}, {"back", far, call.SpanId}} {
+		if !bytes.Equal(tc.span.TraceId, trace) || !bytes.Equal(tc.span.ParentSpanId, tc.parent) {
+			t.Errorf("%s: got trace %x, parent %x; want %x, %x", tc.name, tc.span.TraceId, tc.span.ParentSpanId, trace, tc.parent)
+		}
+	}
+	if !strings.HasPrefix(passed, "00-0af7651916cd43dd8448eb211c80319c-") || passed == traceparent {
+		t.Errorf("traceparent came as %q, want the same trace and the call's own span", passed)
+	}
+	asked := false
+	for _, a := range far.Attributes {
+		asked = asked || a.Key == "asked_ms" && a.Value.GetIntValue() == 7
+	}
+	if !asked {
+		t.Errorf("back: got attributes %v, want asked_ms 7", far.Attributes)
+	}
+}
+
+// A collector that is gone costs a line in the log, and no request.
+func TestACollectorThatIsGone(t *testing.T) {
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	var log bytes.Buffer
+	tr, err := tracing.Start(t.Context(), "front", gone.URL, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain(t, tr, tracing.Tracing{}, "")
+	tr.Close()
+	if !strings.Contains(log.String(), "traces are not sent") || !strings.Contains(log.String(), gone.URL) {
+		t.Errorf("the log says %q, want that traces are not sent to %s", log.String(), gone.URL)
+	}
+}
