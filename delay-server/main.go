@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"io"
+	"net"
 
 	_ "golang.org/x/crypto/x509roots/fallback" // for https through /proxy/: the image has no certificates
 
@@ -33,11 +34,28 @@ func serve(ctx context.Context, cfg server.Config, _, stderr io.Writer) error {
 	if cfg.Scenario != "" {
 		defer onHangup(srv.ReloadScenario)()
 	}
-	ln, err := program.Listen(ctx, "delay-server", cfg.Host, cfg.Port)
+	lns, err := listen(ctx, cfg, srv)
 	if err != nil {
 		return err
 	}
-	url := "http://" + ln.Addr().String()
+	url := "http://" + lns[0].Addr().String()
 	log.Info("delay-server listens", "url", url, "try", "curl "+url+"/delay/1000/", "version", version.Get().Version)
-	return srv.Serve(ctx, ln)
+	if cfg.TLS() {
+		log.Info("delay-server listens with TLS", "url", "https://"+lns[1].Addr().String(), "hosts", cfg.TLSHosts, "authority", url+"/ca.pem")
+	}
+	return srv.Serve(ctx, lns...)
+}
+
+// listen takes the ports: that of PORT, then, with TLS_HOSTS, that of TLS_PORT.
+func listen(ctx context.Context, cfg server.Config, srv *server.Server) ([]net.Listener, error) {
+	plain, err := program.Listen(ctx, "delay-server", cfg.Host, "PORT", cfg.Port)
+	if err != nil || !cfg.TLS() {
+		return []net.Listener{plain}, err
+	}
+	secure, err := program.Listen(ctx, "delay-server", cfg.Host, "TLS_PORT", cfg.TLSPort)
+	if err != nil {
+		plain.Close()
+		return nil, err
+	}
+	return []net.Listener{plain, srv.TLS(secure)}, nil
 }

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -69,9 +72,34 @@ func TestTakenPort(t *testing.T) {
 	}
 	defer ln.Close()
 	port := ln.Addr().(*net.TCPAddr).Port
-	err = delayServer.Run(t.Context(), nil, []string{"PORT=" + strconv.Itoa(port)}, io.Discard, io.Discard)
-	if want := "choose another port, such as PORT=" + strconv.Itoa(port+1); program.Status(err) != 1 || !strings.Contains(err.Error(), want) {
-		t.Errorf("got %v, want exit status 1 and %q", err, want)
+	for setting, others := range map[string][]string{
+		"PORT":     nil,
+		"TLS_PORT": {"PORT=0", "TLS_HOSTS=localhost", "TLS_DIR=" + t.TempDir()},
+	} {
+		err := delayServer.Run(t.Context(), nil, append(others, setting+"="+strconv.Itoa(port)), io.Discard, io.Discard)
+		if want := "choose another port, such as " + setting + "=" + strconv.Itoa(port%65535+1); program.Status(err) != 1 || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is taken: got %v, want exit status 1 and %q", setting, err, want)
+		}
+	}
+}
+
+func TestServeWithTLS(t *testing.T) {
+	dir := t.TempDir()
+	url, stop := runUntil(t, "TLS_HOSTS=localhost", "TLS_DIR="+dir, "TLS_PORT=0")
+	reply, err := http.Get(url + "/ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	got, err := io.ReadAll(reply.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want, err := os.ReadFile(filepath.Join(dir, "ca.pem")); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("GET /ca.pem: got %d %s, want what is in TLS_DIR: %s, error %v", reply.StatusCode, got, want, err)
+	}
+	if err := stop(); err != nil {
+		t.Errorf("run ended with %v, want nil", err)
 	}
 }
 
@@ -82,7 +110,8 @@ func TestCommandLine(t *testing.T) {
 		status        int
 		stdout, err   string
 	}{
-		{"help", []string{"--help"}, nil, 0, "MAX_IN_FLIGHT     100000", ""},
+		{"help", []string{"--help"}, nil, 0, "100000     requests that wait at once", ""},
+		{"help of TLS", []string{"--help"}, nil, 0, "  3443       port to listen on with TLS", ""},
 		{"help in spite of a bad setting", []string{"--help"}, []string{"PORT=x"}, 0, "SETTING", ""},
 		{"version", []string{"--version"}, nil, 0, "delay-server dev (commit ", ""},
 		{"unknown argument", []string{"--prot=80"}, nil, 2, "", `argument "--prot=80" is not known`},

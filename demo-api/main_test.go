@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"flash.test/delay-server/program"
+	"flash.test/demo-api/internal/config"
 )
 
 // The test binary is also the program, for the tests that need a process.
@@ -39,7 +40,7 @@ func TestArguments(t *testing.T) {
 		err    string // is in it
 	}{
 		{"help", []string{"--help"}, 0, "DELAY_SERVER_URL", ""},
-		{"help says the defaults", []string{"-h"}, 0, "MAX_CALLS         1000", ""},
+		{"help says the defaults", []string{"-h"}, 0, "1000       the most that ?calls= may ask for", ""},
 		{"help without dashes", []string{"help"}, 0, "healthcheck", ""},
 		{"version", []string{"--version"}, 0, "demo-api dev (commit ", ""},
 		{"unknown", []string{"--prot=5001"}, 2, "", `argument "--prot=5001" is not known`},
@@ -166,6 +167,8 @@ func TestAllInOneProcess(t *testing.T) {
 		"  time curl " + r.base + "/get_data  ",
 		"  time curl " + r.base + "/async_get_data  ",
 		"  time curl '" + r.base + "/async_get_data?calls=3'  ",
+		"  time curl '" + r.base + "/async_get_data?db=500'  ",
+		"in place of the last call, to SQLite in this process\n",
 		"  time curl " + r.slow + "/delay/1000/  ",
 	} {
 		if !strings.Contains(r.greet, line) {
@@ -175,6 +178,7 @@ func TestAllInOneProcess(t *testing.T) {
 	for url, want := range map[string]string{
 		r.base + "/get_data":               `{"r1":200,"r2":200}`,
 		r.base + "/async_get_data?calls=3": `{"r1":200,"r2":200,"r3":200}`,
+		r.base + "/async_get_data?db=1":    `{"r1":200,"db":200}`,
 		r.slow + "/delay/1/":               `{"status":200,"message":"Mock response from Flash","delay":"1 ms"}`,
 	} {
 		if code, body := get(t, url); code != 200 || body != want {
@@ -207,8 +211,28 @@ func TestDelayServerElsewhere(t *testing.T) {
 	if code, body := get(t, r.base+"/get_data"); code != 200 || body != `{"r1":418,"r2":418}` {
 		t.Errorf("GET /get_data = %d %s, want 200 and the statuses of DELAY_SERVER_URL", code, body)
 	}
-	if strings.Contains(r.greet, "in this process") {
+	if strings.Contains(r.greet, "(in this process)") {
 		t.Errorf("it printed %q, want no delay-server of its own", r.greet)
+	}
+}
+
+// The start needs no database: only a query that is asked for does.
+func TestDatabaseThatIsDown(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ln.Addr().String()
+	ln.Close()
+	r := begin(t, "DELAY=1", "DATABASE_URL=postgres://demo:secret@"+address+"/demo")
+	if want := "in place of the last call, to " + address + "\n"; !strings.Contains(r.greet, want) || strings.Contains(r.greet, "secret") {
+		t.Errorf("it printed\n%s\nwant %q in it, and no password", r.greet, want)
+	}
+	if code, body := get(t, r.base+"/get_data"); code != 200 {
+		t.Errorf("GET /get_data = %d %s, want 200", code, body)
+	}
+	if code, body := get(t, r.base+"/get_data?db=1"); code != 502 || !strings.Contains(body, "call db: database cannot be reached: "+address+": connection refused") {
+		t.Errorf("GET /get_data?db=1 = %d %s, want 502 that names the database", code, body)
 	}
 }
 
@@ -219,7 +243,7 @@ func TestOwnDelayServerFails(t *testing.T) {
 	}
 	ln.Close()
 	failed := make(chan error, 1)
-	stop, err := startDelayServer(ln, time.Minute, slog.New(slog.DiscardHandler), func(err error) { failed <- err })
+	stop, err := startDelayServer(ln, config.Default(), slog.New(slog.DiscardHandler), func(err error) { failed <- err })
 	if err != nil {
 		t.Fatal(err)
 	}

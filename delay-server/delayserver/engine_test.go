@@ -19,6 +19,11 @@ var underTest = struct {
 }{image: "delayserver-test:" + strings.ToLower(rand.Text()[:10])}
 
 func TestMain(m *testing.M) {
+	// The tests end their containers themselves; the image of the reaper, which
+	// would, cannot be had without a registry.
+	if os.Getenv("TESTCONTAINERS_RYUK_DISABLED") == "" {
+		os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
+	}
 	other := underTest.image + "-demo-api" // which deploy/offline/build makes too
 	underTest.build = sync.OnceValue(func() error {
 		underTest.built = true

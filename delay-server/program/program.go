@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,6 +31,18 @@ type Program[C any] struct {
 
 	// Serve serves until ctx is done and all is drained.
 	Serve func(ctx context.Context, settings C, stdout, stderr io.Writer) error
+
+	Commands []Command[C] // what else it does
+}
+
+// Command is something that a program does when its first argument is Name.
+type Command[C any] struct {
+	Name string // such as sweep
+	Help string // a line for --help
+
+	// Run does it: args are those behind Name. An error that is ErrUsage too is
+	// one of the args.
+	Run func(ctx context.Context, args []string, settings C, stdout, stderr io.Writer) error
 }
 
 // Main runs p as the process until SIGTERM or SIGINT and exits: with 2 for an
@@ -60,46 +74,55 @@ func Status(err error) int {
 	}
 }
 
-const usage = `%[2]s
-
-usage:
-  %-24[1]s  serve until SIGTERM or SIGINT
-  %-24[3]s  ask the server at HOST and PORT whether it is well: exit status 0 or 1
-  %-24[4]s  print version, commit and Go version
-  %-24[5]s  print this
-
-Settings are environment variables. One that is misspelt or out of range stops the start with exit status 2.
-
-`
-
 // Run is the program: args are those behind its name, environ has the form of
 // os.Environ. It ends with nil when ctx is done and all is drained.
 func (p Program[C]) Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
-	command := "serve"
-	if len(args) > 1 {
-		return fmt.Errorf("%d arguments: want one at most\n%s %w", len(args), p.Name, ErrUsage)
-	} else if len(args) == 1 {
-		command = args[0]
+	name := "serve"
+	if len(args) > 0 {
+		name, args = args[0], args[1:]
 	}
-	switch command {
+	own := slices.IndexFunc(p.Commands, func(c Command[C]) bool { return c.Name == name })
+	if own < 0 && len(args) > 0 {
+		return fmt.Errorf("%d arguments: want one at most\n%s %w", 1+len(args), p.Name, ErrUsage)
+	}
+	switch name {
 	case "--help", "-h", "help":
-		fmt.Fprintf(stdout, usage, p.Name, p.Purpose, p.Name+" healthcheck", p.Name+" --version", p.Name+" --help")
+		p.usage(stdout)
 		return p.Table(stdout)
 	case "--version", "version":
 		_, err := fmt.Fprintln(stdout, p.Name, version.Get())
 		return err
 	case "serve", "healthcheck":
 	default:
-		return fmt.Errorf("argument %q is not known\n%s %w", command, p.Name, ErrUsage)
+		if own < 0 {
+			return fmt.Errorf("argument %q is not known\n%s %w", name, p.Name, ErrUsage)
+		}
 	}
 	settings, err := p.Load(environ)
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("bad settings:\n%w\n%s %w", err, p.Name, ErrUsage)
-	}
-	if command == "healthcheck" {
+	case own >= 0:
+		return p.Commands[own].Run(ctx, args, settings, stdout, stderr)
+	case name == "healthcheck":
 		return Healthcheck(ctx, p.addr(settings))
+	default:
+		return p.Serve(ctx, settings, stdout, stderr)
 	}
-	return p.Serve(ctx, settings, stdout, stderr)
+}
+
+// usage writes what the program is and how to call it.
+func (p Program[C]) usage(w io.Writer) {
+	fmt.Fprintf(w, "%s\n\nusage:\n", p.Purpose)
+	line := func(name, help string) { fmt.Fprintf(w, "  %-24s  %s\n", strings.TrimSpace(p.Name+" "+name), help) }
+	line("", "serve until SIGTERM or SIGINT")
+	for _, c := range p.Commands {
+		line(c.Name, c.Help)
+	}
+	line("healthcheck", "ask the server at HOST and PORT whether it is well: exit status 0 or 1")
+	line("--version", "print version, commit and Go version")
+	line("--help", "print this")
+	fmt.Fprint(w, "\nSettings are environment variables. One that is misspelt or out of range stops the start with exit status 2.\n\n")
 }
 
 func (p Program[C]) addr(settings C) string {

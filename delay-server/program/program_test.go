@@ -1,8 +1,10 @@
 package program_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -24,6 +26,69 @@ func TestStatus(t *testing.T) {
 	} {
 		if got := program.Status(tc.err); got != tc.want {
 			t.Errorf("%s: Status(%v) = %d, want %d", tc.name, tc.err, got, tc.want)
+		}
+	}
+}
+
+// settings are those of a program that says what it runs.
+type settings struct{ greeting string }
+
+func TestCommands(t *testing.T) {
+	errBad := errors.New("no such bird")
+	p := program.Program[settings]{
+		Name: "aviary", Purpose: "aviary sings.",
+		Load: func(environ []string) (settings, error) {
+			if len(environ) == 0 {
+				return settings{}, errors.New("GREETING: none")
+			}
+			return settings{environ[0]}, nil
+		},
+		Table: func(w io.Writer) error { _, err := fmt.Fprintln(w, "GREETING"); return err },
+		Serve: func(_ context.Context, s settings, stdout, _ io.Writer) error {
+			fmt.Fprint(stdout, "serve ", s.greeting)
+			return nil
+		},
+		Commands: []program.Command[settings]{{Name: "sing", Help: "sing a song", Run: func(_ context.Context, args []string, s settings, stdout, _ io.Writer) error {
+			fmt.Fprintf(stdout, "sing %s %q", s.greeting, args)
+			if len(args) > 2 {
+				return fmt.Errorf("%w\n%w", errBad, program.ErrUsage)
+			}
+			return nil
+		}}},
+	}
+	for _, tc := range []struct {
+		name   string
+		args   []string
+		hello  string // in the environment
+		stdout string
+		status int
+	}{
+		{"no argument serves", nil, "hello", "serve hello", 0},
+		{"a command", []string{"sing"}, "hello", "sing hello []", 0},
+		{"a command with arguments", []string{"sing", "--loud", "--help"}, "hello", `sing hello ["--loud" "--help"]`, 0},
+		{"a command that refuses its arguments", []string{"sing", "a", "b", "c"}, "hello", `sing hello ["a" "b" "c"]`, 2},
+		{"bad settings, before any command", []string{"sing"}, "", "", 2},
+		{"arguments of what takes none", []string{"serve", "sing"}, "hello", "", 2},
+		{"no such command", []string{"sings"}, "hello", "", 2},
+	} {
+		var stdout strings.Builder
+		var environ []string
+		if tc.hello != "" {
+			environ = []string{tc.hello}
+		}
+		err := p.Run(t.Context(), tc.args, environ, &stdout, io.Discard)
+		if stdout.String() != tc.stdout || program.Status(err) != tc.status {
+			t.Errorf("%s: Run(%q) wrote %q, %v, status %d; want %q, status %d", tc.name, tc.args, stdout.String(), err, program.Status(err), tc.stdout, tc.status)
+		}
+	}
+
+	var help strings.Builder
+	if err := p.Run(t.Context(), []string{"--help"}, nil, &help, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"aviary sings.\n\nusage:\n  aviary                    serve until", "\n  aviary sing               sing a song\n", "\n  aviary healthcheck        ask", "\n\nGREETING\n"} {
+		if !strings.Contains(help.String(), line) {
+			t.Errorf("--help says\n%s\nwant %q in it", help.String(), line)
 		}
 	}
 }

@@ -12,11 +12,15 @@ import (
 	"time"
 )
 
-// Listen takes the port, or says what to do about one that is taken.
-func Listen(ctx context.Context, name, host string, port int) (net.Listener, error) {
+// Listen takes the port, or says what to do about one that cannot be had:
+// setting is what it is set by, name the program's.
+func Listen(ctx context.Context, name, host, setting string, port int) (net.Listener, error) {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%w: choose another port, such as PORT=%d %s (on macOS, AirPlay takes 5000)", err, port%65535+1, name)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%w: choose another port, such as %s=%d %s (on macOS, AirPlay takes 5000)", err, setting, port%65535+1, name)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("%w: choose a port that this user may take, such as %s=%d %s (those below 1024 are mostly the administrator's)", err, setting, port%1000+3000, name)
 	}
 	return ln, err
 }
@@ -38,11 +42,12 @@ type HTTP struct {
 	Cut error
 }
 
-// Serve answers the connections of ln until ctx is done; then it drains: it
-// stops accepting, lets requests finish up to ShutdownTimeout, cuts those left,
-// logs how many that were, and returns nil. It speaks HTTP/1.1 and, without
-// TLS, HTTP/2. It closes ln. An error is that of accepting.
-func (s HTTP) Serve(ctx context.Context, ln net.Listener) error {
+// Serve answers the connections of all lns until ctx is done; then it drains:
+// it stops accepting, lets requests finish up to ShutdownTimeout, cuts those
+// left, logs how many that were, and returns nil. It speaks HTTP/1.1 and HTTP/2,
+// over TLS where a listener is of crypto/tls. It closes lns. An error is that of
+// accepting, after which it drains too.
+func (s HTTP) Serve(ctx context.Context, lns ...net.Listener) error {
 	base, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
 	srv := &http.Server{
@@ -55,17 +60,20 @@ func (s HTTP) Serve(ctx context.Context, ln net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetHTTP2(true)
 	srv.Protocols.SetUnencryptedHTTP2(true)
 
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
+	failed := make(chan error, len(lns))
+	for _, ln := range lns {
+		go func() { failed <- fmt.Errorf("serve %s: %w", ln.Addr(), srv.Serve(ln)) }()
+	}
+	var err error
 	select {
-	case err := <-failed:
-		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
+	case err = <-failed:
 	case <-ctx.Done():
 	}
 	s.drain(srv, func() { cut(s.Cut) })
-	return nil
+	return err
 }
 
 // sendCut is the time that those who are cut have to say so to their clients.

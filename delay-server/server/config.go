@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,13 +50,19 @@ type Config struct {
 	ProxyHosts   []string      `env:"PROXY_HOSTS" envDefault:"none" help:"hosts that /delay/…/proxy/… may ask, by comma: none, or api.example.com,*.example.org (* for any name) where they lead to public addresses, and addresses that may be asked though they are not public: 10.1.2.3,10.0.0.0/8"`
 	ProxyTimeout time.Duration `env:"PROXY_TIMEOUT" envDefault:"30s" help:"time for an asked host to take the connection, then each part of the request, then to begin its reply"`
 
+	TLSHosts []string `env:"TLS_HOSTS" envDefault:"none" help:"names and addresses to answer for over TLS too, by comma: none, or flash.siwalik.in,127.0.0.1; clients have to trust /ca.pem"`
+	TLSDir   string   `env:"TLS_DIR" help:"folder of the authority and the certificate for TLS_HOSTS, which are made where they are missing"`
+	TLSPort  int      `env:"TLS_PORT" envDefault:"3443" help:"port to listen on with TLS; 0 for any free one"`
+
+	OTLPEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"OpenTelemetry collector to send traces to by OTLP over HTTP, such as http://localhost:4318; none sends none"`
+
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug (a line for each wait), info, warn or error"`
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
 }
 
 // Prefixes begin the names of settings and of nothing else that is usual in an
 // environment: a variable that begins so and is no setting is a typing error.
-var Prefixes = []string{"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "PROXY_", "FLASH_", "LOG_", "TIME_", "ADMIN_", "JOURNAL_"}
+var Prefixes = []string{"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "PROXY_", "FLASH_", "LOG_", "TIME_", "ADMIN_", "JOURNAL_", "TLS_"}
 
 // DefaultConfig returns the settings of an empty environment.
 func DefaultConfig() Config {
@@ -65,12 +72,16 @@ func DefaultConfig() Config {
 		TimeScale: 1, Admin: true, JournalSize: 10_000,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
 		CORSOrigins: []string{"*"}, RedirectHosts: []string{"*"}, ProxyHosts: []string{"none"}, ProxyTimeout: 30 * time.Second,
+		TLSHosts: []string{"none"}, TLSPort: 3443,
 		LogFormat: "text",
 	}
 }
 
 // Addr returns the address to listen on, host:port.
 func (c Config) Addr() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+
+// TLS reports whether there are TLS_HOSTS.
+func (c Config) TLS() bool { return len(c.TLSHosts) > 0 && !slices.Equal(c.TLSHosts, []string{"none"}) }
 
 // Validate returns all that is wrong with c, joined: one error a setting, which
 // names it as the environment does.
@@ -106,6 +117,13 @@ func (c Config) Validate() error {
 	for _, host := range listed(c.ProxyHosts) {
 		check(isHost(host), "PROXY_HOSTS: %q is neither a host name nor an address: want none alone, or *, names such as api.example.com or *.example.com without a port, and addresses such as 10.1.2.3 or 10.0.0.0/8", host)
 	}
+	for _, host := range c.TLSHosts {
+		check(isTLSHost(host) || !c.TLS(), "TLS_HOSTS: %q is neither a host name nor an address: want none alone, names such as flash.siwalik.in without a port or a *, and addresses such as 127.0.0.1", host)
+	}
+	check(!c.TLS() || c.TLSDir != "", "TLS_DIR: it is not set and TLS_HOSTS is: want the folder to keep the authority and the certificate in")
+	check(c.TLS() || c.TLSDir == "", "TLS_DIR: it is set and TLS_HOSTS is not: want both or neither")
+	check(c.TLSPort >= 0 && c.TLSPort <= 65535, "TLS_PORT: %d is no port: want 0 to 65535", c.TLSPort)
+	check(c.OTLPEndpoint == "" || isBaseURL(c.OTLPEndpoint), "OTEL_EXPORTER_OTLP_ENDPOINT: %q is not accepted: want a URL such as http://localhost:4318", c.OTLPEndpoint)
 	return errors.Join(errs...)
 }
 
@@ -126,6 +144,11 @@ func listed(list []string) []string {
 	return list
 }
 
+func isBaseURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.RawQuery == "" && u.Fragment == ""
+}
+
 func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == s
@@ -136,4 +159,9 @@ var hostName = regexp.MustCompile(`(?i)^(\*\.)?([a-z0-9_-]+\.)*[0-9]*[a-z_-][a-z
 
 func isHost(s string) bool {
 	return s == "*" || s != "none" && hostName.MatchString(s) || len(plan.HostList{s}.Addresses()) == 1
+}
+
+// isTLSHost accepts what a certificate can be for.
+func isTLSHost(s string) bool {
+	return net.ParseIP(s) != nil || s != "none" && !strings.HasPrefix(s, "*") && hostName.MatchString(s)
 }

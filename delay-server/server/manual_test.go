@@ -100,7 +100,7 @@ func TestManualIsTrue(t *testing.T) {
 	}
 	config := DefaultConfig()
 	config.RecordingsDir, config.Scenario, config.ProxyHosts = dir, filepath.Join(dir, "shop.yaml"), []string{"127.0.0.1"}
-	_, full, _ := start(t, config, io.Discard)
+	full := startWithTLS(t, config)
 
 	for name, base := range map[string]string{"with default settings": plain, "with what it needs": full} {
 		_, page := do(t, newClient(t), "GET", base+"/doc", nil)

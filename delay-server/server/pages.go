@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"embed"
 	"html/template"
+	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,6 +41,8 @@ func short(d time.Duration) string {
 type pageView struct {
 	Base   string // the scheme and host that the client used, for curl lines
 	Host   string // that host, with its port
+	Name   string // that host, without
+	Secure string // the same as Base over TLS, by the first of TLS_HOSTS; "" without
 	Run    string // a run that nobody else has, for lines that count within one
 	Config Config
 	Build  version.Info
@@ -49,8 +53,15 @@ type pageView struct {
 }
 
 func (s *Server) newPageView(r *http.Request) pageView {
+	scheme, secure := "http://", ""
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+	if s.config.TLS() {
+		secure = "https://" + net.JoinHostPort(s.config.TLSHosts[0], strconv.Itoa(s.config.TLSPort))
+	}
 	return pageView{
-		Base: "http://" + r.Host, Host: r.Host, Run: strings.ToLower(rand.Text()[:6]),
+		Base: scheme + r.Host, Host: r.Host, Name: hostname(r.Host), Secure: secure, Run: strings.ToLower(rand.Text()[:6]),
 		Config: s.config, Build: version.Get(),
 		Forms: delay.Forms, Faults: answer.Faults, Settings: settings.List(Config{}),
 	}

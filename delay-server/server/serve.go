@@ -7,15 +7,17 @@ import (
 	"flash.test/delay-server/program"
 )
 
-// Serve answers the connections of ln until ctx is done; then it drains: it
-// stops accepting, lets waiting requests finish up to SHUTDOWN_TIMEOUT, answers
-// those left 503, logs how many that were, and returns nil. It speaks HTTP/1.1
-// and, without TLS, HTTP/2. It closes ln. An error is that of accepting.
-func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+// Serve answers the connections of all lns until ctx is done; then it drains:
+// it stops accepting, lets waiting requests finish up to SHUTDOWN_TIMEOUT,
+// answers those left 503, logs how many that were, and returns nil. It speaks
+// HTTP/1.1 and HTTP/2, over TLS where a listener is one of TLS. It closes lns.
+// An error is that of accepting.
+func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
+	defer s.tracing.Close()
 	defer s.proxy.Close()
 	defer s.watchScenario()()
 	return program.HTTP{
-		Handler:           s.echo,
+		Handler:           s.Handler(),
 		Log:               s.log,
 		ReadHeaderTimeout: s.config.ReadTimeout,
 		IdleTimeout:       s.config.IdleTimeout,
@@ -23,5 +25,5 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		Waiting:           s.journal.Waiting,
 		Draining:          func() { s.draining.Store(true); s.drain() },
 		Cut:               errCut,
-	}.Serve(ctx, ln)
+	}.Serve(ctx, lns...)
 }

@@ -13,12 +13,14 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/delay"
+	"flash.test/delay-server/internal/authority"
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/internal/proxy"
 	"flash.test/delay-server/internal/scenario"
+	"flash.test/delay-server/tracing"
 )
 
 // Server answers HTTP requests as slowly as they ask. Use New.
@@ -33,9 +35,11 @@ type Server struct {
 	holds    *gate.Holds
 	proxy    *proxy.Proxy
 	origins  origins
-	scenario *scenario.File // nil for none
+	scenario *scenario.File       // nil for none
+	ca       *authority.Authority // nil without TLS_HOSTS
 	journal  *journal.Journal
 	metrics  *metrics
+	tracing  tracing.Tracing
 	echo     *echo.Echo
 	draining atomic.Bool
 
@@ -54,6 +58,10 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	ca, err := openAuthority(config, log)
+	if err != nil {
+		return nil, err
+	}
 	now := clock.New()
 	if config.TimeScale != 1 {
 		if err := now.Scale(config.TimeScale); err != nil {
@@ -63,6 +71,7 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 	s := &Server{
 		config: config,
 		log:    log,
+		ca:     ca,
 		clock:  now,
 		planner: plan.New(plan.Limits{
 			MaxDelay: config.MaxDelay, MaxBody: config.MaxBodySize, Seed: config.Seed,
@@ -79,6 +88,9 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 	if s.scenario, err = s.openScenario(); err != nil {
 		return nil, err
 	}
+	if s.tracing, err = tracing.Start(context.Background(), "delay-server", config.OTLPEndpoint, log); err != nil {
+		return nil, err
+	}
 	s.journal = journal.New(config.JournalSize, s.clock.Now, s.ended)
 	s.metrics = newMetrics(s.journal, s.pools)
 	s.running, s.drain = context.WithCancel(context.Background())
@@ -88,7 +100,7 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 }
 
 // Handler returns the server's HTTP handler, for a test or a server of one's own.
-func (s *Server) Handler() http.Handler { return s.echo }
+func (s *Server) Handler() http.Handler { return s.tracing.Handler(s.echo) }
 
 // routes is the table of all that the server answers.
 func (s *Server) routes() *echo.Echo {
@@ -125,6 +137,7 @@ func (s *Server) routes() *echo.Echo {
 	gets("/readyz", s.readyz)
 	gets("/version", s.version)
 	gets("/metrics", s.metrics.handler)
+	gets("/ca.pem", s.caPEM)
 	s.adminRoutes(e)
 	return e
 }

@@ -67,7 +67,10 @@ func (s *Server) follow(c echo.Context, p plan.Plan, arrived clock.Arrival) erro
 	if p.Answer.Fault != "" {
 		outcome = journal.Faulted
 	}
-	defer func() { s.journal.End(w, outcome) }()
+	defer func() {
+		s.journal.End(w, outcome)
+		annotate(c, w, outcome)
+	}()
 	err := s.serve(c, p, waiter, &w)
 	if err != nil {
 		outcome, err = ended(err)

@@ -5,7 +5,8 @@ import "github.com/agnivade/levenshtein"
 
 // Suggest returns the first of known that word is one slip away from: one
 // character inserted, left out or replaced, or two neighbours exchanged. It
-// returns "" where there is none, and where word itself is known.
+// returns "" where there is none, and where word itself is known. A known word of
+// two characters has one slip only, their exchange.
 func Suggest(word string, known []string) string {
 	suggestion := ""
 	for _, k := range known {
@@ -22,6 +23,9 @@ func Suggest(word string, known []string) string {
 func oneSlip(word, known string) bool {
 	if d := len(word) - len(known); d < -1 || d > 1 {
 		return false
+	}
+	if len(known) < 3 { // half the words of that length are one slip away
+		return exchanged(word, known)
 	}
 	return levenshtein.ComputeDistance(word, known) == 1 || exchanged(word, known)
 }

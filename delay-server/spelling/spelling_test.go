@@ -8,7 +8,7 @@ import (
 )
 
 func TestSuggest(t *testing.T) {
-	known := []string{"status", "size", "rate", "run"}
+	known := []string{"status", "size", "rate", "run", "db"}
 	for _, tc := range []struct{ name, word, want string }{
 		{"known word", "status", ""},
 		{"known word that is near another", "rate", ""},
@@ -20,6 +20,8 @@ func TestSuggest(t *testing.T) {
 		{"two slips", "sttaus2", ""},
 		{"somebody else's", "utm_source", ""},
 		{"cache buster", "_", ""},
+		{"near a word of two characters", "cb", ""},
+		{"its characters exchanged", "bd", "db"},
 		{"empty", "", ""},
 		{"10 kB", strings.Repeat("status", 2000), ""},
 	} {

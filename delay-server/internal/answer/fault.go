@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -38,11 +39,15 @@ func (f Fault) send(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("fault %s: %w", f, err)
 	}
-	defer conn.Close()
 	if f == Garbage {
+		defer conn.Close()
 		_, err = conn.Write([]byte(noHTTP))
 		return err
 	}
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn() // whose end no alert of TLS announces
+	}
+	defer conn.Close()
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		return tcp.SetLinger(0)
 	}

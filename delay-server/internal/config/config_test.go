@@ -24,6 +24,7 @@ func TestLoadReportsEachBadSettingOnce(t *testing.T) {
 		"PORT": "70000", "MAX_DELAY": "0s", "MAX_IN_FLIGHT": "0", "READ_TIMEOUT": "-1s", "IDLE_TIMEOUT": "soon",
 		"SHUTDOWN_TIMEOUT": "-1s", "LOG_FORMAT": "xml", "LOG_LEVEL": "loud", "CORS_ORIGINS": "example.com",
 		"REDIRECT_HOSTS": "https://example.com", "FLASH_COMPAT": "perhaps", "PROXY_HOSTS": "http://example.com", "PROXY_TIMEOUT": "0s",
+		"TLS_HOSTS": "flash.siwalik.in:443", "TLS_DIR": "", "TLS_PORT": "-1", "TLS_CERT": "x",
 		"TIME_SCALE": "0", "JOURNAL_SIZE": "-1", "ADMIN": "maybe", "ADMIN_TOKEN": "two words",
 		"TIME_SCAL": "1", "ADMIN_TOKENS": "x", "JOURNAL_SISE": "1",
 		"REDIRECT_HOST": "x", "PROXY_URL": "x", "MAX_INFLIGHT": "1", "CORS_ORIGIN": "x", "FLASH_MODE": "1", "LOG_FILE": "x",
@@ -118,5 +119,38 @@ func TestHostListsRefuseWhatCanNeverMatch(t *testing.T) {
 				t.Errorf("%s=%s: got %v, want nil", setting, list, err)
 			}
 		}
+	}
+}
+
+func TestTLSSettings(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		environ []string
+		want    string // of the error; "" for none
+		on      bool
+	}{
+		{"none", []string{"TLS_HOSTS=none"}, "", false},
+		{"empty is the default", []string{"TLS_HOSTS="}, "", false},
+		{"a name", []string{"TLS_HOSTS=flash.siwalik.in", "TLS_DIR=tls"}, "", true},
+		{"names and addresses", []string{"TLS_HOSTS=flash.siwalik.in,delay_server,127.0.0.1,::1", "TLS_DIR=tls", "TLS_PORT=443"}, "", true},
+		{"hosts without a folder", []string{"TLS_HOSTS=a.test"}, "TLS_DIR: it is not set", true},
+		{"a folder without hosts", []string{"TLS_DIR=tls"}, "TLS_DIR: it is set and TLS_HOSTS is not", false},
+		{"none among others", []string{"TLS_HOSTS=a.test,none", "TLS_DIR=tls"}, `TLS_HOSTS: "none"`, true},
+		{"any", []string{"TLS_HOSTS=*", "TLS_DIR=tls"}, `TLS_HOSTS: "*"`, true},
+		{"any below a name", []string{"TLS_HOSTS=*.a.test", "TLS_DIR=tls"}, `TLS_HOSTS: "*.a.test"`, true},
+		{"a URL", []string{"TLS_HOSTS=https://a.test", "TLS_DIR=tls"}, `TLS_HOSTS: "https://a.test"`, true},
+		{"a range", []string{"TLS_HOSTS=10.0.0.0/8", "TLS_DIR=tls"}, `TLS_HOSTS: "10.0.0.0/8"`, true},
+		{"a comma too many", []string{"TLS_HOSTS=a.test,", "TLS_DIR=tls"}, `TLS_HOSTS: ""`, true},
+		{"an address with a zone", []string{"TLS_HOSTS=fe80::1%eth0", "TLS_DIR=tls"}, `TLS_HOSTS: "fe80::1%eth0"`, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, err := config.Load(tc.environ)
+			if (err == nil) != (tc.want == "") || err != nil && (!strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n")) {
+				t.Errorf("Load(%v): got error %v, want one that says %q", tc.environ, err, tc.want)
+			}
+			if got := c.TLS(); got != tc.on {
+				t.Errorf("Load(%v).TLS(): got %v, want %v", tc.environ, got, tc.on)
+			}
+		})
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/settings"
 )
@@ -22,17 +24,24 @@ type Config struct {
 	Host string `env:"HOST" envDefault:"127.0.0.1" help:"address to listen on; 0.0.0.0 for all (the image's default)"`
 	Port int    `env:"PORT" envDefault:"5000" help:"port to listen on; 0 for any free one"`
 
-	DelayServerURL string `env:"DELAY_SERVER_URL" help:"the slow service to call, such as http://localhost:3000; none runs one in this process"`
+	DelayServerURL   string `env:"DELAY_SERVER_URL" help:"the slow service to call, such as http://localhost:3000; none runs one in this process"`
+	DelayServerToken string `env:"DELAY_SERVER_TOKEN" help:"its ADMIN_TOKEN, with which a race asks it for the peak in flight; none where it has none"`
 
-	Calls    int           `env:"CALLS" envDefault:"2" help:"calls that a request without ?calls= makes"`
-	MaxCalls int           `env:"MAX_CALLS" envDefault:"1000" help:"the most that ?calls= may ask for, 1 to 4000"`
-	Delay    string        `env:"DELAY" envDefault:"1000" help:"delay of each call of a request without ?delay=, as delay-server reads it"`
-	MaxDelay time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"a longer fixed delay is answered 400, never cut"`
-	Timeout  time.Duration `env:"TIMEOUT" envDefault:"30s" help:"time for one call; one that takes longer fails the request, with 504"`
+	DatabaseURL         string `env:"DATABASE_URL" help:"the database that ?db= asks, such as postgres://user:password@localhost:5432/demo; none is an SQLite in this process"`
+	DatabaseConnections int    `env:"DATABASE_CONNECTIONS" envDefault:"90" help:"the most connections to it at once, fewer than it takes; a query beyond waits for one, which counts into its call"`
+
+	Calls       int           `env:"CALLS" envDefault:"2" help:"calls that a request without ?calls= makes"`
+	MaxCalls    int           `env:"MAX_CALLS" envDefault:"1000" help:"the most that ?calls= may ask for, 1 to 4000"`
+	MaxInFlight int           `env:"MAX_IN_FLIGHT" envDefault:"10000" help:"calls at once, over all requests: one that could go beyond is answered 503"`
+	Delay       string        `env:"DELAY" envDefault:"1000" help:"delay of each call of a request without ?delay=, as delay-server reads it"`
+	MaxDelay    time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"a longer fixed delay is answered 400, never cut"`
+	Timeout     time.Duration `env:"TIMEOUT" envDefault:"30s" help:"time for one call; one that takes longer fails the request, with 504"`
 
 	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time for a client to send its headers, and again its body"`
 	IdleTimeout     time.Duration `env:"IDLE_TIMEOUT" envDefault:"2m" help:"time that a connection is kept open between requests"`
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s" help:"time for waiting requests to finish after SIGTERM; those left are answered 503"`
+
+	OTLPEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"OpenTelemetry collector to send traces to by OTLP over HTTP, such as http://localhost:4318; none sends none"`
 
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug (a line for each request), info, warn or error"`
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
@@ -40,7 +49,7 @@ type Config struct {
 
 // prefixes begin the names of settings and of nothing else that is usual in an
 // environment: a variable that begins so and is no setting is a typing error.
-var prefixes = []string{"DELAY_", "CALLS_", "MAX_", "TIMEOUT_", "READ_", "IDLE_", "SHUTDOWN_", "LOG_"}
+var prefixes = []string{"DELAY_", "DATABASE_", "CALLS_", "MAX_", "TIMEOUT_", "READ_", "IDLE_", "SHUTDOWN_", "LOG_"}
 
 // mostCalls keeps Server-Timing, which names each call in about 20 bytes,
 // below the 100 KB that curl takes as one line of a header.
@@ -90,14 +99,21 @@ func (c Config) Validate() error {
 	check(c.Port >= 0 && c.Port <= 65535, "PORT: %d is no port: want 0 to 65535", c.Port)
 	check(c.MaxCalls >= 1 && c.MaxCalls <= mostCalls, "MAX_CALLS: %d is not accepted: want 1 to %d", c.MaxCalls, mostCalls)
 	check(c.Calls >= 0 && c.Calls <= c.MaxCalls, "CALLS: %d is not accepted: want 0 to %d, which is MAX_CALLS", c.Calls, c.MaxCalls)
+	check(c.MaxInFlight > c.MaxCalls, "MAX_IN_FLIGHT: %d is not accepted: want more than %d, which is MAX_CALLS: a race makes one call more", c.MaxInFlight, c.MaxCalls)
 	check(c.MaxDelay > 0, "MAX_DELAY: %v is not accepted: want more than 0", c.MaxDelay)
 	check(c.Timeout > 0, "TIMEOUT: %v is not accepted: want more than 0", c.Timeout)
 	check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is not accepted: want more than 0", c.ReadTimeout)
 	check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is not accepted: want more than 0", c.IdleTimeout)
 	check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT: %v is not accepted: want 0 or more", c.ShutdownTimeout)
 	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT: %q is not accepted: want text or json", c.LogFormat)
+	check(c.OTLPEndpoint == "" || isBase(c.OTLPEndpoint), "OTEL_EXPORTER_OTLP_ENDPOINT: %q is not accepted: want a URL such as http://localhost:4318", c.OTLPEndpoint)
 	check(c.DelayServerURL == "" || isBase(c.DelayServerURL),
 		"DELAY_SERVER_URL: %q is not accepted: want http://host:port or https://host:port, with a path or without, and no more", c.DelayServerURL)
+	check(!strings.ContainsFunc(c.DelayServerToken, func(r rune) bool { return r <= ' ' || r > '~' }), "DELAY_SERVER_TOKEN: it has characters that are not accepted: want visible ASCII characters")
+	check(c.DelayServerToken == "" || c.DelayServerURL != "", "DELAY_SERVER_TOKEN: it is set, and DELAY_SERVER_URL, whose it is, is not: want both or neither")
+	check(c.DatabaseConnections >= 1, "DATABASE_CONNECTIONS: %d is not accepted: want 1 or more", c.DatabaseConnections)
+	err := checkDatabase(c.DatabaseURL)
+	check(err == nil, "DATABASE_URL: %v", err) // not wrapped: see checkDatabase
 	d, err := delay.Parse(c.Delay)
 	check(err == nil, "DELAY: %w", err)
 	fixed, _ := d.Fixed()
@@ -112,7 +128,32 @@ func isBase(s string) bool {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
 		return false
 	}
+	return isPlace(u) && !strings.ContainsAny(s, "?#@")
+}
+
+// isPlace reports whether u has a host, and no port or one that there can be.
+func isPlace(u *url.URL) bool {
 	port, err := strconv.Atoi(u.Port())
-	goodPort := u.Port() == "" || err == nil && port >= 1 && port <= 65535
-	return u.Hostname() != "" && goodPort && !strings.ContainsAny(s, "?#@")
+	return u.Hostname() != "" && (u.Port() == "" || err == nil && port >= 1 && port <= 65535)
+}
+
+// checkDatabase returns why s is no URL of a PostgreSQL database, in a text
+// without its password. What is no URL at all is not repeated: where in it a
+// password might be is not known.
+func checkDatabase(s string) error {
+	if s == "" {
+		return nil
+	}
+	const want = "want postgres://user:password@host:port/database, with ?sslmode= and the like or without"
+	u, err := url.Parse(s)
+	if err != nil {
+		return errors.New("it is no URL: " + want)
+	}
+	if u.Scheme != "postgres" && u.Scheme != "postgresql" || !isPlace(u) || u.Fragment != "" {
+		return errors.New("it is not accepted: " + want)
+	}
+	if _, err := pgconn.ParseConfig(s); err != nil {
+		return fmt.Errorf("%v: %s", err, want)
+	}
+	return nil
 }

@@ -14,15 +14,17 @@ import (
 func TestDefaults(t *testing.T) {
 	want := config.Config{
 		Host: "127.0.0.1", Port: 5000,
-		Calls: 2, MaxCalls: 1000, Delay: "1000", MaxDelay: 10 * time.Minute, Timeout: 30 * time.Second,
+		DatabaseConnections: 90,
+		Calls:               2, MaxCalls: 1000, MaxInFlight: 10_000, Delay: "1000", MaxDelay: 10 * time.Minute, Timeout: 30 * time.Second,
 		ReadTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
 		LogFormat: "text",
 	}
 	for name, environ := range map[string][]string{
 		"an empty environment": nil,
 		"a usual one": {"PATH=/bin", "HOME=/", "HOSTNAME=demo", "LOGNAME=x", "TERM=xterm", "HTTP_PROXY=http://proxy:8080",
-			"DELAY_SERVER_SERVICE_HOST=10.0.0.1", "DELAY_SERVER_PORT_3000_TCP=tcp://10.0.0.1:3000", "DELAY_SERVER_PORT=3000", "DEMO_API_PORT=5001"},
-		"settings that are set and empty": {"PORT=", "DELAY_SERVER_URL=", "DELAY="},
+			"DELAY_SERVER_SERVICE_HOST=10.0.0.1", "DELAY_SERVER_PORT_3000_TCP=tcp://10.0.0.1:3000", "DELAY_SERVER_PORT=3000", "DEMO_API_PORT=5001",
+			"DATABASE_PORT=tcp://10.0.0.2:5432", "DATABASE_SERVICE_HOST=10.0.0.2"},
+		"settings that are set and empty": {"PORT=", "DELAY_SERVER_URL=", "DATABASE_URL=", "DELAY="},
 	} {
 		got, err := config.Load(environ)
 		if err != nil || got != want {
@@ -39,6 +41,9 @@ func TestAccepted(t *testing.T) {
 		{"PORT=0"}, {"PORT=65535"}, {"HOST=::"}, {"CALLS=0"}, {"CALLS=4000", "MAX_CALLS=4000"}, {"CALLS=1", "MAX_CALLS=1"},
 		{"DELAY=random"}, {"DELAY=1.5s"}, {"DELAY=10m"}, {"DELAY=20m", "MAX_DELAY=20m"}, {"SHUTDOWN_TIMEOUT=0s"},
 		{"DELAY_SERVER_URL=http://delay-server:3000"}, {"DELAY_SERVER_URL=https://example.com/flash/"}, {"DELAY_SERVER_URL=http://[::1]:3000"},
+		{"DATABASE_URL=postgres://localhost"}, {"DATABASE_URL=postgresql://demo:p%40ss@db:5432/demo?sslmode=disable"}, {"DATABASE_URL=postgres://demo@[::1]:5432/demo"},
+		{"DATABASE_CONNECTIONS=1"}, {"MAX_IN_FLIGHT=1001"}, {"MAX_IN_FLIGHT=2", "MAX_CALLS=1", "CALLS=1"},
+		{"DELAY_SERVER_URL=http://delay-server:3000", "DELAY_SERVER_TOKEN=s3cret!"},
 		{"LOG_LEVEL=debug", "LOG_FORMAT=json"}, {"LOG_LEVEL=WARN"},
 	} {
 		if _, err := config.Load(environ); err != nil {
@@ -77,17 +82,38 @@ func TestRefused(t *testing.T) {
 		{"DELAY_SERVER_URL=http://host?x=1", "DELAY_SERVER_URL: "},
 		{"DELAY_SERVER_URL=http://host#x", "DELAY_SERVER_URL: "},
 		{"DELAY_SERVER_URL=http://a host", "DELAY_SERVER_URL: "},
+		{"DATABASE_CONNECTIONS=0", "DATABASE_CONNECTIONS: 0 is not accepted: want 1 or more"},
+		{"DATABASE_CONNECTIONS=all", `DATABASE_CONNECTIONS: "all" is not accepted: want a whole number`},
+		{"DATABASE_URL=localhost:5432", "DATABASE_URL: it is not accepted: want postgres://user:password@host:port/database"},
+		{"DATABASE_URL=mysql://demo:secret@db/demo", "DATABASE_URL: it is not accepted: want postgres://"},
+		{"DATABASE_URL=postgres:///demo", "DATABASE_URL: it is not accepted: want postgres://"},
+		{"DATABASE_URL=postgres://demo:secret@/demo", "DATABASE_URL: it is not accepted: want postgres://"},
+		{"DATABASE_URL=postgres://demo:secret@db:0/demo", "DATABASE_URL: it is not accepted: want postgres://"},
+		{"DATABASE_URL=postgres://demo:secret@db:port/demo", "DATABASE_URL: it is no URL: want postgres://"},
+		{"DATABASE_URL=postgres://demo:sec/ret@db/demo", "DATABASE_URL: it is no URL: want postgres://"},
+		{"DATABASE_URL=postgres://demo:se%zzcret@db/demo", "DATABASE_URL: it is no URL: want postgres://"},
+		{"DATABASE_URL=postgres://demo:secret@a,b/demo#x", "DATABASE_URL: it is not accepted: want postgres://"},
+		{"DATABASE_URL=postgres://demo:secret@db/demo?sslmode=requir", "DATABASE_URL: cannot parse `postgres://demo:xxxxx@db/demo?sslmode=requir`"},
+		{"DATABASE_URL=postgres://demo@db/demo?password=secret&sslmode=requir", "DATABASE_URL: cannot parse `postgres://demo@db/demo?password=xxxxx&sslmode=requir`"},
+		{"DATABASE_ULR=postgres://db", "DATABASE_ULR: no such setting: did you mean DATABASE_URL?"},
+		{"DATABASE_HOST=db", "DATABASE_HOST: no such setting: those that begin with DATABASE_ are DATABASE_URL, DATABASE_CONNECTIONS"},
 		{"CALL=3", "CALL: no such setting: did you mean CALLS?"},
 		{"DEALY=3", "DEALY: no such setting: did you mean DELAY?"},
 		{"DELAY_SERVER_ULR=http://host", "DELAY_SERVER_ULR: no such setting: did you mean DELAY_SERVER_URL?"},
 		{"DELAY_SERVER=http://host", "DELAY_SERVER: no such setting: those that begin with DELAY_ are DELAY_SERVER_URL"},
-		{"MAX_IN_FLIGHT=5", "MAX_IN_FLIGHT: no such setting: those that begin with MAX_ are MAX_CALLS, MAX_DELAY"},
+		{"MAX_IN_FLIGHT=1000", "MAX_IN_FLIGHT: 1000 is not accepted: want more than 1000, which is MAX_CALLS"},
+		{"MAX_IN_FLIGHT=0", "MAX_IN_FLIGHT: 0 is not accepted"},
+		{"DELAY_SERVER_TOKEN=s3cret!", "DELAY_SERVER_TOKEN: it is set, and DELAY_SERVER_URL, whose it is, is not"},
+		{"MAX_WAIT=5", "MAX_WAIT: no such setting: those that begin with MAX_ are MAX_CALLS, MAX_IN_FLIGHT, MAX_DELAY"},
 		{"LOG_COLOUR=yes", "LOG_COLOUR: no such setting"},
 	} {
 		t.Run(tc.environ, func(t *testing.T) {
 			_, err := config.Load([]string{tc.environ})
 			if got := fmt.Sprint(err); !strings.HasPrefix(got, tc.want) || strings.Contains(got, "\n") {
 				t.Errorf("Load(%s) = %s\nwant one error: %s…", tc.environ, got, tc.want)
+			}
+			if got := fmt.Sprint(err); strings.Contains(tc.environ, "DATABASE_URL") && (strings.Contains(got, "sec") || strings.Contains(got, "ret@")) {
+				t.Errorf("Load(%s) = %s: the password is in it", tc.environ, got)
 			}
 		})
 	}
@@ -105,7 +131,7 @@ func TestTable(t *testing.T) {
 	if err := config.Table(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"HOST", "PORT", "DELAY_SERVER_URL", "CALLS", "MAX_CALLS", "DELAY", "MAX_DELAY", "TIMEOUT",
+	for _, name := range []string{"HOST", "PORT", "DELAY_SERVER_URL", "DELAY_SERVER_TOKEN", "DATABASE_URL", "DATABASE_CONNECTIONS", "CALLS", "MAX_CALLS", "MAX_IN_FLIGHT", "DELAY", "MAX_DELAY", "TIMEOUT",
 		"READ_TIMEOUT", "IDLE_TIMEOUT", "SHUTDOWN_TIMEOUT", "LOG_LEVEL", "LOG_FORMAT"} {
 		if !strings.Contains(b.String(), "\n"+name+" ") {
 			t.Errorf("no line for %s in\n%s", name, &b)

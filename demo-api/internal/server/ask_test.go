@@ -38,6 +38,16 @@ func TestBadRequests(t *testing.T) {
 		{"delay: above MAX_DELAY", "delay=600001", `delay "600001" is too long`, "accepted: up to 10m0s (600000 ms)"},
 		{"delay: above MAX_DELAY, where there are no calls", "calls=0&delay=11m", `delay "11m"`, "accepted: up to 10m0s"},
 		{"delay: twice", "delay=1&delay=1", "delay is given 2 times", "accepted: once"},
+		{"db: empty", "db=", `db "" is empty`, forms},
+		{"db: a word", "db=abc", `db "abc"`, forms},
+		{"db: negative", "db=-5", `db "-5" is negative`, forms},
+		{"db: above MAX_DELAY", "db=600001", `db "600001" is too long`, "accepted: up to 10m0s (600000 ms)"},
+		{"db: above MAX_DELAY at its least", "db=uniform:11m,12m", `db "uniform:11m,12m" is too long`, "accepted: up to 10m0s"},
+		{"db: a recording, of which there are none here", "db=recorded:shop", `db "recorded:shop" is a recording`, "accepted: any other form of a delay"},
+		{"db: no call to replace", "calls=0&db=5", `db "5" replaces the last call, and calls is 0`, "accepted: calls of 1 or more, or no db"},
+		{"db: twice", "db=1&db=1", "db is given 2 times", "accepted: once"},
+		{"delay: above MAX_DELAY at its least", "delay=uniform:11m,12m", `delay "uniform:11m,12m" is too long`, "accepted: up to 10m0s"},
+		{"a near miss of db", "bd=3", `"bd"`, "did you mean db?"},
 		{"a near miss of calls", "call=3", `"call"`, "did you mean calls?"},
 		{"a near miss of delay", "dealy=3", `"dealy"`, "did you mean delay?"},
 		{"a near miss of limit", "limits=3", `"limits"`, "did you mean limit?"},
@@ -86,7 +96,7 @@ func TestBadRunID(t *testing.T) {
 func TestIgnoredParameters(t *testing.T) {
 	many := make([]string, 25)
 	for i := range many {
-		many[i] = "p" + string(rune('a'+i))
+		many[i] = "par" + string(rune('a'+i))
 	}
 	d := start(t, options(), newSlow(t, answered(0)).URL, time.Minute)
 	for _, tc := range []struct{ name, query, want string }{

@@ -10,6 +10,7 @@ import (
 	"flash.test/delay-server/problem"
 
 	"flash.test/demo-api/internal/fetch"
+	"flash.test/demo-api/internal/sweep"
 	"flash.test/demo-api/internal/upstream"
 )
 
@@ -36,6 +37,7 @@ func (s *Server) fail(err error, c echo.Context) {
 func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 	r := c.Request()
 	var known *problem.Problem
+	var refused *sweep.StatusError
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -44,7 +46,7 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 	case errors.Is(err, echo.ErrMethodNotAllowed):
 		return problem.New(http.StatusMethodNotAllowed, "method %s is not accepted at %s; accepted: %s",
 			problem.Quote(r.Method), problem.Quote(r.URL.Path), c.Response().Header().Get("Allow"))
-	case errors.Is(err, upstream.ErrUnreachable):
+	case errors.Is(err, upstream.ErrUnreachable), errors.As(err, &refused):
 		return s.callFailed(http.StatusBadGateway, err, c)
 	case errors.Is(err, upstream.ErrTooSlow):
 		return s.callFailed(http.StatusGatewayTimeout, err, c)
@@ -64,7 +66,7 @@ func (s *Server) callFailed(status int, err error, c echo.Context) *problem.Prob
 	}
 	var detail *upstream.Error
 	if errors.As(err, &detail) {
-		s.log.Warn("call failed", "path", c.Path(), "run", c.Response().Header().Get("X-Run-Id"), "error", err, "cause", detail.Cause)
+		s.log.Warn("call failed", "path", c.Path(), "run", c.Get(runKey), "error", err, "cause", detail.Cause)
 	}
 	return p
 }

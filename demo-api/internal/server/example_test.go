@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -14,15 +15,21 @@ import (
 type teapot struct{}
 
 func (teapot) Get(context.Context, string, string) (int, error) { return 418, nil }
+func (teapot) Peak(context.Context, string) (int, error)        { return 0, errors.New("not counted") }
+
+// instant is a Database that is not slow.
+type instant struct{}
+
+func (instant) Query(context.Context, time.Duration) error { return nil }
 
 func ExampleNew() {
 	s := server.New(server.Options{
-		Calls: 2, MaxCalls: 10, Delay: "1000", MaxDelay: time.Minute,
+		Calls: 2, MaxCalls: 10, Delay: "1000", MaxDelay: time.Minute, MaxInFlight: 100,
 		ReadTimeout: time.Second, IdleTimeout: time.Minute, ShutdownTimeout: time.Second,
 		UpstreamURL: "http://localhost:3000",
-	}, teapot{}, slog.New(slog.DiscardHandler))
+	}, teapot{}, instant{}, slog.New(slog.DiscardHandler))
 
-	for _, path := range []string{"/get_data", "/async_get_data?calls=3", "/get_data?calls=0"} {
+	for _, path := range []string{"/get_data", "/async_get_data?calls=3", "/async_get_data?db=500", "/get_data?calls=0"} {
 		reply := httptest.NewRecorder()
 		s.Handler().ServeHTTP(reply, httptest.NewRequest("GET", path, nil))
 		fmt.Println(reply.Code, reply.Body)
@@ -30,5 +37,6 @@ func ExampleNew() {
 	// Output:
 	// 200 {"r1":418,"r2":418}
 	// 200 {"r1":418,"r2":418,"r3":418}
+	// 200 {"r1":418,"db":200}
 	// 200 ok
 }

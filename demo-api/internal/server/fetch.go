@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
@@ -9,37 +10,60 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/delay"
-	"flash.test/delay-server/query"
 
 	"flash.test/demo-api/internal/fetch"
 )
 
-// strategy is a way to make calls, at most limit at once where limit is not 0.
-type strategy func(ctx context.Context, calls []fetch.Call, limit int) ([]fetch.Result, error)
+// strategy is a way to make calls.
+type strategy struct {
+	name, path string // of its lane in a race, of its endpoint
 
-// sequential satisfies any limit: one call after another is one at once.
-func sequential(ctx context.Context, calls []fetch.Call, _ int) ([]fetch.Result, error) {
-	return fetch.Sequential(ctx, calls)
+	// fetch makes the calls, at most limit at once where limit is not 0.
+	fetch func(ctx context.Context, calls []fetch.Call, limit int) ([]fetch.Result, error)
+
+	// atOnce is the most calls that it has in flight.
+	atOnce func(asked ask) int
 }
 
-var concurrent strategy = fetch.Concurrent
+var sequential = strategy{
+	name: "sequential", path: "/get_data",
+	// Any limit is satisfied: one call after another is one at once.
+	fetch: func(ctx context.Context, calls []fetch.Call, _ int) ([]fetch.Result, error) {
+		return fetch.Sequential(ctx, calls)
+	},
+	atOnce: func(asked ask) int { return min(1, asked.calls) },
+}
+
+var concurrent = strategy{
+	name: "concurrent", path: "/async_get_data",
+	fetch: fetch.Concurrent,
+	atOnce: func(asked ask) int {
+		if asked.limit == 0 {
+			return asked.calls
+		}
+		return min(asked.limit, asked.calls)
+	},
+}
 
 // fetch answers the statuses of the calls that a request asks for.
-func (s *Server) fetch(all strategy) echo.HandlerFunc {
+func (s *Server) fetch(way strategy) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		asked, err := s.read(c.Request())
 		if err != nil {
 			return err
 		}
-		h := c.Response().Header()
-		h.Set("X-Run-Id", asked.runID)
-		query.NameIgnored(h, asked.ignored)
+		leave, err := s.room.take(way.atOnce(asked))
+		if err != nil {
+			return err
+		}
+		defer leave()
+		asked.announce(c)
 		s.waiting.Add(1)
 		defer s.waiting.Add(-1)
 		start := time.Now()
-		results, err := all(c.Request().Context(), s.calls(asked), asked.limit)
+		results, err := way.fetch(c.Request().Context(), s.calls(asked), asked.limit)
 		total := time.Since(start)
-		h.Set("Server-Timing", serverTiming(total, results))
+		c.Response().Header().Set("Server-Timing", serverTiming(total, results))
 		if err != nil {
 			return err
 		}
@@ -48,7 +72,8 @@ func (s *Server) fetch(all strategy) echo.HandlerFunc {
 	}
 }
 
-// calls returns the calls r1 to rN.
+// calls returns the calls r1 to rN, the last of them replaced by the query db
+// where one is asked for.
 func (s *Server) calls(asked ask) []fetch.Call {
 	calls := make([]fetch.Call, asked.calls)
 	for i := range calls {
@@ -59,8 +84,35 @@ func (s *Server) calls(asked ask) []fetch.Call {
 			},
 		}
 	}
+	if asked.db != nil {
+		wait := sample(*asked.db, s.options.MaxDelay)
+		calls[len(calls)-1] = fetch.Call{
+			Name: "db",
+			Do: func(ctx context.Context) (int, error) {
+				return http.StatusOK, s.database.Query(ctx, wait)
+			},
+		}
+	}
 	return calls
 }
+
+// sample draws from d as delay-server does: again, up to ten times in all,
+// while above most, and then cuts it.
+func sample(d delay.Delay, most time.Duration) time.Duration {
+	for range 10 {
+		if wait := d.Sample(chance); wait <= most {
+			return wait
+		}
+	}
+	return most
+}
+
+// chance draws from the runtime's own generator, which any goroutine may.
+var chance = rand.New(runtimeSource{})
+
+type runtimeSource struct{}
+
+func (runtimeSource) Uint64() uint64 { return rand.Uint64() }
 
 func contentType(results []fetch.Result) string {
 	if len(results) == 0 {
@@ -87,10 +139,12 @@ func statuses(results []fetch.Result) []byte {
 	return append(body, '}')
 }
 
+// digits is what times are cut to: two of them after the milliseconds.
+const digits = 10 * time.Microsecond
+
 // serverTiming returns total;dur=2003.12, r1;dur=1001.22, r2;dur=1001.5: in
 // milliseconds, cut after two digits so that none is above what was measured.
 func serverTiming(total time.Duration, results []fetch.Result) string {
-	const digits = 10 * time.Microsecond
 	header := append(make([]byte, 0, 24*(len(results)+1)), "total;dur="...)
 	header = delay.AppendMilliseconds(header, total.Truncate(digits))
 	for _, r := range results {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flash.test/demo-api/internal/server"
 )
 
 func TestRefused(t *testing.T) {
@@ -20,9 +22,9 @@ func TestRefused(t *testing.T) {
 		status             int
 		detail             string
 	}{
-		{"an unknown path", "GET", "/nothing", nil, 404, `nothing is at "/nothing"; accepted: /, /get_data, /async_get_data`},
-		{"a path below", "GET", "/get_data/more", nil, 404, "accepted: /, /get_data"},
-		{"an escaped letter", "GET", "/get%5Fdata", nil, 404, "accepted: /, /get_data"},
+		{"an unknown path", "GET", "/nothing", nil, 404, `nothing is at "/nothing"; accepted: /, /tutorial, /sweep, /get_data, /async_get_data, /race/events`},
+		{"a path below", "GET", "/get_data/more", nil, 404, "accepted: /, /tutorial"},
+		{"an escaped letter", "GET", "/get%5Fdata", nil, 404, "accepted: /, /tutorial"},
 		{"an unknown asset", "GET", "/assets/index.html", nil, 404, "accepted: /"},
 		{"a path out of the assets", "GET", "/assets/..%2Fweb.go", nil, 404, "accepted: /"},
 		{"another method", "POST", "/get_data", nil, 405, `method "POST" is not accepted at "/get_data"; accepted: `},
@@ -113,7 +115,7 @@ func TestBodyThatDoesNotCome(t *testing.T) {
 	}
 }
 
-type panics struct{}
+type panics struct{ server.Upstream }
 
 func (panics) Get(context.Context, string, string) (int, error) { panic("not today") }
 
@@ -130,7 +132,7 @@ func TestBodyThatDoesNotComeWhereNoneIsRead(t *testing.T) {
 }
 
 func TestPanic(t *testing.T) {
-	d := startWith(t, options(), panics{})
+	d := startWith(t, options(), panics{}, nil)
 	p := d.get(t, "/get_data").problem(t, 500)
 	if strings.Contains(p.Detail, "not today") {
 		t.Errorf("detail: %s, want nothing of the inside", p.Detail)

@@ -12,27 +12,27 @@ import (
 	"flash.test/demo-api/internal/web"
 )
 
-const contentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const contentSecurityPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// page says what this is and how to try it.
-func (s *Server) page(c echo.Context) error {
+// html answers one of the pages.
+func (s *Server) html(c echo.Context, status int, name string, view any) error {
 	var html bytes.Buffer
-	err := web.Page(&html, web.View{
-		Base:     "http://" + c.Request().Host,
-		Calls:    s.options.Calls,
-		MaxCalls: s.options.MaxCalls,
-		Delay:    s.options.Delay,
-		Upstream: s.options.UpstreamURL,
-		Build:    version.Get().String(),
-	})
-	if err != nil {
+	if err := web.Page(&html, name, view); err != nil {
 		return err
 	}
 	c.Response().Header().Set("Content-Security-Policy", contentSecurityPolicy)
-	return c.Blob(http.StatusOK, "text/html; charset=utf-8", html.Bytes())
+	return c.Blob(status, "text/html; charset=utf-8", html.Bytes())
 }
 
-// asset answers one of the files that the page refers to.
+// site returns what every page says.
+func site(c echo.Context) web.Site {
+	return web.Site{Here: c.Path(), Base: base(c), Build: version.Get().String()}
+}
+
+// base returns the scheme and host that the client used.
+func base(c echo.Context) string { return "http://" + c.Request().Host }
+
+// asset answers one of the files that the pages refer to.
 func (s *Server) asset(c echo.Context) error {
 	body, contentType, ok := web.Asset(c.Param("name"))
 	if !ok {

@@ -18,7 +18,7 @@ var errCut = problem.New(http.StatusServiceUnavailable, "the server is shutting 
 // and, without TLS, HTTP/2. It closes ln. An error is that of accepting.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	return program.HTTP{
-		Handler:           s.echo,
+		Handler:           s.Handler(),
 		Log:               s.log,
 		ReadHeaderTimeout: s.options.ReadTimeout,
 		IdleTimeout:       s.options.IdleTimeout,

@@ -32,7 +32,7 @@ func serve(t *testing.T, o server.Options, slowURL string) served {
 	}
 	client := upstream.New(slowURL, time.Minute, o.MaxCalls)
 	s := served{url: "http://" + ln.Addr().String(), log: new(logged), ended: make(chan error, 1)}
-	s.Server = server.New(o, client, slog.New(slog.NewTextHandler(s.log, nil)))
+	s.Server = server.New(o, client, nil, slog.New(slog.NewTextHandler(s.log, nil)))
 	ctx, stop := context.WithCancel(t.Context())
 	s.stop = stop
 	over := make(chan struct{})
@@ -206,7 +206,7 @@ func TestServeFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	ln.Close()
-	err = server.New(options(), panics{}, slog.New(slog.DiscardHandler)).Serve(t.Context(), ln)
+	err = server.New(options(), panics{}, nil, slog.New(slog.DiscardHandler)).Serve(t.Context(), ln)
 	if err == nil || !strings.HasPrefix(err.Error(), "serve "+ln.Addr().String()+": ") {
 		t.Errorf("Serve of a closed listener = %v, want serve %s: …", err, ln.Addr())
 	}

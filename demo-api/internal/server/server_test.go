@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // options are the defaults, with limits that a test can reach.
 func options() server.Options {
 	return server.Options{
-		Calls: 2, MaxCalls: 1000, Delay: "0", MaxDelay: 10 * time.Minute,
+		Calls: 2, MaxCalls: 1000, Delay: "0", MaxDelay: 10 * time.Minute, MaxInFlight: 10_000,
 		ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute, ShutdownTimeout: 5 * time.Second,
 		UpstreamURL: "http://delay-server.example",
 	}
@@ -131,13 +131,24 @@ func start(t testing.TB, o server.Options, url string, timeout time.Duration) de
 	t.Helper()
 	client := upstream.New(url, timeout, o.MaxCalls)
 	t.Cleanup(client.Close)
-	return startWith(t, o, client)
+	return startWith(t, o, client, database(t, timeout))
 }
 
-func startWith(t testing.TB, o server.Options, u server.Upstream) demo {
+// database returns an SQLite database. Each query may take timeout.
+func database(t testing.TB, timeout time.Duration) *upstream.Database {
+	t.Helper()
+	d, err := upstream.OpenDatabase("", timeout, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return d
+}
+
+func startWith(t testing.TB, o server.Options, u server.Upstream, db server.Database) demo {
 	t.Helper()
 	d := demo{log: new(logged)}
-	d.Server = httptest.NewServer(server.New(o, u, slog.New(slog.NewTextHandler(d.log, nil))).Handler())
+	d.Server = httptest.NewServer(server.New(o, u, db, slog.New(slog.NewTextHandler(d.log, nil))).Handler())
 	t.Cleanup(d.Close)
 	return d
 }

@@ -1,5 +1,5 @@
 // Package upstream is what a call does: it asks delay-server, or whatever
-// speaks like it, for a slow answer.
+// speaks like it, for a slow answer, or a database.
 package upstream
 
 import (
@@ -11,13 +11,19 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"flash.test/delay-server/tracing"
 )
 
 // Client asks one delay-server. Use New; any number of goroutines may share it.
 type Client struct {
-	base      string // no slash at its end
-	timeout   time.Duration
+	// Token is delay-server's ADMIN_TOKEN, which Peak sends; "" for none. It is
+	// set before the first use.
+	Token string
+
+	peer      // its address is the base URL, with no slash at its end
 	transport *http.Transport
+	traced    http.RoundTripper // by transport
 }
 
 // New returns a client of the delay-server at base, an http or https URL. A
@@ -28,9 +34,8 @@ func New(base string, timeout time.Duration, idle int) *Client {
 	// HTTP/1 alone: over HTTP/2 the streams of one connection would share its
 	// flow control and the peer's limit on streams.
 	protocols.SetHTTP1(true)
-	return &Client{
-		base:    strings.TrimRight(base, "/"),
-		timeout: timeout,
+	c := &Client{
+		peer: peer{"delay-server", strings.TrimRight(base, "/"), timeout},
 		transport: &http.Transport{
 			// No proxy: the call is local, and Docker hands HTTP_PROXY to
 			// every container of an engine that is configured with one.
@@ -45,7 +50,13 @@ func New(base string, timeout time.Duration, idle int) *Client {
 			DisableCompression: true,
 		},
 	}
+	c.Trace(tracing.Tracing{})
+	return c
 }
+
+// Trace has the requests be part of the traces of their contexts. It is called
+// before the first of them; without it their traces are passed on.
+func (c *Client) Trace(t tracing.Tracing) { c.traced = t.Transport(c.transport) }
 
 // maxBody is how much of an answer's body is read, in bytes, to free its
 // connection for another request; one with more to say is closed instead.
@@ -56,16 +67,16 @@ const maxBody = 1 << 20
 // a success, a redirect or an error. Without an answer the error is an *Error,
 // or, when ctx is done, an error of that.
 func (c *Client) Get(ctx context.Context, delay, runID string) (status int, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)
+	ctx, cancel := c.within(ctx)
 	defer cancel()
-	address := c.base + "/delay/" + url.PathEscape(delay) + "/"
+	address := c.address + "/delay/" + url.PathEscape(delay) + "/"
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return 0, fmt.Errorf("make a request of delay %q: %w", delay, err)
 	}
 	req.Header.Set("X-Run-Id", runID)
 	// RoundTrip is one request and one answer: no redirects, no cookies.
-	reply, err := c.transport.RoundTrip(req)
+	reply, err := c.traced.RoundTrip(req)
 	if err != nil {
 		return 0, c.failure(ctx, err)
 	}

@@ -1,41 +1,41 @@
-// Package web is the embedded pages: HTML and CSS that need no build step and
-// no other host.
+// Package web is the embedded pages: HTML, CSS and JavaScript that need no
+// build step and no other host.
 package web
 
 import (
 	"embed"
 	"html/template"
 	"io"
+	"path"
 )
 
-//go:embed index.html style.css icon.svg
+//go:embed *.html *.css *.js *.svg
 var files embed.FS
 
-var page = template.Must(template.ParseFS(files, "index.html"))
+var pages = template.Must(template.ParseFS(files, "*.html"))
 
-// View is what the page is made of.
-type View struct {
-	Base     string // scheme and host that the client used, for links and curl lines
-	Calls    int
-	MaxCalls int
-	Delay    string // of each call, as delay-server reads it
-	Upstream string // URL of the delay-server that is called
-	Build    string // which build this is
+// Site is what every page says. The view of a page embeds it.
+type Site struct {
+	Here  string // path of the page
+	Base  string // scheme and host that the client used, for links and curl lines
+	Build string // which build this is
 }
 
-// Page writes the page as HTML.
-func Page(w io.Writer, v View) error { return page.Execute(w, v) }
+// Page writes a page, such as race.html, as HTML. The error is that of a name or
+// a view that its template does not know, or that of w.
+func Page(w io.Writer, name string, view any) error { return pages.ExecuteTemplate(w, name, view) }
 
-// types are the files that the page refers to.
+// types are the content types of the files that pages refer to, by extension.
 var types = map[string]string{
-	"style.css": "text/css; charset=utf-8",
-	"icon.svg":  "image/svg+xml",
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml",
 }
 
-// Asset returns a file that the page refers to and its content type, or false
+// Asset returns a file that a page refers to and its content type, or false
 // where there is none of that name.
 func Asset(name string) (body []byte, contentType string, ok bool) {
-	contentType, ok = types[name]
+	contentType, ok = types[path.Ext(name)]
 	if !ok {
 		return nil, "", false
 	}

@@ -1,0 +1,24 @@
+package server
+
+import (
+	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/attribute"
+
+	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/tracing"
+)
+
+// annotate has the request's span, where there is one, say what the journal does.
+// Its times are in milliseconds.
+func annotate(c echo.Context, w journal.Wait, outcome journal.Outcome) {
+	tracing.Annotate(c.Request().Context(), w.Method+" "+c.Path(), func() []attribute.KeyValue {
+		return []attribute.KeyValue{
+			attribute.String("delay_server.run", w.Run),
+			attribute.String("delay_server.outcome", string(outcome)),
+			attribute.Float64("delay_server.asked_ms", float64(w.Asked)/1e6),
+			attribute.Float64("delay_server.queued_ms", float64(w.Queued)/1e6),
+			attribute.Float64("delay_server.held_ms", float64(w.Held)/1e6),
+			attribute.Float64("delay_server.waited_ms", float64(w.Waited)/1e6),
+		}
+	})
+}

@@ -1,0 +1,35 @@
+package sweep
+
+import (
+	"fmt"
+	"time"
+)
+
+const columns = "%7v  %17v  %11v  %8v  %14v"
+
+// Header returns the first line of the table whose others Row returns.
+func Header() string {
+	return fmt.Sprintf(columns, "calls", "one after another", "all at once", "speed-up", "calls a second")
+}
+
+// Row returns p as a line of the table.
+func (p Point) Row() string {
+	sequential, speedup := "–", "–"
+	switch {
+	case p.Sequential > 0:
+		sequential, speedup = brief(p.Sequential), fmt.Sprintf("%.1f×", p.Speedup())
+	case p.Expected > 0:
+		sequential = "≈ " + brief(p.Expected)
+	}
+	return fmt.Sprintf(columns, p.Calls, sequential, brief(p.Concurrent), speedup, fmt.Sprintf("%.1f", p.Rate()))
+}
+
+// brief writes d with two digits behind the point, cut and not rounded, so that
+// no time reads as more than was measured.
+func brief(d time.Duration) string {
+	unit, name := time.Millisecond, "ms"
+	if d >= time.Second {
+		unit, name = time.Second, "s "
+	}
+	return fmt.Sprintf("%d.%02d %s", d/unit, d%unit*100/unit, name)
+}

@@ -1,0 +1,117 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPostgres(t *testing.T) {
+	c := startPostgres(t)
+	url, address := c.url(pgUser, pgPassword, "postgres"), fmt.Sprintf("127.0.0.1:%d", c.port)
+	testDatabase(t, url, address)
+	t.Run("a client that leaves ends the query there", func(t *testing.T) { testQueryEnds(t, url) })
+	t.Run("it refuses", func(t *testing.T) { testRefusals(t, c, address) })
+	t.Run("it ends connections", func(t *testing.T) { testEndedConnections(t, url) })
+	t.Run("it goes down and comes back", func(t *testing.T) { testHeals(t, c, url, address) })
+}
+
+func testQueryEnds(t *testing.T, url string) {
+	d, watch := open(t, url, time.Minute, 3), open(t, url, time.Minute, 1)
+	sleeping := func() (n int) {
+		const active = `SELECT count(*) FROM pg_stat_activity WHERE application_name = 'demo-api' AND state = 'active' AND query LIKE 'SELECT pg_sleep%'`
+		if err := watch.pool.QueryRowContext(t.Context(), active).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	ended := make(chan error, 3)
+	for range 3 {
+		go func() { ended <- d.Query(ctx, 30*time.Second) }()
+	}
+	eventually(t, "three queries sleep", func() bool { return sleeping() == 3 })
+	leave()
+	for range 3 {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Query, cancelled: got %v, want context.Canceled", err)
+		}
+	}
+	eventually(t, "none sleeps", func() bool { return sleeping() == 0 })
+}
+
+func testRefusals(t *testing.T, c cluster, address string) {
+	admin := open(t, c.url(pgUser, pgPassword, "postgres"), time.Minute, 1)
+	for _, statement := range []string{
+		"CREATE ROLE full LOGIN PASSWORD '" + pgPassword + "' CONNECTION LIMIT 0",
+		"CREATE ROLE hasty LOGIN PASSWORD '" + pgPassword + "'",
+		"ALTER ROLE hasty SET statement_timeout = '20ms'",
+	} {
+		if _, err := admin.pool.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tc := range []struct{ name, url, reason string }{
+		{"a wrong password", c.url(pgUser, "not-to-be-seen-either", "postgres"), "it refuses the user or the password"},
+		{"a user that there is not", c.url("nobody", pgPassword, "postgres"), "it refuses the user or the password"},
+		{"a database that there is not", c.url(pgUser, pgPassword, "none"), "it has no database of that name"},
+		{"no connection left", c.url("full", pgPassword, "postgres"), "it has no connection left; DATABASE_CONNECTIONS says how many are used"},
+		{"a query that it cancels", c.url("hasty", pgPassword, "postgres"), "it cancelled the query"},
+		{"a parameter that there is not", c.url(pgUser, pgPassword, "postgres") + "?stauts=1", "it answered with an error, SQLSTATE 42704"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			err := open(t, tc.url, time.Minute, 1).Query(t.Context(), time.Second)
+			if want := "database cannot be reached: " + address + ": " + tc.reason; !errors.Is(err, ErrUnreachable) || err.Error() != want {
+				t.Errorf("Query = %v\nwant %s", err, want)
+			}
+			var detail *Error
+			if errors.As(err, &detail) && strings.Contains(fmt.Sprint(detail.Cause), "not-to-be-seen") {
+				t.Errorf("the cause, for the log, is %v: the password is in it", detail.Cause)
+			}
+		})
+	}
+}
+
+func testHeals(t *testing.T, c cluster, url, address string) {
+	const connections = 5
+	d := open(t, url, time.Minute, connections)
+	together(t, d, connections, 100*time.Millisecond)
+
+	ended := make(chan error, 1)
+	go func() { ended <- d.Query(t.Context(), 30*time.Second) }()
+	eventually(t, "a query has a connection", func() bool { return d.pool.Stats().InUse == 1 })
+	c.stop(t)
+	if err := <-ended; !errors.Is(err, ErrUnreachable) {
+		t.Errorf("Query, shut down: got %v, want ErrUnreachable", err)
+	}
+	err := d.Query(t.Context(), 0)
+	if want := "database cannot be reached: " + address + ": connection refused"; !errors.Is(err, ErrUnreachable) || err.Error() != want {
+		t.Errorf("Query, while it is down = %v\nwant %s", err, want)
+	}
+	c.start(t)
+	together(t, d, connections, 100*time.Millisecond) // each fails the test where it fails
+}
+
+// Connections that the database has ended fail no query, however shortly ago.
+func testEndedConnections(t *testing.T, url string) {
+	const connections = 5
+	d, admin := open(t, url, time.Minute, connections), open(t, url, time.Minute, 1)
+	for range 2 { // by itself, pgx tries a connection that is used for the first time again, or after a second
+		together(t, d, connections, 100*time.Millisecond)
+	}
+	const others = ` FROM pg_stat_activity WHERE application_name = 'demo-api' AND pid <> pg_backend_pid()`
+	if _, err := admin.pool.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid)"+others); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "their connections are ended", func() bool {
+		var n int
+		if err := admin.pool.QueryRowContext(t.Context(), "SELECT count(*)"+others).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n == 0
+	})
+	together(t, d, connections, 0) // each fails the test where it fails
+}
