@@ -40,6 +40,11 @@ var underTest = struct {
 }{tags: newTags()}
 
 func TestMain(m *testing.M) {
+	// The tests end their containers themselves; the image of the reaper, which
+	// would, cannot be had without a registry.
+	if os.Getenv("TESTCONTAINERS_RYUK_DISABLED") == "" {
+		os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
+	}
 	underTest.build = sync.OnceValue(func() error {
 		underTest.built = true
 		_, err := command(buildEnviron(underTest.tags, testVersion), "deploy/offline/build")

@@ -23,16 +23,18 @@ var mayImport = map[string][]rule{
 		{"program", "version"},
 		{"query", "problem spelling"},
 		{"settings", "spelling"},
+		{"tracing", ""},
 
 		{"(main)", "config server " + leaves},
 		{"config", "server settings"},
-		{"server", "client plan answer scenario journal gate proxy clock fastlane " + leaves},
+		{"server", "client plan answer scenario journal gate proxy clock fastlane authority " + leaves},
 		{"scenario", "plan problem spelling"},
 		{"plan", "delay gate answer problem query"},
 		{"gate", "clock cond"},
 		{"journal", "cond"},
 		{"answer", "delay problem"},
 		{"proxy", "problem"},
+		{"authority", ""},
 		{"clock", "cond"},
 		{"cond", ""},
 		{"fastlane", "clock delay answer journal"},
@@ -45,17 +47,17 @@ var mayImport = map[string][]rule{
 	"demo-api": {
 		{"(main)", "config server sweep upstream delay-server/server " + leavesOfDelayServer},
 		{"config", leavesOfDelayServer},
-		{"server", "fetch upstream web " + leavesOfDelayServer},
+		{"server", "fetch sweep upstream web " + leavesOfDelayServer},
 		{"sweep", "fetch"},
-		{"upstream", "fetch " + leavesOfDelayServer},
+		{"upstream", "fetch delay-server/client " + leavesOfDelayServer},
 		{"fetch", ""},
 		{"web", ""},
 	},
 }
 
 const (
-	leaves              = "delay problem program query settings spelling version"
-	leavesOfDelayServer = "delay-server/delay delay-server/problem delay-server/program delay-server/query delay-server/settings delay-server/spelling delay-server/version"
+	leaves              = "delay problem program query settings spelling tracing version"
+	leavesOfDelayServer = "delay-server/delay delay-server/problem delay-server/program delay-server/query delay-server/settings delay-server/spelling delay-server/tracing delay-server/version"
 )
 
 type rule struct{ pkg, may string }
@@ -67,9 +69,14 @@ var onlyImporters = []struct{ module, importers string }{
 	{"github.com/caarlos0/env", "delay-server/settings"},
 	{"github.com/agnivade/levenshtein", "delay-server/spelling"},
 	{"gonum.org/v1/gonum", "delay-server/delay"},
+	{"gonum.org/v1/plot", "demo-api/sweep"},
 	{"golang.org/x/time/rate", "delay-server/gate"},
 	{"go.yaml.in/yaml", "delay-server/scenario"},
 	{"golang.org/x/crypto", "delay-server/(main) demo-api/(main)"},
+	{"go.opentelemetry.io/otel", "delay-server/tracing delay-server/server"},
+	{"go.opentelemetry.io/contrib", "delay-server/tracing"},
+	{"modernc.org/sqlite", "demo-api/upstream"},
+	{"github.com/jackc/pgx", "demo-api/upstream demo-api/config"},
 	{"github.com/testcontainers/testcontainers-go", "delay-server/delayserver"},
 }
 

@@ -38,6 +38,7 @@ var samples = map[string]sample{
 	"/readyz":                    {"/readyz", 200, nil},
 	"/version":                   {"/version", 200, nil},
 	"/metrics":                   {"/metrics", 200, nil},
+	"/ca.pem":                    {"/ca.pem", 200, nil},
 
 	"/admin/runs":                      {"/admin/runs", 200, (*contract).ran},
 	"DELETE /admin/runs":               {"/admin/runs", 204, (*contract).ran},

@@ -1,0 +1,330 @@
+package e2e
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	admin "flash.test/delay-server/client"
+	"flash.test/delay-server/server"
+)
+
+// The screens that pages are made for. With `go test -artifacts` their pictures
+// are kept.
+var screens = []struct {
+	name          string
+	width, height int64
+	scheme        string // prefers-color-scheme
+}{
+	{"desktop-light", 1280, 900, "light"},
+	{"desktop-dark", 1280, 900, "dark"},
+	{"projector-light", 1920, 1080, "light"},
+	{"phone-light", 360, 740, "light"},
+	{"phone-dark", 360, 740, "dark"},
+}
+
+// picture takes pictures of the page on all screens, and sees that nothing is
+// wider than any.
+func picture(t *testing.T, tab context.Context, name string) {
+	t.Helper()
+	for _, s := range screens {
+		scheme := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.scheme}}}
+		do(t, tab, chromedp.EmulateViewport(s.width, s.height), chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+			_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, scheme)
+			return err
+		}))
+		if wide := evaluate[int64](t, tab, `document.documentElement.scrollWidth`); wide > s.width {
+			t.Errorf("%s on %s: the page is %d pixels wide, want %d at most", name, s.name, wide, s.width)
+		}
+		png, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name+"-"+s.name+".png"), png, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(t, tab, chromedp.EmulateViewport(screens[0].width, screens[0].height))
+}
+
+func do(t *testing.T, tab context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(tab, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func evaluate[T any](t *testing.T, tab context.Context, expression string) T {
+	t.Helper()
+	got, err := chromedp.Run(tab, chromedp.Evaluate[T](expression))
+	if err != nil {
+		t.Fatalf("%s: %v", expression, err)
+	}
+	return got
+}
+
+// until polls until an expression of the page holds.
+func until(expression string) chromedp.Action[chromedp.Void] {
+	return chromedp.Poll[chromedp.Void](expression)
+}
+
+// raced is that the button can begin a race, and not stop one.
+const raced = `document.querySelector("#form button").textContent === "Race"`
+
+// drawn counts the pixels of a lane's bars, in their colour or nearly.
+const drawn = `(id) => {
+	const canvas = document.querySelector("#" + id + " canvas");
+	const [r, g, b] = getComputedStyle(canvas).color.match(/\d+/g).map(Number);
+	const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+	let n = 0;
+	for (let i = 0; i < data.length; i += 4) {
+		if (data[i + 3] > 100 && Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b) < 24) n++;
+	}
+	return n;
+}`
+
+func TestRaceInABrowser(t *testing.T) {
+	slow := serveDelays(t, func(*server.Config) {})
+	base := startDemoAPI(t, slow)
+	tab, wrong := newTab(t, strings.TrimPrefix(base, "http://"))
+	do(t, tab, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(base+"/?calls=3&delay=300"))
+	picture(t, tab, "before")
+
+	do(t, tab, chromedp.Evaluate[chromedp.Void](`void (window.samples = []), void setInterval(() => samples.push({
+		Turn: (`+drawn+`)("sequential"), Once: (`+drawn+`)("concurrent"),
+		Over: Number.parseInt(document.querySelector("#sequential .count").textContent),
+	}), 40)`))
+	begin := time.Now()
+	do(t, tab, chromedp.Click("#form button"), until(raced))
+	took := time.Since(begin)
+	type sample struct{ Turn, Once, Over int } // pixels, pixels, calls
+	var steps [4]sample                        // the last look when so many calls in turn were over
+	for _, s := range evaluate[[]sample](t, tab, `samples`) {
+		steps[s.Over] = s
+	}
+	for i, s := range steps[1:3] {
+		if s.Turn <= steps[i].Turn || s.Once == 0 {
+			t.Errorf("looks while it ran: %+v; want a lane that grows with each call", steps)
+		}
+	}
+
+	journal, err := admin.New(slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := journal.Runs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all.Runs) != 2 {
+		t.Fatalf("delay-server saw %d runs, want one for each lane", len(all.Runs))
+	}
+	figures := map[string][]string{}
+	for _, row := range []string{"total", "sum", "peak", "seen"} {
+		figures[row] = evaluate[[]string](t, tab, `[...document.querySelectorAll("#figures [data-of=`+row+`] td")].map((cell) => cell.textContent)`)
+	}
+	for _, run := range all.Runs {
+		lane, peak := 0, "1"
+		if strings.HasSuffix(run.ID, "-concurrent") {
+			lane, peak = 1, "3"
+		}
+		total, sum := inSeconds(t, figures["total"][lane]), inSeconds(t, figures["sum"][lane])
+		if total < run.Wall-time.Millisecond || sum < run.Sum-time.Millisecond || run.PeakInFlight != []int{1, 3}[lane] {
+			t.Errorf("%s: the page says %v, sum %v; the journal %v, %v, peak %d", run.ID, total, sum, run.Wall, run.Sum, run.PeakInFlight)
+		}
+		if figures["peak"][lane] != peak || figures["seen"][lane] != "delay-server" {
+			t.Errorf("%s: the page says peak %s, seen by %s, want %s, delay-server", run.ID, figures["peak"][lane], figures["seen"][lane], peak)
+		}
+	}
+	turn, once := inSeconds(t, figures["total"][0]), inSeconds(t, figures["total"][1])
+	if turn < 900*time.Millisecond || once < 300*time.Millisecond || once >= turn || turn > took {
+		t.Errorf("totals: %v in turn, %v at once, within %v; want 900ms and 300ms, or little more", turn, once, took)
+	}
+	said := text(t, tab, "#result")
+	factor, _, _ := strings.Cut(said, " ")
+	got, err := strconv.ParseFloat(factor, 64)
+	if err != nil || math.Abs(got-float64(turn)/float64(once)) > 0.05 || !strings.Contains(said, figures["total"][0]) {
+		t.Errorf("the page says %q of %v and %v", said, turn, once)
+	}
+	if got := text(t, tab, "#concurrent-said"); !strings.Contains(got, "curl '"+base+"/async_get_data?calls=3&delay=300'") || !strings.Contains(got, `{"r1":200,"r2":200,"r3":200}`) {
+		t.Errorf("the lane says %q, want the curl line and the answer", got)
+	}
+	picture(t, tab, "after")
+	if got := wrong(); len(got) > 0 {
+		t.Errorf("the page: %s", strings.Join(got, "\n"))
+	}
+}
+
+func inSeconds(t *testing.T, text string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(strings.ReplaceAll(text, " ", ""))
+	if err != nil {
+		t.Fatalf("%q is no time: %v", text, err)
+	}
+	return d
+}
+
+// What a viewer meets besides a race that ends well.
+func TestRaceInABrowserOtherwise(t *testing.T) {
+	slow := serveDelays(t, func(*server.Config) {})
+	front := newFront(t, startDemoAPI(t, slow))
+	tab, _ := newTab(t, strings.TrimPrefix(front.URL, "http://"))
+	click := chromedp.Click("#form button")
+	open := func(query string) {
+		t.Helper()
+		do(t, tab, chromedp.Navigate(front.URL+"/"+query))
+	}
+	says := func(when, selector, want string) {
+		t.Helper()
+		if got := text(t, tab, selector); !strings.Contains(got, want) {
+			t.Errorf("%s: the page says %q, want … %s …", when, got, want)
+		}
+	}
+
+	open("?calls=4&delay=20s")
+	do(t, tab, click, until(`document.querySelector("#sequential .clock").textContent > "0.100 s"`), click, until(raced))
+	says("stopped", "#result", "Stopped")
+	journal, err := admin.New(slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := journal.Runs(t.Context())
+	if err != nil || len(all.Runs) != 2 {
+		t.Fatalf("got %+v, %v, want the runs of both lanes", all, err)
+	}
+	for _, known := range all.Runs {
+		run, err := journal.AwaitSettled(t.Context(), known.ID)
+		if err != nil || slices.ContainsFunc(run.Waits, func(w admin.Wait) bool { return w.Outcome != "left" }) {
+			t.Errorf("stopped: got %+v, %v, want all calls to have left", run.Waits, err)
+		}
+	}
+
+	do(t, tab, chromedp.SetValue("#delay", "soon"), click, chromedp.WaitVisible("#delay-note.bad"))
+	says("of delay soon", "#delay-note", `delay "soon" is not understood; accepted: milliseconds`)
+
+	do(t, tab, chromedp.Click(`.presets li:nth-child(5) a`), chromedp.WaitVisible("#notice"))
+	says("the preset of a database call", "#notice", "as long as the slowest")
+	if got := evaluate[string](t, tab, `location.search`); got != "?calls=2&delay=1000&db=500" {
+		t.Errorf("the preset's URL ends with %s", got)
+	}
+
+	front.events.Store("cut")
+	open("?calls=3&delay=200")
+	do(t, tab, click, until(raced))
+	says("cut", "#result", "The stream was cut")
+
+	front.events.Store("none")
+	do(t, tab, click, until(raced))
+	says("without the stream", "#result", "times as fast")
+	says("without the stream", "#figures", "not seen")
+	says("without the stream", "#sequential-said", `{"r1":200,"r2":200,"r3":200}`)
+	if n := front.asked.Load(); n != 4 {
+		t.Errorf("the stream was asked for %d times, want once for each of 4 races: none is run twice", n)
+	}
+}
+
+// front stands before demo-api, and spoils its event stream.
+type front struct {
+	*httptest.Server
+	events atomic.Value // "": as it is; "cut": its first 400 bytes; "none": 502
+	asked  atomic.Int64 // requests for the stream
+}
+
+func newFront(t *testing.T, base string) *front {
+	t.Helper()
+	target, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &front{}
+	f.events.Store("")
+	proxy := &httputil.ReverseProxy{
+		FlushInterval: -1,
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		ErrorLog:      slog.NewLogLogger(slog.DiscardHandler, 0),
+		ModifyResponse: func(r *http.Response) error {
+			if r.Request.URL.Path == "/race/events" && f.events.Load() == "cut" {
+				r.Body = cutBody{io.LimitReader(r.Body, 400), r.Body}
+			}
+			return nil
+		},
+	}
+	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/race/events" {
+			f.asked.Add(1)
+			if f.events.Load() == "none" {
+				w.WriteHeader(http.StatusBadGateway)
+				return
+			}
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(f.Close)
+	return f
+}
+
+// cutBody ends before the whole has come.
+type cutBody struct {
+	io.Reader
+	io.Closer
+}
+
+func TestTutorialInABrowser(t *testing.T) {
+	base := startDemoAPI(t, serveDelays(t, func(*server.Config) {}))
+	tab, wrong := newTab(t, strings.TrimPrefix(base, "http://"))
+	do(t, tab, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(base+"/tutorial"),
+		chromedp.Click(`section:has(#step-4) button`),
+		until(`document.querySelector("#times tr:last-child td:last-child").textContent !== "–"`))
+	turn, once := inSeconds(t, text(t, tab, `section:has(#step-4) [data-figure=turn]`)), inSeconds(t, text(t, tab, `section:has(#step-4) [data-figure=once]`))
+	if turn < 1500*time.Millisecond || once < time.Second || once >= turn {
+		t.Errorf("with a query of 500ms beside a call of 1s the text says %v and %v, want 1.5s and 1s, or little more", turn, once)
+	}
+	if got := text(t, tab, `section:has(#step-4) .run pre`); strings.Count(got, `{"r1":200,"db":200}`) != 2 {
+		t.Errorf("the terminal says %q, want both answers", got)
+	}
+	for _, function := range pythonFunctions(t, filepath.Join(root, "deploy/tutorial/app.py")) {
+		if page := evaluate[string](t, tab, `document.body.textContent`); !strings.Contains(page, function) {
+			t.Errorf("the page has not this of deploy/tutorial/app.py:\n%s", function)
+		}
+	}
+	picture(t, tab, "tutorial")
+	if got := wrong(); len(got) > 0 {
+		t.Errorf("the page: %s", strings.Join(got, "\n"))
+	}
+}
+
+// pythonFunctions returns the text of an app's endpoints.
+func pythonFunctions(t *testing.T, path string) []string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var functions []string
+	for _, part := range strings.Split(string(text), "\n\n\n") {
+		if strings.HasPrefix(part, "@app.get(") {
+			functions = append(functions, strings.TrimSpace(part))
+		}
+	}
+	if len(functions) != 2 {
+		t.Fatalf("%s has %d endpoints, want 2", path, len(functions))
+	}
+	return functions
+}

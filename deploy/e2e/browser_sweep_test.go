@@ -1,0 +1,71 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"flash.test/delay-server/server"
+)
+
+// swept is that the button can begin a sweep, and not stop one.
+const swept = `document.querySelector("#form button").textContent === "Sweep"`
+
+// points is how many points the chart has of a way.
+func points(way string) string {
+	return `document.querySelectorAll("#chart .mark.` + way + `").length`
+}
+
+func TestSweepInABrowser(t *testing.T) {
+	base := startDemoAPI(t, serveDelays(t, func(*server.Config) {}))
+	tab, wrong := newTab(t, strings.TrimPrefix(base, "http://"))
+	do(t, tab, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(base+"/sweep?calls=1,...,8,1000&delay=150&limit=100"))
+	picture(t, tab, "sweep-before")
+
+	do(t, tab, chromedp.Click("#form button"), until(points("once")+" === 2"))
+	if evaluate[bool](t, tab, swept) {
+		t.Error("after two points of five: the button says Sweep, want Stop")
+	}
+	do(t, tab, until(swept))
+	for way, want := range map[string]int{"turn": 4, "once": 5} {
+		if got := evaluate[int](t, tab, points(way)); got != want {
+			t.Errorf("the chart has %d points of %s, want %d: 1000 calls of 150 ms in turn are over the budget", got, way, want)
+		}
+	}
+	rows := evaluate[[][]string](t, tab, `[...document.querySelectorAll("#figures tbody tr")].map((row) => [...row.cells].map((cell) => cell.textContent))`)
+	for i, calls := range []string{"1", "2", "4", "8", "1000"} {
+		least := []time.Duration{150, 300, 600, 1200, 150_000}[i] * time.Millisecond
+		turn := inSeconds(t, strings.TrimPrefix(rows[i][1], "≈ "))
+		if rows[i][0] != calls || turn < least || strings.HasPrefix(rows[i][1], "≈") != (calls == "1000") || inSeconds(t, rows[i][2]) < 150*time.Millisecond {
+			t.Errorf("row %d is %q, want %s calls, %v or more in turn, 150ms or more at once", i, rows[i], calls, least)
+		}
+	}
+	if at := inSeconds(t, rows[4][2]); at < 1500*time.Millisecond {
+		t.Errorf("1000 calls at once, 100 in flight: %v, want 1.5s or more", at)
+	}
+	if said := text(t, tab, "#result"); !strings.Contains(said, "All at once, 1000 calls took "+rows[4][2]) || !strings.Contains(said, "From 1000 calls on, all at once is no longer flat.") {
+		t.Errorf("the page says %q of %q", said, rows)
+	}
+	picture(t, tab, "sweep-after")
+
+	do(t, tab, chromedp.SetValue("#delay", "20s"), chromedp.Click("#form button"), until(`document.querySelector("#now").textContent.includes("0 of 5 measured")`))
+	do(t, tab, chromedp.Click("#form button"), until(swept))
+	if said := text(t, tab, "#result"); said != "Stopped after 0 of 5." {
+		t.Errorf("stopped, the page says %q", said)
+	}
+	do(t, tab, chromedp.SetValue("#delay", "50"), chromedp.Click("#form button"), until(points("once")+" === 3"), chromedp.Click("#form button"), until(swept))
+	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "Stopped after 3 of 5. All at once, 4 calls took ") {
+		t.Errorf("stopped after 3 points, the page says %q", said)
+	}
+	if got := wrong(); len(got) > 0 {
+		t.Errorf("the page: %s", strings.Join(got, "\n"))
+	}
+
+	do(t, tab, chromedp.SetValue("#calls", "4,2"), chromedp.Click("#form button"), chromedp.WaitVisible("#calls-note.bad"))
+	if said := text(t, tab, "#calls-note"); !strings.Contains(said, "2 comes after 4; accepted: ") {
+		t.Errorf("of calls 4,2 the page says %q", said)
+	}
+	picture(t, tab, "sweep-bad")
+}

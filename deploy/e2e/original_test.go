@@ -1,0 +1,204 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	admin "flash.test/delay-server/client"
+	"flash.test/delay-server/server"
+)
+
+// endpoints are those of the tutorial, each with the calls that it has in flight at once.
+var endpoints = []struct {
+	path          string
+	rounds, calls int // so many times so many calls
+}{
+	{"/get_data", 2, 1},
+	{"/async_get_data", 1, 2},
+}
+
+// TestTutorialsOwnCode runs the tutorial's app by Python, unmodified, against a
+// delay-server that answers as https://flash.siwalik.in, and beside it demo-api.
+func TestTutorialsOwnCode(t *testing.T) {
+	python := requirePython(t)
+	slow, secure, ca := serveAsFlash(t)
+	stacks := map[string]string{"the tutorial's app": startApp(t, python, secure, ca), "demo-api": startDemoAPI(t, slow)}
+	steer, err := admin.New(slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, base := range stacks {
+		t.Run(name+" by the clock", func(t *testing.T) { inRealTime(t, base) })
+	}
+	if _, err := steer.Freeze(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, base := range stacks {
+		t.Run(name+" call by call", func(t *testing.T) { callByCall(t, steer, base) })
+	}
+}
+
+// inRealTime is what the reader of the tutorial measures.
+func inRealTime(t *testing.T, base string) {
+	const call = time.Second
+	var took []time.Duration
+	for _, e := range endpoints {
+		d, err := answers(base + e.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if floor := time.Duration(e.rounds) * call; d < floor {
+			t.Errorf("GET %s: answered after %v, want at least %v", e.path, d, floor)
+		}
+		took = append(took, d)
+	}
+	t.Logf("sequential %v, concurrent %v", took[0], took[1])
+	if ratio := took[1].Seconds() / took[0].Seconds(); ratio > 0.9 { // ideally 1/2
+		t.Errorf("concurrent/sequential: got %v/%v = %.2f, want at most 0.9", took[1], took[0], ratio)
+	}
+}
+
+// callByCall lets the calls of delay-server's frozen clock end by hand, and
+// wants to see as many of them in flight as the endpoint makes at once.
+func callByCall(t *testing.T, steer *admin.Client, base string) {
+	for _, e := range endpoints {
+		answered := make(chan error, 1)
+		go func() {
+			_, err := answers(base + e.path)
+			answered <- err
+		}()
+		for round := range e.rounds {
+			clock, err := steer.AwaitClock(t.Context(), e.calls)
+			if err != nil || clock.Waiting != e.calls {
+				t.Fatalf("GET %s, round %d: got %d calls in flight, error %v; want %d", e.path, round+1, clock.Waiting, err, e.calls)
+			}
+			if _, err := steer.Advance(t.Context(), time.Second); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// answers fetches url and returns the time it took. The error says that it is
+// not the tutorial's answer.
+func answers(url string) (time.Duration, error) {
+	got, err := get(url)
+	if err != nil {
+		return 0, err
+	}
+	var statuses map[string]int
+	_ = json.Unmarshal([]byte(got.body), &statuses)
+	if want := map[string]int{"r1": 200, "r2": 200}; got.status != 200 || !strings.HasPrefix(got.kind, "application/json") || !maps.Equal(statuses, want) {
+		return 0, fmt.Errorf("GET %s: got %d %s %q, want 200 application/json %v", url, got.status, got.kind, got.body, want)
+	}
+	return got.took, nil
+}
+
+// serveAsFlash runs a delay-server for flash.siwalik.in until the test ends. It
+// returns its URL without TLS, its port with TLS, and the file of its authority.
+func serveAsFlash(t *testing.T) (url string, port int, ca string) {
+	t.Helper()
+	config := server.DefaultConfig()
+	config.ShutdownTimeout = 0
+	config.TLSHosts, config.TLSDir = []string{"flash.siwalik.in"}, t.TempDir()
+	srv, err := server.New(config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, secure := newListener(t), newListener(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ctx, plain, srv.TLS(secure)) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return "http://" + plain.Addr().String(), secure.Addr().(*net.TCPAddr).Port, filepath.Join(config.TLSDir, "ca.pem")
+}
+
+// requirePython returns a Python that has what the tutorial's app imports. The
+// test is skipped where there is none, or fails with CI set.
+func requirePython(t *testing.T) string {
+	t.Helper()
+	for _, python := range []string{"/usr/bin/python3", "python3"} {
+		if exec.Command(python, "-c", "import asgiref, flask, httpx").Run() == nil {
+			return python
+		}
+	}
+	const what = "no Python with Flask, its async extra and httpx: install python3-flask, python3-asgiref and python3-httpx"
+	if os.Getenv("CI") != "" {
+		t.Fatal("CI is set: " + what)
+	}
+	t.Skip(what)
+	return ""
+}
+
+// startApp runs the tutorial's app, which trusts ca and finds flash.siwalik.in
+// at port of this machine, and returns its URL.
+func startApp(t *testing.T, python string, port int, ca string) string {
+	t.Helper()
+	path, err := filepath.Abs("testdata/python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), python, "-m", "flask", "run", "--port=0")
+	cmd.Dir = filepath.Join(root, "deploy/tutorial")
+	cmd.Env = []string{"SSL_CERT_FILE=" + ca, "PYTHONPATH=" + path, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", "FLASH_PORT=" + strconv.Itoa(port)}
+	return listens(t, cmd)
+}
+
+// startDemoAPI runs demo-api, which calls slow, and returns its URL.
+func startDemoAPI(t *testing.T, slow string) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "demo-api")
+	must(t, nil, "go", "build", "-C", "demo-api", "-o", binary, ".")
+	cmd := exec.CommandContext(t.Context(), binary)
+	cmd.Env = []string{"PORT=0", "DELAY_SERVER_URL=" + slow}
+	return listens(t, cmd)
+}
+
+// listens starts a program that runs until the test ends, and returns the first
+// URL that it prints.
+func listens(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	out, in := io.Pipe()
+	cmd.Stdout, cmd.Stderr = in, in
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // killed at the end of the test
+		in.Close()
+	}()
+	t.Cleanup(func() { <-ended })
+	var said string
+	for lines := bufio.NewScanner(out); lines.Scan(); said += lines.Text() + "\n" {
+		if url := regexp.MustCompile(`http://[\d.:]+`).FindString(lines.Text()); url != "" {
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			return url
+		}
+	}
+	t.Fatalf("%s ended before it listened:\n%s", cmd, said)
+	return ""
+}
