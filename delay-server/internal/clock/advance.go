@@ -54,11 +54,12 @@ func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
 			return ErrRuns
 		}
 		if c.awake == 0 {
-			if len(c.sleepers) == 0 || c.sleepers[0].due.After(until) {
+			first := c.first()
+			if first.IsZero() || first.After(until) {
 				c.show(until)
 				return nil
 			}
-			c.wakeFirst()
+			c.wake(first)
 		}
 		if err := c.changed.Wait(ctx, func() bool { return c.awake == 0 }); err != nil {
 			return &RestError{c.awake, until.Sub(c.Now()), err}
@@ -66,12 +67,14 @@ func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// wakeFirst shows the first time that anybody is due at, and wakes all of then.
-func (c *Clock) wakeFirst() {
-	due := c.sleepers[0].due
+// wake shows the time at which the first of all are due, and wakes them.
+func (c *Clock) wake(due time.Time) {
 	c.show(due)
-	for len(c.sleepers) > 0 && !c.sleepers[0].due.After(due) {
-		c.sleepers[0].wake()
+	c.wakeSleepers(due)
+	for _, l := range c.lines {
+		if !l.first.IsZero() && !l.first.After(due) {
+			l.wake()
+		}
 	}
 }
 
@@ -90,6 +93,6 @@ func (c *Clock) show(t time.Time) {
 func (c *Clock) AwaitWaiting(ctx context.Context, n int) (State, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	err := c.changed.Wait(ctx, func() bool { return len(c.sleepers) >= n })
+	err := c.changed.Wait(ctx, func() bool { return c.waiting() >= n })
 	return c.state(), err
 }

@@ -3,6 +3,7 @@ package clock_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,6 +18,33 @@ var clocks = map[string]func() *clock.Clock{
 		_ = c.Scale(1)
 		return c
 	},
+}
+
+// BenchmarkOvershoot is how much later than asked a wait is over: of one that
+// waits alone, so that the process is idle until then, by the runtime's timers
+// and by what Precise has in their place.
+func BenchmarkOvershoot(b *testing.B) {
+	for _, alarm := range []string{"runtime", "precise"} {
+		b.Run("alarm="+alarm, func(b *testing.B) {
+			c := clock.New()
+			if alarm == "precise" {
+				defer c.Precise()()
+			}
+			var over []time.Duration
+			for b.Loop() {
+				w := c.Waiter(c.Arrival())
+				due := w.Entered().Add(10 * time.Millisecond)
+				if err := w.Until(b.Context(), due); err != nil {
+					b.Fatal(err)
+				}
+				over = append(over, c.Now().Sub(due))
+				w.Leave()
+			}
+			slices.Sort(over)
+			b.ReportMetric(float64(over[len(over)/2].Microseconds()), "us-median")
+			b.ReportMetric(float64(over[len(over)*99/100].Microseconds()), "us-p99")
+		})
+	}
 }
 
 func BenchmarkNow(b *testing.B) {

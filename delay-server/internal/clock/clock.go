@@ -22,8 +22,10 @@ type Clock struct {
 
 	mu       sync.Mutex
 	sleepers sleepers  // those that wait for a time
-	awake    int       // waiters that neither sleep nor have left
-	changed  cond.Cond // of the two
+	lines    []*Line   // those that stand for many
+	awake    int       // waiters and lines that neither sleep nor have left
+	changed  cond.Cond // of the three
+	alarm    alarm     // that rings for the first of the sleepers; nil before any has slept
 }
 
 // mode is how the clock goes: at real it showed here, and since then it has
@@ -142,8 +144,9 @@ func (c *Clock) set(change func(*mode)) {
 	}
 	change(&next)
 	c.mode = &next
-	for _, w := range c.sleepers {
-		w.timer.Reset(next.lasts(w.due.Sub(next.here)))
+	c.setAlarm(next.here)
+	for _, l := range c.lines {
+		l.setAlarm(next.here)
 	}
 }
 
@@ -165,14 +168,36 @@ func (c *Clock) State() State {
 
 func (c *Clock) state() State {
 	now := c.Now()
-	s := State{Scale: 1, Elapsed: now.Sub(c.start), Waiting: len(c.sleepers)}
+	s := State{Scale: 1, Elapsed: now.Sub(c.start), Waiting: c.waiting()}
 	if c.mode != nil {
 		s.Scale, s.Frozen = c.mode.scale, c.mode.frozen
 	}
-	if len(c.sleepers) > 0 {
-		s.Next = max(0, c.sleepers[0].due.Sub(now))
+	if first := c.first(); !first.IsZero() {
+		s.Next = max(0, first.Sub(now))
 	}
 	return s
+}
+
+// waiting returns how many wait for a time.
+func (c *Clock) waiting() int {
+	n := len(c.sleepers)
+	for _, l := range c.lines {
+		n += l.waiting
+	}
+	return n
+}
+
+// first returns when the first of all is due, zero where none waits.
+func (c *Clock) first() (due time.Time) {
+	if len(c.sleepers) > 0 {
+		due = c.sleepers[0].due
+	}
+	for _, l := range c.lines {
+		if !l.first.IsZero() && (due.IsZero() || l.first.Before(due)) {
+			due = l.first
+		}
+	}
+	return due
 }
 
 // Adjusted reports whether the clock is, or ever was, other than the machine's.

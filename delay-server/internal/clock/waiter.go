@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"context"
 	"errors"
-	"math"
 	"time"
 )
 
@@ -13,6 +12,12 @@ var ErrDue = errors.New("the time came before the event")
 
 // Arrival is when a request came: by the machine's clock, and by this one.
 type Arrival struct{ real, here time.Time }
+
+// Time returns when that was, by the clock.
+func (a Arrival) Time() time.Time { return a.here }
+
+// Lasted returns how long ago that is by the machine's clock.
+func (a Arrival) Lasted() time.Duration { return time.Since(a.real) }
 
 // Arrival returns that of a request that comes now.
 func (c *Clock) Arrival() Arrival {
@@ -28,8 +33,7 @@ type Waiter struct {
 	arrived Arrival
 
 	// Guarded by the clock's mutex while the waiter sleeps, its own otherwise.
-	timer  *time.Timer   // ticks when it is due; nil before the first sleep
-	woken  chan struct{} // has room for the one wake that a sleep may end by
+	woken  chan struct{} // has room for the one wake that a sleep may end by; nil before the first
 	due    time.Time     // zero for never
 	place  int           // among the clock's sleepers; -1 for none
 	event  *Event        // that it awaits; nil for none
@@ -49,10 +53,10 @@ func (c *Clock) Waiter(arrived Arrival) *Waiter {
 func (w *Waiter) Now() time.Time { return w.clock.Now() }
 
 // Entered returns when the request came, by the clock.
-func (w *Waiter) Entered() time.Time { return w.arrived.here }
+func (w *Waiter) Entered() time.Time { return w.arrived.Time() }
 
 // Lasted returns how long ago that is by the machine's clock.
-func (w *Waiter) Lasted() time.Duration { return time.Since(w.arrived.real) }
+func (w *Waiter) Lasted() time.Duration { return w.arrived.Lasted() }
 
 // Leave ends what the waiter is for: its request has been answered.
 func (w *Waiter) Leave() {
@@ -118,7 +122,6 @@ func (w *Waiter) sleep(ctx context.Context, event *Event, due time.Time) error {
 		w.lieDown(event, due)
 		w.clock.mu.Unlock()
 		select {
-		case <-w.timer.C:
 		case <-w.woken:
 		case <-ctx.Done():
 		}
@@ -129,15 +132,14 @@ func (w *Waiter) sleep(ctx context.Context, event *Event, due time.Time) error {
 
 func (w *Waiter) lieDown(event *Event, due time.Time) {
 	w.asleep, w.event, w.due = true, event, due
-	lasts := time.Duration(math.MaxInt64)
+	if w.woken == nil {
+		w.woken = make(chan struct{}, 1)
+	}
 	if !due.IsZero() {
 		heap.Push(&w.clock.sleepers, w)
-		lasts = w.clock.mode.lasts(due.Sub(w.clock.Now()))
-	}
-	if w.timer == nil {
-		w.timer, w.woken = time.NewTimer(lasts), make(chan struct{}, 1)
-	} else {
-		w.timer.Reset(lasts)
+		if w.place == 0 {
+			w.clock.setAlarm(w.clock.Now())
+		}
 	}
 	w.clock.awake--
 	w.clock.changed.Broadcast()

@@ -1,0 +1,44 @@
+package clock_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/internal/clock"
+)
+
+// Whatever wakes them, and though that is changed while they sleep, all wake,
+// none early.
+func TestAllAlarmsWakeAll(t *testing.T) {
+	const waits = 300
+	c := clock.New()
+	var wg sync.WaitGroup
+	wait := func(d time.Duration) {
+		wg.Go(func() {
+			w := c.Waiter(c.Arrival())
+			defer w.Leave()
+			if err := w.Until(t.Context(), w.Entered().Add(d)); err != nil {
+				t.Errorf("Until: %v", err)
+			}
+			if got := c.Now().Sub(w.Entered()); got < d {
+				t.Errorf("a wait of %v was over after %v", d, got)
+			}
+		})
+	}
+	for i := range waits {
+		wait(time.Duration(i) * 200 * time.Microsecond)
+	}
+	for range 3 {
+		stop := c.Precise()
+		time.Sleep(10 * time.Millisecond)
+		stop()
+		time.Sleep(5 * time.Millisecond)
+	}
+	stop := c.Precise()
+	defer stop()
+	wg.Wait()
+	if s := c.State(); s.Waiting != 0 {
+		t.Errorf("%d still wait", s.Waiting)
+	}
+}
