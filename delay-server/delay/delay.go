@@ -125,28 +125,51 @@ func Parse(s string) (Delay, error) { return parse(s, time.Millisecond) }
 // within a form, which is seconds.
 func ParseSeconds(s string) (Delay, error) { return parse(s, time.Second) }
 
+// ParseNumber reads a delay that is a bare number of milliseconds, such as 1000
+// or 1.5, and allocates nothing. It is not ok for any other text, for which
+// Parse is.
+func ParseNumber(text []byte) (d time.Duration, ok bool) {
+	const longest = 32 // bytes of a string that needs no allocation
+	if len(text) == 0 || len(text) > longest {
+		return 0, false
+	}
+	for _, c := range text {
+		if c != '.' && (c < '0' || c > '9') {
+			return 0, false
+		}
+	}
+	d, reason := parseNumber(string(text), time.Millisecond)
+	return d, reason == ""
+}
+
 // parse reads a delay whose bare numbers count units.
 func parse(s string, unit time.Duration) (Delay, error) {
-	name, args, hasArgs := strings.Cut(s, ":")
+	name, _, _ := strings.Cut(s, ":")
+	if _, known := forms[name]; known {
+		return parseForm(s, unit)
+	}
 	if s == "random" {
 		return Delay{dist: random{}, text: s}, nil
-	}
-	f, known := forms[name]
-	switch {
-	case known && hasArgs:
-		d, err := f.parse(args, unit)
-		if err != nil {
-			return Delay{}, &SyntaxError{Read: s, Reason: "is not accepted: " + err.Error(), Accepted: f.usage()}
-		}
-		return d, nil
-	case known:
-		return Delay{}, &SyntaxError{Read: s, Reason: "has no arguments", Accepted: f.usage()}
 	}
 	fixed, reason := parseTime(s, unit)
 	if reason != "" {
 		return Delay{}, &SyntaxError{Read: s, Reason: reason, Accepted: accepted(unit)}
 	}
 	return Delay{fixed: fixed}, nil
+}
+
+// parseForm reads one of forms.
+func parseForm(s string, unit time.Duration) (Delay, error) {
+	name, args, hasArgs := strings.Cut(s, ":")
+	f := forms[name]
+	if !hasArgs {
+		return Delay{}, &SyntaxError{Read: s, Reason: "has no arguments", Accepted: f.usage()}
+	}
+	d, err := f.parse(args, unit)
+	if err != nil {
+		return Delay{}, &SyntaxError{Read: s, Reason: "is not accepted: " + err.Error(), Accepted: f.usage()}
+	}
+	return d, nil
 }
 
 // parseTime reads a fixed time, or says what is wrong with it.

@@ -25,9 +25,10 @@ func (s *Server) adminRoutes(e *echo.Echo) {
 		return
 	}
 	on := func(method, path string, handler echo.HandlerFunc) {
-		e.Add(method, path, s.admin(handler))
+		handler = s.guard(s.admin(handler))
+		e.Add(method, path, handler)
 		if method == http.MethodGet {
-			e.Add(http.MethodHead, path, s.admin(handler))
+			e.Add(http.MethodHead, path, handler)
 		}
 	}
 	on("GET", "/admin/runs", s.listRuns)

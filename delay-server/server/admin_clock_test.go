@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -225,74 +226,130 @@ func TestAdvanceBringsAllThatItsTimeHas(t *testing.T) {
 }
 
 func TestTimeScale(t *testing.T) {
-	config := DefaultConfig()
-	config.TimeScale = 0.001
-	_, base, _ := start(t, config, io.Discard)
-	begin := time.Now()
-	reply, text := do(t, newClient(t), "GET", base+"/delay/30s", nil)
-	took := time.Since(begin)
-	header := reply.Header.Get("Server-Timing")
-	var asked, waited, real float64 // milliseconds
-	if _, err := fmt.Sscanf(header, "asked;dur=%f, waited;dur=%f, real;dur=%f", &asked, &waited, &real); err != nil {
-		t.Fatalf("Server-Timing %q: %v", header, err)
-	}
-	if asked != 30_000 || waited < asked || real < asked*config.TimeScale || took.Seconds()*1000 < real || !strings.Contains(text, `"30000 ms"`) {
-		t.Errorf("GET /delay/30s, TIME_SCALE=0.001: got %s, seen after %v, %s; want asked ≤ waited, and a thousandth of it ≤ real ≤ seen", header, took, text)
-	}
-	if real > waited/10 {
-		t.Errorf("%s: %v times as fast, want about a thousand times", header, waited/real)
-	}
+	lanes(t, func(t *testing.T, config Config) {
+		config.TimeScale = 0.001
+		_, base, _ := start(t, config, io.Discard)
+		begin := time.Now()
+		reply, text := do(t, newClient(t), "GET", base+"/delay/30000", nil)
+		took := time.Since(begin)
+		header := reply.Header.Get("Server-Timing")
+		var asked, waited, real float64 // milliseconds
+		if _, err := fmt.Sscanf(header, "asked;dur=%f, waited;dur=%f, real;dur=%f", &asked, &waited, &real); err != nil {
+			t.Fatalf("Server-Timing %q: %v", header, err)
+		}
+		if asked != 30_000 || waited < asked || real < asked*config.TimeScale || took.Seconds()*1000 < real || !strings.Contains(text, `"30000 ms"`) {
+			t.Errorf("GET /delay/30000, TIME_SCALE=0.001: got %s, seen after %v, %s; want asked ≤ waited, and a thousandth of it ≤ real ≤ seen", header, took, text)
+		}
+		if real > waited/10 {
+			t.Errorf("%s: %v times as fast, want about a thousand times", header, waited/real)
+		}
+	})
 }
 
 func TestServerTimingSaysRealOnlyOfAnAdjustedClock(t *testing.T) {
-	_, base, _ := start(t, DefaultConfig(), io.Discard)
-	client := newClient(t)
-	real := func() bool {
-		reply, _ := do(t, client, "GET", base+"/delay/0", nil)
-		return strings.Contains(reply.Header.Get("Server-Timing"), ", real;dur=")
-	}
-	if real() {
-		t.Error("a clock that was never set: Server-Timing has real")
-	}
-	for _, command := range []string{`{"scale":2}`, `{"freeze":true}`, `{"reset":true}`} {
-		if setClock(t, client, base, command); !real() {
-			t.Errorf("after %s Server-Timing has no real", command)
+	lanes(t, func(t *testing.T, config Config) {
+		_, base, _ := start(t, config, io.Discard)
+		client := newClient(t)
+		real := func() bool {
+			reply, _ := do(t, newClient(t), "GET", base+"/delay/0", nil)
+			return strings.Contains(reply.Header.Get("Server-Timing"), ", real;dur=")
 		}
-	}
+		if real() {
+			t.Error("a clock that was never set: Server-Timing has real")
+		}
+		for _, command := range []string{`{"scale":2}`, `{"freeze":true}`, `{"reset":true}`} {
+			if setClock(t, client, base, command); !real() {
+				t.Errorf("after %s Server-Timing has no real", command)
+			}
+		}
+	})
 }
 
 func TestTheClockOfWaitsThatHaveBegun(t *testing.T) {
-	base, s := frozen(t, DefaultConfig())
-	replies := ask(t, newClient(t), 2, base+"/delay/5m")
-	s.timed(2)
-	if state := s.advance(time.Minute); state.Next != 4*time.Minute || state.Waiting != 2 || !state.Frozen {
-		t.Errorf("got %+v, want 2 that are due in 4m", state)
-	}
-	if _, err := s.api.Scale(t.Context(), 1e-6); err != nil {
-		t.Fatal(err)
-	}
-	if len(replies) > 0 {
-		t.Error("a scale has set a frozen clock going")
-	}
-	if _, err := s.api.Unfreeze(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	wantAll(t, replies, 2, 200, `"300000 ms"`)
+	lanes(t, func(t *testing.T, config Config) {
+		base, s := frozen(t, config)
+		replies := ask(t, newClient(t), 2, base+"/delay/300000")
+		s.timed(2)
+		if state := s.advance(time.Minute); state.Next != 4*time.Minute || state.Waiting != 2 || !state.Frozen {
+			t.Errorf("got %+v, want 2 that are due in 4m", state)
+		}
+		if _, err := s.api.Scale(t.Context(), 1e-6); err != nil {
+			t.Fatal(err)
+		}
+		if len(replies) > 0 {
+			t.Error("a scale has set a frozen clock going")
+		}
+		if _, err := s.api.Unfreeze(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wantAll(t, replies, 2, 200, `"300000 ms"`)
+	})
 }
 
 func TestClockAwaitsThoseWhoWait(t *testing.T) {
-	base, s := frozen(t, DefaultConfig())
-	client := newClient(t)
-	ask(t, client, 2, base+"/delay/1m?run=r")
-	s.timed(2)
-	reply, text := do(t, client, "GET", base+"/admin/clock?waiting=3&timeout=1ms", nil)
-	wantProblem(t, "one more than wait", reply, text, 504, "2 of 3 wait for a time on the clock after 1ms")
-	awaited := ask(t, client, 1, base+"/admin/clock?waiting=3")
-	ask(t, client, 1, base+"/hold/x") // its timeout is a time on the clock
-	wantAll(t, awaited, 1, 200, `"waiting":3,`)
-	s.advance(time.Minute)
-	if got := s.clock(); got.Waiting != 1 || got.Next != 9*time.Minute {
-		t.Errorf("got %+v, want the hold alone, due in 9m", got)
-	}
-	s.release("x")
+	lanes(t, func(t *testing.T, config Config) {
+		base, s := frozen(t, config)
+		client := newClient(t)
+		ask(t, client, 2, base+"/delay/60000")
+		s.timed(2)
+		reply, text := do(t, client, "GET", base+"/admin/clock?waiting=3&timeout=1ms", nil)
+		wantProblem(t, "one more than wait", reply, text, 504, "2 of 3 wait for a time on the clock after 1ms")
+		awaited := ask(t, client, 1, base+"/admin/clock?waiting=3")
+		ask(t, client, 1, base+"/hold/x") // its timeout is a time on the clock
+		wantAll(t, awaited, 1, 200, `"waiting":3,`)
+		s.advance(time.Minute)
+		if got := s.clock(); got.Waiting != 1 || got.Next != 9*time.Minute {
+			t.Errorf("got %+v, want the hold alone, due in 9m", got)
+		}
+		s.release("x")
+	})
+}
+
+// An advance is answered once all that its time has brought is over, be it on
+// event loops or not.
+func TestAdvanceAnswersPlainRequests(t *testing.T) {
+	const n = 200
+	lanes(t, func(t *testing.T, config Config) {
+		base, s := frozen(t, config)
+		clients := []*http.Client{newClient(t), newClient(t)}
+		var replies [2]<-chan answered
+		for i, query := range []string{"", "?_=1"} {
+			all := make(chan answered, n)
+			var asking sync.WaitGroup
+			for j := range n {
+				asking.Go(func() { all <- fetch(t.Context(), clients[i], fmt.Sprintf("%s/delay/%d%s", base, 10*(j+1), query)) })
+			}
+			t.Cleanup(asking.Wait)
+			replies[i] = all
+		}
+		s.timed(2 * n)
+		for half := range 2 {
+			s.advance(10 * n / 2 * time.Millisecond)
+			_, metrics := do(t, clients[0], "GET", base+"/metrics", nil)
+			if want := fmt.Sprintf("delay_server_waiting %d\n", 2*n-n*(half+1)); !strings.Contains(metrics, want) {
+				t.Fatalf("after %d of 2 advances: got %s, want %s", half+1, grep(metrics, "server_waiting "), want)
+			}
+		}
+		for _, of := range replies {
+			for range n {
+				got := next(t, of)
+				var asked, waited, real float64
+				header := got.header.Get("Server-Timing")
+				if _, err := fmt.Sscanf(header, "asked;dur=%f, waited;dur=%f, real;dur=%f", &asked, &waited, &real); err != nil || asked != waited {
+					t.Fatalf("Server-Timing %q: %v, want asked and waited the same, and real", header, err)
+				}
+			}
+		}
+	})
+}
+
+// The clock's scale is for those too who wait already.
+func TestAScaleHurriesPlainRequests(t *testing.T) {
+	lanes(t, func(t *testing.T, config Config) {
+		srv, base, _ := start(t, config, io.Discard)
+		replies := ask(t, newClient(t), 20, base+"/delay/600000")
+		eventually(t, "all wait", func() bool { return srv.journal.Waiting() == 20 })
+		setClock(t, newClient(t), base, `{"scale":0.000001}`)
+		wantAll(t, replies, 20, 200, `"600000 ms"`)
+	})
 }

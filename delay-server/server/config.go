@@ -38,6 +38,8 @@ type Config struct {
 	AdminToken  string `env:"ADMIN_TOKEN" help:"what its clients must send as Authorization: Bearer …; none lets every client in"`
 	JournalSize int    `env:"JOURNAL_SIZE" envDefault:"10000" help:"requests of runs that are remembered for /admin/runs; the oldest are dropped, counted"`
 
+	Fastlane bool `env:"FASTLANE" envDefault:"true" help:"on Linux, answer plain GET /delay/NUMBER from event loops, for less than a kilobyte a waiting request; false has net/http answer all"`
+
 	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time for a client to send its headers, and again its body"`
 	WriteTimeout    time.Duration `env:"WRITE_TIMEOUT" envDefault:"30s" help:"time for a client to take each part of a body that is sent in parts"`
 	IdleTimeout     time.Duration `env:"IDLE_TIMEOUT" envDefault:"2m" help:"time that a connection is kept open between requests"`
@@ -69,7 +71,7 @@ func DefaultConfig() Config {
 	return Config{
 		Host: "127.0.0.1", Port: 3000,
 		MaxDelay: 10 * time.Minute, MaxInFlight: 100_000, MaxBodySize: 100 << 20,
-		TimeScale: 1, Admin: true, JournalSize: 10_000,
+		TimeScale: 1, Admin: true, JournalSize: 10_000, Fastlane: true,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
 		CORSOrigins: []string{"*"}, RedirectHosts: []string{"*"}, ProxyHosts: []string{"none"}, ProxyTimeout: 30 * time.Second,
 		TLSHosts: []string{"none"}, TLSPort: 3443,

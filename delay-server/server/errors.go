@@ -32,7 +32,11 @@ func (s *Server) fail(err error, c echo.Context) {
 	if p == errCut {
 		c.Response().Header().Set("Connection", "close")
 	}
-	if err := p.Write(c.Response()); err != nil {
+	s.write(c.Response(), p)
+}
+
+func (s *Server) write(w http.ResponseWriter, p *problem.Problem) {
+	if err := p.Write(w); err != nil {
 		s.log.Debug("answer", "error", err)
 	}
 }

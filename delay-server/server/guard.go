@@ -14,8 +14,33 @@ import (
 // a request whose headers are over 1 MiB, with its own 431.
 const maxURL = 8 << 10
 
-// guard refuses URLs that are too long, before routing, bounds the time that a
-// body may take which nobody reads, and turns a panic into an error.
+// bounds is the server's handler within bounds: it refuses URLs that are too
+// long, before routing, and limits the time that a body may take which nobody
+// reads.
+type bounds struct{ *Server }
+
+// ServeHTTP implements http.Handler.
+func (b bounds) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 && r.ContentLength != 0 {
+		// net/http reads on for the body before it sends a reply that did not.
+		b.endBody(w)
+	}
+	if len(r.RequestURI) > maxURL {
+		b.refuseURL(w, len(r.RequestURI))
+		return
+	}
+	b.echo.ServeHTTP(w, r)
+}
+
+func (b bounds) endBody(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(b.config.ReadTimeout))
+}
+
+func (b bounds) refuseURL(w http.ResponseWriter, length int) {
+	b.write(w, problem.New(http.StatusRequestURITooLong, "the URL is %d bytes long; accepted: up to %d", length, maxURL))
+}
+
+// guard turns a panic into an error.
 func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
@@ -28,14 +53,6 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 				err = errOwn
 			}
 		}()
-		r := c.Request()
-		if r.ProtoMajor == 1 && r.ContentLength != 0 {
-			// net/http reads on for the body before it sends a reply that did not.
-			_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(s.config.ReadTimeout))
-		}
-		if n := len(r.RequestURI); n > maxURL {
-			return problem.New(http.StatusRequestURITooLong, "the URL is %d bytes long; accepted: up to %d", n, maxURL)
-		}
 		return next(c)
 	}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net"
+	"slices"
 
 	"flash.test/delay-server/program"
 )
@@ -16,6 +17,13 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	defer s.tracing.Close()
 	defer s.proxy.Close()
 	defer s.watchScenario()()
+	if slices.ContainsFunc(lns, isTCP) { // any other is a test's, whose time the system's alarm does not know
+		defer s.clock.Precise()()
+	}
+	lns, lanes, err := s.openLanes(lns)
+	if err != nil {
+		return err
+	}
 	return program.HTTP{
 		Handler:           s.Handler(),
 		Log:               s.log,
@@ -24,6 +32,12 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 		ShutdownTimeout:   s.config.ShutdownTimeout,
 		Waiting:           s.journal.Waiting,
 		Draining:          func() { s.draining.Store(true); s.drain() },
+		Beside:            lanes,
 		Cut:               errCut,
 	}.Serve(ctx, lns...)
+}
+
+func isTCP(ln net.Listener) bool {
+	_, ok := ln.Addr().(*net.TCPAddr)
+	return ok
 }

@@ -100,20 +100,21 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 }
 
 // Handler returns the server's HTTP handler, for a test or a server of one's own.
-func (s *Server) Handler() http.Handler { return s.tracing.Handler(s.echo) }
+func (s *Server) Handler() http.Handler { return s.tracing.Handler(bounds{s}) }
 
 // routes is the table of all that the server answers.
 func (s *Server) routes() *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = s.fail
-	e.Pre(s.guard)
 	if s.scenario != nil {
-		e.Pre(s.standIn)
+		e.Pre(s.guard, s.standIn)
 	}
 
+	// What wraps a handler does so here, not as middleware, which Echo would build
+	// for each request.
 	waits := func(path string, read planFunc) {
-		e.Any(path, s.cors(s.wait(read))) // not as middleware, which Echo would build for each request
-		e.OPTIONS(path, s.cors(s.options))
+		e.Any(path, s.cors(s.guard(s.wait(read))))
+		e.OPTIONS(path, s.guard(s.options))
 	}
 	waits("/delay/:delay", s.planner.Delay)
 	waits("/delay/:delay/", s.planner.Delay)
@@ -127,7 +128,7 @@ func (s *Server) routes() *echo.Echo {
 	waits("/hold/:name", s.planner.Hold)
 
 	gets := func(path string, handler echo.HandlerFunc) {
-		e.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
+		e.Match([]string{http.MethodGet, http.MethodHead}, path, s.guard(handler))
 	}
 	gets("/", s.page("landing.html"))
 	gets("/doc", s.page("doc.html"))

@@ -48,6 +48,18 @@ func start(t testing.TB, config Config, log io.Writer) (srv *Server, base string
 	return srv, "http://" + ln.Addr().String(), stop
 }
 
+// lanes runs a test with FASTLANE on and off: there is one contract.
+func lanes(t *testing.T, test func(t *testing.T, config Config)) {
+	t.Helper()
+	for name, on := range map[string]bool{"lane=on": true, "lane=off": false} {
+		t.Run(name, func(t *testing.T) {
+			config := DefaultConfig()
+			config.Fastlane = on
+			test(t, config)
+		})
+	}
+}
+
 // newClient returns a client of its own connections, which does not follow
 // redirects and is closed by the test's end.
 func newClient(t testing.TB) *http.Client {
@@ -113,59 +125,66 @@ func TestContract(t *testing.T) {
 	if len(flash.Cases) < 13 {
 		t.Fatalf("the contract has %d cases, want all 13", len(flash.Cases))
 	}
-	for mode, config := range map[string]Config{"default": DefaultConfig(), "FLASH_COMPAT": compat()} {
+	for _, mode := range []string{"default", "FLASH_COMPAT"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			_, base, _ := start(t, config, io.Discard)
-			hurried, err := New(config, slog.New(slog.DiscardHandler))
-			if err != nil {
-				t.Fatal(err)
+			lanes(t, func(t *testing.T, config Config) { answersAsFlash(t, flash, mode, config) })
+		})
+	}
+}
+
+// answersAsFlash fails the test where a server of config, which is in this mode, does
+// not answer as Flash was seen to.
+func answersAsFlash(t *testing.T, flash contract, mode string, config Config) {
+	config.FlashCompat = mode == "FLASH_COMPAT"
+	_, base, _ := start(t, config, io.Discard)
+	hurried, err := New(config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := hurried.clock.Scale(clock.LeastScale); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range flash.Cases {
+		if tc.Only != "" && tc.Only != mode {
+			continue
+		}
+		t.Run(tc.Method+" "+tc.Path, func(t *testing.T) {
+			t.Parallel()
+			begin := time.Now()
+			var reply *http.Response
+			var body string
+			if strings.Contains(tc.Path, "random") { // up to nine seconds
+				rec := httptest.NewRecorder()
+				hurried.Handler().ServeHTTP(rec, httptest.NewRequest(tc.Method, tc.Path, nil))
+				reply, body = rec.Result(), rec.Body.String()
+			} else {
+				reply, body = do(t, newClient(t), tc.Method, base+tc.Path, nil)
 			}
-			if err := hurried.clock.Scale(clock.LeastScale); err != nil {
-				t.Fatal(err)
+			took := time.Since(begin)
+			contentType := reply.Header.Get("Content-Type")
+			if reply.StatusCode != tc.Status {
+				t.Errorf("status: got %d, want %d", reply.StatusCode, tc.Status)
 			}
-			for _, tc := range flash.Cases {
-				if tc.Only != "" && tc.Only != mode {
-					continue
+			if tc.ContentType != "" && contentType != tc.ContentType || !strings.HasPrefix(contentType, tc.ContentTypePrefix) {
+				t.Errorf("content type: got %q, want %q", contentType, tc.ContentType+tc.ContentTypePrefix)
+			}
+			if tc.Body != "" && body != tc.Body || !regexp.MustCompile(tc.BodyMatches).MatchString(body) {
+				t.Errorf("body: got %s, want %s", body, tc.Body+tc.BodyMatches)
+			}
+			if got := reply.Header.Get("Location"); got != tc.Location {
+				t.Errorf("location: got %q, want %q", got, tc.Location)
+			}
+			if least := time.Duration(tc.MinMilliseconds * float64(time.Millisecond)); took < least {
+				t.Errorf("answered after %v, want %v or more", took, least)
+			}
+			for name, want := range flash.Headers {
+				if got := reply.Header.Get(name); strings.HasPrefix(tc.Path, "/delay/") && got != want {
+					t.Errorf("%s: got %q, want %q", name, got, want)
 				}
-				t.Run(tc.Method+" "+tc.Path, func(t *testing.T) {
-					t.Parallel()
-					begin := time.Now()
-					var reply *http.Response
-					var body string
-					if strings.Contains(tc.Path, "random") { // up to nine seconds
-						rec := httptest.NewRecorder()
-						hurried.Handler().ServeHTTP(rec, httptest.NewRequest(tc.Method, tc.Path, nil))
-						reply, body = rec.Result(), rec.Body.String()
-					} else {
-						reply, body = do(t, newClient(t), tc.Method, base+tc.Path, nil)
-					}
-					took := time.Since(begin)
-					contentType := reply.Header.Get("Content-Type")
-					if reply.StatusCode != tc.Status {
-						t.Errorf("status: got %d, want %d", reply.StatusCode, tc.Status)
-					}
-					if tc.ContentType != "" && contentType != tc.ContentType || !strings.HasPrefix(contentType, tc.ContentTypePrefix) {
-						t.Errorf("content type: got %q, want %q", contentType, tc.ContentType+tc.ContentTypePrefix)
-					}
-					if tc.Body != "" && body != tc.Body || !regexp.MustCompile(tc.BodyMatches).MatchString(body) {
-						t.Errorf("body: got %s, want %s", body, tc.Body+tc.BodyMatches)
-					}
-					if got := reply.Header.Get("Location"); got != tc.Location {
-						t.Errorf("location: got %q, want %q", got, tc.Location)
-					}
-					if least := time.Duration(tc.MinMilliseconds * float64(time.Millisecond)); took < least {
-						t.Errorf("answered after %v, want %v or more", took, least)
-					}
-					for name, want := range flash.Headers {
-						if got := reply.Header.Get(name); strings.HasPrefix(tc.Path, "/delay/") && got != want {
-							t.Errorf("%s: got %q, want %q", name, got, want)
-						}
-					}
-					if reply.Header.Get("Access-Control-Allow-Credentials") != "" {
-						t.Error("Access-Control-Allow-Credentials stands beside a wildcard origin")
-					}
-				})
+			}
+			if reply.Header.Get("Access-Control-Allow-Credentials") != "" {
+				t.Error("Access-Control-Allow-Credentials stands beside a wildcard origin")
 			}
 		})
 	}

@@ -10,9 +10,9 @@ import (
 
 // annotate has the request's span, where there is one, say what the journal does.
 // Its times are in milliseconds.
-func annotate(c echo.Context, w journal.Wait, outcome journal.Outcome) {
-	tracing.Annotate(c.Request().Context(), w.Method+" "+c.Path(), func() []attribute.KeyValue {
-		return []attribute.KeyValue{
+func annotate(c echo.Context, w *journal.Wait, outcome journal.Outcome) {
+	tracing.Annotate(c.Request().Context(), func() (name string, more []attribute.KeyValue) {
+		return w.Method + " " + c.Path(), []attribute.KeyValue{
 			attribute.String("delay_server.run", w.Run),
 			attribute.String("delay_server.outcome", string(outcome)),
 			attribute.Float64("delay_server.asked_ms", float64(w.Asked)/1e6),

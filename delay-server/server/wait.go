@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/gate"
@@ -21,7 +19,7 @@ import (
 )
 
 // planFunc makes a plan of a request.
-type planFunc func(plan.Request) (plan.Plan, error)
+type planFunc func(plan.Request) (*plan.Plan, error)
 
 // errLeft ends the handling of a request whose client has gone: nothing is sent.
 var errLeft = errors.New("the client left")
@@ -33,119 +31,160 @@ var errCut = problem.New(http.StatusServiceUnavailable, "the server is shutting 
 func (s *Server) wait(read planFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		arrived := s.clock.Arrival()
-		p, err := read(plan.Request{Request: c.Request(), Param: func(name string) string { return param(c, name) }})
-		if err != nil {
+		v := &visit{Server: s, c: c}
+		if err := v.read(read); err != nil {
 			return err
 		}
-		takeBody := s.discardBody
-		if p.Answer.Upstream != nil {
-			takeBody = s.passBody
-		}
-		if err := takeBody(c); err != nil {
-			return err
-		}
-		return s.follow(c, p, arrived)
+		v.waiter = s.clock.Waiter(arrived)
+		return v.follow()
 	}
+}
+
+// visit is one request on its way from its plan to its answer. It is one
+// allocation that its methods share: were they to hand all of it on to one
+// another, the stack of each request that waits would grow from 4 KB to 8.
+type visit struct {
+	*Server
+	c       echo.Context
+	plan    *plan.Plan
+	waiter  *clock.Waiter
+	wait    journal.Wait
+	outcome journal.Outcome
+}
+
+// read makes the plan, and takes the body. The error is the plan's, or of the body.
+func (v *visit) read(plan planFunc) (err error) {
+	if v.plan, err = plan(v.request()); err != nil {
+		return err
+	}
+	if v.plan.Answer.Upstream != nil {
+		return v.passBody(v.c)
+	}
+	return v.discardBody(v.c)
+}
+
+func (v *visit) request() plan.Request {
+	return plan.Request{Request: v.c.Request(), Param: func(name string) string { return param(v.c, name) }}
 }
 
 // follow does what the plan says and has the journal see it. The error is
 // errLeft, errCut, a refusal, or an upstream's failure.
-func (s *Server) follow(c echo.Context, p plan.Plan, arrived clock.Arrival) error {
-	waiter := s.clock.Waiter(arrived)
-	defer waiter.Leave() // last, so that an advance has all of it done
-	r := c.Request()
-	w := journal.Wait{Run: p.Run, Method: r.Method, Path: r.URL.Path, Asked: p.Wait, Start: waiter.Entered()}
-	if !s.limit.Enter() {
-		s.journal.Refuse(w)
-		return tooMany("%d requests wait already, as many as this server's MAX_IN_FLIGHT admits", s.config.MaxInFlight)
+func (v *visit) follow() error {
+	defer v.waiter.Leave() // last, so that an advance has all of it done
+	if err := v.begin(); err != nil {
+		return err
 	}
-	defer s.limit.Leave()
-	s.journal.Begin(&w)
-	// Until the end is known it is that of a panic, with which faults end and
-	// bodies that break off.
-	outcome := journal.Left
-	if p.Answer.Fault != "" {
-		outcome = journal.Faulted
-	}
-	defer func() {
-		s.journal.End(w, outcome)
-		annotate(c, w, outcome)
-	}()
-	err := s.serve(c, p, waiter, &w)
+	defer v.end()
+	err := v.serve()
 	if err != nil {
-		outcome, err = ended(err)
-	} else if p.Answer.Fault == "" {
-		outcome = journal.Answered
+		v.outcome, err = ended(err)
+	} else if v.plan.Answer.Fault == "" {
+		v.outcome = journal.Answered
 	}
 	return err
 }
 
+// begin has the journal see the begin of a wait that there is room for. It is
+// paid back by one end where the error is nil.
+func (v *visit) begin() error {
+	r := v.c.Request()
+	v.wait = journal.Wait{Run: v.plan.Run, Method: r.Method, Path: r.URL.Path, Asked: v.plan.Wait, Start: v.waiter.Entered()}
+	if !v.limit.Enter() {
+		v.journal.Refuse(v.wait)
+		return tooMany("%d requests wait already, as many as this server's MAX_IN_FLIGHT admits", v.config.MaxInFlight)
+	}
+	v.journal.Begin(&v.wait)
+	// Until the end is known it is that of a panic, with which faults end and
+	// bodies that break off.
+	v.outcome = journal.Left
+	if v.plan.Answer.Fault != "" {
+		v.outcome = journal.Faulted
+	}
+	return nil
+}
+
+// end has the journal see the end.
+func (v *visit) end() {
+	v.journal.End(v.wait, v.outcome)
+	annotate(v.c, &v.wait, v.outcome)
+	v.limit.Leave()
+}
+
 // serve waits for a turn, waits as planned, and answers.
-func (s *Server) serve(c echo.Context, p plan.Plan, waiter *clock.Waiter, w *journal.Wait) error {
-	ctx := c.Request().Context()
-	leave, err := s.admit(ctx, p, waiter)
+func (v *visit) serve() error {
+	leave, err := v.admit()
 	if err != nil {
 		return err
 	}
 	defer leave()
-	served := w.Start
-	if p.Pool != nil {
-		served = waiter.Now()
-		w.Queued = served.Sub(w.Start)
+	served := v.wait.Start
+	if v.plan.Pool != nil {
+		served = v.waiter.Now()
+		v.wait.Queued = served.Sub(v.wait.Start)
 	}
-	err = s.await(ctx, p, waiter, served, w)
-	w.Waited = waiter.Now().Sub(served)
+	err = v.await(served)
+	v.wait.Waited = v.waiter.Now().Sub(served)
 	if err != nil {
 		return err
 	}
-	s.report(c.Response().Header(), p, *w, waiter)
-	return s.send(c, p, waiter, w)
+	v.report()
+	return v.send()
 }
 
 // admit passes the plan's limit, where there is one, and waits for a worker of
 // its pool, where there is one.
-func (s *Server) admit(ctx context.Context, p plan.Plan, waiter *clock.Waiter) (leave func(), err error) {
-	if err := p.Limit.Enter(waiter.Now()); err != nil {
-		return nil, err
+func (v *visit) admit() (leave func(), err error) {
+	if limit := v.plan.Limit; limit != nil {
+		if err := limit.Enter(v.waiter.Now()); err != nil {
+			return nil, err
+		}
 	}
-	if p.Pool == nil {
+	if v.plan.Pool == nil {
 		return func() {}, nil
 	}
-	return s.pools.Enter(ctx, waiter, *p.Pool)
+	return v.pools.Enter(v.c.Request().Context(), v.waiter, *v.plan.Pool)
 }
 
 // await waits for the plan's event, where there is one, and then for its time.
-func (s *Server) await(ctx context.Context, p plan.Plan, waiter *clock.Waiter, from time.Time, w *journal.Wait) (err error) {
-	switch {
-	case p.Barrier != nil:
-		err = s.barriers.Enter(ctx, waiter, *p.Barrier)
-	case p.Hold != nil:
-		err = s.holds.Enter(ctx, waiter, *p.Hold)
-	default:
-		return waiter.Until(ctx, from.Add(p.Wait))
+func (v *visit) await(from time.Time) error {
+	if v.plan.Barrier != nil || v.plan.Hold != nil {
+		err := v.awaitEvent()
+		happened := v.waiter.Now()
+		v.wait.Held = happened.Sub(from)
+		if err != nil {
+			return err
+		}
+		from = happened
 	}
-	happened := waiter.Now()
-	w.Held = happened.Sub(from)
-	if err != nil {
-		return err
+	return v.waiter.Until(v.c.Request().Context(), from.Add(v.plan.Wait))
+}
+
+func (v *visit) awaitEvent() error {
+	ctx := v.c.Request().Context()
+	if v.plan.Barrier != nil {
+		return v.barriers.Enter(ctx, v.waiter, *v.plan.Barrier)
 	}
-	return waiter.Until(ctx, happened.Add(p.Wait))
+	return v.holds.Enter(ctx, v.waiter, *v.plan.Hold)
 }
 
 // send sends the answer, whose parts are due from now on.
-func (s *Server) send(c echo.Context, p plan.Plan, waiter *clock.Waiter, w *journal.Wait) error {
-	sent := waiter.Now()
-	last := func() { s.journal.Sent(w) }
-	sender := answer.Sender{
-		Timeout: s.config.WriteTimeout,
-		Sleep: func(due time.Duration) error {
-			return waiter.Until(c.Request().Context(), sent.Add(due))
-		},
-		Last:     last,
-		Upstream: func(target *url.URL) error { return s.passOn(c, target, last) },
+func (v *visit) send() error {
+	if target := v.plan.Answer.Upstream; target != nil {
+		return v.passOn(v.c, target, v.sent)
 	}
-	return sender.Send(c.Response(), c.Request(), p.Answer)
+	begun := v.waiter.Now()
+	sender := answer.Sender{
+		Timeout: v.config.WriteTimeout,
+		Sleep: func(due time.Duration) error {
+			return v.waiter.Until(v.c.Request().Context(), begun.Add(due))
+		},
+		Last: v.sent,
+	}
+	return sender.Send(v.c.Response(), v.c.Request(), v.plan.Answer)
 }
+
+// sent has the journal see that the last of the answer is about to be sent.
+func (v *visit) sent() { v.journal.Sent(&v.wait) }
 
 // ended says how a request ended that ended with err, and what that is to the
 // client: errLeft where it is gone.
@@ -206,28 +245,21 @@ func param(c echo.Context, name string) string {
 
 // report sets the headers that say what was made of the request. All times are
 // by the server's clock, and real by the machine's, where the two may differ.
-func (s *Server) report(h http.Header, p plan.Plan, w journal.Wait, waiter *clock.Waiter) {
-	timing := make([]byte, 0, 96)
-	timing = append(timing, "asked;dur="...)
-	timing = delay.AppendMilliseconds(timing, p.Wait)
-	if p.Cut {
-		timing = append(timing, `;desc="cut at MAX_DELAY"`...)
-	}
+func (v *visit) report() {
+	p := v.plan
+	timing := answer.Timing{Asked: p.Wait, Cut: p.Cut, Queued: answer.Unsaid, Held: answer.Unsaid, Waited: v.wait.Waited, Real: answer.Unsaid}
 	if p.Pool != nil {
-		timing = append(timing, ", queued;dur="...)
-		timing = delay.AppendMilliseconds(timing, w.Queued)
+		timing.Queued = v.wait.Queued
 	}
 	if p.Barrier != nil || p.Hold != nil {
-		timing = append(timing, ", held;dur="...)
-		timing = delay.AppendMilliseconds(timing, w.Held)
+		timing.Held = v.wait.Held
 	}
-	timing = append(timing, ", waited;dur="...)
-	timing = delay.AppendMilliseconds(timing, w.Waited)
-	if s.clock.Adjusted() {
-		timing = append(timing, ", real;dur="...)
-		timing = delay.AppendMilliseconds(timing, waiter.Lasted())
+	if v.clock.Adjusted() {
+		timing.Real = v.waiter.Lasted()
 	}
-	h.Set("Server-Timing", string(timing))
+	v.allow(v.c)
+	h := v.c.Response().Header()
+	h.Set("Server-Timing", string(timing.Append(make([]byte, 0, 96))))
 	h["X-Content-Type-Options"] = nosniff
 	query.NameIgnored(h, p.Ignored)
 }

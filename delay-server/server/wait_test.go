@@ -46,38 +46,43 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 func TestNeverEarlyAndReported(t *testing.T) {
-	_, base, _ := start(t, DefaultConfig(), io.Discard)
-	client := newClient(t)
-	for _, tc := range []struct {
-		path string
-		want time.Duration
-	}{
-		{"0", 0}, {"0.05", 50 * time.Microsecond}, {"1", time.Millisecond}, {"1.5/", 1500 * time.Microsecond},
-		{"7ms", 7 * time.Millisecond}, {"20/url/example.com", 20 * time.Millisecond},
-	} {
-		for range 20 {
-			begin := time.Now()
-			reply, _ := do(t, client, "GET", base+"/delay/"+tc.path, nil)
-			took := time.Since(begin)
-			asked, waited := timing(t, reply)
-			if asked != tc.want || waited < asked || took < waited {
-				t.Fatalf("GET /delay/%s: asked %v, waited %v, seen %v: want asked %v ≤ waited ≤ seen", tc.path, asked, waited, took, tc.want)
+	lanes(t, func(t *testing.T, config Config) {
+		_, base, _ := start(t, config, io.Discard)
+		client := newClient(t)
+		for _, tc := range []struct {
+			path string
+			want time.Duration
+		}{
+			{"0", 0}, {"0.05", 50 * time.Microsecond}, {"1", time.Millisecond}, {"1.5/", 1500 * time.Microsecond},
+			{"7ms", 7 * time.Millisecond}, {"20/url/example.com", 20 * time.Millisecond},
+		} {
+			for range 20 {
+				begin := time.Now()
+				reply, _ := do(t, client, "GET", base+"/delay/"+tc.path, nil)
+				took := time.Since(begin)
+				asked, waited := timing(t, reply)
+				if asked != tc.want || waited < asked || took < waited {
+					t.Fatalf("GET /delay/%s: asked %v, waited %v, seen %v: want asked %v ≤ waited ≤ seen", tc.path, asked, waited, took, tc.want)
+				}
 			}
 		}
-	}
+	})
 }
 
 // The published promise: N concurrent delays finish in about one delay. The
 // bound is a ratio to a single call of the same run, and far below the sum.
 func TestThousandConcurrentDelaysTakeAboutOne(t *testing.T) {
-	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
-		t.Run(name, func(t *testing.T) {
+	for _, by := range []struct {
+		name      string
+		newClient func(testing.TB) *http.Client
+		lane      bool
+	}{{"HTTP/1.1 lane=on", newClient, true}, {"HTTP/1.1 lane=off", newClient, false}, {"HTTP/2", newH2CClient, true}} {
+		t.Run(by.name, func(t *testing.T) {
 			const n, wait = 1000, 2 * time.Second
-			_, base, _ := start(t, DefaultConfig(), io.Discard)
-			client := newClient(t)
-			if http2 {
-				client = newH2CClient(t)
-			}
+			config := DefaultConfig()
+			config.Fastlane = by.lane
+			_, base, _ := start(t, config, io.Discard)
+			client := by.newClient(t)
 			url := fmt.Sprintf("%s/delay/%d/", base, wait.Milliseconds())
 			begin := time.Now()
 			do(t, client, "GET", url, nil)
@@ -114,63 +119,88 @@ func newH2CClient(t testing.TB) *http.Client {
 }
 
 func TestH2C(t *testing.T) {
-	_, base, _ := start(t, DefaultConfig(), io.Discard)
-	reply, body := do(t, newH2CClient(t), "GET", base+"/delay/5", nil)
-	if reply.ProtoMajor != 2 || reply.StatusCode != 200 || !strings.Contains(body, `"5 ms"`) {
-		t.Errorf("got %s %d %s, want HTTP/2 200", reply.Proto, reply.StatusCode, body)
-	}
+	lanes(t, func(t *testing.T, config Config) {
+		_, base, _ := start(t, config, io.Discard)
+		reply, body := do(t, newH2CClient(t), "GET", base+"/delay/5", nil)
+		if reply.ProtoMajor != 2 || reply.StatusCode != 200 || !strings.Contains(body, `"5 ms"`) {
+			t.Errorf("got %s %d %s, want HTTP/2 200", reply.Proto, reply.StatusCode, body)
+		}
+	})
+}
+
+// The first bytes of HTTP/2 may come one by one.
+func TestH2CPrefaceInPieces(t *testing.T) {
+	lanes(t, func(t *testing.T, config Config) {
+		_, base, _ := start(t, config, io.Discard)
+		const preface, settings = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+		for at := 1; at < len(preface); at++ {
+			conn := dial(t, base)
+			fmt.Fprint(conn, preface[:at])
+			time.Sleep(time.Millisecond)
+			fmt.Fprint(conn, preface[at:]+settings)
+			frame := make([]byte, 9)
+			if _, err := io.ReadFull(conn, frame); err != nil || frame[3] != 4 {
+				t.Errorf("preface in two, at %d: got %q, %v, want the server's settings", at, frame, err)
+			}
+			conn.Close()
+		}
+	})
 }
 
 func TestEveryMethodWaitsButOptions(t *testing.T) {
-	_, base, _ := start(t, DefaultConfig(), io.Discard)
-	client := newClient(t)
-	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
-		begin := time.Now()
-		reply, body := do(t, client, method, base+"/delay/10", strings.NewReader("a body"))
-		took := time.Since(begin)
-		want := `{"status":200,"message":"Mock response from Flash","delay":"10 ms"}`
-		if method == "HEAD" {
-			want = ""
+	lanes(t, func(t *testing.T, config Config) {
+		_, base, _ := start(t, config, io.Discard)
+		client := newClient(t)
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+			begin := time.Now()
+			reply, body := do(t, client, method, base+"/delay/10", strings.NewReader("a body"))
+			took := time.Since(begin)
+			want := `{"status":200,"message":"Mock response from Flash","delay":"10 ms"}`
+			if method == "HEAD" {
+				want = ""
+			}
+			if reply.StatusCode != 200 || body != want || took < 10*time.Millisecond || reply.ContentLength != 67 {
+				t.Errorf("%s: got %d %q of length %d after %v, want 200 %q of length 67 after 10ms or more", method, reply.StatusCode, body, reply.ContentLength, took, want)
+			}
 		}
-		if reply.StatusCode != 200 || body != want || took < 10*time.Millisecond || reply.ContentLength != 67 {
-			t.Errorf("%s: got %d %q of length %d after %v, want 200 %q of length 67 after 10ms or more", method, reply.StatusCode, body, reply.ContentLength, took, want)
+		// The wait of ten minutes would end the test, were it waited for.
+		if reply, body := do(t, client, "OPTIONS", base+"/delay/600000", nil); reply.StatusCode != 204 || body != "" {
+			t.Errorf("OPTIONS: got %d %q, want 204 at once", reply.StatusCode, body)
 		}
-	}
-	// The wait of ten minutes would end the test, were it waited for.
-	if reply, body := do(t, client, "OPTIONS", base+"/delay/600000", nil); reply.StatusCode != 204 || body != "" {
-		t.Errorf("OPTIONS: got %d %q, want 204 at once", reply.StatusCode, body)
-	}
+	})
 }
 
 func TestALeavingClientEndsItsWait(t *testing.T) {
-	for name, newClient := range map[string]func(testing.TB) *http.Client{"HTTP/1.1": newClient, "HTTP/2": newH2CClient} {
-		for _, method := range []string{"GET", "POST"} {
-			t.Run(name+" "+method, func(t *testing.T) {
-				srv, base, _ := start(t, DefaultConfig(), io.Discard)
-				ctx, leave := context.WithCancel(t.Context())
-				left := make(chan error, 1)
-				go func() {
-					req, err := http.NewRequestWithContext(ctx, method, base+"/delay/10m", strings.NewReader("a body"))
-					if err != nil {
+	lanes(t, func(t *testing.T, config Config) {
+		for name, newClient := range map[string]func(testing.TB) *http.Client{"HTTP/1.1": newClient, "HTTP/2": newH2CClient} {
+			for method, body := range map[string]string{"GET": "", "POST": "a body"} {
+				t.Run(name+" "+method, func(t *testing.T) {
+					srv, base, _ := start(t, config, io.Discard)
+					ctx, leave := context.WithCancel(t.Context())
+					left := make(chan error, 1)
+					go func() {
+						req, err := http.NewRequestWithContext(ctx, method, base+"/delay/600000", strings.NewReader(body))
+						if err != nil {
+							left <- err
+							return
+						}
+						_, err = newClient(t).Do(req)
 						left <- err
-						return
+					}()
+					eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+					leave()
+					if err := <-left; !errors.Is(err, context.Canceled) {
+						t.Fatalf("got %v, want %v", err, context.Canceled)
 					}
-					_, err = newClient(t).Do(req)
-					left <- err
-				}()
-				eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
-				leave()
-				if err := <-left; !errors.Is(err, context.Canceled) {
-					t.Fatalf("got %v, want %v", err, context.Canceled)
-				}
-				eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
-				_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
-				if !strings.Contains(metrics, `delay_server_waits_total{outcome="left"} 1`) {
-					t.Errorf("the metrics do not count the one that left:\n%s", grep(metrics, "delay_server_waits"))
-				}
-			})
+					eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+					_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
+					if !strings.Contains(metrics, `delay_server_waits_total{outcome="left"} 1`) {
+						t.Errorf("the metrics do not count the one that left:\n%s", grep(metrics, "delay_server_waits"))
+					}
+				})
+			}
 		}
-	}
+	})
 }
 
 func grep(text, word string) string {
@@ -184,36 +214,37 @@ func grep(text, word string) string {
 }
 
 func TestMaxInFlight(t *testing.T) {
-	config := DefaultConfig()
-	config.MaxInFlight = 2
-	srv, base, _ := start(t, config, io.Discard)
-	client := newClient(t)
-	var wg sync.WaitGroup
-	for range config.MaxInFlight {
-		wg.Go(func() {
-			if reply, _ := do(t, client, "GET", base+"/delay/1s", nil); reply.StatusCode != 200 {
-				t.Errorf("an admitted request: status %d, want 200", reply.StatusCode)
-			}
-		})
-	}
-	eventually(t, "two wait", func() bool { return srv.journal.Waiting() == config.MaxInFlight })
-	reply, body := do(t, client, "GET", base+"/delay/0", nil)
-	if reply.StatusCode != 503 || reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, "2 requests wait already") {
-		t.Errorf("the third: got %d, Retry-After %q, %s, want 503, 1, a problem", reply.StatusCode, reply.Header.Get("Retry-After"), body)
-	}
-	wg.Wait()
-	if reply, _ := do(t, client, "GET", base+"/delay/0", nil); reply.StatusCode != 200 {
-		t.Errorf("once there is room: got %d, want 200", reply.StatusCode)
-	}
-	_, metrics := do(t, client, "GET", base+"/metrics", nil)
-	for _, want := range []string{
-		`delay_server_waits_total{outcome="answered"} 3`, `delay_server_waits_total{outcome="refused"} 1`,
-		"delay_server_waiting 0", `delay_server_overshoot_seconds_bucket{le="5e-05"}`, "delay_server_overshoot_seconds_count 3",
-	} {
-		if !strings.Contains(metrics, want) {
-			t.Errorf("the metrics do not say %s:\n%s", want, grep(metrics, "delay_server"))
+	lanes(t, func(t *testing.T, config Config) {
+		config.MaxInFlight = 2
+		srv, base, _ := start(t, config, io.Discard)
+		client := newClient(t)
+		var wg sync.WaitGroup
+		for range config.MaxInFlight {
+			wg.Go(func() {
+				if reply, _ := do(t, client, "GET", base+"/delay/1000", nil); reply.StatusCode != 200 {
+					t.Errorf("an admitted request: status %d, want 200", reply.StatusCode)
+				}
+			})
 		}
-	}
+		eventually(t, "two wait", func() bool { return srv.journal.Waiting() == config.MaxInFlight })
+		reply, body := do(t, client, "GET", base+"/delay/0", nil)
+		if reply.StatusCode != 503 || reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, "2 requests wait already") {
+			t.Errorf("the third: got %d, Retry-After %q, %s, want 503, 1, a problem", reply.StatusCode, reply.Header.Get("Retry-After"), body)
+		}
+		wg.Wait()
+		if reply, _ := do(t, client, "GET", base+"/delay/0", nil); reply.StatusCode != 200 {
+			t.Errorf("once there is room: got %d, want 200", reply.StatusCode)
+		}
+		_, metrics := do(t, client, "GET", base+"/metrics", nil)
+		for _, want := range []string{
+			`delay_server_waits_total{outcome="answered"} 3`, `delay_server_waits_total{outcome="refused"} 1`,
+			"delay_server_waiting 0", `delay_server_overshoot_seconds_bucket{le="5e-05"}`, "delay_server_overshoot_seconds_count 3",
+		} {
+			if !strings.Contains(metrics, want) {
+				t.Errorf("the metrics do not say %s:\n%s", want, grep(metrics, "delay_server"))
+			}
+		}
+	})
 }
 
 func TestIgnoredParametersAreNamed(t *testing.T) {

@@ -64,12 +64,22 @@ func (t Tracing) Handler(h http.Handler) http.Handler {
 	if t.provider != nil {
 		return otelhttp.NewHandler(h, "request", otelhttp.WithTracerProvider(t.provider), otelhttp.WithPropagators(traceContext))
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Traceparent") != "" {
-			r = r.WithContext(traceContext.Extract(r.Context(), propagation.HeaderCarrier(r.Header)))
-		}
-		h.ServeHTTP(w, r)
-	})
+	return &told{h}
+}
+
+// told is a handler whose requests' contexts have the trace that their headers tell.
+type told struct{ http.Handler }
+
+// ServeHTTP implements http.Handler.
+func (t *told) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Traceparent") != "" {
+		r = extract(r)
+	}
+	t.Handler.ServeHTTP(w, r)
+}
+
+func extract(r *http.Request) *http.Request {
+	return r.WithContext(traceContext.Extract(r.Context(), propagation.HeaderCarrier(r.Header)))
 }
 
 // Transport returns base with the trace of each request's context in its
@@ -95,9 +105,10 @@ func (p passing) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // Annotate names the span of ctx, where one is recorded, and says more of it.
-func Annotate(ctx context.Context, name string, more func() []attribute.KeyValue) {
+func Annotate(ctx context.Context, as func() (name string, more []attribute.KeyValue)) {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		name, more := as()
 		span.SetName(name)
-		span.SetAttributes(more()...)
+		span.SetAttributes(more...)
 	}
 }

@@ -56,7 +56,9 @@ func chain(t *testing.T, front, back tracing.Tracing, traceparent string) (passe
 	t.Helper()
 	far := httptest.NewServer(back.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		passed = r.Header.Get("Traceparent")
-		tracing.Annotate(r.Context(), "GET /far", func() []attribute.KeyValue { return []attribute.KeyValue{attribute.Int("asked_ms", 7)} })
+		tracing.Annotate(r.Context(), func() (string, []attribute.KeyValue) {
+			return "GET /far", []attribute.KeyValue{attribute.Int("asked_ms", 7)}
+		})
 	})))
 	defer far.Close()
 	client := http.Client{Transport: front.Transport(far.Client().Transport)}

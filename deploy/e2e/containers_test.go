@@ -58,8 +58,15 @@ func baseURL(t *testing.T, c *testcontainers.DockerContainer, port string) strin
 	return url
 }
 
-// startBoth runs both programs on one network of their own.
-func startBoth(t *testing.T) (delayServer, demoAPI *testcontainers.DockerContainer) {
+// lanes runs a test with delay-server's event loops, and without.
+func lanes(t *testing.T, test func(t *testing.T, lane testcontainers.CustomizeRequestOption)) {
+	for _, on := range []string{"true", "false"} {
+		t.Run("FASTLANE="+on, func(t *testing.T) { test(t, testcontainers.WithEnv(map[string]string{"FASTLANE": on})) })
+	}
+}
+
+// startBoth runs both programs, delay-server with opts, on one network of their own.
+func startBoth(t *testing.T, opts ...testcontainers.ContainerCustomizer) (delayServer, demoAPI *testcontainers.DockerContainer) {
 	t.Helper()
 	image := images(t)
 	net, err := network.New(t.Context())
@@ -67,7 +74,7 @@ func startBoth(t *testing.T) (delayServer, demoAPI *testcontainers.DockerContain
 		t.Fatal(err)
 	}
 	testcontainers.CleanupNetwork(t, net)
-	delayServer = start(t, image.delayServer, delayServerPort, network.WithNetwork([]string{"delay-server"}, net))
+	delayServer = start(t, image.delayServer, delayServerPort, append(opts, network.WithNetwork([]string{"delay-server"}, net))...)
 	demoAPI = start(t, image.demoAPI, demoAPIPort, network.WithNetwork([]string{"demo-api"}, net),
 		testcontainers.WithEnv(map[string]string{"DELAY_SERVER_URL": "http://delay-server:3000"}))
 	return delayServer, demoAPI
@@ -88,8 +95,10 @@ func logs(t *testing.T, c *testcontainers.DockerContainer) string {
 }
 
 func TestTutorialInContainers(t *testing.T) {
-	delayServer, demoAPI := startBoth(t)
-	tutorial(t, stack{baseURL(t, delayServer, delayServerPort), baseURL(t, demoAPI, demoAPIPort)})
+	lanes(t, func(t *testing.T, lane testcontainers.CustomizeRequestOption) {
+		delayServer, demoAPI := startBoth(t, lane)
+		tutorial(t, stack{baseURL(t, delayServer, delayServerPort), baseURL(t, demoAPI, demoAPIPort)})
+	})
 }
 
 func TestDemoAPIAlone(t *testing.T) {
@@ -118,8 +127,10 @@ func TestUnreachableUpstream(t *testing.T) {
 	})
 }
 
-func TestStopLetsWaitingRequestFinish(t *testing.T) {
-	c := start(t, images(t).delayServer, delayServerPort)
+func TestStopLetsWaitingRequestFinish(t *testing.T) { lanes(t, stopLetsWaitingRequestFinish) }
+
+func stopLetsWaitingRequestFinish(t *testing.T, lane testcontainers.CustomizeRequestOption) {
+	c := start(t, images(t).delayServer, delayServerPort, lane)
 	base := baseURL(t, c, delayServerPort)
 
 	const asked = 3 * time.Second

@@ -49,17 +49,21 @@ type Body struct {
 	Length int64
 }
 
-// Flash returns Flash's answer to a wait, byte for byte but for another status:
+// Flash makes a Flash's answer to a wait, byte for byte but for a's status.
+func (a *Answer) Flash(wait time.Duration) {
+	a.ContentType = JSON
+	a.Body.Whole = AppendFlash(make([]byte, 0, 96), a.Status, wait)
+}
+
+// AppendFlash appends the body of Flash's answer to b:
 //
 //	{"status":200,"message":"Mock response from Flash","delay":"1000 ms"}
-func Flash(status int, wait time.Duration) Answer {
-	body := make([]byte, 0, 96)
-	body = append(body, `{"status":`...)
-	body = strconv.AppendInt(body, int64(status), 10)
-	body = append(body, `,"message":"Mock response from Flash","delay":"`...)
-	body = delay.AppendMilliseconds(body, wait)
-	body = append(body, ` ms"}`...)
-	return Answer{Status: status, ContentType: JSON, Body: Body{Whole: body}}
+func AppendFlash(b []byte, status int, wait time.Duration) []byte {
+	b = append(b, `{"status":`...)
+	b = strconv.AppendInt(b, int64(status), 10)
+	b = append(b, `,"message":"Mock response from Flash","delay":"`...)
+	b = delay.AppendMilliseconds(b, wait)
+	return append(b, ` ms"}`...)
 }
 
 // Redirect returns a 302 to target, which must be a checked absolute URL.

@@ -66,7 +66,8 @@ func TestSendSleepsUntilEachPartIsDue(t *testing.T) {
 	var slept []time.Duration
 	s := answer.Sender{Timeout: time.Second, Sleep: func(due time.Duration) error { slept = append(slept, due); return nil }}
 	rec := httptest.NewRecorder()
-	a := answer.Flash(200, time.Second)
+	a := answer.Answer{Status: 200}
+	a.Flash(time.Second)
 	a.Body = a.Body.Later(3 * time.Second)
 	if err := s.Send(rec, httptest.NewRequest("GET", "/", nil), a); err != nil {
 		t.Fatal(err)

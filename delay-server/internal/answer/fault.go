@@ -3,7 +3,6 @@ package answer
 import (
 	"crypto/tls"
 	"fmt"
-	"net"
 	"net/http"
 )
 
@@ -48,7 +47,7 @@ func (f Fault) send(w http.ResponseWriter, r *http.Request) error {
 		conn = secure.NetConn() // whose end no alert of TLS announces
 	}
 	defer conn.Close()
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := conn.(interface{ SetLinger(int) error }); ok { // as a TCP connection has it
 		return tcp.SetLinger(0)
 	}
 	return nil

@@ -3,7 +3,6 @@ package answer
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 )
@@ -21,9 +20,6 @@ type Sender struct {
 
 	// Timeout is the time that a client has to take each part of a body.
 	Timeout time.Duration
-
-	// Upstream passes the request on to a URL, and the reply back.
-	Upstream func(target *url.URL) error
 }
 
 // Send sends a with the headers that are already set on w, where a has none of
@@ -35,9 +31,6 @@ func (s Sender) Send(w http.ResponseWriter, r *http.Request, a Answer) error {
 	case Reset, Empty, Garbage:
 		s.last()
 		return a.Fault.send(w, r)
-	}
-	if a.Upstream != nil {
-		return s.Upstream(a.Upstream)
 	}
 	a.setHeader(w.Header())
 	if a.Body.Parts == nil && a.Fault == "" && len(a.Body.Whole) <= len(pattern) {

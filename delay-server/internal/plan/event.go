@@ -26,8 +26,8 @@ var (
 // Barrier plans /barrier/{name}: a wait until so many stand there as parties
 // says, then that of delay, then an answer that names the barrier. The error is
 // a *problem.Problem.
-func (p *Planner) Barrier(r Request) (Plan, error) {
-	return p.event(r, "barrier", ofBarrier, func(s shape, status int) any {
+func (p *Planner) Barrier(r Request) (*Plan, error) {
+	return p.event(r, "barrier", ofBarrier, func(s *shape, status int) any {
 		return struct {
 			Status  int    `json:"status"`
 			Barrier string `json:"barrier"`
@@ -38,8 +38,8 @@ func (p *Planner) Barrier(r Request) (Plan, error) {
 
 // Hold plans /hold/{name}: a wait until the hold is released, then that of
 // delay, then an answer that names the hold. The error is a *problem.Problem.
-func (p *Planner) Hold(r Request) (Plan, error) {
-	return p.event(r, "hold", ofHold, func(s shape, status int) any {
+func (p *Planner) Hold(r Request) (*Plan, error) {
+	return p.event(r, "hold", ofHold, func(s *shape, status int) any {
 		return struct {
 			Status int    `json:"status"`
 			Hold   string `json:"hold"`
@@ -49,10 +49,10 @@ func (p *Planner) Hold(r Request) (Plan, error) {
 
 // event plans the wait for an event, be it barrier or hold, whose name is in the
 // path, then that of delay, then the JSON of body.
-func (p *Planner) event(r Request, event string, own []string, body func(s shape, status int) any) (Plan, error) {
+func (p *Planner) event(r Request, event string, own []string, body func(s *shape, status int) any) (*Plan, error) {
 	params, err := readParameters(r.URL.RawQuery, own...)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	if params.values == nil {
 		params.values = url.Values{}
@@ -61,18 +61,19 @@ func (p *Planner) event(r Request, event string, own []string, body func(s shape
 	var after delay.Delay
 	if params.has("delay") {
 		if after, err = p.time(params, "delay", params.get("delay")); err != nil {
-			return Plan{}, err
+			return nil, err
 		}
 	}
-	from, err := p.recipe(after, params, nil)
-	if err != nil {
-		return Plan{}, err
+	from := recipe{delay: after}
+	if err := p.fill(&from, params); err != nil {
+		return nil, err
 	}
-	from.make = func(status int, _ chance) answer.Answer {
-		whole, _ := json.Marshal(body(from.shape, status)) // of strings and numbers: never an error
-		return answer.Answer{Status: status, ContentType: answer.JSON, Body: answer.Body{Whole: whole}}
+	shape := from.shape
+	from.make = func(a *answer.Answer, _ chance) {
+		a.ContentType = answer.JSON
+		a.Body.Whole, _ = json.Marshal(body(shape, a.Status)) // of strings and numbers: never an error
 	}
-	return p.draw(r, from, params.get("run"))
+	return p.draw(r, &from, params.get("run"))
 }
 
 // readBarrier reads barrier, a name, and parties and timeout.

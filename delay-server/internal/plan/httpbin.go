@@ -39,33 +39,33 @@ func readSeconds(r Request, more ...string) (parameters, error) {
 // httpbin plans a request to e: the wait of the parameter delay, which is
 // otherwise where it is not given, then e's answer. The error is a
 // *problem.Problem.
-func (p *Planner) httpbin(r Request, params parameters, otherwise string, e endpoint) (Plan, error) {
+func (p *Planner) httpbin(r Request, params parameters, otherwise string, e endpoint) (*Plan, error) {
 	wait, err := p.time(params, "delay", params.or("delay", otherwise))
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	if before := least(wait); e.takes > p.limits.MaxDelay-before {
-		return Plan{}, bad("a delay of %v and then a body that takes %v are longer than this server waits; accepted: up to %v in all, its MAX_DELAY", before, e.takes, p.limits.MaxDelay)
+		return nil, bad("a delay of %v and then a body that takes %v are longer than this server waits; accepted: up to %v in all, its MAX_DELAY", before, e.takes, p.limits.MaxDelay)
 	}
-	from, err := p.recipe(wait, params, nil)
-	if err != nil {
-		return Plan{}, err
+	from := recipe{delay: wait, make: e.make}
+	if err := p.fill(&from, params); err != nil {
+		return nil, err
 	}
 	if len(e.status.list) > 0 {
-		from.shape.status = e.status
+		own := *from.shape
+		own.status, from.shape = e.status, &own
 		if err := from.shape.agree(params); err != nil {
-			return Plan{}, err
+			return nil, err
 		}
 	}
 	if err := e.agree(from.shape); err != nil {
-		return Plan{}, err
+		return nil, err
 	}
-	from.make = e.make
-	return p.draw(r, from, params.get("run"))
+	return p.draw(r, &from, params.get("run"))
 }
 
 // agree refuses in what e and the shape of its answer contradict each other.
-func (e endpoint) agree(s shape) error {
+func (e endpoint) agree(s *shape) error {
 	length := e.length
 	if s.size >= 0 {
 		length = s.size

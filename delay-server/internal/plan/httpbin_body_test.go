@@ -20,7 +20,7 @@ type part struct {
 }
 
 // schedule returns the parts of a plan's body that have bytes.
-func schedule(p plan.Plan) (parts []part) {
+func schedule(p *plan.Plan) (parts []part) {
 	if p.Answer.Body.Parts == nil {
 		return nil
 	}
@@ -178,7 +178,7 @@ func TestEventsTellTheTimeOfTheirSending(t *testing.T) {
 	}
 }
 
-func body(p plan.Plan) string {
+func body(p *plan.Plan) string {
 	var b strings.Builder
 	for _, part := range schedule(p) {
 		b.WriteString(part.text)

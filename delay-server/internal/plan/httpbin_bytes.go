@@ -14,29 +14,29 @@ const block = 32 << 10
 
 // Bytes plans /bytes/{n}: n random bytes, for each seed those that go-httpbin
 // answers. The error is a *problem.Problem.
-func (p *Planner) Bytes(r Request) (Plan, error) {
+func (p *Planner) Bytes(r Request) (*Plan, error) {
 	params, err := readSeconds(r)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	n, err := readWhole("the number of bytes", r.Param("n"), 0, p.limits.MaxBody)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	if err := params.without("size", "/bytes/{n}, whose n it is"); err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	var seed *int64
 	if params.has("seed") {
 		s, err := params.whole("seed", 0, math.MaxInt64)
 		if err != nil {
-			return Plan{}, err
+			return nil, err
 		}
 		seed = &s
 	}
 	path := []string{fmt.Sprintf("/bytes/%d", n)}
-	return p.httpbin(r, params, "0", endpoint{answer: path, body: path, length: n, make: func(status int, chance chance) answer.Answer {
-		a := answer.Answer{Status: status, ContentType: answer.Bytes}
+	return p.httpbin(r, params, "0", endpoint{answer: path, body: path, length: n, make: func(a *answer.Answer, chance chance) {
+		a.ContentType = answer.Bytes
 		switch {
 		case n == 0:
 			a.ContentType = ""
@@ -45,7 +45,6 @@ func (p *Planner) Bytes(r Request) (Plan, error) {
 		default:
 			a.Body = noise(n, chance.Int64())
 		}
-		return a
 	}})
 }
 

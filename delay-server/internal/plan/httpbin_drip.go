@@ -10,35 +10,35 @@ import (
 
 // Drip plans /drip: the wait of delay, then numbytes bytes, of which the first
 // is due at once and the last after duration. The error is a *problem.Problem.
-func (p *Planner) Drip(r Request) (Plan, error) {
+func (p *Planner) Drip(r Request) (*Plan, error) {
 	params, err := readSeconds(r, ofDrip...)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	n, err := readWhole("numbytes", params.or("numbytes", "10"), 1, p.limits.MaxBody)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	duration, err := p.time(params, "duration", params.or("duration", "2s"))
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	status, err := params.dripStatus()
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	if err := params.without("size", "numbytes"); err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	if fixed, is := duration.Fixed(); n == 1 && params.has("duration") && !(is && fixed == 0) {
-		return Plan{}, bad("numbytes=1 and duration=%s contradict each other: duration is the time from the first byte to the last; accepted: numbytes=2 or more, or duration=0", problem.Quote(params.get("duration")))
+		return nil, bad("numbytes=1 and duration=%s contradict each other: duration is the time from the first byte to the last; accepted: numbytes=2 or more, or duration=0", problem.Quote(params.get("duration")))
 	}
 	e := endpoint{
 		answer: params.given("code", "numbytes", "duration"), body: params.given("numbytes", "duration"),
 		status: status, length: n, takes: least(duration),
-		make: func(status int, chance chance) answer.Answer {
+		make: func(a *answer.Answer, chance chance) {
 			whole, _ := p.sample(duration, chance)
-			return answer.Answer{Status: status, ContentType: answer.Text, Body: drip(n, whole)}
+			a.ContentType, a.Body = answer.Text, drip(n, whole)
 		},
 	}
 	if n == 1 {

@@ -27,26 +27,26 @@ type stream struct {
 
 // SSE plans /sse: the wait of delay, then a stream of server-sent events. The
 // error is a *problem.Problem.
-func (p *Planner) SSE(r Request) (Plan, error) {
+func (p *Planner) SSE(r Request) (*Plan, error) {
 	params, err := readSeconds(r, ofSSE...)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	s, err := p.stream(params)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	takes, err := p.leastOf(s)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	given := params.given(ofSSE...)
 	e := endpoint{answer: given, body: given, length: s.count, takes: takes}
 	if params.get("fault") == string(answer.Truncate) {
 		s.count /= 2
 	}
-	e.make = func(status int, chance chance) answer.Answer {
-		return answer.Answer{Status: status, ContentType: "text/event-stream; charset=utf-8", Body: p.events(s, chance)}
+	e.make = func(a *answer.Answer, chance chance) {
+		a.ContentType, a.Body = "text/event-stream; charset=utf-8", p.events(s, chance)
 	}
 	return p.httpbin(r, params, "0", e)
 }

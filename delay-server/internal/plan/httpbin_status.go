@@ -11,26 +11,26 @@ import (
 
 // Status plans /status/{codes}: an empty answer of the code, or of one that is
 // drawn by the weights of several. The error is a *problem.Problem.
-func (p *Planner) Status(r Request) (Plan, error) {
+func (p *Planner) Status(r Request) (*Plan, error) {
 	params, err := readSeconds(r)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	codes, err := readChoices(r.Param("codes"))
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	if err := params.without("status", "/status/{codes}, whose codes it is"); err != nil {
-		return Plan{}, err
+		return nil, err
 	}
-	return p.httpbin(r, params, "0", endpoint{answer: []string{"/status/" + codes.String()}, status: codes, make: statusAnswer})
+	return p.httpbin(r, params, "0", endpoint{answer: []string{"/status/" + codes.String()}, status: codes, make: empty})
 }
 
-// statusAnswer returns an empty answer of the status, with the header without
-// which clients fail on it.
-func statusAnswer(status int, _ chance) answer.Answer {
-	a := answer.Answer{Status: status, ContentType: answer.Text}
-	switch status {
+// empty makes a an empty answer, with the header without which clients fail on
+// its status.
+func empty(a *answer.Answer, _ chance) {
+	a.ContentType = answer.Text
+	switch a.Status {
 	case 300, 301, 302, 303, 305, 307, 308:
 		a.Location = "/status/200"
 	case 401:
@@ -38,7 +38,6 @@ func statusAnswer(status int, _ chance) answer.Answer {
 	case 407:
 		a.Header = []answer.Field{{Name: "Proxy-Authenticate", Value: `Basic realm="delay-server"`}}
 	}
-	return a
 }
 
 // readChoices reads go-httpbin's codes, by comma, each with a weight or of

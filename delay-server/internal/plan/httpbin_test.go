@@ -14,11 +14,11 @@ import (
 )
 
 // planHTTPBin plans what the router makes of a GET of one of go-httpbin's endpoints.
-func planHTTPBin(t testing.TB, p *plan.Planner, target string) (plan.Plan, error) {
+func planHTTPBin(t testing.TB, p *plan.Planner, target string) (*plan.Plan, error) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, target, nil)
 	name, param, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	make := map[string]func(plan.Request) (plan.Plan, error){"drip": p.Drip, "sse": p.SSE, "status": p.Status, "bytes": p.Bytes}[name]
+	make := map[string]func(plan.Request) (*plan.Plan, error){"drip": p.Drip, "sse": p.SSE, "status": p.Status, "bytes": p.Bytes}[name]
 	return make(plan.Request{Request: r, Param: func(string) string { return param }})
 }
 
@@ -150,22 +150,22 @@ func TestHTTPBinRefuses(t *testing.T) {
 func TestHTTPBinTakesTheParametersOfAll(t *testing.T) {
 	for _, tc := range []struct {
 		name, target string
-		check        func(p plan.Plan) bool
+		check        func(p *plan.Plan) bool
 	}{
-		{"run", "/drip?run=a", func(p plan.Plan) bool { return p.Run == "a" }},
-		{"ignored", "/sse?_=17", func(p plan.Plan) bool { return len(p.Ignored) == 1 && p.Ignored[0] == "_" }},
-		{"pool", "/status/200?pool=db&workers=3", func(p plan.Plan) bool { return p.Pool.Name == "db" && p.Pool.Workers == 3 }},
-		{"header", "/bytes/10?header=X-A:b", func(p plan.Plan) bool { return p.Answer.Header[0] == answer.Field{Name: "X-A", Value: "b"} }},
-		{"body_delay is in seconds too", "/drip?body_delay=1.5", func(p plan.Plan) bool { return schedule(p)[0].due == 1500*time.Millisecond }},
-		{"rate", "/drip?rate=0.001&duration=0", func(p plan.Plan) bool { return schedule(p)[9].due == 10*time.Second }},
-		{"fault", "/drip?fault=reset", func(p plan.Plan) bool { return p.Answer.Fault == answer.Reset && p.Wait == 2*time.Second }},
-		{"half of the events", "/sse?fault=truncate&count=6", func(p plan.Plan) bool {
+		{"run", "/drip?run=a", func(p *plan.Plan) bool { return p.Run == "a" }},
+		{"ignored", "/sse?_=17", func(p *plan.Plan) bool { return len(p.Ignored) == 1 && p.Ignored[0] == "_" }},
+		{"pool", "/status/200?pool=db&workers=3", func(p *plan.Plan) bool { return p.Pool.Name == "db" && p.Pool.Workers == 3 }},
+		{"header", "/bytes/10?header=X-A:b", func(p *plan.Plan) bool { return p.Answer.Header[0] == answer.Field{Name: "X-A", Value: "b"} }},
+		{"body_delay is in seconds too", "/drip?body_delay=1.5", func(p *plan.Plan) bool { return schedule(p)[0].due == 1500*time.Millisecond }},
+		{"rate", "/drip?rate=0.001&duration=0", func(p *plan.Plan) bool { return schedule(p)[9].due == 10*time.Second }},
+		{"fault", "/drip?fault=reset", func(p *plan.Plan) bool { return p.Answer.Fault == answer.Reset && p.Wait == 2*time.Second }},
+		{"half of the events", "/sse?fault=truncate&count=6", func(p *plan.Plan) bool {
 			return p.Answer.Fault == answer.Truncate && len(schedule(p)) == 3
 		}},
-		{"half of the bytes", "/bytes/10?fault=truncate", func(p plan.Plan) bool { return p.Answer.Fault == answer.Truncate && p.Answer.Body.Length == 10 }},
-		{"fail_first fails with the code of the path", "/status/404?fail_first=1&run=a", func(p plan.Plan) bool { return p.Answer.Status == 404 }},
-		{"fail_first fails with 503", "/sse?fail_first=1&run=a", func(p plan.Plan) bool { return p.Answer.Status == 503 }},
-		{"a status without a body", "/drip?code=204", func(p plan.Plan) bool { return p.Answer.Body.Parts == nil && p.Answer.ContentType == "" }},
+		{"half of the bytes", "/bytes/10?fault=truncate", func(p *plan.Plan) bool { return p.Answer.Fault == answer.Truncate && p.Answer.Body.Length == 10 }},
+		{"fail_first fails with the code of the path", "/status/404?fail_first=1&run=a", func(p *plan.Plan) bool { return p.Answer.Status == 404 }},
+		{"fail_first fails with 503", "/sse?fail_first=1&run=a", func(p *plan.Plan) bool { return p.Answer.Status == 503 }},
+		{"a status without a body", "/drip?code=204", func(p *plan.Plan) bool { return p.Answer.Body.Parts == nil && p.Answer.ContentType == "" }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := planHTTPBin(t, planner(), tc.target)
@@ -230,7 +230,7 @@ func FuzzHTTPBin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, param, query string) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.URL.RawQuery = query
-		for _, make := range []func(plan.Request) (plan.Plan, error){p.Drip, p.SSE, p.Status, p.Bytes} {
+		for _, make := range []func(plan.Request) (*plan.Plan, error){p.Drip, p.SSE, p.Status, p.Bytes} {
 			got, err := make(plan.Request{Request: r, Param: func(string) string { return param }})
 			var known *problem.Problem
 			switch {

@@ -37,7 +37,7 @@ func TestOpenAPIHasTheParameters(t *testing.T) {
 	p := New(Limits{MaxDelay: time.Minute, MaxBody: 1000})
 	for _, tc := range []struct {
 		path, target string
-		plan         func(Request) (Plan, error)
+		plan         func(Request) (*Plan, error)
 		own          []string
 		refused      string // one of every endpoint's that this one has another way to write
 	}{

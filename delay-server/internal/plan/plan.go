@@ -3,7 +3,6 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
 	"time"
@@ -65,14 +64,14 @@ func (e *DelayError) Unwrap() error { return e.Err }
 
 // Delay plans /delay/{delay}: the wait, then Flash's answer, or what the
 // parameters make of it. The error is a *DelayError or a *problem.Problem.
-func (p *Planner) Delay(r Request) (Plan, error) {
+func (p *Planner) Delay(r Request) (*Plan, error) {
 	d, err := p.parse(r.Param("delay"))
 	if err != nil {
-		return Plan{}, &DelayError{err}
+		return nil, &DelayError{err}
 	}
 	params, err := readParameters(r.URL.RawQuery)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	return p.plan(r, d, params, nil)
 }
@@ -80,78 +79,74 @@ func (p *Planner) Delay(r Request) (Plan, error) {
 // Redirect plans /delay/{delay}/url/{url}: the wait, then a redirect to the
 // URL. The query is the target's, so no parameter is read from it. The error
 // is a *DelayError or a *problem.Problem.
-func (p *Planner) Redirect(r Request) (Plan, error) {
+func (p *Planner) Redirect(r Request) (*Plan, error) {
 	d, err := p.parse(r.Param("delay"))
 	if err != nil {
-		return Plan{}, &DelayError{err}
+		return nil, &DelayError{err}
 	}
 	target, err := p.limits.RedirectHosts.target(r.URL, redirecting)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
-	redirect := answer.Redirect(target.String())
-	return p.plan(r, d, parameters{}, &redirect)
+	return p.plan(r, d, parameters{}, func(a *answer.Answer, _ chance) { *a = answer.Redirect(target.String()) })
 }
 
 // Proxy plans /delay/{delay}/proxy/{url}: the wait, then the answer of the URL
 // to the request, whose body is its. The query is the target's, so no parameter
 // is read from it. The error is a *DelayError or a *problem.Problem.
-func (p *Planner) Proxy(r Request) (Plan, error) {
+func (p *Planner) Proxy(r Request) (*Plan, error) {
 	d, err := p.parse(r.Param("delay"))
 	if err != nil {
-		return Plan{}, &DelayError{err}
+		return nil, &DelayError{err}
 	}
 	target, err := p.limits.ProxyHosts.target(r.URL, proxying)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
-	return p.plan(r, d, parameters{}, &answer.Answer{Upstream: target})
+	return p.plan(r, d, parameters{}, func(a *answer.Answer, _ chance) { a.Upstream = target })
 }
 
 // plan is the way from a delay and parameters of one request to its plan.
-func (p *Planner) plan(r Request, d delay.Delay, params parameters, given *answer.Answer) (Plan, error) {
-	recipe, err := p.recipe(d, params, given)
-	if err != nil {
-		return Plan{}, err
+func (p *Planner) plan(r Request, d delay.Delay, params parameters, make making) (*Plan, error) {
+	from := recipe{delay: d, make: make}
+	if err := p.fill(&from, params); err != nil {
+		return nil, err
 	}
-	return p.draw(r, recipe, params.get("run"))
+	return p.draw(r, &from, params.get("run"))
 }
 
 // recipe is all that plans of the same delay and parameters have in common.
 type recipe struct {
 	delay   delay.Delay
-	shape   shape
-	seed    *uint64        // nil for samples that do not repeat
-	given   *answer.Answer // nil for Flash's; its Status 0 for that of the shape
-	make    making         // nil for given
+	shape   *shape
+	seed    *uint64 // nil for samples that do not repeat
+	make    making  // nil for Flash's answer
 	ignored []string
 	route   string // an operator's, or ""
 }
 
-// making draws an answer of the status, for each request anew.
-type making func(status int, chance chance) answer.Answer
+// making draws the rest of an answer that has its status, for each request anew.
+type making func(a *answer.Answer, chance chance)
 
-// recipe reads all parameters but run. The error is a *problem.Problem.
-func (p *Planner) recipe(d delay.Delay, params parameters, given *answer.Answer) (recipe, error) {
-	shape, err := p.shape(params)
-	if err != nil {
-		return recipe{}, err
+// fill fills in what parameters say, but for run. The error is a
+// *problem.Problem.
+func (p *Planner) fill(from *recipe, params parameters) (err error) {
+	from.ignored = params.ignored
+	if from.shape, err = p.shape(params); err != nil {
+		return err
 	}
-	seed, err := p.seed(params)
-	if err != nil {
-		return recipe{}, err
-	}
-	return recipe{delay: d, shape: shape, seed: seed, given: given, ignored: params.ignored}, nil
+	from.seed, err = p.seed(params)
+	return err
 }
 
 // draw makes the plan of one request. The error is a *problem.Problem.
-func (p *Planner) draw(r Request, from recipe, runParam string) (Plan, error) {
+func (p *Planner) draw(r Request, from *recipe, runParam string) (*Plan, error) {
 	run, err := runID(r.Header, runParam)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	chance := p.chance(streamID(r.Header, runParam), from.seed)
-	plan := Plan{
+	plan := &Plan{
 		Run: run, Limit: from.shape.limit, Pool: from.shape.pool, Barrier: from.shape.barrier, Hold: from.shape.hold,
 		Ignored: from.ignored,
 	}
@@ -159,17 +154,14 @@ func (p *Planner) draw(r Request, from recipe, runParam string) (Plan, error) {
 	status := from.shape.status.pick(chance)
 	if from.shape.failFirst > 0 {
 		if status, err = p.failing(r, run, from, status); err != nil {
-			return Plan{}, err
+			return nil, err
 		}
 	}
-	switch {
-	case from.make != nil:
-		plan.Answer = from.make(status, chance)
-	case from.given != nil:
-		plan.Answer = *from.given
-		plan.Answer.Status = cmp.Or(plan.Answer.Status, status)
-	default:
-		plan.Answer = answer.Flash(status, plan.Wait)
+	plan.Answer.Status = status
+	if from.make != nil {
+		from.make(&plan.Answer, chance)
+	} else {
+		plan.Answer.Flash(plan.Wait)
 	}
 	bodyDelay, _ := p.sample(from.shape.bodyDelay, chance)
 	from.shape.apply(&plan.Answer, bodyDelay)
@@ -192,10 +184,14 @@ func (p *Planner) within(text string, parse func(string) (delay.Delay, error)) (
 		return d, err
 	}
 	if least(d) > p.limits.MaxDelay {
-		return d, fmt.Errorf("delay %s is longer than this server waits: accepted: up to %v (%s ms), its MAX_DELAY",
-			problem.Quote(text), p.limits.MaxDelay, delay.Milliseconds(p.limits.MaxDelay))
+		return d, p.tooLong(text)
 	}
 	return d, nil
+}
+
+func (p *Planner) tooLong(text string) error {
+	return fmt.Errorf("delay %s is longer than this server waits: accepted: up to %v (%s ms), its MAX_DELAY",
+		problem.Quote(text), p.limits.MaxDelay, delay.Milliseconds(p.limits.MaxDelay))
 }
 
 // least returns a time that no sample of d is below.

@@ -41,24 +41,25 @@ func (p *Planner) Prepare(name string, values url.Values) (*Route, []*ParameterE
 			errs = append(errs, &ParameterError{"delay", 0, err})
 		}
 	}
-	shape, more := p.readShape(parameters{values: values, operator: true})
-	if errs = append(errs, more...); errs != nil {
+	shape := unshaped
+	errs = append(errs, p.readShape(&shape, parameters{values: values, operator: true})...)
+	if errs != nil {
 		return nil, errs
 	}
 	if shape.pool != nil {
 		shape.pool.Operator = true
 	}
-	given := answer.Answer{ContentType: shape.contentType, Body: answer.Body{Whole: shape.body}}
 	if shape.size >= 0 {
-		given.ContentType = answer.Bytes
+		shape.contentType = answer.Bytes
 	}
-	return &Route{p, recipe{delay: wait, shape: shape, seed: p.limits.Seed, given: &given, route: name}}, nil
+	give := func(a *answer.Answer, _ chance) { a.ContentType, a.Body.Whole = shape.contentType, shape.body }
+	return &Route{p, recipe{delay: wait, shape: &shape, seed: p.limits.Seed, make: give, route: name}}, nil
 }
 
 // Plan makes the plan of one request. Its path and its query are not read; the
 // run is that of its headers. The error is a *problem.Problem.
-func (r *Route) Plan(request Request) (Plan, error) {
-	return r.planner.draw(request, r.recipe, "")
+func (r *Route) Plan(request Request) (*Plan, error) {
+	return r.planner.draw(request, &r.recipe, "")
 }
 
 // named returns err as that of the parameter, where it is not one's already.
@@ -71,7 +72,7 @@ func named(parameter string, err error) *ParameterError {
 }
 
 // agreeOnBody refuses what contradicts the one body that an operator gives.
-func (s shape) agreeOnBody(params parameters, refuse func(ifGiven, format string, args ...any)) {
+func (s *shape) agreeOnBody(params parameters, refuse func(ifGiven, format string, args ...any)) {
 	first, length := "", max(s.size, int64(len(s.body)))
 	for _, name := range []string{"body", "json", "size"} {
 		if first == "" && params.has(name) {

@@ -128,7 +128,7 @@ func (p *Planner) chance(run string, seed *uint64) chance {
 // failing returns the status of a request with fail_first: the first so many of
 // the run at this path fail, with status where one is given, else 503. At an
 // operator's route, those that belong to no run are counted together.
-func (p *Planner) failing(r Request, run string, from recipe, status int) (int, error) {
+func (p *Planner) failing(r Request, run string, from *recipe, status int) (int, error) {
 	first, at := from.shape.failFirst, cmp.Or(from.route, r.URL.Path)
 	if run == "" && from.route == "" {
 		return 0, bad("fail_first=%d counts within a run, and this request belongs to none; accepted: run=NAME or the header X-Run-Id", first)

@@ -33,20 +33,22 @@ type shape struct {
 
 // shape reads all parameters but run and seed. The error is the first of all,
 // a *ParameterError of a *problem.Problem.
-func (p *Planner) shape(params parameters) (shape, error) {
+func (p *Planner) shape(params parameters) (*shape, error) {
 	if params.values == nil {
-		return shape{size: -1, status: ok}, nil
+		return &unshaped, nil
 	}
-	s, errs := p.readShape(params)
-	if errs != nil {
-		return s, errs[0]
+	s := unshaped
+	if errs := p.readShape(&s, params); errs != nil {
+		return nil, errs[0]
 	}
-	return s, nil
+	return &s, nil
 }
 
-// readShape is shape with all errors.
-func (p *Planner) readShape(params parameters) (s shape, errs []*ParameterError) {
-	s = shape{size: -1, status: ok}
+// unshaped is the shape without parameters. It is shared, and never changed.
+var unshaped = shape{size: -1, status: ok}
+
+// readShape reads into s all that params give, and returns all errors.
+func (p *Planner) readShape(s *shape, params parameters) (errs []*ParameterError) {
 	readers := []struct {
 		name string
 		read func() error
@@ -79,11 +81,11 @@ func (p *Planner) readShape(params parameters) (s shape, errs []*ParameterError)
 	if most := p.limits.MaxDelay; s.rate > 0 && float64(max(s.size, int64(len(s.body))))/s.rate > most.Seconds() {
 		errs = append(errs, named("rate", bad("rate %s is too slow: the body would take longer than %v, this server's MAX_DELAY; accepted: a higher rate, or less body", problem.Quote(params.get("rate")), most)))
 	}
-	return s, errs
+	return errs
 }
 
 // agree returns the first of the contradictions.
-func (s shape) agree(params parameters) error {
+func (s *shape) agree(params parameters) error {
 	if errs := s.contradictions(params); errs != nil {
 		return errs[0]
 	}
@@ -92,7 +94,7 @@ func (s shape) agree(params parameters) error {
 
 // contradictions returns an error for each parameter that contradicts another:
 // one of the two would be ignored in silence.
-func (s shape) contradictions(params parameters) (errs []*ParameterError) {
+func (s *shape) contradictions(params parameters) (errs []*ParameterError) {
 	refuse := func(ifGiven string, format string, args ...any) {
 		if params.has(ifGiven) {
 			errs = append(errs, &ParameterError{ifGiven, 0, bad(format, args...)})
@@ -129,7 +131,7 @@ func (s shape) contradictions(params parameters) (errs []*ParameterError) {
 }
 
 // apply gives a what s says of it, its status aside.
-func (s shape) apply(a *answer.Answer, bodyDelay time.Duration) {
+func (s *shape) apply(a *answer.Answer, bodyDelay time.Duration) {
 	a.Fault = s.fault
 	a.Header = append(slices.Clip(a.Header), s.header...)
 	if slices.ContainsFunc(s.header, func(f answer.Field) bool { return f.Name == "Content-Type" }) {

@@ -101,27 +101,27 @@ func TestParametersRefused(t *testing.T) {
 func TestParametersShapeTheAnswer(t *testing.T) {
 	for _, tc := range []struct {
 		name, query string
-		check       func(p plan.Plan) bool
+		check       func(p *plan.Plan) bool
 	}{
-		{"status", "status=503", func(p plan.Plan) bool {
+		{"status", "status=503", func(p *plan.Plan) bool {
 			return p.Answer.Status == 503 && strings.HasPrefix(string(p.Answer.Body.Whole), `{"status":503,`)
 		}},
-		{"status without a body", "status=204", func(p plan.Plan) bool {
+		{"status without a body", "status=204", func(p *plan.Plan) bool {
 			return p.Answer.Status == 204 && p.Answer.Body.Whole == nil && p.Answer.ContentType == ""
 		}},
-		{"size", "size=100", func(p plan.Plan) bool { return p.Answer.Body.Length == 100 && p.Answer.ContentType == answer.Bytes }},
-		{"size 0", "size=0", func(p plan.Plan) bool { return p.Answer.Body.Length == 0 && p.Answer.Body.Parts != nil }},
-		{"headers", "header=x-a:%20b%20&header=X-A:c", func(p plan.Plan) bool {
+		{"size", "size=100", func(p *plan.Plan) bool { return p.Answer.Body.Length == 100 && p.Answer.ContentType == answer.Bytes }},
+		{"size 0", "size=0", func(p *plan.Plan) bool { return p.Answer.Body.Length == 0 && p.Answer.Body.Parts != nil }},
+		{"headers", "header=x-a:%20b%20&header=X-A:c", func(p *plan.Plan) bool {
 			return slices.Equal(p.Answer.Header, []answer.Field{{Name: "X-A", Value: "b"}, {Name: "X-A", Value: "c"}})
 		}},
-		{"content type", "header=Content-Type:text/plain%3B%20charset=utf-8", func(p plan.Plan) bool {
+		{"content type", "header=Content-Type:text/plain%3B%20charset=utf-8", func(p *plan.Plan) bool {
 			return p.Answer.ContentType == "" && slices.Equal(p.Answer.Header, []answer.Field{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}})
 		}},
-		{"pool", "pool=db&workers=3&queue=0", func(p plan.Plan) bool {
+		{"pool", "pool=db&workers=3&queue=0", func(p *plan.Plan) bool {
 			return p.Pool.Name == "db" && p.Pool.Workers == 3 && p.Pool.Queue == 0
 		}},
-		{"pool without a bound", "pool=db&workers=3", func(p plan.Plan) bool { return p.Pool.Queue == -1 }},
-		{"hang", "fault=hang", func(p plan.Plan) bool { return p.Wait == time.Minute && p.Answer.Fault == answer.Empty }},
+		{"pool without a bound", "pool=db&workers=3", func(p *plan.Plan) bool { return p.Pool.Queue == -1 }},
+		{"hang", "fault=hang", func(p *plan.Plan) bool { return p.Wait == time.Minute && p.Answer.Fault == answer.Empty }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := planner().Delay(request(t, "/delay/0?"+tc.query))

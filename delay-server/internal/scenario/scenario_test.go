@@ -107,7 +107,7 @@ func TestFind(t *testing.T) {
 
 func TestRoutePlans(t *testing.T) {
 	s := load(t, shop)
-	find := func(method, path string) plan.Plan {
+	find := func(method, path string) *plan.Plan {
 		r := httptest.NewRequest(method, path, nil)
 		r.Header.Set("X-Run-Id", "r1")
 		route, _ := s.Find(r)

@@ -1,0 +1,40 @@
+package answer
+
+import (
+	"time"
+
+	"flash.test/delay-server/delay"
+)
+
+// Unsaid is the time of a Timing that goes without saying.
+const Unsaid time.Duration = -1
+
+// Timing is what the header Server-Timing says of a wait. All times but Asked
+// may be Unsaid.
+type Timing struct {
+	Asked, Queued, Held, Waited, Real time.Duration
+
+	Cut bool // Asked is MAX_DELAY, in place of a sample above it
+}
+
+// Append appends the header's value to b, in milliseconds:
+//
+//	asked;dur=1000, waited;dur=1000.21
+func (t *Timing) Append(b []byte) []byte {
+	b = append(b, "asked;dur="...)
+	b = delay.AppendMilliseconds(b, t.Asked)
+	if t.Cut {
+		b = append(b, `;desc="cut at MAX_DELAY"`...)
+	}
+	b = appendTime(b, ", queued;dur=", t.Queued)
+	b = appendTime(b, ", held;dur=", t.Held)
+	b = appendTime(b, ", waited;dur=", t.Waited)
+	return appendTime(b, ", real;dur=", t.Real)
+}
+
+func appendTime(b []byte, name string, d time.Duration) []byte {
+	if d == Unsaid {
+		return b
+	}
+	return delay.AppendMilliseconds(append(b, name...), d)
+}

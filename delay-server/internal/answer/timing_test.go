@@ -1,0 +1,25 @@
+package answer_test
+
+import (
+	"testing"
+	"time"
+
+	"flash.test/delay-server/internal/answer"
+)
+
+func TestTiming(t *testing.T) {
+	const unsaid = answer.Unsaid
+	for _, tc := range []struct {
+		name   string
+		timing answer.Timing
+		want   string
+	}{
+		{"a plain wait", answer.Timing{Asked: time.Second, Queued: unsaid, Held: unsaid, Waited: 1000210 * time.Microsecond, Real: unsaid}, "asked;dur=1000, waited;dur=1000.21"},
+		{"a sample that was cut", answer.Timing{Asked: time.Second, Cut: true, Queued: unsaid, Held: unsaid, Waited: time.Second, Real: unsaid}, `asked;dur=1000;desc="cut at MAX_DELAY", waited;dur=1000`},
+		{"all, of no time", answer.Timing{}, "asked;dur=0, queued;dur=0, held;dur=0, waited;dur=0, real;dur=0"},
+	} {
+		if got := string(tc.timing.Append([]byte("<"))); got != "<"+tc.want {
+			t.Errorf("%s: Append = %s, want <%s", tc.name, got, tc.want)
+		}
+	}
+}

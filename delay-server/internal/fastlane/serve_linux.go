@@ -1,0 +1,188 @@
+package fastlane
+
+import (
+	"bytes"
+	"container/heap"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/internal/journal"
+)
+
+const (
+	// mostRead is the most bytes that are read at once, and of one connection in
+	// one turn: some hundred requests, if it is only them. As many are kept of a
+	// connection whose first request waits.
+	mostRead = 16 << 10
+
+	// mostRest is the most bytes that are read behind a request that waits.
+	mostRest = 4 << 10
+
+	// leastRead is how many bytes net/http looks for in a connection that has had
+	// an answer, within IdleTimeout, before it takes them for a request.
+	leastRead = 4
+)
+
+// converse reads what has come and serves it, until a request waits or nothing
+// is left.
+func (l *loop) converse(c *conn) {
+reading:
+	for c.more {
+		before := copy(l.in, c.rest)
+		n, err := read(c.fd, l.in[before:])
+		switch {
+		case err == unix.EAGAIN:
+			c.more = false
+		case err != nil || n == 0:
+			l.close(c)
+			return
+		default:
+			c.rest = nil
+			full := before+n == len(l.in)
+			c.more = c.half || full
+			if !l.serve(c, l.in[:before+n]) {
+				return
+			}
+			if full {
+				c.unread, l.unread = true, append(l.unread, c)
+				break reading
+			}
+		}
+	}
+	switch {
+	case l.draining:
+		l.close(c)
+	case c.list == nil:
+		l.idle.add(c, l.now)
+	}
+}
+
+// serve serves the requests that b consists of. It reports false where the
+// connection has something to wait for, or is the loop's no longer.
+func (l *loop) serve(c *conn, b []byte) bool {
+	config := &l.lane.config
+	for len(b) > 0 {
+		arrived := config.Clock.Arrival()
+		r, n, ok := parse(b, l.lane.names)
+		if !ok && c.served && len(b) < leastRead {
+			c.rest = bytes.Clone(b)
+			return true
+		}
+		if !ok || r.wait > config.MaxDelay || !config.Limit.Enter() {
+			l.handOver(c, b, nil)
+			return false
+		}
+		c.leaveList()
+		c.asked, c.arrived = r.wait, arrived
+		if config.Paths {
+			c.path = string(r.path)
+		}
+		w := c.wait()
+		config.Journal.Begin(&w)
+		b = b[n:]
+		if r.wait > 0 {
+			l.hold(c, b)
+			return false
+		}
+		if !l.answer(c, b) {
+			return false
+		}
+	}
+	return true
+}
+
+// hold has c's request wait, and what came behind it.
+func (l *loop) hold(c *conn, rest []byte) {
+	c.due = c.arrived.Time().Add(c.asked)
+	heap.Push(&l.waiting, c)
+	c.rest = bytes.Clone(rest)
+	if c.more {
+		l.overhear(c)
+	}
+}
+
+// overhear notes what comes of a client whose request waits: that it has left,
+// or what it sends. Like net/http it hears no more once it has that, or has much
+// to serve.
+func (l *loop) overhear(c *conn) {
+	if c.heard || len(c.rest) >= mostRest {
+		return
+	}
+	n, err := read(c.fd, l.in[:mostRest])
+	switch {
+	case err == unix.EAGAIN:
+		c.more = false
+	case err != nil || n == 0:
+		heap.Remove(&l.waiting, c.place-1)
+		l.ended(c, l.waited(c), journal.Left)
+		l.close(c)
+	default:
+		c.heard = true
+		c.rest = append(c.rest, l.in[:n]...)
+		c.more = c.half || n == mostRest
+	}
+}
+
+// due answers c, whose time has come, and goes on with what came behind.
+func (l *loop) due(c *conn) {
+	heap.Remove(&l.waiting, c.place-1)
+	rest := c.rest
+	c.rest, c.heard = nil, false
+	if l.answer(c, rest) && l.serve(c, rest) {
+		l.converse(c)
+	}
+}
+
+// answer answers c's request, by one call of the system. It reports false where
+// the connection is the loop's no longer: the client has left, has had its last
+// answer, or does not read, and net/http goes on with it, and with rest.
+func (l *loop) answer(c *conn, rest []byte) bool {
+	waited := l.waited(c)
+	t := answer.Timing{Asked: c.asked, Queued: answer.Unsaid, Held: answer.Unsaid, Waited: waited, Real: answer.Unsaid}
+	if l.lane.config.Clock.Adjusted() {
+		t.Real = c.arrived.Lasted()
+	}
+	l.out = l.lane.form.append(l.out[:0], t, l.date.at(l.now), l.draining)
+	// Before it is sent: once the client has it, it may ask again, for this place.
+	l.ended(c, waited, journal.Answered)
+	c.served = true
+	n, err := send(c.fd, l.out)
+	switch {
+	case err != nil && err != unix.EAGAIN || n == len(l.out) && l.draining:
+		l.close(c)
+		return false
+	case n < len(l.out):
+		l.handOver(c, rest, l.out[n:])
+		return false
+	}
+	return true
+}
+
+// cutOff answers c, which waits, with reply, the last.
+func (l *loop) cutOff(c *conn, reply []byte) {
+	heap.Remove(&l.waiting, c.place-1)
+	_, _ = send(c.fd, reply) // to a client that reads
+	l.ended(c, l.waited(c), journal.Cut)
+	l.close(c)
+}
+
+// waited returns how long c's request has waited.
+func (l *loop) waited(c *conn) time.Duration {
+	return l.lane.config.Clock.Now().Sub(c.arrived.Time())
+}
+
+// ended has the journal see the end of c's request.
+func (l *loop) ended(c *conn, waited time.Duration, outcome journal.Outcome) {
+	w := c.wait()
+	w.Waited = waited
+	l.lane.config.Journal.End(w, outcome)
+	l.lane.config.Limit.Leave()
+	c.path = ""
+}
+
+// wait returns what the journal is to know of c's request.
+func (c *conn) wait() journal.Wait {
+	return journal.Wait{Method: "GET", Path: c.path, Asked: c.asked, Start: c.arrived.Time()}
+}

@@ -1,0 +1,74 @@
+//go:build linux
+
+package server
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What ends a wait otherwise than by its time, a server answers, counts and
+// logs alike whether FASTLANE is on or off.
+func TestLaneEndsWaitsAsEchoDoes(t *testing.T) {
+	for _, origins := range []string{"*", "none", "https://a.example"} {
+		t.Run(origins, func(t *testing.T) {
+			t.Parallel()
+			var seen [2]map[string]string
+			for i, on := range []bool{false, true} {
+				config := DefaultConfig()
+				config.Fastlane, config.CORSOrigins = on, []string{origins}
+				seen[i] = endsOfWaits(t, config)
+			}
+			for what, want := range seen[0] {
+				if got := seen[1][what]; got != want {
+					t.Errorf("%s:\n%s", what, difference(got, want))
+				}
+			}
+		})
+	}
+}
+
+// endsOfWaits has a server end waits in all ways and returns what is to be seen of it.
+func endsOfWaits(t *testing.T, config Config) map[string]string {
+	config.MaxInFlight, config.ShutdownTimeout = 2, 1500*time.Millisecond
+	var log logbook
+	srv, base, stop := start(t, config, &log)
+	seen := map[string]string{}
+	all := func(conn io.Reader) string {
+		text, err := io.ReadAll(conn)
+		return fmt.Sprintf("%s[%v]", normal(string(text)), err)
+	}
+	fmt.Fprint(dial(t, base), plain("0")) // a connection that is answered and stays
+	eventually(t, "one was answered", func() bool { return strings.Contains(log.String(), "outcome=answered") })
+
+	leaves := dial(t, base)
+	fmt.Fprint(leaves, plain("600000"))
+	eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+	leaves.Close()
+	eventually(t, "it has left", func() bool { return srv.journal.Waiting() == 0 })
+
+	drained, cut := dial(t, base), dial(t, base)
+	fmt.Fprint(cut, plain("600000/"))
+	eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+	fmt.Fprint(drained, plain("1000")+plain("0"))
+	eventually(t, "two wait", func() bool { return srv.journal.Waiting() == 2 })
+	refused := dial(t, base)
+	fmt.Fprint(refused, plain("1")+strings.Replace(plain("0"), "Host", "Connection: close\r\nHost", 1))
+	seen["refused"] = all(refused)
+
+	_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
+	seen["metrics"] = regexp.MustCompile(`(?m)^.*(bucket|_sum).*\n`).ReplaceAllString(grep(metrics, "delay_server_"), "")
+	stop()
+	seen["drained"], seen["cut"] = all(drained), all(cut)
+	times := regexp.MustCompile(`(time|waited)=[0-9][^ ]*`)
+	lines := strings.Split(times.ReplaceAllString(grep(log.String(), "msg=waited"), "$1=…"), "\n")
+	slices.Sort(lines)
+	seen["log"] = strings.Join(lines, "\n")
+	seen["end"] = times.ReplaceAllString(grep(log.String(), "msg=draining")+grep(log.String(), "msg=stopped"), "$1=…")
+	return seen
+}

@@ -1,0 +1,66 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+
+	"flash.test/delay-server/internal/fastlane"
+	"flash.test/delay-server/program"
+)
+
+// openLanes puts a lane in the place of each listener of plain TCP, where the
+// settings want one. All lns are closed where the error is not nil.
+func (s *Server) openLanes(lns []net.Listener) ([]net.Listener, []program.Drained, error) {
+	// A scenario may answer any path, and a collector is told of each request.
+	if !s.config.Fastlane || s.scenario != nil || s.config.OTLPEndpoint != "" {
+		return lns, nil, nil
+	}
+	all := make([]net.Listener, len(lns))
+	var lanes []program.Drained
+	for i, ln := range lns {
+		tcp, plain := ln.(*net.TCPListener)
+		if !plain {
+			all[i] = ln
+			continue
+		}
+		lane, err := fastlane.Listen(tcp, s.laneConfig())
+		if err != nil {
+			for _, ln := range slices.Concat(lns, all[:i]) {
+				_ = ln.Close()
+			}
+			return nil, nil, fmt.Errorf("open the fast lane (FASTLANE=false does without): %w", err)
+		}
+		all[i], lanes = lane, append(lanes, lane)
+	}
+	return all, lanes, nil
+}
+
+func (s *Server) laneConfig() fastlane.Config {
+	header := http.Header{"X-Content-Type-Options": nosniff}
+	s.origins.allow(header, "")
+	telling := []string{"X-Run-Id", "Traceparent"}
+	if !s.origins.everyone {
+		telling = append(telling, "Origin")
+	}
+	return fastlane.Config{
+		Clock:        s.clock,
+		Journal:      s.journal,
+		Log:          s.log,
+		MaxDelay:     s.config.MaxDelay,
+		Limit:        s.limit,
+		Header:       header,
+		Telling:      telling,
+		Paths:        s.log.Enabled(context.Background(), slog.LevelDebug),
+		ReadTimeout:  s.config.ReadTimeout,
+		IdleTimeout:  s.config.IdleTimeout,
+		WriteTimeout: s.config.WriteTimeout,
+		Cut: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			s.origins.allow(w.Header(), "")
+			_ = errCut.Write(w) // to a buffer
+		}),
+	}
+}
