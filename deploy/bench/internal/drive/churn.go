@@ -1,0 +1,124 @@
+//go:build linux
+
+package drive
+
+import (
+	"context"
+	"math"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Churn has clients arrive at an even rate, each on a connection of its own,
+// which it closes after the answer. Some leave in the middle of their wait.
+// What they took includes connecting.
+type Churn struct {
+	Rate       float64       // clients a second
+	Asked      time.Duration // the wait of each
+	LeaveEvery int           // one client of so many leaves
+	During     time.Duration // time in which they arrive
+}
+
+// Conns returns the most connections that the load has open: those that wait
+// and those whose answer is up to a second late.
+func (c Churn) Conns() int { return int(math.Ceil(c.Rate * (c.Asked + time.Second).Seconds())) }
+
+// leaver is a client that leaves unless it is answered before.
+type leaver struct {
+	conn  int
+	start time.Duration // that of its request: another one may have the connection by then
+}
+
+// Run runs the load until all its clients have gone, and returns also how many
+// of them left in the middle.
+func (c Churn) Run(ctx context.Context, addr netip.AddrPort, request []byte) (*Tally, int, error) {
+	l, err := newLoop(ctx, addr, request, c.Asked, 0, c.Conns())
+	if err != nil {
+		return nil, 0, err
+	}
+	defer l.close()
+	l.brief = true
+	left := 0
+	var leavers []leaver // in the order in which they leave
+	for start, n := l.now(), 0; ; {
+		if ctx.Err() != nil {
+			return nil, 0, context.Cause(ctx)
+		}
+		now := l.now() - start
+		for len(leavers) > 0 && leavers[0].start+c.Asked/2 <= l.now() {
+			left += l.leave(leavers[0])
+			leavers = leavers[1:]
+		}
+		if now >= c.During && len(leavers) == 0 {
+			return l.tally, left, l.drain(ctx)
+		}
+		due := time.Duration(float64(n) / c.Rate * float64(time.Second))
+		if due < c.During && due <= now {
+			i, err := l.arrive()
+			if err != nil {
+				return nil, 0, err
+			}
+			if n++; n%c.LeaveEvery == 0 && i >= 0 {
+				leavers = append(leavers, leaver{i, l.conns[i].start})
+			}
+			continue
+		}
+		if err := l.wait(min(start+due, l.now()+time.Millisecond)); err != nil {
+			return nil, 0, err
+		}
+	}
+}
+
+// arrive connects a client, without waiting for that, and returns its
+// connection, or -1 where all are taken.
+func (l *loop) arrive() (int, error) {
+	i, ok := l.take()
+	if !ok {
+		l.tally.Held++
+		return -1, nil
+	}
+	start := l.now()
+	fd, err := newSocket(l.addr, i, unix.SOCK_NONBLOCK)
+	if err != nil {
+		return -1, err
+	}
+	l.conns[i] = conn{fd: fd, state: connecting, start: start}
+	l.sent++
+	if err := unix.Connect(fd, sockaddr(l.addr)); err != nil && err != unix.EINPROGRESS {
+		l.fail(i, os.NewSyscallError("connect", err))
+		return i, nil
+	}
+	// Level-triggered, a socket that is connected would be ready to write for ever.
+	return i, l.watch(i, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLET)
+}
+
+// connected writes the request of a client whose connection is open, or failed.
+func (l *loop) connected(i int) {
+	c := &l.conns[i]
+	failed, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && failed != 0 {
+		err = unix.Errno(failed)
+	}
+	if err != nil {
+		l.fail(i, os.NewSyscallError("connect", err))
+		return
+	}
+	c.state, c.written = waiting, l.now()
+	if err := write(c.fd, l.request); err != nil {
+		l.fail(i, err)
+	}
+}
+
+// leave closes the connection of a client that is still there, and returns how
+// many that were. An early answer is one that it had before.
+func (l *loop) leave(who leaver) int {
+	c := &l.conns[who.conn]
+	if c.start != who.start || c.state != waiting && c.state != connecting {
+		return 0
+	}
+	l.end(who.conn, true)
+	return 1
+}

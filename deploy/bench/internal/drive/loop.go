@@ -1,0 +1,296 @@
+//go:build linux
+
+package drive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"runtime"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// loop holds many connections in one thread. It shares the machine with the
+// server that it measures, so it spends no goroutine, no buffer and no timer on
+// a connection: one epoll of its own, one buffer for all.
+type loop struct {
+	addr    netip.AddrPort
+	request []byte
+	asked   time.Duration
+	tally   *Tally
+
+	epoll  int
+	events []unix.EpollEvent
+	buf    []byte
+	conns  []conn
+	free   queue // connections without a request, closed ones too, the one that rested longest first
+	opened int   // connections that are or were open: the others are opened when free is empty
+	base   time.Time
+	sent   int  // requests that are under way
+	brief  bool // a connection ends with its request
+
+	// counting tells whether the overshoot of answers counts.
+	counting bool
+	last     time.Duration // when the last answer came
+}
+
+// conn is one connection. Times are since the loop's base.
+type conn struct {
+	fd         int
+	state      state
+	start      time.Duration // of the request: just before its connecting, where that is a part of it
+	written    time.Duration // just before the request's write
+	unfinished []byte        // of a reply that came in pieces
+}
+
+type state uint8
+
+const (
+	closed state = iota
+	connecting
+	idle
+	waiting
+)
+
+// settle is the time that a server has to accept a connection, after the last.
+const settle = 20 * time.Microsecond
+
+// newLoop returns a loop that may have as many connections to addr as most, of
+// which the first are open; each request of it asks for the wait. Its methods run on
+// the calling goroutine's thread, until close.
+func newLoop(ctx context.Context, addr netip.AddrPort, request []byte, asked time.Duration, open, most int) (*loop, error) {
+	l, err := emptyLoop(addr, request, asked, most)
+	if err != nil {
+		return nil, err
+	}
+	for i := range open {
+		if ctx.Err() != nil {
+			return nil, errors.Join(context.Cause(ctx), l.close())
+		}
+		if err := l.open(i); err != nil {
+			return nil, errors.Join(err, l.close())
+		}
+		l.free.push(i)
+	}
+	l.opened = open
+	return l, l.wait(l.now() + time.Duration(open)*settle)
+}
+
+// emptyLoop returns a loop without connections.
+func emptyLoop(addr netip.AddrPort, request []byte, asked time.Duration, most int) (*loop, error) {
+	if err := CheckOpenFiles(most); err != nil {
+		return nil, err
+	}
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	runtime.LockOSThread()
+	// The kernel may let this thread sleep for longer by its slack, 50 µs by default.
+	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0); err != nil {
+		return nil, os.NewSyscallError("prctl", err)
+	}
+	return &loop{
+		addr: addr, request: request, asked: asked, tally: NewTally(), counting: true,
+		epoll: epoll, events: make([]unix.EpollEvent, 256), buf: make([]byte, 64<<10),
+		conns: make([]conn, most), free: newQueue(most), base: time.Now(),
+	}, nil
+}
+
+// close resets all connections, since those that are closed would hold their
+// ports for a minute, and gives the thread back.
+func (l *loop) close() error {
+	for i := range l.conns {
+		if l.conns[i].state != closed {
+			unix.SetsockoptLinger(l.conns[i].fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+			unix.Close(l.conns[i].fd)
+		}
+	}
+	runtime.UnlockOSThread()
+	return os.NewSyscallError("close", unix.Close(l.epoll))
+}
+
+func (l *loop) now() time.Duration { return time.Since(l.base) }
+
+// open connects connection i and waits until it is.
+func (l *loop) open(i int) error {
+	fd, err := connect(l.addr, i)
+	if err != nil {
+		return err
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return os.NewSyscallError("fcntl", err)
+	}
+	l.conns[i] = conn{fd: fd, state: idle}
+	return l.watch(i, unix.EPOLLIN)
+}
+
+func (l *loop) watch(i int, events uint32) error {
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, l.conns[i].fd, &unix.EpollEvent{Events: events, Fd: int32(i)}))
+}
+
+// take returns a connection without a request, or false where all have one. It
+// may be closed.
+func (l *loop) take() (int, bool) {
+	if i, ok := l.free.pop(); ok {
+		return i, true
+	}
+	if l.opened == len(l.conns) {
+		return 0, false
+	}
+	l.opened++
+	return l.opened - 1, true
+}
+
+// send writes the request to a free connection, which it opens where it is
+// closed, and reports whether there was one.
+func (l *loop) send() (bool, error) {
+	i, ok := l.take()
+	if !ok {
+		return false, nil
+	}
+	c := &l.conns[i]
+	if c.state == closed {
+		if err := l.open(i); err != nil {
+			return false, err
+		}
+	}
+	c.start = l.now()
+	c.written, c.state = c.start, waiting
+	l.sent++
+	if err := write(c.fd, l.request); err != nil {
+		l.fail(i, err)
+	}
+	return true, nil
+}
+
+// wait handles what comes until the time until.
+func (l *loop) wait(until time.Duration) error {
+	for {
+		if err := l.poll(until - l.now()); err != nil || l.now() >= until {
+			return err
+		}
+	}
+}
+
+// poll handles what has come, or, where that is nothing, what comes first
+// within the limit.
+func (l *loop) poll(limit time.Duration) error {
+	n, err := epollWait(l.epoll, l.events, max(limit, 0))
+	if err != nil {
+		return err
+	}
+	for _, event := range l.events[:n] {
+		l.handle(int(event.Fd))
+	}
+	return nil
+}
+
+// epollWait is epoll_wait with a time-out that is not rounded to milliseconds.
+func epollWait(epoll int, events []unix.EpollEvent, timeout time.Duration) (int, error) {
+	ts := unix.NsecToTimespec(int64(timeout))
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
+	switch errno {
+	case 0:
+		return int(n), nil
+	case unix.EINTR:
+		return 0, nil
+	default:
+		return 0, os.NewSyscallError("epoll_pwait2", errno)
+	}
+}
+
+// handle reads what came on connection i.
+func (l *loop) handle(i int) {
+	c := &l.conns[i]
+	if c.state == connecting {
+		l.connected(i)
+		return
+	}
+	n, err := unix.Read(c.fd, l.buf)
+	now := l.now()
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+		return
+	case err != nil:
+		l.fail(i, os.NewSyscallError("read", err))
+		return
+	case n == 0:
+		l.fail(i, errClosed(len(c.unfinished)))
+		return
+	case c.state == idle:
+		l.fail(i, fmt.Errorf("%d bytes that were not asked for", n))
+		return
+	}
+	reply := l.buf[:n]
+	if len(c.unfinished) > 0 {
+		c.unfinished = append(c.unfinished, reply...)
+		reply = c.unfinished
+	}
+	whole, err := replyLength(reply)
+	switch {
+	case err != nil:
+		l.fail(i, err)
+	case whole > 0:
+		l.answer(i, now)
+	case len(c.unfinished) == 0:
+		c.unfinished = append(c.unfinished, reply...)
+	}
+}
+
+func (l *loop) answer(i int, now time.Duration) {
+	c := &l.conns[i]
+	if l.counting {
+		l.tally.Answer(l.asked, now-c.written, now-c.start)
+	} else {
+		l.tally.Uncounted(l.asked, now-c.written)
+	}
+	l.last = now
+	l.end(i, l.brief)
+}
+
+// fail counts a failed request, or a free connection that broke, and closes
+// the connection.
+func (l *loop) fail(i int, err error) {
+	l.tally.Fail(err)
+	l.end(i, true)
+}
+
+// end frees connection i, closed or for the next request.
+func (l *loop) end(i int, hangUp bool) {
+	c := &l.conns[i]
+	if c.state == waiting || c.state == connecting {
+		l.sent--
+		l.free.push(i)
+	}
+	c.state, c.unfinished = idle, nil
+	if hangUp {
+		unix.Close(c.fd)
+		c.state = closed
+	}
+}
+
+// drain waits for the answers to all that is under way; what has none by then
+// has failed.
+func (l *loop) drain(ctx context.Context) error {
+	for limit := l.now() + l.asked + slack; l.sent > 0 && l.now() < limit; {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := l.poll(time.Millisecond); err != nil {
+			return err
+		}
+	}
+	for i := range l.conns {
+		if l.conns[i].state == waiting || l.conns[i].state == connecting {
+			l.fail(i, errors.New("no reply in time"))
+		}
+	}
+	return nil
+}

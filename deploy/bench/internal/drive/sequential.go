@@ -1,0 +1,90 @@
+//go:build linux
+
+package drive
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Sequential sends n requests, each of which asks for a wait, one after another
+// on one connection. It is measured from just before the write to just after
+// the read.
+//
+// The read blocks in the kernel, on a thread of its own: the thread is woken by
+// the packet itself. A net.Conn is woken through the runtime's poller, whose
+// lateness would count as the server's.
+func Sequential(ctx context.Context, addr netip.AddrPort, request []byte, asked time.Duration, n int) (*Tally, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	fd, err := connectForReads(addr, asked+slack)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { unix.Close(fd) }()
+
+	tally := NewTally()
+	buf := make([]byte, 64<<10)
+	for range n {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		start := time.Now()
+		err := exchange(fd, request, buf)
+		took := time.Since(start)
+		if err == nil {
+			tally.Answer(asked, took, took)
+			continue
+		}
+		tally.Fail(err)
+		unix.Close(fd)
+		if fd, err = connectForReads(addr, asked+slack); err != nil {
+			return nil, err
+		}
+	}
+	return tally, nil
+}
+
+// connectForReads connects; a read fails when nothing came for that long.
+func connectForReads(addr netip.AddrPort, limit time.Duration) (int, error) {
+	fd, err := connect(addr, 0)
+	if err != nil {
+		return -1, err
+	}
+	timeout := unix.NsecToTimeval(int64(limit))
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
+		unix.Close(fd)
+		return -1, os.NewSyscallError("setsockopt", err)
+	}
+	return fd, nil
+}
+
+// exchange writes a request to a blocking socket and reads its reply.
+func exchange(fd int, request, buf []byte) error {
+	if err := write(fd, request); err != nil {
+		return err
+	}
+	for read := 0; ; {
+		n, err := unix.Read(fd, buf[read:])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return fmt.Errorf("no reply in time")
+		case err != nil:
+			return os.NewSyscallError("read", err)
+		case n == 0:
+			return errClosed(read)
+		}
+		read += n
+		if whole, err := replyLength(buf[:read]); whole > 0 || err != nil {
+			return err
+		}
+	}
+}

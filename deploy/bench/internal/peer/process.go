@@ -1,0 +1,150 @@
+//go:build linux
+
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Process is a server that runs.
+type Process struct {
+	Addr  netip.AddrPort // for HTTP/1.1
+	Addr2 netip.AddrPort // for HTTP/2
+
+	cmd    *exec.Cmd
+	dir    string
+	said   head // on stderr
+	exited chan struct{}
+	pids   []int // it and its children, once they were looked for
+}
+
+// Start starts the server and returns when it answers. The caller must Stop it.
+func (s Server) Start(ctx context.Context) (*Process, error) {
+	addr, addr2, err := freePorts()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return nil, err
+	}
+	own := ports{http1: int(addr.Port()), http2: int(addr2.Port())}
+	cmd, err := s.command(dir, own)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if s.Name != Nginx {
+		addr2 = addr
+	}
+	p := &Process{Addr: addr, Addr2: addr2, cmd: cmd, dir: dir, exited: make(chan struct{})}
+	cmd.Stderr = &p.said
+	// A server does not outlive a bench that is killed.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	if err := cmd.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", s.Name, err), os.RemoveAll(dir))
+	}
+	go func() {
+		cmd.Wait() // what it returns is of no interest to whoever stops it
+		close(p.exited)
+	}()
+	if err := p.ready(ctx, s.Path(0)); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", s.Name, err), p.Stop())
+	}
+	return p, nil
+}
+
+// freePorts returns two ports that were free a moment ago.
+func freePorts() (a, b netip.AddrPort, err error) {
+	for _, to := range []*netip.AddrPort{&a, &b} {
+		ln, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			return a, b, err
+		}
+		defer ln.Close()
+		*to = ln.Addr().(*net.TCPAddr).AddrPort()
+	}
+	return a, b, nil
+}
+
+// ready waits until the server answers, and has it answer often enough that
+// what it makes on first use is made.
+func (p *Process) ready(ctx context.Context, path string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errors.New("it does not answer for 10 s"))
+	defer cancel()
+	client := http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	for answers := 0; answers < 200; {
+		if err := get(ctx, &client, "http://"+p.Addr.String()+path); err == nil {
+			answers++
+			continue
+		} else if answers > 0 {
+			return err
+		}
+		select {
+		case <-p.exited:
+			return fmt.Errorf("it ended: %s", p.said.String())
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func get(ctx context.Context, client *http.Client, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	reply, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	if reply.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s", url, reply.Status)
+	}
+	return errors.Join(err, reply.Body.Close())
+}
+
+// Stop ends the server and removes its folder. A server that ended before, or
+// that has to be killed, is an error.
+func (p *Process) Stop() error {
+	defer os.RemoveAll(p.dir)
+	select {
+	case <-p.exited:
+		return fmt.Errorf("%s ended by itself: %s", p.cmd.Path, p.said.String())
+	default:
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case <-p.exited:
+		return nil
+	case <-time.After(10 * time.Second):
+		err := p.cmd.Process.Kill()
+		<-p.exited
+		return errors.Join(fmt.Errorf("%s did not end 10 s after SIGTERM", p.cmd.Path), err)
+	}
+}
+
+// head keeps the beginning of what a process writes. It is read after the
+// process has ended.
+type head struct{ strings.Builder }
+
+const mostSaid = 4 << 10 // bytes
+
+func (t *head) Write(b []byte) (int, error) {
+	t.Builder.Write(b[:min(len(b), mostSaid-t.Len())])
+	return len(b), nil
+}

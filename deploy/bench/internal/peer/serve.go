@@ -1,0 +1,60 @@
+//go:build linux
+
+package peer
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"fortio.org/fortio/fhttp"
+	"github.com/labstack/echo/v4"
+	"github.com/mccutchen/go-httpbin/v2/httpbin"
+)
+
+// ServeArgument is the first argument with which this program is a server; the
+// others are those of Serve.
+const ServeArgument = "serve"
+
+// longestWait is set in the peers that bound the waits which they accept.
+const longestWait = time.Minute
+
+// Serve serves one of the Go peers, GoHTTPBin, Fortio or Echo, at addr until
+// the process ends. Each is served as its own program serves it.
+func Serve(name, addr string) error {
+	switch name {
+	case Fortio:
+		if err := fhttp.MaxDelay.SetV(longestWait); err != nil {
+			return fmt.Errorf("fortio's longest delay: %w", err)
+		}
+		if fhttp.HTTPServerWithHandler("echo", addr, http.HandlerFunc(fhttp.EchoHandler)) == nil {
+			return fmt.Errorf("fortio cannot listen on %s", addr)
+		}
+		select {}
+	case GoHTTPBin:
+		server := http.Server{Addr: addr, Handler: httpbin.New(httpbin.WithMaxDuration(longestWait))}
+		return server.ListenAndServe()
+	case Echo:
+		server := http.Server{Addr: addr, Handler: plainEcho(), Protocols: new(http.Protocols)}
+		server.Protocols.SetHTTP1(true)
+		server.Protocols.SetUnencryptedHTTP2(true)
+		return server.ListenAndServe()
+	default:
+		return fmt.Errorf("server %q is not known: want %s, %s or %s", name, GoHTTPBin, Fortio, Echo)
+	}
+}
+
+// plainEcho is what one writes first: sleep, then answer.
+func plainEcho() http.Handler {
+	e := echo.New()
+	e.GET("/delay/:ms", func(c echo.Context) error {
+		ms, err := strconv.Atoi(c.Param("ms"))
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, err.Error())
+		}
+		time.Sleep(time.Duration(ms) * time.Millisecond)
+		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, fmt.Appendf(nil, `{"status":200,"message":"Mock response from Flash","delay":"%d ms"}`, ms))
+	})
+	return e
+}

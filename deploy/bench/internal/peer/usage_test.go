@@ -1,0 +1,86 @@
+//go:build linux
+
+package peer
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+	"time"
+)
+
+func TestParseStat(t *testing.T) {
+	const numbers = " S 7 1 1 0 -1 0 0 0 0 0 150 50 9 9 20 0 1 0"
+	for _, tc := range []struct {
+		name, text string
+		ok         bool
+	}{
+		{"a plain name", "12 (nginx)" + numbers, true},
+		{"a name with spaces and parentheses", "12 (a) b) (c)" + numbers, true},
+		{"cut short", "12 (nginx) S 7 1", false},
+		{"no numbers", "12 (nginx) S x 1 1 0 -1 0 0 0 0 0 x 50 9", false},
+		{"nothing", "", false},
+	} {
+		got, err := parseStat([]byte(tc.text))
+		if (err == nil) != tc.ok || tc.ok && got != (stat{parent: 7, cpu: 2 * time.Second}) {
+			t.Errorf("parseStat, %s: %+v, %v", tc.name, got, err)
+		}
+	}
+}
+
+func TestPSS(t *testing.T) {
+	got, err := pss("00400000-7ff ---p 00000000 00:00 0 [rollup]\nRss:  1764 kB\nPss:   419 kB\nPss_Dirty: 112 kB\n")
+	if err != nil || got != 419<<10 {
+		t.Errorf("pss() = %d, %v; want 419 KB", got, err)
+	}
+	if _, err := pss("Rss: 1764 kB\n"); err == nil {
+		t.Error("pss() without a line Pss: no error")
+	}
+}
+
+// The memory and the CPU time of a process are those that it took, and its
+// children are found.
+func TestUsageOfThisProcess(t *testing.T) {
+	child := exec.Command("sleep", "100")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Wait()
+	defer child.Process.Kill()
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Process{cmd: &exec.Cmd{Process: self}}
+	before, err := p.Memory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.pids) < 2 || p.pids[0] != self.Pid || p.pids[1] != child.Process.Pid {
+		t.Errorf("processes %v: want %d and its child %d", p.pids, self.Pid, child.Process.Pid)
+	}
+	const size = 64 << 20
+	touched := make([]byte, size)
+	for i := range touched {
+		touched[i] = 1
+	}
+	after, err := p.Memory()
+	if err != nil || after-before < size*9/10 {
+		t.Errorf("Memory() grew by %d, %v, with %d more; want about that", after-before, err, size)
+	}
+	runtime.KeepAlive(touched)
+
+	start, err := p.CPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for spent := time.Duration(0); spent < 50*time.Millisecond; {
+		now, err := p.CPU()
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("CPU() after ten busy seconds: %v more than before, %v", now-start, err)
+		}
+		spent = now - start
+	}
+}

@@ -1,0 +1,140 @@
+// Package report keeps what was measured, and writes it: medians over rounds
+// with their spread, ratios within a round, the targets, and charts.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// Results are the figures of one run.
+type Results struct {
+	Machine Machine  `json:"machine"`
+	Servers []Server `json:"servers"`
+	Loads   []Load   `json:"loads"`
+	Rounds  int      `json:"rounds"`
+	Samples []Sample `json:"samples"`
+}
+
+// Machine is what the run was made on.
+type Machine struct {
+	Processors int    `json:"processors"`
+	Model      string `json:"model"`
+	Kernel     string `json:"kernel"`
+	Go         string `json:"go"`
+	Commit     string `json:"commit"` // of this repository
+	Date       string `json:"date"`
+}
+
+// Server is one that was to be measured.
+type Server struct {
+	Name    string `json:"name"`
+	About   string `json:"about"`
+	Missing string `json:"missing,omitempty"` // why it was not
+}
+
+// Load is one kind of load.
+type Load struct {
+	Name    string   `json:"name"`
+	About   string   `json:"about"`
+	Metrics []Metric `json:"metrics"` // those that it has, the most telling one first
+}
+
+// Sample is what one load saw of one server in one round.
+type Sample struct {
+	Load   string `json:"load"`
+	Server string `json:"server"`
+	Round  int    `json:"round"` // from 1
+
+	Values    map[Metric]float64 `json:"values"`
+	Overshoot []Quantile         `json:"overshoot,omitempty"`
+
+	Answers      int64   `json:"answers"`
+	Early        int64   `json:"early"`
+	WorstEarlyMS float64 `json:"worst_early_ms"`
+	Errors       int64   `json:"errors"`
+	FirstError   string  `json:"first_error,omitempty"`
+	Held         int64   `json:"held"`
+	ClientCPU    float64 `json:"client_cpu"` // processors that the load generator kept busy
+
+	Failed string `json:"failed,omitempty"` // why there are no values
+}
+
+// Quantile is the overshoot that a share of the answers, in percent, does not exceed.
+type Quantile struct {
+	Percent float64 `json:"percent"`
+	MS      float64 `json:"ms"`
+}
+
+// Percents are the shares that Sample.Overshoot has.
+var Percents = []float64{10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99, 100}
+
+// Metric is one figure of a load.
+type Metric string
+
+// The metrics, named by their key in the JSON.
+const (
+	P50         Metric = "overshoot_p50_ms"
+	P99         Metric = "overshoot_p99_ms"
+	P999        Metric = "overshoot_p99.9_ms"
+	Max         Metric = "overshoot_max_ms"
+	Last        Metric = "first_due_to_last_ms"
+	Written     Metric = "written_within_ms"
+	Memory      Metric = "memory_each_bytes"
+	MemoryAfter Metric = "memory_after_bytes"
+	Rate        Metric = "answers_per_second"
+	CPU         Metric = "processors"
+	CPUEach     Metric = "cpu_each_us"
+)
+
+// about tells how a metric is written.
+var about = map[Metric]struct {
+	title string
+	unit  string
+	scale float64 // of the unit, in that of the metric
+}{
+	P50:         {"overshoot p50", "ms", 1},
+	P99:         {"p99", "ms", 1},
+	P999:        {"p99.9", "ms", 1},
+	Max:         {"max", "ms", 1},
+	Last:        {"first due to last answer", "ms", 1},
+	Written:     {"requests written within", "ms", 1},
+	Memory:      {"memory for each waiting", "KB", 1024},
+	MemoryAfter: {"memory kept", "MB", 1 << 20},
+	Rate:        {"answers a second", "", 1},
+	CPU:         {"processors", "", 1},
+	CPUEach:     {"CPU for each request", "µs", 1},
+}
+
+// Title returns the name of a metric with its unit.
+func (m Metric) Title() string {
+	if unit := about[m].unit; unit != "" {
+		return about[m].title + ", " + unit
+	}
+	return about[m].title
+}
+
+// format writes a value in the unit of the title, to three digits.
+func (m Metric) format(v float64) string { return digits(v / about[m].scale) }
+
+// digits writes v to three significant digits, and whole numbers whole.
+func digits(v float64) string {
+	switch abs := max(v, -v); {
+	case abs >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case abs >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case abs >= 1:
+		return fmt.Sprintf("%.2f", v)
+	default:
+		return fmt.Sprintf("%.3f", v)
+	}
+}
+
+// JSON writes all figures.
+func (r *Results) JSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}

@@ -1,0 +1,281 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"time"
+
+	"flash.test/deploy/bench/internal/drive"
+	"flash.test/deploy/bench/internal/peer"
+	"flash.test/deploy/bench/internal/report"
+)
+
+// load is one kind of load.
+type load struct {
+	name    string
+	about   string
+	metrics []report.Metric
+	http2   bool // only for servers that speak it
+	conns   int  // the most at once
+
+	// run puts the load on a server that is fresh.
+	run func(context.Context, target) (*drive.Tally, values, error)
+}
+
+// values are those that do not follow from a tally.
+type values map[report.Metric]float64
+
+// target is a server that runs.
+type target struct {
+	peer.Server
+	*peer.Process
+}
+
+// request returns the bytes that ask t for a wait.
+func (t target) request(wait time.Duration) []byte {
+	return drive.Request(t.Addr.String(), t.Path(wait))
+}
+
+const (
+	ms     = time.Millisecond
+	second = time.Second
+)
+
+var overshoot = []report.Metric{report.P50, report.P99, report.P999, report.Max}
+
+// loads returns all loads; short ones take a fifth of the time and the requests.
+func loads(short bool) []load {
+	part := 1
+	if short {
+		part = 5
+	}
+	counted := 4 * second / time.Duration(part)
+	return []load{
+		oneClient(1*ms, 2000/part), oneClient(10*ms, 400/part), oneClient(100*ms, 40/part),
+		even(1000, counted), even(10_000, counted),
+		once(1000), once(10_000),
+		zero(64, max(3*second/time.Duration(part), second)),
+		cpu(6000, counted),
+		churn(2000, counted),
+		http2(10_000, 40),
+		flat(1000, counted), flat(5000, counted), flat(10_000, counted), flat(15_000, counted),
+	}
+}
+
+// oneClient asks n times for a wait.
+func oneClient(wait time.Duration, n int) load {
+	return load{
+		name:    fmt.Sprintf("one-%v", wait),
+		about:   fmt.Sprintf("One client asks for %v, %d times in a row, on one connection", wait, n),
+		metrics: overshoot, conns: 1,
+		run: func(ctx context.Context, t target) (*drive.Tally, values, error) {
+			tally, err := drive.Sequential(ctx, t.Addr, t.request(wait), wait, n)
+			return tally, nil, err
+		},
+	}
+}
+
+// even has n clients wait a second each.
+func even(n int, counted time.Duration) load {
+	e := drive.Even{Rate: float64(n), Asked: second, Warm: 1500 * ms, Counted: counted}
+	return load{
+		name:    fmt.Sprintf("even-%d", n),
+		about:   fmt.Sprintf("%d requests a second arrive evenly and wait 1 s each, so that %d wait at any time; %v counted", n, n, counted),
+		metrics: []report.Metric{report.P99, report.P50, report.P999, report.Max, report.CPU, report.Memory},
+		conns:   e.Conns(),
+		run:     func(ctx context.Context, t target) (*drive.Tally, values, error) { return runEven(ctx, t, e) },
+	}
+}
+
+// cpu has rate requests a second wait 100 ms each.
+func cpu(rate int, counted time.Duration) load {
+	e := drive.Even{Rate: float64(rate), Asked: 100 * ms, Warm: 500 * ms, Counted: counted}
+	return load{
+		name:    fmt.Sprintf("cpu-%d", rate),
+		about:   fmt.Sprintf("%d requests a second arrive evenly and wait 100 ms each; %v counted. Processors: the CPU time of the server in a second", rate, counted),
+		metrics: []report.Metric{report.CPU, report.CPUEach, report.P50, report.P99},
+		conns:   e.Conns(),
+		run:     func(ctx context.Context, t target) (*drive.Tally, values, error) { return runEven(ctx, t, e) },
+	}
+}
+
+// flatRate is the rate of requests under which waiting ones are counted: it is
+// the same for all, so that only their number differs.
+const flatRate = 5000
+
+// flat has n clients wait, for as long as that takes.
+func flat(n int, counted time.Duration) load {
+	wait := time.Duration(n) * second / flatRate
+	e := drive.Even{Rate: flatRate, Asked: wait, Warm: wait + 500*ms, Counted: counted}
+	return load{
+		name:    fmt.Sprintf("flat-%d", n),
+		about:   fmt.Sprintf("%d requests a second arrive evenly and wait %v each, so that %d wait at any time; %v counted", flatRate, wait, n, counted),
+		metrics: []report.Metric{report.CPUEach, report.Memory, report.P50, report.P99},
+		conns:   e.Conns(),
+		run:     func(ctx context.Context, t target) (*drive.Tally, values, error) { return runEven(ctx, t, e) },
+	}
+}
+
+// runEven measures the CPU time over the counted time, and the memory at its
+// end, against that of the server without connections.
+func runEven(ctx context.Context, t target, e drive.Even) (*drive.Tally, values, error) {
+	empty, err := t.Memory()
+	if err != nil {
+		return nil, nil, err
+	}
+	var before, after time.Duration
+	var start, end time.Time
+	var full int64
+	var errs [3]error
+	e.Begin = func() { start = time.Now(); before, errs[0] = t.CPU() }
+	e.End = func() {
+		end = time.Now()
+		after, errs[1] = t.CPU()
+		full, errs[2] = t.Memory()
+	}
+	tally, err := e.Run(ctx, t.Addr, t.request(e.Asked))
+	if err := errors.Join(append(errs[:], err)...); err != nil {
+		return nil, nil, err
+	}
+	spent, during := (after - before).Seconds(), end.Sub(start).Seconds()
+	return tally, values{
+		report.CPU:     spent / during,
+		report.CPUEach: spent / during / e.Rate * 1e6,
+		report.Memory:  float64(full-empty) / (e.Rate * e.Asked.Seconds()),
+	}, nil
+}
+
+// once has n clients ask for a second at the same time.
+func once(n int) load {
+	return load{
+		name:    fmt.Sprintf("once-%d", n),
+		about:   fmt.Sprintf("%d connections are open; on each a request for 1 s is written, on one after the other without a pause; %d times. Time: from when the first is due to when the last answer is read. Memory: growth from before the connections were opened to when all wait", n, waves),
+		metrics: []report.Metric{report.Last, report.Written, report.Memory, report.P50, report.P99, report.Max},
+		conns:   n,
+		run: func(ctx context.Context, t target) (*drive.Tally, values, error) {
+			return runWaves(t, n, func(waiting func()) (*drive.Tally, []drive.Wave, error) {
+				o := drive.Once{Conns: n, Asked: second, Waves: waves, Waiting: waiting}
+				return o.Run(ctx, t.Addr, t.request(second))
+			})
+		},
+	}
+}
+
+// http2 has conns times streams clients ask for a second at the same time.
+func http2(streams, conns int) load {
+	n := streams / conns
+	return load{
+		name:    fmt.Sprintf("h2-%d", streams),
+		about:   fmt.Sprintf("The same over HTTP/2 without TLS: %d connections, each with %d streams that are opened with one write", conns, n),
+		metrics: []report.Metric{report.Last, report.Written, report.Memory, report.P50, report.P99, report.Max},
+		conns:   conns, http2: true,
+		run: func(ctx context.Context, t target) (*drive.Tally, values, error) {
+			return runWaves(t, streams, func(waiting func()) (*drive.Tally, []drive.Wave, error) {
+				s := drive.Streams{Conns: conns, Each: n, Asked: second, Waves: waves, Waiting: waiting}
+				return s.Run(ctx, t.Addr2, t.Path(second))
+			})
+		},
+	}
+}
+
+// waves are the times that a load of many requests at once is repeated.
+const waves = 3
+
+// runWaves measures the growth of memory, from before there are connections to
+// when n requests wait, and the median time from the first due to the last answer.
+func runWaves(t target, n int, run func(waiting func()) (*drive.Tally, []drive.Wave, error)) (*drive.Tally, values, error) {
+	empty, err := t.Memory()
+	if err != nil {
+		return nil, nil, err
+	}
+	var full int64
+	var memoryErr error
+	tally, seen, err := run(func() { full, memoryErr = t.Memory() })
+	if err := errors.Join(err, memoryErr); err != nil {
+		return nil, nil, err
+	}
+	var last, written []float64
+	for _, wave := range seen {
+		last = append(last, milliseconds(wave.Span))
+		written = append(written, milliseconds(wave.Written))
+	}
+	return tally, values{
+		report.Last:    report.SpreadOf(last).Median,
+		report.Written: report.SpreadOf(written).Median,
+		report.Memory:  float64(full-empty) / float64(n),
+	}, nil
+}
+
+// churn has rate clients a second come, wait 100 ms and go, every fourth of
+// them after half of it.
+func churn(rate float64, during time.Duration) load {
+	c := drive.Churn{Rate: rate, Asked: 100 * ms, LeaveEvery: 4, During: during}
+	return load{
+		name:    "churn",
+		about:   fmt.Sprintf("%v clients a second arrive evenly for %v, each on a connection of its own, and ask for %v; one in %d leaves after half of that. Overshoot includes connecting. Memory kept: growth from before to a second after the last has gone", rate, during, c.Asked, c.LeaveEvery),
+		metrics: []report.Metric{report.P50, report.P99, report.P999, report.Max, report.CPUEach, report.MemoryAfter},
+		conns:   c.Conns(),
+		run: func(ctx context.Context, t target) (*drive.Tally, values, error) {
+			empty, err := t.Memory()
+			if err != nil {
+				return nil, nil, err
+			}
+			before, err := t.CPU()
+			if err != nil {
+				return nil, nil, err
+			}
+			tally, left, err := c.Run(ctx, t.Addr, t.request(c.Asked))
+			if err != nil {
+				return nil, nil, err
+			}
+			time.Sleep(second)
+			after, err := t.CPU()
+			if err != nil {
+				return nil, nil, err
+			}
+			kept, err := t.Memory()
+			return tally, values{
+				report.CPUEach:     (after - before).Seconds() / float64(tally.Answers+int64(left)) * 1e6,
+				report.MemoryAfter: float64(kept - empty),
+			}, err
+		},
+	}
+}
+
+// zero has n clients ask for no wait, again and again.
+func zero(n int, during time.Duration) load {
+	with := "the generator of this program, since wrk is not installed"
+	_, err := exec.LookPath("wrk")
+	if err == nil {
+		with = "wrk"
+	}
+	return load{
+		name:    fmt.Sprintf("zero-%d", n),
+		about:   fmt.Sprintf("%d connections ask for no wait, again as soon as they are answered, for %v, by %s", n, during, with),
+		metrics: []report.Metric{report.Rate, report.CPUEach}, conns: n,
+		run: func(ctx context.Context, t target) (*drive.Tally, values, error) {
+			before, err := t.CPU()
+			if err != nil {
+				return nil, nil, err
+			}
+			var tally *drive.Tally
+			var rate float64
+			if with == "wrk" {
+				tally, rate, err = drive.Wrk(ctx, "http://"+t.Addr.String()+t.Path(0), n, during)
+			} else {
+				tally, rate, err = drive.Saturate(ctx, t.Addr, t.request(0), n, during)
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+			after, err := t.CPU()
+			return tally, values{report.Rate: rate, report.CPUEach: (after - before).Seconds() / float64(tally.Answers) * 1e6}, err
+		},
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

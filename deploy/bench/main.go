@@ -1,0 +1,172 @@
+//go:build linux
+
+// Bench drives delay-server and its peers with the same loads, in turn, over
+// several rounds, and writes what it measured: tables, targets and charts.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"flash.test/deploy/bench/internal/peer"
+	"flash.test/deploy/bench/internal/report"
+)
+
+func main() {
+	if len(os.Args) == 4 && os.Args[1] == peer.ServeArgument { // a signal ends it at once
+		fmt.Fprintf(os.Stderr, "bench: %v\n", peer.Serve(os.Args[2], os.Args[3]))
+		os.Exit(1)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// run is the command: args are those behind its name.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := readOptions(args, stderr)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	delayServer := filepath.Join(dir, "delay-server")
+	if err := build(ctx, delayServer); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	servers, err := choose("server", peer.Servers(delayServer, self), o.servers, func(s peer.Server) string { return s.Name })
+	if err != nil {
+		return err
+	}
+	results, err := measure(ctx, o, servers, stderr)
+	// What was measured before an error, or a signal, is worth its table.
+	return errors.Join(err, write(results, o.out, stdout))
+}
+
+// options are what the command line asks for.
+type options struct {
+	rounds  int
+	loads   []load
+	servers []string // empty for all
+	out     string   // a folder; "" for none
+}
+
+// readOptions reads the arguments. The error is flag.ErrHelp after --help.
+func readOptions(args []string, stderr io.Writer) (options, error) {
+	var o options
+	var only, servers string
+	var short bool
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.IntVar(&o.rounds, "rounds", 3, "`TIMES` that each server has each load")
+	flags.StringVar(&only, "only", "", "`LOADS` to run, by comma, by name or by what it begins with (one, even-10000); none runs all")
+	flags.StringVar(&servers, "servers", "", "`SERVERS` to measure, by comma; none measures all")
+	flags.StringVar(&o.out, "out", "", "`DIR` for results.md, results.json and the charts; none writes the table to stdout alone")
+	flags.BoolVar(&short, "short", false, "a fifth of the time and of the requests: a look, not a measurement")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("argument %q is not known: --help lists what is accepted", flags.Arg(0))
+	}
+	if o.rounds < 1 {
+		return o, fmt.Errorf("--rounds: %d is not accepted: want 1 or more", o.rounds)
+	}
+	o.servers = list(servers)
+	var err error
+	o.loads, err = choose("load", loads(short), list(only), func(l load) string { return l.name })
+	return o, err
+}
+
+func list(text string) []string {
+	return strings.FieldsFunc(text, func(c rune) bool { return c == ',' })
+}
+
+// choose returns those of all that are asked for, in the order of all: each by
+// its name, or, where none has it, all whose names begin with it and a hyphen.
+func choose[T any](what string, all []T, asked []string, name func(T) string) ([]T, error) {
+	if len(asked) == 0 {
+		return all, nil
+	}
+	var names []string
+	for _, t := range all {
+		names = append(names, name(t))
+	}
+	chosen := map[string]bool{}
+	for _, ask := range asked {
+		found := slices.Contains(names, ask)
+		for _, name := range names {
+			if name == ask || !found && strings.HasPrefix(name, ask+"-") {
+				chosen[name] = true
+			}
+		}
+		if !found && !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, ask+"-") }) {
+			return nil, fmt.Errorf("%s %q is not known: want some of %s", what, ask, strings.Join(names, ", "))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(t T) bool { return !chosen[name(t)] }), nil
+}
+
+// build builds delay-server, of the workspace that the working directory is in.
+func build(ctx context.Context, to string) error {
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", to, "flash.test/delay-server").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("go build of delay-server (run this inside its repository): %w\n%s", err, out)
+	}
+	return nil
+}
+
+// write writes the report to stdout, and with the charts to a folder.
+func write(results *report.Results, dir string, stdout io.Writer) error {
+	if len(results.Samples) == 0 {
+		return nil
+	}
+	if err := results.Markdown(stdout, table); err != nil || dir == "" {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	files := map[string]func(io.Writer) error{
+		"results.md":   func(w io.Writer) error { return results.Markdown(w, table) },
+		"results.json": results.JSON,
+	}
+	for _, chart := range charts {
+		if results.Has(chart) {
+			files[chart.File+".svg"] = func(w io.Writer) error { return results.Draw(w, chart) }
+		}
+	}
+	for name, write := range files {
+		file, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(write(file), file.Close()); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"time"
+
+	"flash.test/deploy/bench/internal/drive"
+	"flash.test/deploy/bench/internal/peer"
+	"flash.test/deploy/bench/internal/report"
+)
+
+// measure puts each load on each server in each round. The order of servers
+// turns by one each round, so that none is always the first. What fails is in
+// the results; the error is that of ctx.
+func measure(ctx context.Context, o options, servers []peer.Server, progress io.Writer) (*report.Results, error) {
+	results := &report.Results{Machine: machine(ctx), Rounds: o.rounds}
+	var present []peer.Server
+	for _, s := range servers {
+		results.Servers = append(results.Servers, report.Server{Name: s.Name, About: s.About, Missing: s.Missing})
+		if s.Missing == "" {
+			present = append(present, s)
+			continue
+		}
+		fmt.Fprintf(progress, "%s is left out: %s\n", s.Name, s.Missing)
+	}
+	for _, l := range o.loads {
+		results.Loads = append(results.Loads, report.Load{Name: l.name, About: l.about, Metrics: l.metrics})
+		for round := range o.rounds {
+			for i := range present {
+				s := present[(i+round)%len(present)]
+				if l.http2 && !s.HTTP2 {
+					continue
+				}
+				sample := l.sample(ctx, s)
+				if ctx.Err() != nil {
+					return results, context.Cause(ctx)
+				}
+				sample.Load, sample.Server, sample.Round = l.name, s.Name, round+1
+				results.Samples = append(results.Samples, sample)
+				fmt.Fprintln(progress, sample.Line(l.metrics))
+			}
+		}
+	}
+	return results, nil
+}
+
+// sample puts the load on a server that it starts for that.
+func (l load) sample(ctx context.Context, s peer.Server) report.Sample {
+	if err := drive.CheckOpenFiles(l.conns); err != nil {
+		return report.Sample{Failed: err.Error()}
+	}
+	process, err := s.Start(ctx)
+	if err != nil {
+		return report.Sample{Failed: err.Error()}
+	}
+	start, spent := time.Now(), clientCPU()
+	tally, values, err := l.run(ctx, target{s, process})
+	busy := float64(clientCPU()-spent) / float64(time.Since(start))
+	if err := errors.Join(err, process.Stop()); err != nil {
+		return report.Sample{Failed: err.Error()}
+	}
+	sample := report.Sample{
+		Values:  map[report.Metric]float64{},
+		Answers: tally.Answers, Early: tally.Early, WorstEarlyMS: milliseconds(tally.WorstEarly),
+		Errors: tally.Errors, FirstError: tally.FirstError, Held: tally.Held,
+		ClientCPU: busy,
+	}
+	if tally.Overshoot.TotalCount() > 0 {
+		for _, percent := range report.Percents {
+			sample.Overshoot = append(sample.Overshoot, report.Quantile{Percent: percent, MS: milliseconds(tally.Percentile(percent))})
+		}
+		for metric, percent := range map[report.Metric]float64{report.P50: 50, report.P99: 99, report.P999: 99.9, report.Max: 100} {
+			sample.Values[metric] = milliseconds(tally.Percentile(percent))
+		}
+	}
+	for metric, value := range values {
+		sample.Values[metric] = value
+	}
+	return sample
+}
+
+// clientCPU returns the time that this process has spent on processors.
+func clientCPU() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}

@@ -1,0 +1,79 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"flash.test/deploy/bench/internal/peer"
+	"flash.test/deploy/bench/internal/report"
+)
+
+// table has the targets that delay-server is held to.
+var table = report.Table{
+	NotEarly: []string{peer.Fastlane, peer.Ordinary},
+	Base:     []string{peer.Nginx, peer.Echo},
+	Targets: []report.Target{
+		below("10 ms, one client: median overshoot", "one-10ms", report.P50, peer.Nginx),
+		below("10,000 waiting 1 s each, arriving evenly: p99 overshoot", "even-10000", report.P99, peer.Nginx),
+		atMost(1.0/3, "at most a third of go-httpbin's", "10,000 waiting 1 s each, arriving evenly: p99 overshoot", "even-10000", report.P99, peer.GoHTTPBin),
+		below("the same, arriving all at once: time from the first due to the last answer", "once-10000", report.Last, peer.Nginx),
+		{Text: "memory for each of 10,000 waiting", Want: "under 1 KB", What: fastlane("once-10000", report.Memory), Bound: 1 << 10, Strict: true},
+		atMost(1.0/5, "at most a fifth of nginx's", "memory for each of 10,000 waiting", "once-10000", report.Memory, peer.Nginx),
+		atLeast(1, "at least nginx's", "`/delay/0`, 64 connections: requests a second", peer.Fastlane, peer.Nginx),
+		atLeast(3, "three times go-httpbin's", "`/delay/0`, 64 connections: requests a second", peer.Fastlane, peer.GoHTTPBin),
+		atMost(2, "at most twice nginx's", "CPU for 6,000 waits a second", "cpu-6000", report.CPU, peer.Nginx),
+		{Text: "without the lane: memory for each of 10,000 waiting", Want: "under 15 KB", What: report.Source{Load: "once-10000", Server: peer.Ordinary, Metric: report.Memory}, Bound: 15 << 10, Strict: true},
+		atLeast(1, "at least fortio's", "without the lane: `/delay/0`, 64 connections: requests a second", peer.Ordinary, peer.Fortio),
+		grows("CPU for each request", report.CPUEach),
+		grows("memory for each waiting", report.Memory),
+		grows("p99 overshoot", report.P99),
+	},
+}
+
+// charts are the pictures of a run.
+var charts = []report.Chart{
+	{File: "overshoot-one-10ms", Title: "10 ms, one client", Load: "one-10ms"},
+	{File: "overshoot-even-10000", Title: "10,000 waiting 1 s each, arriving evenly", Load: "even-10000"},
+	{File: "overshoot-once-10000", Title: "10,000 waiting 1 s each, arriving at once", Load: "once-10000"},
+	{File: "throughput", Title: "/delay/0, 64 connections", Load: "zero-64", Metric: report.Rate},
+	{File: "memory", Title: "Memory for each of 10,000 waiting", Load: "once-10000", Metric: report.Memory},
+	{File: "cpu", Title: "CPU for 6,000 waits of 100 ms a second", Load: "cpu-6000", Metric: report.CPU},
+}
+
+// fastlane is a metric of delay-server as it comes.
+func fastlane(load string, metric report.Metric) report.Source {
+	return report.Source{Load: load, Server: peer.Fastlane, Metric: metric}
+}
+
+// atMost bounds delay-server's figure by a multiple of a peer's.
+func atMost(bound float64, want, text, load string, metric report.Metric, of string) report.Target {
+	what := fastlane(load, metric)
+	return report.Target{Text: text, Want: want, What: what, Of: report.Source{Load: load, Server: of, Metric: metric}, Bound: bound}
+}
+
+// grows bounds how much more a request costs with 15,000 waiting than with
+// 1,000: as much more as a heap is deeper.
+func grows(text string, metric report.Metric) report.Target {
+	bound := math.Log(15_000) / math.Log(1000)
+	return report.Target{
+		Text: text + ": with 15,000 waiting against 1,000", Want: fmt.Sprintf("flat: at most log 15,000 ÷ log 1,000 = %.2f", bound),
+		What: fastlane("flat-15000", metric), Of: fastlane("flat-1000", metric), Bound: bound,
+	}
+}
+
+// below wants delay-server's figure below a peer's.
+func below(text, load string, metric report.Metric, of string) report.Target {
+	t := atMost(1, "below "+of+"'s", text, load, metric, of)
+	t.Strict = true
+	return t
+}
+
+// atLeast bounds the requests a second of a server by a multiple of a peer's.
+func atLeast(bound float64, want, text, server, of string) report.Target {
+	rate := func(server string) report.Source {
+		return report.Source{Load: "zero-64", Server: server, Metric: report.Rate}
+	}
+	return report.Target{Text: text, Want: want, What: rate(server), Of: rate(of), Bound: bound, AtLeast: true}
+}
