@@ -2,6 +2,7 @@ package tracing_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -149,18 +150,89 @@ func TestSpansOfOneTrace(t *testing.T) {
 	}
 }
 
-// A collector that is gone costs a line in the log, and no request.
-func TestACollectorThatIsGone(t *testing.T) {
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
-	var log bytes.Buffer
-	tr, err := tracing.Start(t.Context(), "front", gone.URL, slog.New(slog.NewTextHandler(&log, nil)))
+// startLogged is start with what is logged.
+func startLogged(t *testing.T, endpoint string) (tr tracing.Tracing, logged *bytes.Buffer) {
+	t.Helper()
+	logged = new(bytes.Buffer)
+	tr, err := tracing.Start(t.Context(), "front", endpoint, slog.New(slog.NewTextHandler(logged, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tr, logged
+}
+
+// A collector that is gone costs lines in the log, and no request.
+func TestACollectorThatIsGone(t *testing.T) {
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	tr, logged := startLogged(t, gone.URL)
 	chain(t, tr, tracing.Tracing{}, "")
 	tr.Close()
-	if !strings.Contains(log.String(), "traces are not sent") || !strings.Contains(log.String(), gone.URL) {
-		t.Errorf("the log says %q, want that traces are not sent to %s", log.String(), gone.URL)
+	for _, want := range []string{"reports an error", "endpoint=" + gone.URL, "spans_lost=2"} {
+		if !strings.Contains(logged.String(), want) {
+			t.Errorf("the log says %q, want %q in it", logged, want)
+		}
+	}
+}
+
+// A collector that hangs does not hold up the end, which says what was lost.
+func TestACollectorThatHangs(t *testing.T) {
+	released := make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-released:
+		case <-r.Context().Done():
+		}
+	}))
+	defer hanging.Close()
+	defer close(released)
+	tr, logged := startLogged(t, hanging.URL)
+	chain(t, tr, tracing.Tracing{}, "")
+	tr.Close()
+	if !strings.Contains(logged.String(), "traces are not complete") || !strings.Contains(logged.String(), "spans_lost=2") {
+		t.Errorf("the log says %q, want that 2 spans are lost", logged)
+	}
+}
+
+func TestNothingIsLoggedOfSpansThatAreSent(t *testing.T) {
+	url, _ := collect(t)
+	tr, logged := startLogged(t, url)
+	chain(t, tr, tracing.Tracing{}, "")
+	tr.Close()
+	if logged.Len() > 0 {
+		t.Errorf("the log says %q, want nothing", logged)
+	}
+}
+
+func TestVariablesOfOpenTelemetry(t *testing.T) {
+	for _, tc := range []struct{ name, value, endpoint, want string }{
+		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://c:4318/v1/traces", "", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: it is set and not accepted: want OTEL_EXPORTER_OTLP_ENDPOINT, to which /v1/traces is added"},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http://c:4317", `OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" is not accepted: want http/protobuf, or none of it, and OTEL_EXPORTER_OTLP_ENDPOINT such as http://localhost:4318`},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "", ""},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "http://c:4318", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Setenv(tc.name, tc.value)
+			tr, err := tracing.Start(t.Context(), "front", tc.endpoint, slog.New(slog.DiscardHandler))
+			if got := fmt.Sprint(err); err != nil && got != tc.want || err == nil && tc.want != "" {
+				t.Errorf("Start with %s=%s and endpoint %q: got error %v, want %q", tc.name, tc.value, tc.endpoint, err, tc.want)
+			}
+			tr.Close()
+		})
+	}
+}
+
+// What it cannot read of them costs a line of the log, as the log is written.
+func TestAVariableThatCannotBeRead(t *testing.T) {
+	url, _ := collect(t)
+	for name, value := range map[string]string{"OTEL_EXPORTER_OTLP_TIMEOUT": "soon", "OTEL_TRACES_SAMPLER": "nonsense"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, value)
+			tr, logged := startLogged(t, url)
+			tr.Close()
+			if !strings.Contains(logged.String(), value) {
+				t.Errorf("%s=%s: the log says %q, want the value in it", name, value, logged)
+			}
+		})
 	}
 }
