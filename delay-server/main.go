@@ -29,7 +29,7 @@ func serve(ctx context.Context, cfg server.Config, _, stderr io.Writer) error {
 	log := cfg.NewLogger(stderr)
 	srv, err := server.New(cfg, log)
 	if err != nil {
-		return err
+		return program.BadSettings("delay-server", err)
 	}
 	if cfg.Scenario != "" {
 		defer onHangup(srv.ReloadScenario)()

@@ -117,6 +117,10 @@ func TestCommandLine(t *testing.T) {
 		{"unknown argument", []string{"--prot=80"}, nil, 2, "", `argument "--prot=80" is not known`},
 		{"two arguments", []string{"healthcheck", "now"}, nil, 2, "", "2 arguments"},
 		{"bad settings", nil, []string{"PORT=x", "MAX_DELAYS=1s"}, 2, "", "MAX_DELAYS: no such setting: did you mean MAX_DELAY?\nPORT: "},
+		{"no scenario", nil, []string{"PORT=0", "SCENARIO=none.yaml"}, 2, "", "bad settings:\nSCENARIO: "},
+		{"no recordings", nil, []string{"PORT=0", "RECORDINGS_DIR=none"}, 2, "", "bad settings:\nRECORDINGS_DIR: "},
+		{"a host that is a URL", nil, []string{"PORT=0", "HOST=http://x"}, 1, "", "HOST: "},
+		{"another machine's address", nil, []string{"PORT=0", "HOST=192.0.2.1"}, 1, "", "HOST: "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var stdout strings.Builder

@@ -40,7 +40,7 @@ func serve(ctx context.Context, cfg config.Config, stdout, stderr io.Writer) err
 	slow.Token = cfg.DelayServerToken
 	traces, err := tracing.Start(ctx, "demo-api", cfg.OTLPEndpoint, log)
 	if err != nil {
-		return err
+		return program.BadSettings("demo-api", err)
 	}
 	defer traces.Close()
 	slow.Trace(traces)

@@ -62,6 +62,11 @@ func (p Program[C]) Main() {
 // wrapped, for an unknown argument and for bad settings.
 var ErrUsage = errors.New("--help lists what is accepted")
 
+// BadSettings returns err as one of the settings of the program of that name.
+func BadSettings(name string, err error) error {
+	return fmt.Errorf("bad settings:\n%w\n%s %w", err, name, ErrUsage)
+}
+
 // Status returns the exit status for what Run returned.
 func Status(err error) int {
 	switch {
@@ -101,7 +106,7 @@ func (p Program[C]) Run(ctx context.Context, args, environ []string, stdout, std
 	settings, err := p.Load(environ)
 	switch {
 	case err != nil:
-		return fmt.Errorf("bad settings:\n%w\n%s %w", err, p.Name, ErrUsage)
+		return BadSettings(p.Name, err)
 	case own >= 0:
 		return p.Commands[own].Run(ctx, args, settings, stdout, stderr)
 	case name == "healthcheck":

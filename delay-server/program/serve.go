@@ -32,6 +32,8 @@ func Listen(ctx context.Context, name, host, setting string, port int) (net.List
 		return nil, fmt.Errorf("%w: choose another port, such as %s=%d %s (on macOS, AirPlay takes 5000)", err, setting, port%65535+1, name)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("%w: choose a port that this user may take, such as %s=%d %s (those below 1024 are mostly the administrator's)", err, setting, port%1000+3000, name)
+	case errors.As(err, new(*net.DNSError)) || errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("HOST: %w: want an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all", err)
 	}
 	return ln, err
 }
@@ -121,7 +123,11 @@ func (s HTTP) drain(srv *http.Server, cut func()) {
 	if s.shutdown(srv, sendCut) != nil {
 		_ = srv.Close() // its error is that of a listener that is closed already
 	}
-	s.Log.Warn("stopped", "cut", n)
+	level := slog.LevelInfo
+	if n > 0 {
+		level = slog.LevelWarn
+	}
+	s.Log.Log(context.Background(), level, "stopped", "cut", n)
 }
 
 func (s HTTP) shutdown(srv *http.Server, timeout time.Duration) error {

@@ -125,7 +125,9 @@ func (c Config) Validate() error {
 	check(!c.TLS() || c.TLSDir != "", "TLS_DIR: it is not set and TLS_HOSTS is: want the folder to keep the authority and the certificate in")
 	check(c.TLS() || c.TLSDir == "", "TLS_DIR: it is set and TLS_HOSTS is not: want both or neither")
 	check(c.TLSPort >= 0 && c.TLSPort <= 65535, "TLS_PORT: %d is no port: want 0 to 65535", c.TLSPort)
-	check(c.OTLPEndpoint == "" || isBaseURL(c.OTLPEndpoint), "OTEL_EXPORTER_OTLP_ENDPOINT: %q is not accepted: want a URL such as http://localhost:4318", c.OTLPEndpoint)
+	check(c.TLS() || c.TLSPort == DefaultConfig().TLSPort, "TLS_PORT: it is set and TLS_HOSTS is not: want both or neither")
+	check(!c.TLS() || c.TLSPort == 0 || c.TLSPort != c.Port, "TLS_PORT: %d is PORT too: want two ports", c.TLSPort)
+	check(c.OTLPEndpoint == "" || isBaseURL(c.OTLPEndpoint), "OTEL_EXPORTER_OTLP_ENDPOINT: %q is not accepted: want a URL such as http://localhost:4318; what the collector has to be told besides, in OTEL_EXPORTER_OTLP_HEADERS", c.OTLPEndpoint)
 	return errors.Join(errs...)
 }
 
@@ -146,9 +148,11 @@ func listed(list []string) []string {
 	return list
 }
 
+// isBaseURL reports whether s is a URL to which a path can be added. User info is
+// refused: it would appear in logs.
 func isBaseURL(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.RawQuery == "" && u.Fragment == ""
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
 func isOrigin(s string) bool {

@@ -106,7 +106,7 @@ func (c Config) Validate() error {
 	check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is not accepted: want more than 0", c.IdleTimeout)
 	check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT: %v is not accepted: want 0 or more", c.ShutdownTimeout)
 	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT: %q is not accepted: want text or json", c.LogFormat)
-	check(c.OTLPEndpoint == "" || isBase(c.OTLPEndpoint), "OTEL_EXPORTER_OTLP_ENDPOINT: %q is not accepted: want a URL such as http://localhost:4318", c.OTLPEndpoint)
+	check(c.OTLPEndpoint == "" || isBase(c.OTLPEndpoint), "OTEL_EXPORTER_OTLP_ENDPOINT: %q is not accepted: want a URL such as http://localhost:4318; what the collector has to be told besides, in OTEL_EXPORTER_OTLP_HEADERS", c.OTLPEndpoint)
 	check(c.DelayServerURL == "" || isBase(c.DelayServerURL),
 		"DELAY_SERVER_URL: %q is not accepted: want http://host:port or https://host:port, with a path or without, and no more", c.DelayServerURL)
 	check(!strings.ContainsFunc(c.DelayServerToken, func(r rune) bool { return r <= ' ' || r > '~' }), "DELAY_SERVER_TOKEN: it has characters that are not accepted: want visible ASCII characters")
