@@ -45,7 +45,7 @@ func (s *Server) setClock(c echo.Context) error {
 		return err
 	}
 	var body bytes.Buffer
-	if _, err := s.readBody(c, &body); err != nil {
+	if err := s.readBody(c, &body); err != nil {
 		return err
 	}
 	set, err := readClockCommand(body.Bytes())

@@ -13,42 +13,46 @@ import (
 	"flash.test/delay-server/problem"
 )
 
-// maxRequestBody is the most bytes of a request's body that are read and
-// discarded. net/http sees a client leave only once the body is read.
+// maxRequestBody is the most bytes of a request's body that are read. net/http
+// sees a client leave only once the body is read.
 const maxRequestBody = 1 << 20
 
-// discardBody reads the body to its end. The error is a *problem.Problem, 413,
-// 408 or 400, or errLeft.
+var errTooLarge = problem.New(http.StatusRequestEntityTooLarge, "the body is over %d bytes; accepted: any body up to that, or none", maxRequestBody)
+
+// discardBody reads the body to its end. The error is that of readBody.
 func (s *Server) discardBody(c echo.Context) error {
 	r := c.Request()
 	if r.Body == http.NoBody || r.Body == nil {
 		return nil
 	}
-	tooLarge := problem.New(http.StatusRequestEntityTooLarge, "the body is over %d bytes; accepted: any body up to that, or none: it is read and not used", maxRequestBody)
-	if r.ContentLength > maxRequestBody {
-		return tooLarge
-	}
-	n, err := s.readBody(c, io.Discard)
-	if n > maxRequestBody {
-		return tooLarge
-	}
-	return err
+	return s.readBody(c, io.Discard)
 }
 
-// readBody reads the body into w, to its end or just over maxRequestBody. The
-// error is a *problem.Problem, 408 or 400, or errLeft.
-func (s *Server) readBody(c echo.Context, w io.Writer) (n int64, err error) {
+// readBody reads the body into w, to its end. The error is errTooLarge, another
+// *problem.Problem, 408 or 400, or errLeft.
+func (s *Server) readBody(c echo.Context, w io.Writer) error {
 	control := http.NewResponseController(c.Response())
 	// A recorder in a test has no deadline, and net/http's own connections have.
 	_ = control.SetReadDeadline(time.Now().Add(s.config.ReadTimeout))
-	n, err = io.Copy(w, io.LimitReader(c.Request().Body, maxRequestBody+1))
-	if err != nil {
-		return n, s.bodyError(err, "the body", n)
+	r := c.Request()
+	n := r.ContentLength
+	if n <= maxRequestBody {
+		var err error
+		if n, err = io.Copy(w, io.LimitReader(r.Body, maxRequestBody+1)); err != nil {
+			return s.bodyError(err, "the body", n)
+		}
+	}
+	if n > maxRequestBody {
+		if r.Close && r.Header.Get("Expect") == "" {
+			// Else net/http would close upon what is unread, and the client lose the reply.
+			_, _ = io.Copy(io.Discard, r.Body)
+		}
+		return errTooLarge
 	}
 	// Left in place it would end the wait: net/http reads on to see the client
 	// leave. After an error it stays, since net/http reads on for the rest.
 	_ = control.SetReadDeadline(time.Time{})
-	return n, nil
+	return nil
 }
 
 // bodyError returns what err, of reading the body after n bytes, is to the client.

@@ -32,7 +32,7 @@ func (s *Server) passBody(c echo.Context) error {
 		return nil
 	case r.ContentLength > 0 && r.ContentLength <= mostKept:
 		var kept bytes.Buffer
-		_, err := s.readBody(c, &kept)
+		err := s.readBody(c, &kept)
 		setBody(c, io.NopCloser(&kept))
 		return err
 	}

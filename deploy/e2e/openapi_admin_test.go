@@ -55,6 +55,7 @@ func (c *contract) errorsOfAdmin(t *testing.T, impatient string) {
 		{"POST /admin/holds/{name}/release", "/admin/holds/none/release", "", 404},
 		{"POST /admin/holds/{name}/release", "/admin/holds/one/release?count=2", "", 409},
 		{"POST /admin/clock", "/admin/clock", `{"advance":"1s"}`, 409},
+		{"POST /admin/clock", "/admin/clock", `{"advance":"1s"}` + strings.Repeat(" ", 1<<20), 413},
 		{"GET /admin/runs/{id}", "/admin/runs/none?waiting=1&timeout=1ms", "", 504},
 		{"GET /admin/runs/{id}", "/admin/runs/one?settled=true&timeout=1ms", "", 504},
 		{"HEAD /admin/runs/{id}", "/admin/runs/one?settled=true&timeout=1ms", "", 504},
