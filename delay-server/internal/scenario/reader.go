@@ -136,6 +136,9 @@ func (r *reader) scalar(n *yaml.Node, what string) (text string, ok bool) {
 
 // json writes any value as JSON, the keys of objects sorted.
 func (r *reader) json(n *yaml.Node) (text string, ok bool) {
+	if !r.checkNumbers(n) {
+		return "", false
+	}
 	var value any
 	var b bytes.Buffer
 	err := n.Decode(&value)
@@ -148,6 +151,26 @@ func (r *reader) json(n *yaml.Node) (text string, ok bool) {
 		r.fail(n, "json cannot be written as JSON: %s", strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	return strings.TrimSuffix(b.String(), "\n"), err == nil
+}
+
+// digitsKept is how many digits of a number any float64 keeps.
+const digitsKept = 15
+
+// checkNumbers refuses those numbers of n that would be answered as others than
+// are written: 01234, which YAML has for 668, or one of twenty digits.
+func (r *reader) checkNumbers(n *yaml.Node) (ok bool) {
+	ok = true
+	if tag := n.ShortTag(); n.Kind == yaml.ScalarNode && (tag == "!!int" || tag == "!!float") {
+		mantissa, _, _ := strings.Cut(strings.ToLower(n.Value), "e")
+		digits := len(strings.Replace(strings.TrimLeft(mantissa, "-0."), ".", "", 1))
+		if ok = json.Valid([]byte(n.Value)) && (tag == "!!int" || digits <= digitsKept); !ok {
+			r.fail(n, "json has the number %s, which would not be answered as it is written; accepted: one as JSON has them, of up to %d digits, or a string in quotes", n.Value, digitsKept)
+		}
+	}
+	for _, child := range n.Content {
+		ok = r.checkNumbers(child) && ok
+	}
+	return ok
 }
 
 // asWritten makes strings of what YAML takes for a time: JSON has none.

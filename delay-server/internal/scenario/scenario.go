@@ -36,7 +36,7 @@ var Methods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT
 var anyMethod = []string{"DELETE", "GET", "PATCH", "POST", "PUT"}
 
 // reservedPaths and all below them are the server's own, whatever the file says.
-var reservedPaths = []string{"/admin", "/healthz", "/metrics", "/openapi.yaml", "/readyz", "/version"}
+var reservedPaths = []string{"/admin", "/ca.pem", "/healthz", "/metrics", "/openapi.yaml", "/readyz", "/version"}
 
 func isReserved(path string) bool {
 	return slices.ContainsFunc(reservedPaths, func(own string) bool {
