@@ -1,6 +1,7 @@
 package delayserver
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strconv"
@@ -58,10 +59,15 @@ func setting(name, value string) testcontainers.CustomizeRequestOption {
 }
 
 // file copies content to a path of the container, readable by the image's user,
-// which is not root, and names it in a setting.
+// which is not root, and names it in a setting. It reads content now, so that the
+// option can be given to several containers.
 func file(content io.Reader, path, name, value string) testcontainers.CustomizeRequestOption {
+	text, err := io.ReadAll(content)
 	return func(req *testcontainers.GenericContainerRequest) error {
-		req.Files = append(req.Files, testcontainers.ContainerFile{Reader: content, ContainerFilePath: path, FileMode: 0o444})
+		if err != nil {
+			return fmt.Errorf("read what is to be %s: %w", path, err)
+		}
+		req.Files = append(req.Files, testcontainers.ContainerFile{Reader: bytes.NewReader(text), ContainerFilePath: path, FileMode: 0o444})
 		return setting(name, value)(req)
 	}
 }

@@ -82,6 +82,9 @@ func configure(t testing.TB, set []func(*server.Config)) (*server.Server, server
 	for _, change := range set {
 		change(&config)
 	}
+	if config.TLS() {
+		t.Fatalf("delaytest: TLSHosts is set and this server answers without TLS: want it in a program or a container of its own")
+	}
 	srv, err := server.New(config, config.NewLogger(t.Output()))
 	if err != nil {
 		t.Fatalf("delaytest: %v", err)

@@ -56,7 +56,7 @@ func Open(dir string, hosts []string, now func() time.Time, log *slog.Logger) (*
 	a := &Authority{dir: dir, hosts: canonical(hosts), now: now, log: log}
 	err := a.open()
 	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w; the folder and its files must be of the user who runs this, id %d", err, os.Getuid())
+		err = fmt.Errorf("%w; the folder and its files must be of the user who runs this, id %d, on a file system with hard links", err, os.Getuid())
 	}
 	if err != nil {
 		return nil, err
