@@ -134,8 +134,8 @@ func TestHangEndsWithTheClientOrWithMaxDelay(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	go func() {
+		defer leave()
 		eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
-		leave()
 	}()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/delay/0?fault=hang", nil)
 	if err != nil {

@@ -143,8 +143,8 @@ func TestALeavingClientEndsItsWaitForAnUpstream(t *testing.T) {
 			ctx, leave := context.WithCancel(t.Context())
 			defer leave()
 			go func() {
+				defer leave()
 				eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
-				leave()
 			}()
 			req, _ := http.NewRequestWithContext(ctx, "POST", base+"/delay/10m/proxy/"+host, tc.body)
 			if reply, err := tc.newClient(t).Do(req); !errors.Is(err, context.Canceled) {
