@@ -3,8 +3,6 @@ package e2e
 import (
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -19,7 +17,7 @@ func TestCompose(t *testing.T) {
 	for _, command := range [][]string{{"docker", "compose"}, {"docker-compose"}} {
 		name := strings.Join(command, " ")
 		t.Run(name, func(t *testing.T) {
-			p := project{command, environ(t, image)}
+			p := project{command, environ(image)}
 			version, err := p.try("version")
 			if err != nil {
 				missing(t, "%s is not installed: %v", name, err)
@@ -36,27 +34,10 @@ type project struct {
 	environ []string
 }
 
-func environ(t *testing.T, image tags) []string {
-	ports := freePorts(t, 2)
+func environ(image tags) []string {
 	return append(image.environ(),
 		"COMPOSE_PROJECT_NAME=flashe2e"+strings.ToLower(rand.Text()[:10]),
-		fmt.Sprint("DELAY_SERVER_PORT=", ports[0]),
-		fmt.Sprint("DEMO_API_PORT=", ports[1]))
-}
-
-// freePorts returns n different ports that were free a moment ago.
-func freePorts(t *testing.T, n int) []int {
-	t.Helper()
-	var ports []int
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close() // not before all are known: they must differ
-		ports = append(ports, ln.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
+		"DELAY_SERVER_PORT=0", "DEMO_API_PORT=0")
 }
 
 func (p project) try(args ...string) (string, error) {

@@ -19,7 +19,7 @@ func TestTutorialOverlay(t *testing.T) {
 	for _, compose := range [][]string{{"docker", "compose"}, {"docker-compose"}} {
 		name := strings.Join(compose, " ")
 		t.Run(name, func(t *testing.T) {
-			p := project{append(compose, "-f", "docker-compose.yml", "-f", "deploy/compose/tutorial.yml"), environ(t, image)}
+			p := project{append(compose, "-f", "docker-compose.yml", "-f", "deploy/compose/tutorial.yml"), environ(image)}
 			if _, err := p.try("version"); err != nil {
 				missing(t, "%s is not installed: %v", name, err)
 			}
