@@ -83,6 +83,7 @@ var onlyImporters = []struct{ module, importers string }{
 	{"golang.org/x/crypto", "delay-server/(main) demo-api/(main)"},
 	{"go.opentelemetry.io/otel", "delay-server/tracing delay-server/server"},
 	{"go.opentelemetry.io/contrib", "delay-server/tracing"},
+	{"github.com/go-logr/logr", "delay-server/tracing"},
 	{"modernc.org/sqlite", "demo-api/upstream"},
 	{"github.com/jackc/pgx", "demo-api/upstream demo-api/config"},
 	{"github.com/testcontainers/testcontainers-go", "delay-server/delayserver"},
