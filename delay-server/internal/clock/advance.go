@@ -53,7 +53,7 @@ func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
 		if c.mode == nil || !c.mode.frozen {
 			return ErrRuns
 		}
-		if c.awake == 0 {
+		if c.awake.Load() == 0 {
 			first := c.first()
 			if first.IsZero() || first.After(until) {
 				c.show(until)
@@ -61,8 +61,9 @@ func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
 			}
 			c.wake(first)
 		}
-		if err := c.changed.Wait(ctx, func() bool { return c.awake == 0 }); err != nil {
-			return &RestError{c.awake, until.Sub(c.Now()), err}
+		if err := c.changed.Wait(ctx, func() bool { return c.awake.Load() == 0 }); err != nil {
+			n := max(1, int(c.awake.Load())) // the last may have left since
+			return &RestError{n, until.Sub(c.Now()), err}
 		}
 	}
 }

@@ -71,6 +71,6 @@ func (c *Clock) ring() {
 // wakeSleepers wakes those that are due by then.
 func (c *Clock) wakeSleepers(by time.Time) {
 	for len(c.sleepers) > 0 && !c.sleepers[0].due.After(by) {
-		c.sleepers[0].wake()
+		c.sleepers[0].wake(ErrDue)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flash.test/delay-server/internal/cond"
@@ -21,11 +22,11 @@ type Clock struct {
 	advancing chan struct{} // holds the one Advance that goes on
 
 	mu       sync.Mutex
-	sleepers sleepers  // those that wait for a time
-	lines    []*Line   // those that stand for many
-	awake    int       // waiters and lines that neither sleep nor have left
-	changed  cond.Cond // of the three
-	alarm    alarm     // that rings for the first of the sleepers; nil before any has slept
+	sleepers sleepers     // those that wait for a time
+	lines    []*Line      // those that stand for many
+	awake    atomic.Int64 // waiters and lines that neither sleep nor have left
+	changed  cond.Cond    // of the three
+	alarm    alarm        // that rings for the first of the sleepers; nil before any has slept
 }
 
 // mode is how the clock goes: at real it showed here, and since then it has

@@ -28,7 +28,7 @@ func (c *Clock) Line(alarm func(in time.Duration)) *Line {
 	defer c.mu.Unlock()
 	l := &Line{clock: c, alarm: alarm}
 	c.lines = append(c.lines, l)
-	c.awake++
+	c.awake.Add(1)
 	return l
 }
 
@@ -42,7 +42,7 @@ func (l *Line) Rest(first time.Time, waiting int) {
 	if moved {
 		l.setAlarm(l.clock.Now())
 	}
-	l.clock.awake--
+	l.clock.awake.Add(-1)
 	l.clock.changed.Broadcast()
 }
 
@@ -67,14 +67,14 @@ func (l *Line) Leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lines = slices.DeleteFunc(c.lines, func(other *Line) bool { return other == l })
-	c.awake--
+	c.awake.Add(-1)
 	c.changed.Broadcast()
 }
 
 func (l *Line) rise() {
 	if l.asleep {
 		l.asleep = false
-		l.clock.awake++
+		l.clock.awake.Add(1)
 	}
 }
 

@@ -32,20 +32,21 @@ type Waiter struct {
 	clock   *Clock
 	arrived Arrival
 
+	// Has room for the one wake that a sleep may end by, and says what that is: nil
+	// or ErrDue. It is nil before the first sleep.
+	woken chan error
+
 	// Guarded by the clock's mutex while the waiter sleeps, its own otherwise.
-	woken  chan struct{} // has room for the one wake that a sleep may end by; nil before the first
-	due    time.Time     // zero for never
-	place  int           // among the clock's sleepers; -1 for none
-	event  *Event        // that it awaits; nil for none
+	due    time.Time // zero for never
+	place  int       // among the clock's sleepers; -1 for none
+	event  *Event    // that it awaits; nil for none
 	asleep bool
 }
 
 // Waiter returns the waiter, awake, of a request that arrived then. It is paid
 // back by one Leave.
 func (c *Clock) Waiter(arrived Arrival) *Waiter {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.awake++
+	c.awake.Add(1)
 	return &Waiter{clock: c, arrived: arrived, place: -1}
 }
 
@@ -60,10 +61,8 @@ func (w *Waiter) Lasted() time.Duration { return w.arrived.Lasted() }
 
 // Leave ends what the waiter is for: its request has been answered.
 func (w *Waiter) Leave() {
-	w.clock.mu.Lock()
-	defer w.clock.mu.Unlock()
-	w.clock.awake--
-	w.clock.changed.Broadcast()
+	w.clock.awake.Add(-1)
+	w.clock.changed.Notify()
 }
 
 // Until returns nil once due has come by the clock, never before it. It returns
@@ -102,38 +101,46 @@ func (e *Event) Happen() {
 	defer c.mu.Unlock()
 	e.happened = true
 	if e.waiter.event == e {
-		e.waiter.wake()
+		e.waiter.wake(nil)
 	}
 }
 
-// sleep returns nil, ErrDue or context.Cause(ctx), by what comes first.
+// sleep returns nil, ErrDue or context.Cause(ctx), by what comes first. One that
+// is woken goes on without the clock's mutex: of thousands that are due at once,
+// each would wait for the others.
 func (w *Waiter) sleep(ctx context.Context, event *Event, due time.Time) error {
+	if awake, err := w.lieDown(ctx, event, due); awake {
+		return err
+	}
+	select {
+	case why := <-w.woken:
+		return why
+	case <-ctx.Done():
+	}
 	w.clock.mu.Lock()
 	defer w.clock.mu.Unlock()
-	for {
-		switch {
-		case event != nil && event.happened:
-			return nil
-		case !due.IsZero() && !w.clock.Now().Before(due):
-			return ErrDue
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		}
-		w.lieDown(event, due)
-		w.clock.mu.Unlock()
-		select {
-		case <-w.woken:
-		case <-ctx.Done():
-		}
-		w.clock.mu.Lock()
-		w.getUp()
+	if !w.asleep { // a wake came at the same time
+		return <-w.woken
 	}
+	w.getUp()
+	return context.Cause(ctx)
 }
 
-func (w *Waiter) lieDown(event *Event, due time.Time) {
+// lieDown begins a sleep, or reports that there is nothing to sleep for, and why.
+func (w *Waiter) lieDown(ctx context.Context, event *Event, due time.Time) (awake bool, why error) {
+	w.clock.mu.Lock()
+	defer w.clock.mu.Unlock()
+	switch {
+	case event != nil && event.happened:
+		return true, nil
+	case !due.IsZero() && !w.clock.Now().Before(due):
+		return true, ErrDue
+	case ctx.Err() != nil:
+		return true, context.Cause(ctx)
+	}
 	w.asleep, w.event, w.due = true, event, due
 	if w.woken == nil {
-		w.woken = make(chan struct{}, 1)
+		w.woken = make(chan error, 1)
 	}
 	if !due.IsZero() {
 		heap.Push(&w.clock.sleepers, w)
@@ -141,33 +148,26 @@ func (w *Waiter) lieDown(event *Event, due time.Time) {
 			w.clock.setAlarm(w.clock.Now())
 		}
 	}
-	w.clock.awake--
+	w.clock.awake.Add(-1)
 	w.clock.changed.Broadcast()
+	return false, nil
 }
 
 // getUp ends a sleep, however it ended.
 func (w *Waiter) getUp() {
-	if !w.asleep {
-		select { // of a wake that came together with another end
-		case <-w.woken:
-		default:
-		}
-		return
-	}
 	w.asleep, w.event = false, nil
-	w.clock.awake++
+	w.clock.awake.Add(1)
 	if w.place >= 0 {
 		heap.Remove(&w.clock.sleepers, w.place)
 	}
 }
 
-// wake has a waiter that sleeps get up.
-func (w *Waiter) wake() {
-	if !w.asleep {
-		return
+// wake has a waiter that sleeps get up, and says why.
+func (w *Waiter) wake(why error) {
+	if w.asleep {
+		w.getUp()
+		w.woken <- why
 	}
-	w.getUp()
-	w.woken <- struct{}{}
 }
 
 // sleepers is a heap of those that wait for a time, the first due in front.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,5 +116,26 @@ func TestNoBroadcastIsMissed(t *testing.T) {
 	wg.Wait()
 	if turn != parties*rounds {
 		t.Errorf("%d turns were taken, want %d", turn, parties*rounds)
+	}
+}
+
+// What is atomic changes without the lock, at any moment of a Wait.
+func TestNotifyIsNeverMissed(t *testing.T) {
+	var mu sync.Mutex
+	c := cond.Cond{L: &mu}
+	var n atomic.Int64
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for i := range int64(20_000) {
+		go func() {
+			n.Add(1)
+			c.Notify()
+		}()
+		mu.Lock()
+		err := c.Wait(ctx, func() bool { return n.Load() > i })
+		mu.Unlock()
+		if err != nil {
+			t.Fatalf("Wait = %v, though %d is above %d", err, n.Load(), i)
+		}
 	}
 }
