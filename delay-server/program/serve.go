@@ -13,7 +13,7 @@ import (
 )
 
 // maxStreams is how many requests one connection of HTTP/2 can have at once. One
-// that waits takes 14 KB whatever the connection. At net/http's 250, 10,000
+// that waits takes 8 KB whatever the connection. At net/http's 250, 10,000
 // requests that wait for 1 s each take 40 s over one connection, and 10 s over
 // four; at 1,000 they take 10 s and 3 s; at 10,000, 1.7 s and 1.5 s. It is also
 // how many goroutines a client can have started by asking and resetting, again
