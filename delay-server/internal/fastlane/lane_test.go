@@ -4,17 +4,20 @@ package fastlane
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/journal"
@@ -184,4 +187,41 @@ func (lane *Lane) watched(t *testing.T) (n int) {
 		n += strings.Count(string(info), "tfd:")
 	}
 	return n
+}
+
+// A process that has no descriptors left is told so, whichever is the one that
+// it lacks, and has as many as before.
+func TestListenWithoutDescriptors(t *testing.T) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Setrlimit(unix.RLIMIT_NOFILE, &limit) }()
+	open(t) // whatever the runtime opens on first use, it has opened
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	now := clock.New()
+	free, err := anyFD()
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeFD(free)
+	for more := range 1 + 4*runtime.GOMAXPROCS(0) { // the spare one, and four a loop
+		low := unix.Rlimit{Cur: uint64(free + more), Max: limit.Max}
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
+			t.Fatal(err)
+		}
+		lane, err := Listen(ln.(*net.TCPListener), Config{Clock: now, Limit: anyNumber{}, Header: http.Header{}, Log: slog.New(slog.DiscardHandler)})
+		if !errors.Is(err, unix.EMFILE) {
+			t.Errorf("Listen with %d descriptors free = %v, %v, want EMFILE", more, lane, err)
+		}
+		if again, err := anyFD(); more > 0 && (err != nil || again != free) {
+			t.Errorf("after Listen with %d descriptors free: the next is %d, %v, want %d as before", more, again, err, free)
+		} else if more > 0 {
+			closeFD(again)
+		}
+	}
 }

@@ -63,8 +63,8 @@ type loop struct {
 const atOnce = 64
 
 // newLoop returns a loop that is to run. The error is the system's.
-func newLoop(lane *Lane) (l *loop, err error) {
-	l = &loop{
+func newLoop(lane *Lane) (_ *loop, err error) {
+	l := &loop{
 		lane: lane, poll: -1, alarm: -1, sweep: -1, bell: -1, entry: -1, in: make([]byte, mostRead),
 		fresh: list{timeout: lane.config.ReadTimeout}, idle: list{timeout: lane.config.IdleTimeout},
 	}
