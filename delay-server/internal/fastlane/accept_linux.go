@@ -51,7 +51,7 @@ func (l *loop) deal(fd int) {
 
 // add has the loop serve a connection.
 func (l *loop) add(fd int) {
-	if l.draining || l.watch(fd, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLET) != nil {
+	if l.closed || l.watch(fd, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLET) != nil {
 		closeFD(fd)
 		return
 	}
@@ -62,6 +62,9 @@ func (l *loop) add(fd int) {
 	l.conns[fd] = c
 	l.open++
 	l.fresh.add(c, l.now)
+	if l.draining { // another loop accepted it before
+		l.lookOnce(c)
+	}
 }
 
 // remove has the loop serve a connection no longer.

@@ -14,7 +14,7 @@ type conn struct {
 	rest []byte // read, and not yet a request's that is served
 
 	served bool // it has had an answer
-	unread bool // it is among the loop's unread
+	unread bool // it is among the loop's unread: another turn goes on with it
 
 	// Of one that waits.
 	place   int // among the waiting, counted from 1; 0 for none

@@ -57,8 +57,8 @@ type loop struct {
 	closed bool
 }
 
-// atOnce is how many connections a loop accepts, or answers because they are
-// due, before it looks for events again: what a request that comes meanwhile
+// atOnce is how many connections a loop accepts, answers because they are due, or
+// goes on with, before it looks for events again: what a request that comes meanwhile
 // would not be seen for.
 const atOnce = 64
 
@@ -212,15 +212,23 @@ func (l *loop) event(c *conn, events uint32) {
 	}
 }
 
-// goOn reads on where the last turn left off.
+// goOn goes on where earlier turns left off.
 func (l *loop) goOn() {
-	unread := l.unread
-	l.unread = nil
-	for _, c := range unread {
+	turn := l.unread[:min(len(l.unread), atOnce)]
+	l.unread = l.unread[len(turn):]
+	for _, c := range turn {
 		c.unread = false
-		if l.conns[c.fd] == c && !c.waits() {
+		if l.conns[c.fd] != c || c.waits() {
+			continue
+		}
+		rest := c.rest
+		c.rest = nil
+		if l.serve(c, rest) {
 			l.converse(c)
 		}
+	}
+	if len(l.unread) == 0 {
+		l.unread = nil
 	}
 }
 
@@ -276,7 +284,8 @@ func (l *loop) readInbox() {
 	}
 }
 
-// drain closes what does not wait, and has the loop end once nobody does.
+// drain closes what neither waits nor has asked, and has the loop end once nobody
+// waits.
 func (l *loop) drain() {
 	l.draining = true
 	if l.entry >= 0 {
@@ -284,11 +293,19 @@ func (l *loop) drain() {
 		closeFD(l.entry)
 		l.entry = -1
 	}
-	for _, of := range []*list{&l.fresh, &l.idle} {
-		for of.front != nil {
-			l.close(of.front)
-		}
+	for l.idle.front != nil {
+		l.close(l.idle.front)
 	}
+	for l.fresh.front != nil {
+		l.lookOnce(l.fresh.front)
+	}
+}
+
+// lookOnce serves what a fresh connection has sent before the loop drained, or
+// closes it.
+func (l *loop) lookOnce(c *conn) {
+	c.more = true
+	l.converse(c)
 }
 
 // cut answers all that wait as Config.Cut does.

@@ -13,9 +13,12 @@ import (
 
 const (
 	// mostRead is the most bytes that are read at once, and of one connection in
-	// one turn: some hundred requests, if it is only them. As many are kept of a
-	// connection whose first request waits.
+	// one turn. As many are kept of a connection whose first request waits.
 	mostRead = 16 << 10
+
+	// mostServed is how many requests of one connection are served in one turn: a
+	// client that pipelines is not to make others' answers late.
+	mostServed = 16
 
 	// mostRest is the most bytes that are read behind a request that waits.
 	mostRest = 4 << 10
@@ -25,11 +28,10 @@ const (
 	leastRead = 4
 )
 
-// converse reads what has come and serves it, until a request waits or nothing
-// is left.
+// converse reads what has come and serves it, until a request waits, nothing is
+// left, or another turn is to go on.
 func (l *loop) converse(c *conn) {
-reading:
-	for c.more {
+	for c.more && !c.unread {
 		before := copy(l.in, c.rest)
 		n, err := read(c.fd, l.in[before:])
 		switch {
@@ -46,12 +48,12 @@ reading:
 				return
 			}
 			if full {
-				c.unread, l.unread = true, append(l.unread, c)
-				break reading
+				l.putOff(c)
 			}
 		}
 	}
 	switch {
+	case c.unread:
 	case l.draining:
 		l.close(c)
 	case c.list == nil:
@@ -59,11 +61,24 @@ reading:
 	}
 }
 
-// serve serves the requests that b consists of. It reports false where the
-// connection has something to wait for, or is the loop's no longer.
+// putOff has another turn go on with c, which does not wait.
+func (l *loop) putOff(c *conn) {
+	if !c.unread {
+		c.unread, l.unread = true, append(l.unread, c)
+	}
+}
+
+// serve serves the requests that b consists of, or puts off those above
+// mostServed. It reports false where the connection has something to wait for, or
+// is the loop's no longer.
 func (l *loop) serve(c *conn, b []byte) bool {
 	config := &l.lane.config
-	for len(b) > 0 {
+	for served := 0; len(b) > 0; served++ {
+		if served == mostServed {
+			c.rest = bytes.Clone(b)
+			l.putOff(c)
+			return true
+		}
 		arrived := config.Clock.Arrival()
 		r, n, ok := parse(b, l.lane.names)
 		if !ok && c.served && len(b) < leastRead {
