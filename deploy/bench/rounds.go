@@ -85,11 +85,15 @@ func (l load) sample(ctx context.Context, s peer.Server) report.Sample {
 	return sample
 }
 
-// clientCPU returns the time that this process has spent on processors.
-func clientCPU() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return 0
+// clientCPU returns the time that this process has spent on processors, with
+// its children that have ended: wrk, and servers before.
+func clientCPU() (spent time.Duration) {
+	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		var usage syscall.Rusage
+		if err := syscall.Getrusage(who, &usage); err != nil {
+			return 0
+		}
+		spent += time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	return spent
 }

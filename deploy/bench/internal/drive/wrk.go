@@ -11,7 +11,7 @@ import (
 )
 
 // Wrk runs wrk, which must be on the PATH: two threads and n connections for
-// some time. It returns the requests a second.
+// some time. It returns the answers a second.
 func Wrk(ctx context.Context, url string, n int, during time.Duration) (*Tally, float64, error) {
 	cmd := exec.CommandContext(ctx, "wrk", "-t2", "-c"+strconv.Itoa(n), "-d"+strconv.Itoa(int(during.Seconds())), url)
 	out, err := cmd.CombinedOutput()
@@ -47,7 +47,7 @@ func parseWrk(out string) (*Tally, float64, error) {
 		tally.FirstError = found[0]
 	}
 	perSecond, err := strconv.ParseFloat(rate[1], 64)
-	return tally, perSecond, err
+	return tally, perSecond * float64(tally.Answers) / float64(max(1, number(total[1]))), err // wrk's rate is that of all replies
 }
 
 // number returns the value of digits.

@@ -14,9 +14,11 @@ import (
 
 // nginxConf has nginx wait as its path says, in milliseconds, and answer as
 // delay-server does. The body is sent by return, since what the echo module
-// sends has no Content-Length. HTTP/2 without TLS needs a port of its own.
+// sends has no Content-Length. No wait is answered at once, without a timer, as
+// delay-server does. HTTP/2 without TLS needs a port of its own.
 const nginxConf = `load_module %[1]s;
 daemon off;
+pcre_jit on;
 worker_processes auto;
 worker_rlimit_nofile %[2]d;
 pid nginx.pid;
@@ -40,6 +42,7 @@ http {
 	server {
 		listen 127.0.0.1:%[3]d backlog=4096;
 		listen 127.0.0.1:%[4]d backlog=4096 http2;
+		location = /delay/0 { return 200 '{"status":200,"message":"Mock response from Flash","delay":"0 ms"}'; }
 		location ~ "^/delay/(?<ms>\d+)$" { echo_sleep $seconds; echo_exec @answer; }
 		location @answer { return 200 '{"status":200,"message":"Mock response from Flash","delay":"$ms ms"}'; }
 	}
@@ -75,7 +78,8 @@ func nginx() Server {
 			return nil, os.NewSyscallError("getrlimit", err)
 		}
 		conf := filepath.Join(dir, "nginx.conf")
-		text := fmt.Sprintf(nginxConf, module, files.Max, p.http1, p.http2)
+		// nginx makes its table of connections at the start, for as many as may be.
+		text := fmt.Sprintf(nginxConf, module, min(files.Max, 1<<16), p.http1, p.http2)
 		if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 			return nil, err
 		}
