@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net"
 
 	_ "golang.org/x/crypto/x509roots/fallback" // for https through /proxy/: the image has no certificates
@@ -25,7 +26,7 @@ var delayServer = program.Program[server.Config]{
 	Serve:   serve,
 }
 
-func serve(ctx context.Context, cfg server.Config, _, stderr io.Writer) error {
+func serve(ctx context.Context, cfg server.Config, stdout, stderr io.Writer) error {
 	log := cfg.NewLogger(stderr)
 	srv, err := server.New(cfg, log)
 	if err != nil {
@@ -34,28 +35,53 @@ func serve(ctx context.Context, cfg server.Config, _, stderr io.Writer) error {
 	if cfg.Scenario != "" {
 		defer onHangup(srv.ReloadScenario)()
 	}
-	lns, err := listen(ctx, cfg, srv)
+	plain, secure, err := listen(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	url := "http://" + lns[0].Addr().String()
-	log.Info("delay-server listens", "url", url, "try", "curl "+url+"/delay/1000/", "version", version.Get().Version)
-	if cfg.TLS() {
-		log.Info("delay-server listens with TLS", "url", "https://"+lns[1].Addr().String(), "hosts", cfg.TLSHosts, "authority", url+"/ca.pem")
+	announce(cfg, plain[0].Addr(), stdout, log)
+	lns := plain
+	for _, ln := range secure {
+		lns = append(lns, srv.TLS(ln))
+	}
+	if len(secure) > 0 {
+		log.Info("listening with TLS", "url", program.URLs("https", secure[0].Addr())[0], "hosts", cfg.TLSHosts,
+			"authority", program.URLs("http", plain[0].Addr())[0]+"/ca.pem")
 	}
 	return srv.Serve(ctx, lns...)
 }
 
-// listen takes the ports: that of PORT, then, with TLS_HOSTS, that of TLS_PORT.
-func listen(ctx context.Context, cfg server.Config, srv *server.Server) ([]net.Listener, error) {
-	plain, err := program.Listen(ctx, "delay-server", cfg.Host, "PORT", cfg.Port)
+// announce says where the server listens: in words that a person can type, or,
+// with LOG_FORMAT=json, in a line of the log.
+func announce(cfg server.Config, addr net.Addr, stdout io.Writer, log *slog.Logger) {
+	if cfg.LogFormat == "json" {
+		log.Info("listening", "url", program.URLs("http", addr)[0], "version", version.Get().Version)
+		return
+	}
+	program.Banner{Name: "delay-server", Listening: addr, PublishedPort: cfg.PublishedPort, Commands: commands}.Write(stdout)
+}
+
+// commands are what to type first.
+func commands(base string) [][2]string {
+	return [][2]string{
+		{"curl " + base + "/delay/1000/", "an answer after a second"},
+		{"curl " + base + "/delay/lognormal:120ms,900ms", "one that is mostly quick and sometimes slow"},
+		{"curl '" + base + "/delay/100?status=503:50'", "one that fails half of the time"},
+		{base + "/doc", "everything else, in a browser"},
+	}
+}
+
+// listen listens on PORT and, with TLS_HOSTS, on TLS_PORT.
+func listen(ctx context.Context, cfg server.Config) (plain, secure []net.Listener, err error) {
+	plain, err = program.Listen(ctx, "delay-server", cfg.Host, "PORT", cfg.Port)
 	if err != nil || !cfg.TLS() {
-		return []net.Listener{plain}, err
+		return plain, nil, err
 	}
-	secure, err := program.Listen(ctx, "delay-server", cfg.Host, "TLS_PORT", cfg.TLSPort)
+	secure, err = program.Listen(ctx, "delay-server", cfg.Host, "TLS_PORT", cfg.TLSPort)
 	if err != nil {
-		plain.Close()
-		return nil, err
+		for _, ln := range plain {
+			ln.Close()
+		}
 	}
-	return []net.Listener{plain, srv.TLS(secure)}, nil
+	return plain, secure, err
 }

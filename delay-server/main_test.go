@@ -22,22 +22,20 @@ import (
 func runUntil(t *testing.T, environ ...string) (url string, stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	logs, stderr := io.Pipe()
+	out, stdout := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- delayServer.Run(ctx, nil, append(environ, "PORT=0"), io.Discard, stderr)
-		stderr.Close()
+		done <- delayServer.Run(ctx, nil, append(environ, "PORT=0"), stdout, io.Discard)
+		stdout.Close()
 	}()
-	lines := bufio.NewScanner(logs)
-	for url == "" && lines.Scan() {
-		if found := regexp.MustCompile(`url=(\S+)`).FindStringSubmatch(lines.Text()); found != nil {
-			url = found[1]
-		}
+	lines := bufio.NewScanner(out)
+	lines.Scan()
+	if found := regexp.MustCompile(`^delay-server dev: open (http://localhost:\d+)/ in a browser$`).FindStringSubmatch(lines.Text()); found != nil {
+		url = found[1]
+	} else {
+		t.Fatalf("first line: got %q, want the page's address; Run ended with %v", lines.Text(), <-done)
 	}
-	if url == "" {
-		t.Fatalf("run ended before it listened: %v", <-done)
-	}
-	go func() { _, _ = io.Copy(io.Discard, logs) }()
+	go func() { _, _ = io.Copy(io.Discard, out) }()
 	return url, func() error { cancel(); return <-done }
 }
 
@@ -52,10 +50,17 @@ func TestServeHealthcheckAndStop(t *testing.T) {
 		t.Errorf("GET /delay/1: status %d, want 200", reply.StatusCode)
 	}
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "http://"))
-	for _, host := range []string{"127.0.0.1", "0.0.0.0"} {
+	for _, host := range []string{"localhost", "127.0.0.1", "0.0.0.0", "[::1]", "::1"} {
 		if err := delayServer.Run(t.Context(), []string{"healthcheck"}, []string{"HOST=" + host, "PORT=" + port}, io.Discard, io.Discard); err != nil {
 			t.Errorf("healthcheck of a server that runs, HOST=%s: %v", host, err)
 		}
+	}
+	for _, host := range []string{"127.0.0.1", "[::1]"} {
+		reply, err := http.Get("http://" + host + ":" + port + "/delay/1")
+		if err != nil {
+			t.Fatalf("HOST=localhost: %v, want both loopback addresses to be listened on", err)
+		}
+		reply.Body.Close()
 	}
 	if err := stop(); err != nil {
 		t.Errorf("run ended with %v, want nil", err)

@@ -7,8 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"strconv"
-	"text/tabwriter"
 
 	"flash.test/delay-server/program"
 	delayserver "flash.test/delay-server/server"
@@ -24,11 +22,13 @@ import (
 // the settings name none. That one ends last: its answers are being waited for.
 func serve(ctx context.Context, cfg config.Config, stdout, stderr io.Writer) error {
 	log := cfg.NewLogger(stderr)
-	ln, err := program.Listen(ctx, "demo-api", cfg.Host, "PORT", cfg.Port)
+	lns, err := program.Listen(ctx, "demo-api", cfg.Host, "PORT", cfg.Port)
 	if err != nil {
 		return err
 	}
-	defer ln.Close()
+	for _, ln := range lns {
+		defer ln.Close()
+	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	url, where, stop, err := slowService(cfg, log, end)
@@ -53,11 +53,14 @@ func serve(ctx context.Context, cfg config.Config, stdout, stderr io.Writer) err
 	app := server.New(server.Options{
 		Calls: cfg.Calls, MaxCalls: cfg.MaxCalls, Delay: cfg.Delay, MaxDelay: cfg.MaxDelay,
 		MaxInFlight: cfg.MaxInFlight,
-		ReadTimeout: cfg.ReadTimeout, IdleTimeout: cfg.IdleTimeout, ShutdownTimeout: cfg.ShutdownTimeout,
+		ReadTimeout: cfg.ReadTimeout, IdleTimeout: cfg.IdleTimeout,
+		ShutdownDelay: cfg.ShutdownDelay, ShutdownTimeout: cfg.ShutdownTimeout,
 		UpstreamURL: url, Tracing: traces,
 	}, slow, database, log)
-	greet(stdout, ln.Addr(), url, where, database.Address())
-	if err := app.Serve(ctx, ln); err != nil {
+	announce(cfg, lns[0].Addr(), func(base string) [][2]string {
+		return commands(base, url, where, database.Address())
+	}, stdout, log)
+	if err := app.Serve(ctx, lns...); err != nil {
 		return err
 	}
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) { // which a signal is too
@@ -66,9 +69,19 @@ func serve(ctx context.Context, cfg config.Config, stdout, stderr io.Writer) err
 	return nil
 }
 
+// announce says where the server listens: in words that a person can type, or,
+// with LOG_FORMAT=json, in a line of the log.
+func announce(cfg config.Config, addr net.Addr, commands func(base string) [][2]string, stdout io.Writer, log *slog.Logger) {
+	if cfg.LogFormat == "json" {
+		log.Info("listening", "url", program.URLs("http", addr)[0], "version", version.Get().Version)
+		return
+	}
+	program.Banner{Name: "demo-api", Listening: addr, PublishedPort: cfg.PublishedPort, Commands: commands}.Write(stdout)
+}
+
 // slowService returns the URL of the delay-server to call and, in words, where
-// that is: the one of the settings, or one in this process until stop is called.
-// Where that ends by itself, failed is told why.
+// it runs: the one of the settings, or one in this process until stop is called.
+// failed is called with the error if that one ends by itself.
 func slowService(cfg config.Config, log *slog.Logger, failed func(error)) (url, where string, stop func(), err error) {
 	if cfg.DelayServerURL != "" {
 		return cfg.DelayServerURL, "", func() {}, nil
@@ -101,25 +114,17 @@ func startDelayServer(ln net.Listener, cfg config.Config, log *slog.Logger, fail
 	return func() { cancel(); <-ended }, nil
 }
 
-// greet prints what to type.
-func greet(w io.Writer, listening net.Addr, url, where, database string) {
-	fmt.Fprintf(w, "demo-api %s on http://%s, calling delay-server at %s%s\n\n", version.Get().Version, listening, url, where)
-	base := "http://" + typed(listening)
-	tw := tabwriter.NewWriter(w, 0, 0, 4, ' ', 0)
-	fmt.Fprintf(tw, "  time curl %s/get_data\tone call after another: the sum of their times\n", base)
-	fmt.Fprintf(tw, "  time curl %s/async_get_data\tall calls at once: the time of the slowest\n", base)
-	fmt.Fprintf(tw, "  time curl '%s/async_get_data?calls=3'\ta third call: no longer than two\n", base)
-	fmt.Fprintf(tw, "  time curl '%s/async_get_data?db=500'\ta query of 500 ms in place of the last call, to %s\n", base, database)
-	fmt.Fprintf(tw, "  time curl %s/delay/1000/\tone call, to delay-server itself\n\n", url)
-	tw.Flush()
-}
-
-// typed returns the host and port to type on this machine for an address that
-// is listened on.
-func typed(addr net.Addr) string {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok || !tcp.IP.IsLoopback() && !tcp.IP.IsUnspecified() {
-		return addr.String()
+// commands are what to type first. The URL of a delay-server elsewhere is left
+// out: it may be one that only this program can reach.
+func commands(base, delayServer, where, database string) [][2]string {
+	all := [][2]string{
+		{"time curl " + base + "/get_data", "one call after another: the sum of their times"},
+		{"time curl " + base + "/async_get_data", "all calls at once: the time of the slowest"},
+		{"time curl '" + base + "/async_get_data?calls=3'", "a third call: no longer than two"},
+		{"time curl '" + base + "/async_get_data?db=500'", "a query of 500 ms in place of the last call, to " + database},
 	}
-	return net.JoinHostPort("localhost", strconv.Itoa(tcp.Port))
+	if where != "" {
+		all = append(all, [2]string{"time curl " + delayServer + "/delay/1000/", "one call, to delay-server itself" + where})
+	}
+	return all
 }

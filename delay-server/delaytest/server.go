@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ type Server struct {
 func NewServer(t testing.TB, set ...func(*server.Config)) *Server {
 	t.Helper()
 	srv, config := configure(t, set)
-	ln, err := net.Listen("tcp", config.Addr())
+	ln, err := net.Listen("tcp", net.JoinHostPort(config.Host, strconv.Itoa(config.Port)))
 	if err != nil {
 		t.Fatalf("delaytest: %v", err)
 	}
@@ -78,7 +79,7 @@ func ServerAt(t testing.TB, url string, opts ...client.Option) *Server {
 func configure(t testing.TB, set []func(*server.Config)) (*server.Server, server.Config) {
 	t.Helper()
 	config := server.DefaultConfig()
-	config.Port, config.ShutdownTimeout, config.LogLevel = 0, 0, slog.LevelError
+	config.Host, config.Port, config.ShutdownTimeout, config.LogLevel = "127.0.0.1", 0, 0, slog.LevelError
 	for _, change := range set {
 		change(&config)
 	}

@@ -141,7 +141,7 @@ func (p Program[C]) usage(w io.Writer) {
 
 func (p Program[C]) addr(settings C) string {
 	host, port := p.Addr(settings)
-	return net.JoinHostPort(host, fmt.Sprint(port))
+	return net.JoinHostPort(Unbracket(host), fmt.Sprint(port))
 }
 
 // Healthcheck asks the server that listens on addr, host:port, for /healthz:
@@ -151,15 +151,26 @@ func Healthcheck(ctx context.Context, addr string) error {
 	if err != nil {
 		return fmt.Errorf("healthcheck: %w", err)
 	}
-	switch host { // listened on everywhere, it is asked on this machine
+	hosts := []string{host}
+	switch strings.ToLower(host) {
+	case Localhost: // by address: an image may have no resolver
+		hosts = []string{"127.0.0.1", "::1"}
 	case "", "0.0.0.0":
-		host = "127.0.0.1"
+		hosts = []string{"127.0.0.1"}
 	case "::":
-		host = "::1"
+		hosts = []string{"::1"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	url := "http://" + net.JoinHostPort(host, port) + "/healthz"
+	for _, host := range hosts {
+		if err = askHealthz(ctx, "http://"+net.JoinHostPort(host, port)+"/healthz"); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func askHealthz(ctx context.Context, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return fmt.Errorf("healthcheck: %w", err)

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
-	"syscall"
 	"time"
 )
 
@@ -21,23 +19,6 @@ import (
 // ends the connection.
 const maxStreams = 10_000
 
-// Listen takes the port, or says what to do about one that cannot be had:
-// setting is what it is set by, name the program's.
-func Listen(ctx context.Context, name, host, setting string, port int) (net.Listener, error) {
-	var config net.ListenConfig
-	config.SetMultipathTCP(false) // whose sockets do not have all that TCP's have
-	ln, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%w: choose another port, such as %s=%d %s (on macOS, AirPlay takes 5000)", err, setting, port%65535+1, name)
-	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("%w: choose a port that this user may take, such as %s=%d %s (those below 1024 are mostly the administrator's)", err, setting, port%1000+3000, name)
-	case errors.As(err, new(*net.DNSError)) || errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("HOST: %w: want an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all", err)
-	}
-	return ln, err
-}
-
 // HTTP serves a handler until it is told to drain.
 type HTTP struct {
 	Handler http.Handler
@@ -45,9 +26,11 @@ type HTTP struct {
 
 	ReadHeaderTimeout time.Duration // for a client to send its headers
 	IdleTimeout       time.Duration // of a connection between requests
+	ShutdownDelay     time.Duration // to serve on after ctx is done, not ready, before draining
 	ShutdownTimeout   time.Duration // for requests to finish when draining
 
 	Waiting  func() int // how many requests wait now
+	NotReady func()     // called once, when ctx is done or accepting failed
 	Draining func()     // called once, when draining begins
 
 	// Beside are those that serve beside Handler, what they accept on lns: they
@@ -69,9 +52,10 @@ type Drained interface {
 	Cut()
 }
 
-// Serve answers the connections of all lns until ctx is done; then it drains:
-// it stops accepting, lets requests finish up to ShutdownTimeout, cuts those
-// left, logs how many that were, and returns nil. It speaks HTTP/1.1 and HTTP/2,
+// Serve answers the connections of all lns until ctx is done. It then serves on
+// for ShutdownDelay, so that whoever looks at /readyz sees the end coming, and
+// drains: it stops accepting, lets requests finish up to ShutdownTimeout, cuts
+// those left, logs how many that were, and returns nil. It speaks HTTP/1.1 and HTTP/2,
 // over TLS where a listener is of crypto/tls. It closes lns. An error is that of
 // accepting, after which it drains too.
 func (s HTTP) Serve(ctx context.Context, lns ...net.Listener) error {
@@ -98,18 +82,39 @@ func (s HTTP) Serve(ctx context.Context, lns ...net.Listener) error {
 	var err error
 	select {
 	case err = <-failed:
+		s.NotReady()
 	case <-ctx.Done():
+		s.NotReady()
+		err = s.linger(failed)
 	}
 	s.drain(srv, func() { cut(s.Cut) })
 	return err
 }
+
+// linger serves on for ShutdownDelay. The error is from accepting, which ends it early.
+func (s HTTP) linger(failed <-chan error) error {
+	if s.ShutdownDelay <= 0 {
+		return nil
+	}
+	s.Log.Info("shutting down: not ready, still serving", "for", s.ShutdownDelay, "hint", endNow)
+	select {
+	case err := <-failed:
+		return err
+	case <-time.After(s.ShutdownDelay):
+		return nil
+	}
+}
+
+// endNow tells a person at a terminal how to end a program that still serves:
+// Main leaves the second signal to the system.
+const endNow = "press Ctrl-C again to end at once"
 
 // sendCut is the time that those who are cut have to say so to their clients.
 const sendCut = time.Second
 
 func (s HTTP) drain(srv *http.Server, cut func()) {
 	s.Draining()
-	s.Log.Info("draining", "waiting", s.Waiting(), "timeout", s.ShutdownTimeout)
+	s.logDraining()
 	err := s.shutdown(srv, s.ShutdownTimeout)
 	if !errors.Is(err, context.DeadlineExceeded) {
 		s.Log.Info("stopped", "cut", 0)
@@ -128,6 +133,16 @@ func (s HTTP) drain(srv *http.Server, cut func()) {
 		level = slog.LevelWarn
 	}
 	s.Log.Log(context.Background(), level, "stopped", "cut", n)
+}
+
+// logDraining says what the shutdown waits for, until when, and how to end it.
+func (s HTTP) logDraining() {
+	waiting := s.Waiting()
+	log := s.Log.With("waiting", waiting, "timeout", s.ShutdownTimeout)
+	if waiting > 0 {
+		log = log.With("until", time.Now().Add(s.ShutdownTimeout).Format(time.TimeOnly), "hint", endNow)
+	}
+	log.Info("draining")
 }
 
 func (s HTTP) shutdown(srv *http.Server, timeout time.Duration) error {

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,8 +19,10 @@ import (
 // Config is the one list of settings. The tags name the environment variable,
 // its default and its line in the table of --help.
 type Config struct {
-	Host string `env:"HOST" envDefault:"127.0.0.1" help:"address to listen on; 0.0.0.0 for all (the image's default)"`
+	Host string `env:"HOST" envDefault:"localhost" help:"address to listen on; localhost is 127.0.0.1 and ::1, 0.0.0.0 is all (the image's default)"`
 	Port int    `env:"PORT" envDefault:"3000" help:"port to listen on; 0 for any free one"`
+
+	PublishedPort *int `env:"PUBLISHED_PORT" help:"port of the host at which a container engine publishes PORT, for the addresses printed at the start; 0 for one that the engine chose"`
 
 	MaxDelay    time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"a longer fixed delay is answered 400, never cut; a longer sample is drawn again"`
 	MaxInFlight int           `env:"MAX_IN_FLIGHT" envDefault:"100000" help:"requests that wait at once; one more is answered 503 with Retry-After"`
@@ -43,6 +44,7 @@ type Config struct {
 	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time for a client to send its headers, and again its body"`
 	WriteTimeout    time.Duration `env:"WRITE_TIMEOUT" envDefault:"30s" help:"time for a client to take each part of a body that is sent in parts"`
 	IdleTimeout     time.Duration `env:"IDLE_TIMEOUT" envDefault:"2m" help:"time that a connection is kept open between requests"`
+	ShutdownDelay   time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s" help:"time to serve on after SIGTERM while /readyz answers 503, for load balancers to see it; then SHUTDOWN_TIMEOUT begins"`
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s" help:"time for waiting requests to finish after SIGTERM; those left are answered 503"`
 
 	CORSOrigins   []string `env:"CORS_ORIGINS" envDefault:"*" help:"origins whose pages may read the answers, by comma: *, none, or https://example.com,…"`
@@ -69,7 +71,7 @@ var Prefixes = []string{"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUT
 // DefaultConfig returns the settings of an empty environment.
 func DefaultConfig() Config {
 	return Config{
-		Host: "127.0.0.1", Port: 3000,
+		Host: "localhost", Port: 3000,
 		MaxDelay: 10 * time.Minute, MaxInFlight: 100_000, MaxBodySize: 100 << 20,
 		TimeScale: 1, Admin: true, JournalSize: 10_000, Fastlane: true,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
@@ -78,9 +80,6 @@ func DefaultConfig() Config {
 		LogFormat: "text",
 	}
 }
-
-// Addr returns the address to listen on, host:port.
-func (c Config) Addr() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
 
 // TLS reports whether there are TLS_HOSTS.
 func (c Config) TLS() bool { return len(c.TLSHosts) > 0 && !slices.Equal(c.TLSHosts, []string{"none"}) }
@@ -95,6 +94,7 @@ func (c Config) Validate() error {
 		}
 	}
 	check(c.Port >= 0 && c.Port <= 65535, "PORT: %d is no port: want 0 to 65535", c.Port)
+	check(c.PublishedPort == nil || *c.PublishedPort >= 0 && *c.PublishedPort <= 65535, "PUBLISHED_PORT: it is no port: want 0 to 65535")
 	check(c.MaxDelay > 0, "MAX_DELAY: %v is not accepted: want more than 0", c.MaxDelay)
 	check(c.MaxInFlight > 0, "MAX_IN_FLIGHT: %d is not accepted: want 1 or more", c.MaxInFlight)
 	check(c.MaxBodySize >= 0, "MAX_BODY_SIZE: %d is not accepted: want 0 or more", c.MaxBodySize)
@@ -107,6 +107,7 @@ func (c Config) Validate() error {
 	check(c.WriteTimeout > 0, "WRITE_TIMEOUT: %v is not accepted: want more than 0", c.WriteTimeout)
 	check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is not accepted: want more than 0", c.ReadTimeout)
 	check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is not accepted: want more than 0", c.IdleTimeout)
+	check(c.ShutdownDelay >= 0, "SHUTDOWN_DELAY: %v is not accepted: want 0 or more", c.ShutdownDelay)
 	check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT: %v is not accepted: want 0 or more", c.ShutdownTimeout)
 	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT: %q is not accepted: want text or json", c.LogFormat)
 	for _, origin := range listed(c.CORSOrigins) {

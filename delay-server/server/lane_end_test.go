@@ -65,7 +65,7 @@ func endsOfWaits(t *testing.T, config Config) map[string]string {
 	seen["metrics"] = regexp.MustCompile(`(?m)^.*(bucket|_sum).*\n`).ReplaceAllString(grep(metrics, "delay_server_"), "")
 	stop()
 	seen["drained"], seen["cut"] = all(drained), all(cut)
-	times := regexp.MustCompile(`(time|waited)=[0-9][^ ]*`)
+	times := regexp.MustCompile(`(time|waited|until)=[0-9][^ ]*`)
 	lines := strings.Split(times.ReplaceAllString(grep(log.String(), "msg=waited"), "$1=…"), "\n")
 	slices.Sort(lines)
 	seen["log"] = strings.Join(lines, "\n")

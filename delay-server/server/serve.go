@@ -8,8 +8,9 @@ import (
 	"flash.test/delay-server/program"
 )
 
-// Serve answers the connections of all lns until ctx is done; then it drains:
-// it stops accepting, lets waiting requests finish up to SHUTDOWN_TIMEOUT,
+// Serve answers the connections of all lns until ctx is done. It then serves on
+// for SHUTDOWN_DELAY, while /readyz answers 503, and drains: it stops accepting,
+// lets waiting requests finish up to SHUTDOWN_TIMEOUT,
 // answers those left 503, logs how many that were, and returns nil. It speaks
 // HTTP/1.1 and HTTP/2, over TLS where a listener is one of TLS. It closes lns.
 // An error is that of accepting.
@@ -29,9 +30,11 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 		Log:               s.log,
 		ReadHeaderTimeout: s.config.ReadTimeout,
 		IdleTimeout:       s.config.IdleTimeout,
+		ShutdownDelay:     s.config.ShutdownDelay,
 		ShutdownTimeout:   s.config.ShutdownTimeout,
 		Waiting:           s.journal.Waiting,
-		Draining:          func() { s.draining.Store(true); s.drain() },
+		NotReady:          func() { s.draining.Store(true) },
+		Draining:          s.drain,
 		Beside:            lanes,
 		Cut:               errCut,
 	}.Serve(ctx, lns...)

@@ -194,7 +194,7 @@ func listens(t *testing.T, cmd *exec.Cmd) string {
 	t.Cleanup(func() { <-ended })
 	var said string
 	for lines := bufio.NewScanner(out); lines.Scan(); said += lines.Text() + "\n" {
-		if url := regexp.MustCompile(`http://[\d.:]+`).FindString(lines.Text()); url != "" {
+		if url := regexp.MustCompile(`http://(localhost|[\d.]+):\d+`).FindString(lines.Text()); url != "" {
 			go func() { _, _ = io.Copy(io.Discard, out) }()
 			return url
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -21,8 +20,10 @@ import (
 // Config is the one list of settings. The tags name the environment variable,
 // its default and its line in the table of --help.
 type Config struct {
-	Host string `env:"HOST" envDefault:"127.0.0.1" help:"address to listen on; 0.0.0.0 for all (the image's default)"`
+	Host string `env:"HOST" envDefault:"localhost" help:"address to listen on; localhost is 127.0.0.1 and ::1, 0.0.0.0 is all (the image's default)"`
 	Port int    `env:"PORT" envDefault:"5000" help:"port to listen on; 0 for any free one"`
+
+	PublishedPort *int `env:"PUBLISHED_PORT" help:"port of the host at which a container engine publishes PORT, for the addresses printed at the start; 0 for one that the engine chose"`
 
 	DelayServerURL   string `env:"DELAY_SERVER_URL" help:"the slow service to call, such as http://localhost:3000; none runs one in this process"`
 	DelayServerToken string `env:"DELAY_SERVER_TOKEN" help:"its ADMIN_TOKEN, with which a race asks it for the peak in flight; none where it has none"`
@@ -39,6 +40,7 @@ type Config struct {
 
 	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time for a client to send its headers, and again its body"`
 	IdleTimeout     time.Duration `env:"IDLE_TIMEOUT" envDefault:"2m" help:"time that a connection is kept open between requests"`
+	ShutdownDelay   time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s" help:"time to serve on after SIGTERM while /readyz answers 503, for load balancers to see it; then SHUTDOWN_TIMEOUT begins"`
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s" help:"time for waiting requests to finish after SIGTERM; those left are answered 503"`
 
 	OTLPEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"OpenTelemetry collector to send traces to by OTLP over HTTP, such as http://localhost:4318; none sends none"`
@@ -75,9 +77,6 @@ func Load(environ []string) (Config, error) {
 // Table writes the table of all settings with their defaults.
 func Table(w io.Writer) error { return settings.Table(w, Config{}) }
 
-// Addr returns the address to listen on, host:port.
-func (c Config) Addr() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
-
 // NewLogger returns a logger to w of the level and format that c asks for.
 func (c Config) NewLogger(w io.Writer) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: c.LogLevel}
@@ -97,6 +96,7 @@ func (c Config) Validate() error {
 		}
 	}
 	check(c.Port >= 0 && c.Port <= 65535, "PORT: %d is no port: want 0 to 65535", c.Port)
+	check(c.PublishedPort == nil || *c.PublishedPort >= 0 && *c.PublishedPort <= 65535, "PUBLISHED_PORT: it is no port: want 0 to 65535")
 	check(c.MaxCalls >= 1 && c.MaxCalls <= mostCalls, "MAX_CALLS: %d is not accepted: want 1 to %d", c.MaxCalls, mostCalls)
 	check(c.Calls >= 0 && c.Calls <= c.MaxCalls, "CALLS: %d is not accepted: want 0 to %d, which is MAX_CALLS", c.Calls, c.MaxCalls)
 	check(c.MaxInFlight > c.MaxCalls, "MAX_IN_FLIGHT: %d is not accepted: want more than %d, which is MAX_CALLS: a race makes one call more", c.MaxInFlight, c.MaxCalls)
@@ -104,6 +104,7 @@ func (c Config) Validate() error {
 	check(c.Timeout > 0, "TIMEOUT: %v is not accepted: want more than 0", c.Timeout)
 	check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is not accepted: want more than 0", c.ReadTimeout)
 	check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is not accepted: want more than 0", c.IdleTimeout)
+	check(c.ShutdownDelay >= 0, "SHUTDOWN_DELAY: %v is not accepted: want 0 or more", c.ShutdownDelay)
 	check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT: %v is not accepted: want 0 or more", c.ShutdownTimeout)
 	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT: %q is not accepted: want text or json", c.LogFormat)
 	check(c.OTLPEndpoint == "" || isBase(c.OTLPEndpoint), "OTEL_EXPORTER_OTLP_ENDPOINT: %q is not accepted: want a URL such as http://localhost:4318; what the collector has to be told besides, in OTEL_EXPORTER_OTLP_HEADERS", c.OTLPEndpoint)

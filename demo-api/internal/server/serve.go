@@ -12,19 +12,22 @@ import (
 // errCut is the cause with which a shutdown ends the requests that are left.
 var errCut = problem.New(http.StatusServiceUnavailable, "the server is shutting down and ended this request's calls before their time")
 
-// Serve answers the connections of ln until ctx is done; then it drains: it
-// stops accepting, lets requests finish up to Options.ShutdownTimeout, answers
-// those left 503, logs how many that were, and returns nil. It speaks HTTP/1.1
-// and, without TLS, HTTP/2. It closes ln. An error is that of accepting.
-func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+// Serve answers the connections of all lns until ctx is done. It then serves on
+// for Options.ShutdownDelay, while /readyz answers 503, and drains: it stops
+// accepting, lets requests finish up to Options.ShutdownTimeout, answers those
+// left 503, logs how many that were, and returns nil. It speaks HTTP/1.1 and,
+// without TLS, HTTP/2. It closes lns. An error is that of accepting.
+func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	return program.HTTP{
 		Handler:           s.Handler(),
 		Log:               s.log,
 		ReadHeaderTimeout: s.options.ReadTimeout,
 		IdleTimeout:       s.options.IdleTimeout,
+		ShutdownDelay:     s.options.ShutdownDelay,
 		ShutdownTimeout:   s.options.ShutdownTimeout,
 		Waiting:           func() int { return int(s.waiting.Load()) },
-		Draining:          func() { s.draining.Store(true) },
+		NotReady:          func() { s.draining.Store(true) },
+		Draining:          func() {},
 		Cut:               errCut,
-	}.Serve(ctx, ln)
+	}.Serve(ctx, lns...)
 }

@@ -43,7 +43,8 @@ type Options struct {
 
 	ReadTimeout     time.Duration // for a client to send its headers, and again its body
 	IdleTimeout     time.Duration // of a connection between requests
-	ShutdownTimeout time.Duration // for requests to finish once Serve's context is done
+	ShutdownDelay   time.Duration // to serve on, not ready, once Serve's context is done
+	ShutdownTimeout time.Duration // for requests to finish after that
 
 	UpstreamURL string // shown on the page
 

@@ -1,0 +1,137 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Localhost is the host that stands for both loopback addresses, 127.0.0.1 and
+// ::1: clients differ in which of them they try first.
+const Localhost = "localhost"
+
+// Listen listens on port of host. Localhost gives a listener for each loopback
+// address that this machine has, on the same port; any other host gives one. An
+// IPv6 address may be in brackets. An error says what to do about it: setting is
+// the name of the port's setting, name the program's.
+func Listen(ctx context.Context, name, host, setting string, port int) ([]net.Listener, error) {
+	lns, err := listen(ctx, host, port)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		err = fmt.Errorf("%w: choose another port, such as %s=%d %s (on macOS, AirPlay takes 5000)",
+			err, setting, port%65535+1, name)
+	case errors.Is(err, syscall.EACCES):
+		err = fmt.Errorf("%w: choose a port that this user may take, such as %s=%d %s (those below 1024 are mostly the administrator's)",
+			err, setting, port%1000+3000, name)
+	case errors.As(err, new(*net.DNSError)) || errors.Is(err, syscall.EADDRNOTAVAIL):
+		err = fmt.Errorf("HOST: %w: want localhost, an address of this machine, or 0.0.0.0 for all", err)
+	}
+	return lns, err
+}
+
+func listen(ctx context.Context, host string, port int) ([]net.Listener, error) {
+	if !strings.EqualFold(host, Localhost) {
+		ln, err := listenTCP(ctx, Unbracket(host), port)
+		if err != nil {
+			return nil, err
+		}
+		return []net.Listener{ln}, nil
+	}
+	const tries = 10 // to find a port that is free on both addresses
+	for try := 1; ; try++ {
+		lns, err := listenLoopback(ctx, port)
+		if port != 0 || try == tries || !errors.Is(err, syscall.EADDRINUSE) {
+			return lns, err
+		}
+	}
+}
+
+// listenLoopback listens on 127.0.0.1 and ::1, or on the one of them that this
+// machine has. A port that is taken on either is an error: half of the clients
+// would reach another program.
+func listenLoopback(ctx context.Context, port int) ([]net.Listener, error) {
+	v4, err := listenTCP(ctx, "127.0.0.1", port)
+	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) {
+		return nil, err
+	}
+	if v4 != nil {
+		port = v4.Addr().(*net.TCPAddr).Port
+	}
+	v6, err6 := listenTCP(ctx, "::1", port)
+	switch {
+	case err6 == nil && v4 == nil:
+		return []net.Listener{v6}, nil
+	case err6 == nil:
+		return []net.Listener{v4, v6}, nil
+	case v4 == nil:
+		return nil, err
+	case errors.Is(err6, syscall.EADDRINUSE):
+		_ = v4.Close()
+		return nil, err6
+	default: // no IPv6 here
+		return []net.Listener{v4}, nil
+	}
+}
+
+func listenTCP(ctx context.Context, host string, port int) (net.Listener, error) {
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // its sockets lack options that plain TCP's have
+	return config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+}
+
+// Unbracket returns the IPv6 address in "[::1]", and any other host as it is.
+func Unbracket(host string) string {
+	if inner, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(inner, "]") {
+		return strings.TrimSuffix(inner, "]")
+	}
+	return host
+}
+
+// URLs returns the base URLs, such as http://localhost:3000, at which a person can
+// reach what listens on addr: first from this machine, then from others. The
+// scheme is http or https.
+func URLs(scheme string, addr net.Addr) []string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return []string{scheme + "://" + addr.String()}
+	}
+	hosts := []string{tcp.IP.String()}
+	switch {
+	case tcp.IP.IsLoopback():
+		hosts[0] = Localhost
+	case tcp.IP.IsUnspecified():
+		hosts = append([]string{Localhost}, networkAddrs()...)
+	}
+	urls := make([]string, len(hosts))
+	for i, host := range hosts {
+		urls[i] = scheme + "://" + net.JoinHostPort(host, strconv.Itoa(tcp.Port))
+	}
+	return urls
+}
+
+// networkAddrs returns the IPv4 addresses at which other machines may reach this
+// one. It leaves out the bridges that container engines make, which lead nowhere else.
+func networkAddrs() []string {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil
+	}
+	var found []string
+	for _, i := range interfaces {
+		bridge := i.Name == "docker0" || strings.HasPrefix(i.Name, "br-") || strings.HasPrefix(i.Name, "veth")
+		if i.Flags&net.FlagUp == 0 || i.Flags&net.FlagLoopback != 0 || bridge {
+			continue
+		}
+		addrs, _ := i.Addrs() // an interface that has just gone has none
+		for _, a := range addrs {
+			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
+				found = append(found, n.IP.String())
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,110 @@
+package program_test
+
+import (
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+
+	"flash.test/delay-server/program"
+)
+
+func TestListen(t *testing.T) {
+	for _, tc := range []struct {
+		name, host string
+		want       []string // IP addresses
+	}{
+		{"both loopback addresses", "localhost", []string{"127.0.0.1", "::1"}},
+		{"whatever its case", "LocalHost", []string{"127.0.0.1", "::1"}},
+		{"one of them", "127.0.0.1", []string{"127.0.0.1"}},
+		{"IPv6", "::1", []string{"::1"}},
+		{"IPv6 in brackets", "[::1]", []string{"::1"}},
+		{"all", "0.0.0.0", []string{"::"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			lns, err := program.Listen(t.Context(), "test", tc.host, "PORT", 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, ln := range lns {
+				defer ln.Close()
+				addr := ln.Addr().(*net.TCPAddr)
+				if i >= len(tc.want) || addr.IP.String() != tc.want[i] || addr.Port != lns[0].Addr().(*net.TCPAddr).Port {
+					t.Errorf("Listen(%s): listener %d is on %v, want %v, all on one port", tc.host, i, addr, tc.want)
+				}
+			}
+			if len(lns) != len(tc.want) {
+				t.Errorf("Listen(%s) gave %d listeners, want %d", tc.host, len(lns), len(tc.want))
+			}
+		})
+	}
+}
+
+// TestListenPortTakenOnOne: half of the clients would reach the other program.
+func TestListenPortTakenOnOne(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		other, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		port := other.Addr().(*net.TCPAddr).Port
+		lns, err := program.Listen(t.Context(), "test", "localhost", "PORT", port)
+		if want := "choose another port, such as PORT=" + strconv.Itoa(port%65535+1); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is taken: Listen gave %v and error %v, want an error that says %q", other.Addr(), lns, err, want)
+		}
+	}
+}
+
+func TestURLs(t *testing.T) {
+	for _, tc := range []struct{ name, addr, want string }{
+		{"loopback", "127.0.0.1:5000", "http://localhost:5000"},
+		{"loopback of IPv6", "[::1]:5000", "http://localhost:5000"},
+		{"all addresses", "0.0.0.0:5001", "http://localhost:5001"},
+		{"all addresses of IPv6", "[::]:5002", "http://localhost:5002"},
+		{"one address", "192.0.2.7:5003", "http://192.0.2.7:5003"},
+		{"one address of IPv6", "[2001:db8::7]:5004", "http://[2001:db8::7]:5004"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			addr, err := net.ResolveTCPAddr("tcp", tc.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := program.URLs("http", addr)
+			if got[0] != tc.want {
+				t.Errorf("URLs(%s) = %q, want %s first", tc.addr, got, tc.want)
+			}
+			if !addr.IP.IsUnspecified() && len(got) > 1 {
+				t.Errorf("URLs(%s) = %q, want one", tc.addr, got)
+			}
+			for _, url := range got {
+				if strings.Contains(url, "[::]") || strings.Contains(url, "0.0.0.0") {
+					t.Errorf("URLs(%s) = %q: nobody can type %s", tc.addr, got, url)
+				}
+			}
+		})
+	}
+}
+
+func TestBanner(t *testing.T) {
+	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000}
+	for _, tc := range []struct {
+		name      string
+		published *int
+		want      string
+	}{
+		{"as it listens", nil, "aviary dev: open http://localhost:3000/ in a browser\n\n  curl http://localhost:3000/sing    a song\n\n"},
+		{"published elsewhere", new(8080), "aviary dev: open http://localhost:8080/ in a browser\n\n  curl http://localhost:8080/sing    a song\n\n"},
+		{"published at a port that nobody knows yet", new(0), "aviary dev: published at a port that the engine chose: docker compose port aviary 3000\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var out strings.Builder
+			program.Banner{Name: "aviary", Listening: loopback, PublishedPort: tc.published, Commands: func(base string) [][2]string {
+				return [][2]string{{"curl " + base + "/sing", "a song"}}
+			}}.Write(&out)
+			if out.String() != tc.want {
+				t.Errorf("got\n%swant\n%s", &out, tc.want)
+			}
+		})
+	}
+}

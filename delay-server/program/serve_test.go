@@ -1,0 +1,132 @@
+package program_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flash.test/delay-server/program"
+)
+
+// pipes is a listener without sockets, for a bubble of testing/synctest.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
+
+// get asks over a connection of its own. It returns 0 where nobody accepts that.
+func (p *pipes) get(t *testing.T) (status int) {
+	t.Helper()
+	client, server := net.Pipe()
+	defer client.Close()
+	select {
+	case p.conns <- server:
+	case <-p.closed:
+		return 0
+	}
+	if _, err := client.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	reply, err := http.ReadResponse(bufio.NewReader(client), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply.Body.Close()
+	return reply.StatusCode
+}
+
+// shutdown is a server in a bubble, told to end.
+type shutdown struct {
+	*pipes
+	log               strings.Builder
+	ready             bool
+	draining, stopped time.Duration // after the end was asked for
+	err               error
+	ended             chan struct{}
+}
+
+func beginShutdown(t *testing.T, delay time.Duration) *shutdown {
+	s := &shutdown{pipes: newPipes(), ready: true, ended: make(chan struct{})}
+	ctx, stop := context.WithCancel(t.Context())
+	start := time.Now()
+	srv := program.HTTP{
+		Handler:         http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+		Log:             slog.New(slog.NewTextHandler(&s.log, nil)),
+		ShutdownDelay:   delay,
+		ShutdownTimeout: time.Minute,
+		Waiting:         func() int { return 3 },
+		NotReady:        func() { s.ready = false },
+		Draining:        func() { s.draining = time.Since(start) },
+		Cut:             errors.New("cut"),
+	}
+	go func() {
+		defer close(s.ended)
+		s.err = srv.Serve(ctx, s.pipes)
+		s.stopped = time.Since(start)
+	}()
+	synctest.Wait()
+	stop()
+	synctest.Wait()
+	return s
+}
+
+func TestShutdownDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := beginShutdown(t, 5*time.Second)
+		time.Sleep(5*time.Second - time.Nanosecond)
+		if s.ready || s.get(t) != http.StatusOK {
+			t.Errorf("a moment before SHUTDOWN_DELAY is over: ready %v, want a server that is not, and serves", s.ready)
+		}
+		<-s.ended
+		if s.err != nil || s.draining != 5*time.Second || s.get(t) != 0 {
+			t.Errorf("it drained after %v and ended with %v, want 5s and nil", s.draining, s.err)
+		}
+	})
+}
+
+func TestShutdownDelayEndsWhenAcceptingFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := beginShutdown(t, time.Hour)
+		s.Close()
+		<-s.ended
+		if !errors.Is(s.err, net.ErrClosed) || s.stopped > time.Minute {
+			t.Errorf("it ended after %v with %v, want at once with what became of its listener", s.stopped, s.err)
+		}
+	})
+}
+
+// TestDrainingSaysWhatItWaitsFor and how a person at a terminal ends it at once.
+func TestDrainingSaysWhatItWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := beginShutdown(t, 0)
+		<-s.ended
+		until := time.Now().Add(time.Minute - s.stopped).Format(time.TimeOnly)
+		want := `msg=draining waiting=3 timeout=1m0s until=` + until + ` hint="press Ctrl-C again to end at once"`
+		if got := s.log.String(); !strings.Contains(got, want) {
+			t.Errorf("log: got\n%s\nwant %s", got, want)
+		}
+	})
+}
