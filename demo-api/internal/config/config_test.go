@@ -13,7 +13,7 @@ import (
 
 func TestDefaults(t *testing.T) {
 	want := config.Config{
-		Host: "127.0.0.1", Port: 5000,
+		Host: "localhost", Port: 5000,
 		DatabaseConnections: 90,
 		Calls:               2, MaxCalls: 1000, MaxInFlight: 10_000, Delay: "1000", MaxDelay: 10 * time.Minute, Timeout: 30 * time.Second,
 		ReadTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
