@@ -56,6 +56,7 @@ var mayImport = map[string][]rule{
 	},
 	"deploy/bench": { // never delay-server: it is measured from outside, as its peers are
 		{"", "drive peer report"},
+		{"attack", "drive peer"},
 		{"drive", ""},
 		{"peer", ""},
 		{"report", ""},
@@ -88,7 +89,7 @@ var onlyImporters = []struct{ module, importers string }{
 	{"github.com/jackc/pgx", "demo-api/upstream demo-api/config"},
 	{"github.com/testcontainers/testcontainers-go", "delay-server/delayserver"},
 	{"github.com/HdrHistogram/hdrhistogram-go", "deploy/bench/drive"},
-	{"golang.org/x/net/http2", "deploy/bench/drive"},
+	{"golang.org/x/net/http2", "deploy/bench/attack deploy/bench/drive"},
 	{"github.com/mccutchen/go-httpbin", "deploy/bench/peer"},
 	{"fortio.org/fortio", "deploy/bench/peer"},
 }

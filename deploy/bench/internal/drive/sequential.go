@@ -4,6 +4,7 @@ package drive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -23,7 +24,7 @@ import (
 func Sequential(ctx context.Context, addr netip.AddrPort, request []byte, asked time.Duration, n int) (*Tally, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	fd, err := connectForReads(addr, asked+slack)
+	fd, err := connectForReads(addr, 0, asked+slack)
 	if err != nil {
 		return nil, err
 	}
@@ -44,23 +45,29 @@ func Sequential(ctx context.Context, addr netip.AddrPort, request []byte, asked 
 		}
 		tally.Fail(err)
 		unix.Close(fd)
-		if fd, err = connectForReads(addr, asked+slack); err != nil {
+		if fd, err = connectForReads(addr, 0, asked+slack); err != nil {
 			return nil, err
 		}
 	}
 	return tally, nil
 }
 
-// connectForReads connects; a read fails when nothing came for that long.
-func connectForReads(addr netip.AddrPort, limit time.Duration) (int, error) {
-	fd, err := connect(addr, 0)
+// connectForReads connects; a connect, a read or a write fails when it takes
+// longer than limit.
+func connectForReads(addr netip.AddrPort, from int, limit time.Duration) (int, error) {
+	fd, err := newSocket(addr, from, 0)
 	if err != nil {
 		return -1, err
 	}
 	timeout := unix.NsecToTimeval(int64(limit))
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
+	err = errors.Join(
+		os.NewSyscallError("setsockopt", unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout)),
+		os.NewSyscallError("setsockopt", unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &timeout)),
+		os.NewSyscallError("connect", unix.Connect(fd, sockaddr(addr))),
+	)
+	if err != nil {
 		unix.Close(fd)
-		return -1, os.NewSyscallError("setsockopt", err)
+		return -1, fmt.Errorf("%v: %w", addr, err)
 	}
 	return fd, nil
 }

@@ -32,6 +32,20 @@ type Server struct {
 	command func(dir string, ports ports) (*exec.Cmd, error)
 }
 
+// Command returns what starts a server in a folder of its own, on free ports of
+// the loopback: one for HTTP/1.1, and one for HTTP/2 without TLS, for servers
+// that cannot have both on one.
+type Command func(dir string, http1, http2 int) (*exec.Cmd, error)
+
+// New returns a server that is not among Servers. Named Nginx, it is reached by
+// HTTP/2 on its second port. What its command does not send elsewhere of stderr
+// is in the error when the server fails.
+func New(name string, path func(time.Duration) string, command Command) Server {
+	return Server{Name: name, Path: path, HTTP2: true, command: func(dir string, p ports) (*exec.Cmd, error) {
+		return command(dir, p.http1, p.http2)
+	}}
+}
+
 // ports are free ports of the loopback. They may be the same where a server
 // tells HTTP/1.1 and HTTP/2 apart by itself.
 type ports struct{ http1, http2 int }

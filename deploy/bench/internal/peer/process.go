@@ -47,7 +47,9 @@ func (s Server) Start(ctx context.Context) (*Process, error) {
 		addr2 = addr
 	}
 	p := &Process{Addr: addr, Addr2: addr2, cmd: cmd, dir: dir, exited: make(chan struct{})}
-	cmd.Stderr = &p.said
+	if cmd.Stderr == nil {
+		cmd.Stderr = &p.said
+	}
 	// A server does not outlive a bench that is killed.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
@@ -137,6 +139,19 @@ func (p *Process) Stop() error {
 		return errors.Join(fmt.Errorf("%s did not end 10 s after SIGTERM", p.cmd.Path), err)
 	}
 }
+
+// Ended reports whether the server has ended, and how: "exit status 0".
+func (p *Process) Ended() (string, bool) {
+	select {
+	case <-p.exited:
+		return p.cmd.ProcessState.String(), true
+	default:
+		return "", false
+	}
+}
+
+// Signal sends the server a signal.
+func (p *Process) Signal(signal os.Signal) error { return p.cmd.Process.Signal(signal) }
 
 // head keeps the beginning of what a process writes. It is read after the
 // process has ended.

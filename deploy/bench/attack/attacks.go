@@ -1,0 +1,164 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/http2"
+)
+
+// attack is one thing that hostile clients do.
+type attack struct {
+	name  string
+	paths map[target]string // what is asked for; a target without is not attacked
+	env   []string          // settings of the server besides those of all
+
+	// strike attacks until it is done or ctx is. Its error says what the server
+	// did wrong.
+	strike func(ctx context.Context, s *site) error
+
+	// held has the attackers keep their connections for longer than any time-out
+	// after the strike, and read nothing: the server must have closed them then.
+	held bool
+
+	log  bool // the site has the server's log
+	ends bool // the strike ends the server, and judges how
+
+	// after looks at the server once the attackers have gone. It returns what is
+	// worth a note, and an error that says what is wrong.
+	after func(ctx context.Context, s *site) (string, error)
+
+	bounds bounds
+}
+
+// ours are paths at delay-server, with the lane and without, and at nginx where
+// it has the like.
+func ours(path string) map[target]string {
+	return map[target]string{delayServer: path, ordinary: path}
+}
+
+func withNginx(path string) map[target]string {
+	return map[target]string{delayServer: path, ordinary: path, nginx: path}
+}
+
+var attacks = []attack{
+	{name: "window-doc", paths: withNginx("/doc"), strike: zeroWindow, held: true},
+	{name: "window-delay", paths: withNginx("/delay/0"), strike: zeroWindow, held: true},
+	{name: "window-garbage", paths: ours("/delay/0?fault=garbage"), strike: zeroWindow, held: true},
+	{name: "window-page", paths: map[target]string{demoAPI: "/"}, strike: zeroWindow, held: true},
+	{name: "window-call", paths: map[target]string{demoAPI: "/get_data?calls=1&delay=0"}, strike: zeroWindow, held: true},
+
+	{name: "header-hpack", paths: withNginx("/delay/600000"), strike: manyFields},
+	{name: "header-large", paths: withNginx("/delay/600000"), strike: largeHeaders},
+
+	{name: "rapid-reset", paths: withNginx("/delay/1000"), strike: rapidReset},
+	{name: "fill", paths: withNginx("/delay/600000"), strike: fill},
+
+	{name: "slow-sse", paths: ours("/sse?count=100000&interval=0"), strike: slowReaders},
+	{name: "slow-bytes", paths: withNginx("/bytes/10000000"), strike: slowReaders},
+
+	{name: "pipeline-ordinary", paths: withNginx("/delay/0?zz"), strike: pipeline, held: true},
+	{name: "pipeline-lane", paths: ours("/delay/0"), strike: pipeline, held: true},
+	{name: "pipeline-doc", paths: withNginx("/doc"), strike: pipeline, held: true},
+	{name: "pipeline-bad", paths: withNginx("/delay/abc"), strike: pipeline, held: true},
+
+	{name: "names-runs", paths: ours("/delay/0"), after: metrics, strike: names(10_000, func(i int) string {
+		return fmt.Sprintf("/delay/0/url/example.com/%s%d?fail_first=1&run=N", strings.Repeat("x", 8000), i)
+	})},
+	{name: "names-pools", paths: ours("/delay/0"), after: metrics, strike: names(29_700, func(i int) string {
+		return fmt.Sprintf("/delay/0?pool=p%d&workers=1", i)
+	})},
+
+	{name: "slow-header", paths: withNginx("/"), held: true, strike: slowSenders(3000, "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ")},
+	{name: "slow-body", paths: ours("/"), held: true, strike: slowSenders(3000, "POST /delay/0 HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")},
+	{name: "idle", paths: withNginx("/delay/0"), strike: idle, held: true},
+	{name: "leave", paths: withNginx("/delay/60000"), strike: leaveAtOnce},
+	{name: "leave-ordinary", paths: ours("/delay/60000?zz"), strike: leaveAtOnce},
+
+	{name: "log-gone", paths: ours("/delay/0?zz"), env: []string{"LOG_LEVEL=debug"}, strike: logGoes, log: true},
+	{name: "log-gone", paths: map[target]string{demoAPI: "/get_data?calls=1&delay=0"}, env: []string{"LOG_LEVEL=debug"}, strike: logGoes, log: true},
+	{name: "terminate", paths: ours("/delay/600000"), strike: terminate, ends: true},
+	{name: "terminate-ordinary", paths: ours("/delay/600000?zz"), strike: terminate, ends: true},
+	{name: "terminate-calls", paths: map[target]string{demoAPI: "/get_data?calls=1&delay=600000"}, strike: terminate, ends: true},
+
+	{name: "flood-continuation", paths: withNginx("/"), strike: continuations, held: true},
+	{name: "flood-ping", paths: withNginx("/"), held: true, strike: flood(func(c *conn2) { c.WritePing(false, [8]byte{}) })},
+	{name: "flood-settings", paths: withNginx("/"), held: true, strike: flood(func(c *conn2) {
+		c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 100})
+	})},
+}
+
+// metrics returns how large the server's metrics have become.
+func metrics(ctx context.Context, s *site) (string, error) {
+	client := http.Client{Transport: &http.Transport{}, Timeout: limit}
+	defer client.CloseIdleConnections()
+	status, text, err := get(ctx, &client, fmt.Sprintf("http://%v/metrics", s.addr))
+	if err != nil || status != http.StatusOK {
+		return "", fmt.Errorf("GET /metrics: %d, %v", status, err)
+	}
+	const most = 256 << 10 // bytes: many times that of an idle server
+	if len(text) > most {
+		err = fmt.Errorf("metrics of %d KB", len(text)>>10)
+	}
+	return fmt.Sprintf("metrics of %d KB", len(text)>>10), err
+}
+
+// logGoes closes the pipe that the server writes its log to, and has it write:
+// the line is lost, the server is not.
+func logGoes(ctx context.Context, s *site) error {
+	if _, err := s.log.Read(make([]byte, 1<<10)); err != nil {
+		return fmt.Errorf("its log: %w", err)
+	}
+	if err := s.log.Close(); err != nil {
+		return err
+	}
+	client := http.Client{Transport: &http.Transport{}, Timeout: limit}
+	defer client.CloseIdleConnections()
+	for range 20 {
+		status, _, err := get(ctx, &client, fmt.Sprintf("http://%v%s", s.addr, s.path))
+		if err != nil || status != http.StatusOK {
+			return fmt.Errorf("without a reader of its log: GET %s: %d, %v", s.path, status, err)
+		}
+		s.sent.Add(1)
+	}
+	return nil
+}
+
+// terminate has 2,000 clients wait for far longer than SHUTDOWN_TIMEOUT and ends
+// the server: it must end in time, with status 0.
+func terminate(ctx context.Context, s *site) error {
+	request := s.request(s.path, "")
+	const at = 50
+	err := s.each(ctx, at, func(ctx context.Context, _ int) error {
+		for range s.scale.of(2000) / at {
+			conn, err := s.dial(ctx, s.addr)
+			if err != nil {
+				return err
+			}
+			if _, err := conn.Write(request); err != nil {
+				return err
+			}
+			s.sent.Add(1)
+		}
+		return nil
+	})
+	if err := errors.Join(err, s.process.Signal(syscall.SIGTERM)); err != nil {
+		return err
+	}
+	const slack = 3 * time.Second // for a busy machine: it takes milliseconds
+	for by := time.Now().Add(shutdownTimeout + slack); time.Now().Before(by); time.Sleep(10 * time.Millisecond) {
+		if how, over := s.process.Ended(); over && how == "exit status 0" {
+			return nil
+		} else if over {
+			return fmt.Errorf("SIGTERM: %s", how)
+		}
+	}
+	return fmt.Errorf("SIGTERM: it runs %v after its SHUTDOWN_TIMEOUT", slack)
+}

@@ -1,0 +1,164 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// request returns a GET with more header lines.
+func (s *site) request(path, lines string) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %v\r\n%s\r\n", path, s.addr, lines)
+}
+
+// largeHeaders asks on 300 connections with 1 MB of header each.
+func largeHeaders(ctx context.Context, s *site) error {
+	const line = "X-Padding-%04d: %s\r\n"
+	var lines strings.Builder
+	for i := 0; lines.Len() < 1_000_000; i++ {
+		fmt.Fprintf(&lines, line, i, strings.Repeat("x", 4000))
+	}
+	request := s.request(s.path, lines.String())
+	return s.each(ctx, s.scale.of(300), func(ctx context.Context, _ int) error {
+		conn, err := s.dial(ctx, s.addr)
+		if err != nil {
+			return err
+		}
+		s.sent.Add(1)
+		_, err = conn.Write(request)
+		return err
+	})
+}
+
+// slowReaders asks on 300 connections for much and reads it slowly.
+func slowReaders(ctx context.Context, s *site) error {
+	request := s.request(s.path, "")
+	return s.each(ctx, 300, func(ctx context.Context, _ int) error { // at any scale: it is about how many write at once
+		conn, err := s.dial(ctx, s.addr)
+		if err != nil {
+			return err
+		}
+		s.sent.Add(1)
+		if _, err := conn.Write(request); err != nil {
+			return err
+		}
+		sip(ctx, conn)
+		return nil
+	})
+}
+
+// pipeline sends requests on 50 connections, one behind another without end, and
+// reads nothing.
+func pipeline(ctx context.Context, s *site) error {
+	const batch = 100
+	requests := bytes.Repeat(s.request(s.path, ""), batch)
+	return s.each(ctx, 50, func(ctx context.Context, _ int) error {
+		conn, err := s.dial(ctx, s.addr)
+		if err != nil {
+			return err
+		}
+		for {
+			if _, err := conn.Write(requests); err != nil {
+				return err
+			}
+			s.sent.Add(batch)
+		}
+	})
+}
+
+// names asks on 20 connections for what makes the server remember a name of its
+// own for each request; path returns that of the i-th.
+func names(n int, path func(i int) string) func(ctx context.Context, s *site) error {
+	const conns = 20
+	return func(ctx context.Context, s *site) error {
+		each := s.scale.of(n) / conns
+		return s.each(ctx, conns, func(ctx context.Context, c int) error {
+			conn, err := s.dial(ctx, s.addr)
+			if err != nil {
+				return err
+			}
+			go drain(conn)
+			for i := range each {
+				if _, err := conn.Write(s.request(path(c*each+i), "")); err != nil {
+					return err
+				}
+				s.sent.Add(1)
+			}
+			return nil
+		})
+	}
+}
+
+// slowSenders opens connections that send a request's first bytes, then a byte
+// at a time.
+func slowSenders(n int, first string) func(ctx context.Context, s *site) error {
+	return func(ctx context.Context, s *site) error {
+		return s.each(ctx, s.scale.of(n), func(ctx context.Context, _ int) error {
+			conn, err := s.dial(ctx, s.addr)
+			if err != nil {
+				return err
+			}
+			s.sent.Add(1)
+			if _, err := conn.Write([]byte(first)); err != nil {
+				return err
+			}
+			for sleep(ctx, 500*time.Millisecond) == nil {
+				if _, err := conn.Write([]byte("x")); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// idle opens 9,000 connections and sends nothing more after one answer, or
+// nothing at all on every second.
+func idle(ctx context.Context, s *site) error {
+	request := s.request(s.path, "")
+	const at = 50 // connections opened at a time
+	n := s.scale.of(9000)
+	return s.each(ctx, at, func(ctx context.Context, c int) error {
+		for i := range n / at {
+			conn, err := s.dial(ctx, s.addr)
+			if err != nil {
+				return err
+			}
+			if i%2 == 0 {
+				if _, err := conn.Write(request); err != nil {
+					return err
+				}
+			}
+			s.sent.Add(1)
+		}
+		return nil
+	})
+}
+
+// leaveAtOnce has 5,000 clients wait, who all leave at the same time.
+func leaveAtOnce(ctx context.Context, s *site) error {
+	request := s.request(s.path, "")
+	const at = 50
+	err := s.each(ctx, at, func(ctx context.Context, _ int) error {
+		for range s.scale.of(5000) / at {
+			conn, err := s.dial(ctx, s.addr)
+			if err != nil {
+				return err
+			}
+			if _, err := conn.Write(request); err != nil {
+				return err
+			}
+			s.sent.Add(1)
+		}
+		return nil
+	})
+	if err := sleep(ctx, time.Second/2); err != nil {
+		return nil
+	}
+	s.leave()
+	return err
+}

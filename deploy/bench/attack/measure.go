@@ -1,0 +1,250 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"flash.test/deploy/bench/internal/drive"
+	"flash.test/deploy/bench/internal/peer"
+)
+
+// reading is what a server and its well-behaved client cost in a span of time.
+type reading struct {
+	span        time.Duration
+	memory      int64 // most bytes resident
+	left        int64 // bytes resident at the end
+	descriptors int   // most
+	open        int   // descriptors at the end
+	goroutines  int   // most; 0 where the server does not say
+	cpu         time.Duration
+	p50, p99    time.Duration // of the well-behaved client
+	answers     int64
+	failed      int64
+	failure     string // the first
+	asked       int    // times that /readyz was asked
+	ready       int    // times that it said 200
+}
+
+// measure starts a server, measures it idle, attacks it, and watches it after.
+func measure(ctx context.Context, o options, a attack, t target) (r *result, err error) {
+	s := &site{path: a.paths[t], scale: o.scale}
+	var log *os.File
+	if a.log {
+		if s.log, log, err = os.Pipe(); err != nil {
+			return nil, err
+		}
+		defer s.log.Close()
+	}
+	p, err := t.server(o, a, log).Start(ctx)
+	log.Close() // the server has its own; closing none is an error that does not matter
+	if err != nil {
+		return nil, err
+	}
+	r = &result{attack: a, target: t}
+	defer func() {
+		how, over := p.Ended()
+		stopped := p.Stop()
+		switch {
+		case !over:
+			err = errors.Join(err, stopped)
+		case !a.ends:
+			r.add("the server ended: " + how)
+		}
+	}()
+	s.addr, s.addr2, s.process = p.Addr, p.Addr2, p
+	watched := func(do func(ctx context.Context) error) (reading, error) { return watch(ctx, p, t, do) }
+	r.idle, err = watched(func(ctx context.Context) error { return sleep(ctx, o.scale.idle) })
+	if err != nil {
+		return nil, fmt.Errorf("idle: %w", err)
+	}
+	defer s.leave()
+	r.during, err = watched(func(ctx context.Context) error {
+		striking, stop := context.WithTimeout(ctx, o.scale.strike)
+		defer stop()
+		if err := a.strike(striking, s); err != nil {
+			r.add(err.Error())
+		}
+		// A strike that is over soon is watched as long: there must be enough
+		// answers for a percentile.
+		if _, over := p.Ended(); !over {
+			<-striking.Done()
+		}
+		if a.held {
+			return sleep(ctx, o.scale.held())
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("attacked: %w", err)
+	}
+	s.leave()
+	r.sent, r.conns = s.sent.Load(), s.opened()
+	if _, over := p.Ended(); over {
+		return r, nil
+	}
+	r.after, err = watched(func(ctx context.Context) error {
+		if a.after != nil {
+			note, err := a.after(ctx, s)
+			r.note = note
+			if err != nil {
+				r.add(err.Error())
+			}
+		}
+		return sleep(ctx, o.scale.after)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("after the attack: %w", err)
+	}
+	r.judge()
+	return r, nil
+}
+
+const (
+	clients = 10 // well-behaved
+	every   = 100 * time.Millisecond
+	limit   = 5 * time.Second // after which a request of theirs has failed
+)
+
+// watch measures a server, and its well-behaved clients, while do runs.
+func watch(ctx context.Context, p *peer.Process, t target, do func(context.Context) error) (r reading, err error) {
+	if err := p.ResetPeak(); err != nil {
+		return r, err
+	}
+	before, err := p.CPU()
+	if err != nil {
+		return r, err
+	}
+	start := time.Now()
+	watching, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	tallies := make([]*drive.Tally, clients)
+	request := drive.Request(p.Addr.String(), t.path(wait))
+	for i := range tallies {
+		wg.Go(func() {
+			// They are spread over the interval, so that they do not measure each other.
+			if sleep(watching, every*time.Duration(i)/clients) == nil {
+				tallies[i] = drive.Steady{Every: every, Asked: wait, Limit: limit, From: i}.Run(watching, p.Addr, request)
+			}
+		})
+	}
+	var sampled error
+	wg.Go(func() { sampled = r.sample(watching, p, t) })
+	err = do(ctx)
+	r.span = time.Since(start)
+	err = errors.Join(err, r.take(p, before))
+	stop()
+	wg.Wait()
+	all := drive.NewTally()
+	for _, tally := range tallies {
+		if tally != nil {
+			all.Merge(tally)
+		}
+	}
+	r.answers, r.failed, r.failure = all.Answers, all.Errors, all.FirstError
+	r.p50, r.p99 = wait+all.Percentile(50), wait+all.Percentile(99)
+	if err := errors.Join(err, sampled); err != nil && !hasEnded(p) {
+		return r, err
+	}
+	return r, ctx.Err() // of a server that has ended there is nothing to read
+}
+
+// hasEnded reports whether a server, of which something could not be read, has
+// ended. Its process is gone a moment before that is known.
+func hasEnded(p *peer.Process) bool {
+	for range 100 {
+		if _, over := p.Ended(); over {
+			return true
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return false
+}
+
+// take reads what the process has cost since it had spent a CPU time.
+func (r *reading) take(p *peer.Process, before time.Duration) (err error) {
+	if r.left, r.memory, err = p.Resident(); err != nil {
+		return err
+	}
+	if r.open, err = p.Descriptors(); err != nil {
+		return err
+	}
+	after, err := p.CPU()
+	r.cpu = after - before
+	return err
+}
+
+// sample reads the descriptors and the goroutines of a server, and asks whether
+// it is ready, until ctx is done.
+func (r *reading) sample(ctx context.Context, p *peer.Process, t target) error {
+	client := http.Client{Transport: &http.Transport{}, Timeout: limit}
+	defer client.CloseIdleConnections()
+	base := "http://" + p.Addr.String()
+	for ; ctx.Err() == nil; sleep(ctx, 250*time.Millisecond) {
+		n, err := p.Descriptors()
+		if err != nil {
+			return err
+		}
+		r.descriptors = max(r.descriptors, n)
+		status, _, err := get(ctx, &client, base+"/readyz")
+		if ctx.Err() != nil {
+			return nil // the question was cut short
+		}
+		r.asked++
+		if err == nil && status == http.StatusOK {
+			r.ready++
+		}
+		if t == delayServer || t == ordinary {
+			if _, text, err := get(ctx, &client, base+"/metrics"); err == nil {
+				r.goroutines = max(r.goroutines, metric(text, "go_goroutines"))
+			}
+		}
+	}
+	return nil
+}
+
+func get(ctx context.Context, client *http.Client, url string) (status int, body string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	reply, err := client.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer reply.Body.Close()
+	text, err := io.ReadAll(reply.Body)
+	return reply.StatusCode, string(text), err
+}
+
+// metric returns the value of a metric without labels, or 0.
+func metric(text, name string) int {
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			f, _ := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			return int(f)
+		}
+	}
+	return 0
+}
+
+// sleep waits for d, or until ctx is done, which is its error.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
