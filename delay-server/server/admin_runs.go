@@ -28,6 +28,7 @@ func (s *Server) forgetRuns(c echo.Context) error {
 		return err
 	}
 	s.journal.ForgetAll()
+	s.planner.ForgetAll()
 	return c.NoContent(http.StatusNoContent)
 }
 
@@ -35,7 +36,10 @@ func (s *Server) forgetRun(c echo.Context) error {
 	if _, err := adminQuery(c); err != nil {
 		return err
 	}
-	if id := param(c, "id"); !s.journal.Forget(id) {
+	id := param(c, "id")
+	// Both, whichever knows the run: the journal may have dropped what still counts.
+	remembered, counted := s.journal.Forget(id), s.planner.Forget(id)
+	if !remembered && !counted {
 		return s.unknownRun(id)
 	}
 	return c.NoContent(http.StatusNoContent)

@@ -348,3 +348,28 @@ func TestWaterfall(t *testing.T) {
 		}
 	}
 }
+
+// A test suite that forgets its run starts anew: fail_first counts from 0 again.
+func TestForgettingARunForgetsItsFailFirst(t *testing.T) {
+	config := DefaultConfig()
+	config.JournalSize = 1 // the journal drops the run, and the counts are there all the same
+	for name, config := range map[string]Config{"remembered": DefaultConfig(), "dropped": config} {
+		for _, path := range []string{"/admin/runs/f", "/admin/runs"} {
+			t.Run(name+" "+path, func(t *testing.T) {
+				_, base, _ := start(t, config, io.Discard)
+				client := newClient(t)
+				for i, want := range []int{503, 200, 503} {
+					if i == 2 {
+						do(t, client, "GET", base+"/delay/0?run=other", nil)
+						if reply, text := do(t, client, "DELETE", base+path, nil); reply.StatusCode != 204 {
+							t.Errorf("DELETE %s: got %d %s, want 204", path, reply.StatusCode, text)
+						}
+					}
+					if reply, _ := do(t, client, "GET", base+"/delay/0?fail_first=1&run=f", nil); reply.StatusCode != want {
+						t.Errorf("request %d: got %d, want %d", i+1, reply.StatusCode, want)
+					}
+				}
+			})
+		}
+	}
+}

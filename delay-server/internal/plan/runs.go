@@ -93,6 +93,28 @@ func (r *runs) next(run, what string) int64 {
 	return c.n - 1
 }
 
+// forget forgets the counts for which gone reports true of their run, and reports whether there were any.
+func (r *runs) forget(gone func(run string) bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := len(r.counts)
+	for key, e := range r.counts {
+		if gone(key.run) {
+			delete(r.counts, key)
+			r.recent.Remove(e)
+		}
+	}
+	return len(r.counts) < before
+}
+
+// Forget forgets the counts of the run, for seeds and fail_first, and reports whether there were any.
+func (p *Planner) Forget(run string) bool {
+	return p.runs.forget(func(of string) bool { return of == run })
+}
+
+// ForgetAll forgets the counts of every run, and of the requests that belong to none.
+func (p *Planner) ForgetAll() { p.runs.forget(func(string) bool { return true }) }
+
 // chance is where samples are drawn from.
 type chance = *rand.Rand
 

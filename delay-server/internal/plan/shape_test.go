@@ -312,3 +312,44 @@ func BenchmarkDelay(b *testing.B) {
 		})
 	}
 }
+
+// Forgetting a run ends its fail_first and begins its streams anew, and leaves the other runs alone.
+func TestForgetARunsCounts(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		forget func(p *plan.Planner) bool
+		others bool // other runs are forgotten too
+	}{
+		{"one", func(p *plan.Planner) bool { return p.Forget("a") }, false},
+		{"all", func(p *plan.Planner) bool { p.ForgetAll(); return true }, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := planner()
+			first := draws(t, p, 1, "seed=7&run=a&fail_first=1")
+			if next := draws(t, p, 1, "seed=7&run=a"); next[0] == first[0] {
+				t.Fatalf("both requests drew %v: the stream does not go on", next[0])
+			}
+			other := draws(t, p, 1, "seed=7&run=b")
+			unnamed := draws(t, p, 1, "seed=7")
+			if !tc.forget(p) {
+				t.Error("forgetting the run reports that nothing was counted")
+			}
+			if p.Forget("a") {
+				t.Error("something of the run is left")
+			}
+			if again := draws(t, p, 1, "seed=7&run=a"); again[0] != first[0] {
+				t.Errorf("the run that was forgotten drew %v, want %v as at its first", again[0], first[0])
+			}
+			if again := draws(t, p, 1, "seed=7&run=b"); (again[0] == other[0]) != tc.others {
+				t.Errorf("another run drew %v after %v, want the same again: %v", again[0], other[0], tc.others)
+			}
+			if again := draws(t, p, 1, "seed=7"); (again[0] == unnamed[0]) != tc.others {
+				t.Errorf("those of no run drew %v after %v, want the same again: %v", again[0], unnamed[0], tc.others)
+			}
+			got, err := p.Delay(request(t, "/delay/uniform:0,50s?run=a&fail_first=1"))
+			if err != nil || got.Answer.Status != 503 {
+				t.Errorf("fail_first=1 of the forgotten run: got %+v, %v, want 503 again", got, err)
+			}
+		})
+	}
+}
