@@ -33,7 +33,17 @@ func (s *Server) ReloadScenario() {
 	}
 }
 
-// scenarioPoll is how often the file of SCENARIO is looked at for a change.
+// ScenarioExample returns the method and the path of a request that a route of
+// SCENARIO answers, percent-encoded; "" and "" without SCENARIO.
+func (s *Server) ScenarioExample() (method, path string) {
+	if s.scenario == nil {
+		return "", ""
+	}
+	return s.scenario.Current().Example()
+}
+
+// scenarioPoll is how often the file of SCENARIO is looked at for a change, which
+// is read when it is the same at two looks in a row.
 const scenarioPoll = time.Second
 
 // watchScenario reloads the file of SCENARIO when it changes, until stop is called.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -58,9 +59,9 @@ func TestShop(t *testing.T) {
 		{"catalog", "GET", "/catalog/products", 200, 1, `[{"id":7,"name":"kettle","price":39.5},{"id":8,"name":"teapot","price":24}]`},
 		{"catalog, one product", "GET", "/catalog/products/7", 200, 1, `{"id":7,"name":"kettle","price":39.5}`},
 		{"catalog, an image", "GET", "/catalog/products/7/image", 200, 20, ""},
-		{"cart", "GET", "/cart/anna", 200, 15, `{"items":[{"count":1,"product":7}],"total":39.5}`},
-		{"cart, the first write", "POST", "/cart/anna/items", 503, 0, `{"items":[{"count":2,"product":7}],"total":79}`},
-		{"cart, the second write", "POST", "/cart/anna/items", 200, 0, `{"items":[{"count":2,"product":7}],"total":79}`},
+		{"cart", "GET", "/cart/anna", 200, 15, `{"items":[{"product":7,"count":1}],"total":39.5}`},
+		{"cart, the first write", "POST", "/cart/anna/items", 503, 0, `{"items":[{"product":7,"count":2}],"total":79}`},
+		{"cart, the second write", "POST", "/cart/anna/items", 200, 0, `{"items":[{"product":7,"count":2}],"total":79}`},
 		{"payment", "POST", "/payment/charges", 200, 50, `{"charge":"ch_1","state":"accepted"}`},
 		{"inventory", "GET", "/inventory/sku-1", 200, 0, `{"in_stock":12}`},
 		{"recommendations", "GET", "/recommendations/anna", 200, 80, `{"products":[8,7]}`},
@@ -379,5 +380,34 @@ func TestAClientThatDoesNotReadALargeBodyIsGivenUp(t *testing.T) {
 	eventually(t, "it is given up", func() bool { return srv.journal.Waiting() == 0 })
 	if _, body := do(t, newClient(t), "GET", base+"/large", nil); len(body) != 20_000_000 {
 		t.Errorf("a client that reads: got %d bytes, want 20000000", len(body))
+	}
+}
+
+// The scenario's examples in /doc are asked of shop.yaml too, which the README starts.
+func TestTheManualsScenarioExamplesAreAnsweredByTheShop(t *testing.T) {
+	page, err := pages.ReadFile("pages/doc.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), `<section id="scenario">`)
+	section, _, _ = strings.Cut(section, "</section>")
+	asked := regexp.MustCompile(`\{\{\.Base\}\}(/[^'\s]*)`).FindAllStringSubmatch(section, -1)
+	if len(asked) < 2 {
+		t.Fatalf("got %d examples, want the page's", len(asked))
+	}
+	config := DefaultConfig()
+	config.Scenario = "../../deploy/scenarios/shop.yaml"
+	srv, err := New(config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range asked {
+		path := strings.ReplaceAll(m[1], "[1-3]", "1")
+		if route, _ := srv.scenario.Current().Find(httptest.NewRequest("GET", path, nil)); route == nil {
+			t.Errorf("GET %s: shop.yaml has no route", path)
+		}
+	}
+	if method, path := srv.ScenarioExample(); method != "GET" || path != "/catalog/products" {
+		t.Errorf("the example of the start: got %s %s, want GET /catalog/products", method, path)
 	}
 }

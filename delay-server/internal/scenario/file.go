@@ -20,23 +20,35 @@ type File struct {
 	log     *slog.Logger
 	current atomic.Pointer[Scenario]
 
-	mu   sync.Mutex  // held while reading
-	seen os.FileInfo // nil where there was none
+	mu      sync.Mutex // held while reading
+	seen    look       // at the file, when it was last read
+	pending *look      // at the file since it has changed; nil where it has not
 }
 
-// changed reports whether a file is another than it was, or another version of
-// it. Either is nil where there is no file.
-func changed(was, is os.FileInfo) bool {
-	if was == nil || is == nil {
-		return was != is
+// look is what was seen of a file at one time.
+type look struct {
+	info os.FileInfo // nil where there was none
+	text string      // "" where it could not be read
+	err  error       // that of reading it
+}
+
+// same reports whether both are of the same version of the same file: its time
+// and its size alone would not tell, where a clock is coarse.
+func (l look) same(other look) bool { return sameInfo(l.info, other.info) && l.text == other.text }
+
+// sameInfo reports whether both are of the same version of the same file. Either
+// is nil where there is no file.
+func sameInfo(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
 	}
-	return !os.SameFile(was, is) || !was.ModTime().Equal(is.ModTime()) || was.Size() != is.Size()
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
 // Open reads the file of that name. The error is that of reading it, or Load's.
 func Open(name string, planner *plan.Planner, log *slog.Logger) (*File, error) {
-	f := &File{name: name, planner: planner, log: log, seen: look(name)}
-	s, err := f.load()
+	f := &File{name: name, planner: planner, log: log, seen: read(name)}
+	s, err := f.load(f.seen)
 	if err != nil {
 		return nil, err
 	}
@@ -48,17 +60,18 @@ func Open(name string, planner *plan.Planner, log *slog.Logger) (*File, error) {
 // Current returns the scenario of now.
 func (f *File) Current() *Scenario { return f.current.Load() }
 
-// Reload reads the file again, and logs how many routes it has. Where there is
-// anything wrong with it, the scenario stays as it was and the log says so.
+// Reload reads the file again, as it is, and logs how many routes it has. Where
+// there is anything wrong with it, the scenario stays as it was and the log says so.
 func (f *File) Reload() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.reload()
+	f.reload(read(f.name))
 }
 
-// Watch reloads the file whenever a tick finds it changed, until ctx is done.
-// It polls: so it sees what an editor puts in the file's place, and what
-// happens in a mounted folder.
+// Watch reloads the file once two ticks in a row have found it changed, and the
+// same: one that is still being written is not read. It does so until ctx is done.
+// It polls: so it sees what an editor puts in the file's place, and what happens
+// in a mounted folder.
 func (f *File) Watch(ctx context.Context, tick <-chan time.Time) {
 	for {
 		select {
@@ -73,14 +86,23 @@ func (f *File) Watch(ctx context.Context, tick <-chan time.Time) {
 func (f *File) reloadIfChanged() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if changed(f.seen, look(f.name)) {
-		f.reload()
+	if info, _ := os.Stat(f.name); f.pending == nil && sameInfo(f.seen.info, info) {
+		return // spares a large file being read at each tick
+	}
+	now := read(f.name)
+	switch {
+	case f.seen.same(now):
+		f.pending = nil
+	case f.pending != nil && f.pending.same(now):
+		f.reload(now)
+	default:
+		f.pending = &now
 	}
 }
 
-func (f *File) reload() {
-	f.seen = look(f.name) // before reading: a change from here on is seen by the next tick
-	s, err := f.load()
+func (f *File) reload(now look) {
+	f.seen, f.pending = now, nil
+	s, err := f.load(now)
 	if err != nil {
 		f.log.Error("scenario not reloaded, the old one stays", "file", f.name, "error", err)
 		return
@@ -89,25 +111,22 @@ func (f *File) reload() {
 	f.log.Info("scenario reloaded", "file", f.name, "routes", s.Routes())
 }
 
-func (f *File) load() (*Scenario, error) {
-	info, err := os.Stat(f.name)
-	if err != nil {
-		return nil, err
+func (f *File) load(l look) (*Scenario, error) {
+	if l.err != nil {
+		return nil, l.err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: f.name, Err: errors.New("it is no regular file")}
-	}
-	text, err := os.ReadFile(f.name)
-	if err != nil {
-		return nil, err
-	}
-	return Load(f.name, text, f.planner)
+	return Load(f.name, []byte(l.text), f.planner)
 }
 
-func look(name string) os.FileInfo {
+// read looks at the file of that name.
+func read(name string) look {
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil
+		return look{err: err}
 	}
-	return info
+	if !info.Mode().IsRegular() {
+		return look{info: info, err: &fs.PathError{Op: "read", Path: name, Err: errors.New("it is no regular file")}}
+	}
+	text, err := os.ReadFile(name)
+	return look{info: info, text: string(text), err: err}
 }

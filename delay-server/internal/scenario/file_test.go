@@ -11,18 +11,12 @@ import (
 	"time"
 )
 
-// watched opens a file of that text and watches it until the test ends. One
-// call of tick looks at the file, and returns when that is over; the log may be
-// read between calls.
+// watched opens a file of that text and watches it until the test ends. One call
+// of tick lets it see a change that has settled, and returns when that is over; the
+// log may be read between calls.
 func watched(t *testing.T, text string) (f *File, tick func(), log *strings.Builder) {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "shop.yaml")
-	write(t, name, text)
-	log = new(strings.Builder)
-	f, err := Open(name, planner(), slog.New(slog.NewTextHandler(log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	f, log = opened(t, text)
 	ctx, cancel := context.WithCancel(t.Context())
 	ticks := make(chan time.Time)
 	var watching sync.WaitGroup
@@ -30,8 +24,21 @@ func watched(t *testing.T, text string) (f *File, tick func(), log *strings.Buil
 	t.Cleanup(func() { cancel(); watching.Wait() })
 	return f, func() {
 		ticks <- time.Time{}
-		ticks <- time.Time{} // taken once the first look is over; sees nothing new
+		ticks <- time.Time{}
+		ticks <- time.Time{} // taken once the second look is over; sees nothing new
 	}, log
+}
+
+func opened(t *testing.T, text string) (*File, *strings.Builder) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "shop.yaml")
+	write(t, name, text)
+	log := new(strings.Builder)
+	f, err := Open(name, planner(), slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f, log
 }
 
 // write puts a file in place at once, as editors do.
@@ -134,5 +141,81 @@ func TestWatchSeesALinkThatLeadsElsewhere(t *testing.T) {
 	tick()
 	if f.Current() == old {
 		t.Error("another file of the same age and size is not seen")
+	}
+}
+
+// Each step changes the file as a writer does, and is followed by looks.
+func TestWatchWaitsForAFileToSettle(t *testing.T) {
+	const one, two, three = "routes:\n- path: /a\n", "routes:\n- path: /a\n- path: /b\n", "routes:\n- path: /a\n- path: /b\n- path: /c\n"
+	age := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	inPlace := func(t *testing.T, f *File, text string) {
+		t.Helper()
+		if err := os.WriteFile(f.name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type step struct {
+		name   string
+		change func(t *testing.T, f *File)
+		looks  int
+		want   int // routes
+		errors int // logged so far
+	}
+	writes := func(text string) func(*testing.T, *File) {
+		return func(t *testing.T, f *File) { t.Helper(); inPlace(t, f, text) }
+	}
+	nothing := func(*testing.T, *File) {}
+	for _, tc := range []struct {
+		name  string
+		steps []step
+	}{
+		{"written in two halves", []step{
+			{"the first half", writes(two), 1, 1, 0},
+			{"the second half", writes(three), 1, 1, 0},
+			{"a second look", nothing, 1, 3, 0},
+		}},
+		{"emptied first", []step{
+			{"empty", writes(""), 1, 1, 0},
+			{"written", writes(three), 1, 1, 0},
+			{"a second look", nothing, 1, 3, 0},
+		}},
+		{"empty for good", []step{{"empty", writes(""), 5, 1, 1}}},
+		{"gone for a moment", []step{
+			{"gone", func(t *testing.T, f *File) { _ = os.Remove(f.name) }, 1, 1, 0},
+			{"back as it was", writes(one), 1, 1, 0},
+			{"another", func(t *testing.T, f *File) { write(t, f.name, two) }, 2, 2, 0},
+		}},
+		{"changed and changed back", []step{
+			{"changed", writes(three), 1, 1, 0},
+			{"changed again", writes(two), 1, 1, 0},
+			{"and again", writes(three), 1, 1, 0},
+			{"settled", nothing, 3, 3, 0},
+		}},
+		{"of one size and one time", []step{
+			{"the first half", func(t *testing.T, f *File) {
+				inPlace(t, f, strings.Replace(three, "/c", "{}", 1))
+				_ = os.Chtimes(f.name, age, age)
+			}, 1, 1, 0},
+			{"the second half", func(t *testing.T, f *File) { inPlace(t, f, three); _ = os.Chtimes(f.name, age, age) }, 1, 1, 0},
+			{"a second look", nothing, 1, 3, 0},
+		}},
+		{"on SIGHUP at once", []step{
+			{"changed", func(t *testing.T, f *File) { inPlace(t, f, two); f.Reload() }, 0, 2, 0},
+			{"changed on", writes(three), 1, 2, 0},
+			{"settled", nothing, 1, 3, 0},
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f, log := opened(t, one)
+			for _, s := range tc.steps {
+				s.change(t, f)
+				for range s.looks {
+					f.reloadIfChanged()
+				}
+				if got, errors := f.Current().Routes(), strings.Count(log.String(), "level=ERROR"); got != s.want || errors != s.errors {
+					t.Errorf("%s: got %d routes and %d errors, want %d and %d; the log:\n%s", s.name, got, errors, s.want, s.errors, log)
+				}
+			}
+		})
 	}
 }

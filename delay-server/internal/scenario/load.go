@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,7 +16,7 @@ import (
 // wrong with it, each as file:line:column: what was read, what is accepted.
 //
 //	routes:
-//	  - method: GET                  # any but OPTIONS, without it
+//	  - method: GET                  # any but OPTIONS, CONNECT and TRACE, without it
 //	    path: /products/{id}         # {id} is one segment, {rest...} all that follow
 //	    delay: lognormal:40ms,300ms  # from here to pool, as everywhere
 //	    body_delay: 10ms
@@ -34,7 +33,6 @@ func Load(file string, text []byte, planner *plan.Planner) (*Scenario, error) {
 	l := loader{
 		reader:  reader{file: file},
 		planner: planner,
-		mux:     http.NewServeMux(),
 		shared:  map[string]shared{},
 	}
 	if root := l.document(text); root != nil {
@@ -43,14 +41,14 @@ func Load(file string, text []byte, planner *plan.Planner) (*Scenario, error) {
 	if len(l.faults) > 0 {
 		return nil, l.err()
 	}
-	return &Scenario{mux: l.mux, firsts: firstSegments(l.added), routes: len(l.added)}, nil
+	return &Scenario{root: l.root, added: l.added}, nil
 }
 
 // loader reads one file.
 type loader struct {
 	reader
 	planner *plan.Planner
-	mux     *http.ServeMux
+	root    node
 	added   []pattern
 	shared  map[string]shared // by kind and name
 }
@@ -102,12 +100,12 @@ func (l *loader) route(n *yaml.Node) {
 	if len(entries) == 0 && len(l.faults) > before {
 		return
 	}
-	p := pattern{methods: anyMethod}
+	p, ok := pattern{method: AnyMethod}, true
 	d := definition{values: url.Values{}, at: map[string][]*yaml.Node{}}
 	for _, e := range entries {
 		switch name := e.key.Value; name {
 		case "method":
-			p.methods = l.readMethods(e)
+			p.method, ok = l.readMethod(e)
 		case "path":
 			p.path, p.at = l.readPath(e), e.key
 		case "headers":
@@ -141,7 +139,7 @@ func (l *loader) route(n *yaml.Node) {
 	for _, err := range errs {
 		l.fail(d.at[err.Name][err.Index], "%v", err)
 	}
-	if p.path != "" {
+	if ok && p.path != "" {
 		l.add(p, &Route{prepared})
 	}
 }

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -54,8 +55,8 @@ f.yaml:7:5: a route has no key "zzz"; accepted: method, path, delay, body_delay,
 	{"another's rest", "routes: [{path: '/a/*'}]", `f.yaml:1:11: path "/a/*" is not understood at "*"`},
 	{"half a parameter", "routes: [{path: '/a/{id'}]", `f.yaml:1:11: path "/a/{id" is not understood at "{id"`},
 	{"a parameter within a segment", "routes: [{path: '/a/x-{id}'}]", `f.yaml:1:11: path "/a/x-{id}" is not understood at "x-{id}"`},
-	{"a parameter twice", "routes: [{path: '/{a}/{a}'}]", `f.yaml:1:11: path "/{a}/{a}" has {a} twice`},
-	{"a parameter and a rest of one name", "routes: [{path: '/{a}/{a...}'}]", `f.yaml:1:11: path "/{a}/{a...}" is not accepted: parsing`},
+	{"a parameter twice", "routes: [{path: '/{a}/{a}'}]", `f.yaml:1:11: path "/{a}/{a}" has the name a twice`},
+	{"a parameter and a rest of one name", "routes: [{path: '/{a}/{a...}'}]", `f.yaml:1:11: path "/{a}/{a...}" has the name a twice`},
 	{"a rest before the end", "routes: [{path: '/{a...}/b'}]", `f.yaml:1:11: path "/{a...}/b" is not understood at "{a...}"`},
 	{"an empty segment", "routes: [{path: /a//b}]", `f.yaml:1:11: path "/a//b" has the segment "", which no client sends as it is`},
 	{"dots", "routes: [{path: /a/../b}]", `f.yaml:1:11: path "/a/../b" has the segment ".."`},
@@ -74,7 +75,20 @@ f.yaml:7:5: a route has no key "zzz"; accepted: method, path, delay, body_delay,
 	},
 	{
 		"paths of which none is the more specific", "routes:\n  - path: /{a}/b\n  - path: /a/{b}\n",
-		`f.yaml:3:5: DELETE /a/{b} and /{a}/b of line 2 match the same requests, and neither is the more specific; accepted: paths of which one is`,
+		`f.yaml:3:5: /a/{b} and /{a}/b of line 2 match the same requests, and neither is the more specific; accepted: paths of which one is`,
+	},
+
+	{
+		"all that follow and one of them, neither the more specific", "routes:\n  - path: /{a}/b/c\n  - path: /a/{rest...}\n",
+		`f.yaml:3:5: /a/{rest...} and /{a}/b/c of line 2 match the same requests, and neither is the more specific`,
+	},
+	{
+		"HEAD of two routes, neither the more specific", "routes:\n  - {method: GET, path: '/{a}/b'}\n  - {method: HEAD, path: '/a/{b}'}\n",
+		`f.yaml:3:20: HEAD /a/{b} and /{a}/b of line 2 match the same requests`,
+	},
+	{
+		"one path that is escaped in two ways", "routes:\n  - path: /caf%C3%A9\n  - path: /café\n",
+		`f.yaml:3:5: /café and /caf%C3%A9 of line 2 match the same requests`,
 	},
 
 	{"a delay above MAX_DELAY", "routes: [{path: /a, delay: 1h}]", `f.yaml:1:21: delay "1h" is longer than this server waits: accepted: up to 1m0s (60000 ms), its MAX_DELAY`},
@@ -89,6 +103,14 @@ f.yaml:7:5: a route has no key "zzz"; accepted: method, path, delay, body_delay,
 	{"a number that YAML reads as another", "routes: [{path: /a, json: {zip: 01234}}]", `f.yaml:1:33: json has the number 01234`},
 	{"a number of too many digits", "routes: [{path: /a, json: [0.1234567890123456]}]", `f.yaml:1:28: json has the number 0.1234567890123456`},
 	{"an integer of too many digits", "routes: [{path: /a, json: 123456789012345678901}]", `f.yaml:1:27: json has the number 123456789012345678901`},
+	{"a number by an alias", "routes:\n  - path: /a\n    size: &n 0100\n  - path: /b\n    json: {count: *n}\n", `f.yaml:5:19: json has the number 0100, which would not be answered as it is written`},
+	{"a number within an alias", "routes:\n  - path: /a\n    json: &a {b: [1, 0x10]}\n  - path: /b\n    json: [*a]\n", "\nf.yaml:3:22: json has the number 0x10\nf.yaml:5:12: json has the number 0x10"},
+	{"a number by a merge", "routes: [{path: /a, json: {<<: {zip: 01234}, a: 1}}]", `f.yaml:1:38: json has the number 01234`},
+	{"a number by a list of merges", "routes: [{path: /a, json: {<<: [{a: 1}, {zip: 1_000}]}}]", `f.yaml:1:47: json has the number 1_000`},
+	{"a number by a tag", "routes: [{path: /a, json: {zip: !!int '0100'}}]", `f.yaml:1:33: json has the number 0100`},
+	{"a value of a tag that JSON has not", "routes: [{path: /a, json: {zip: !zip 0100}}]", `f.yaml:1:33: json cannot be written as JSON: JSON has no value of the tag "!zip"`},
+	{"a value that is merged and no mapping", "routes: [{path: /a, json: {<<: 1}}]", `f.yaml:1:27: json cannot be written as JSON: map merge requires map or sequence of maps as the value`},
+	{"aliases that grow", "routes: [{path: /a, json: [&a [x,x,x,x,x,x,x,x,x], &b [*a,*a,*a,*a,*a,*a,*a,*a,*a], &c [*b,*b,*b,*b,*b,*b,*b,*b,*b], &d [*c,*c,*c,*c,*c,*c,*c,*c,*c], &e [*d,*d,*d,*d,*d,*d,*d,*d,*d], &f [*e,*e,*e,*e,*e,*e,*e,*e,*e], &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]]}]", `f.yaml:1:27: json cannot be written as JSON: document contains excessive aliasing`},
 	{"JSON with keys that are no words", "routes: [{path: /a, json: {1: 2}}]", `f.yaml:1:27: json cannot be written as JSON: `},
 	{"JSON that holds itself", "routes: [{path: /a, json: &x [*x]}]", `f.yaml:1:27: json cannot be written as JSON: anchor 'x' value contains itself`},
 
@@ -171,4 +193,35 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("Load(%q): got %v, %v: want routes or an error", text, s, err)
 		}
 	})
+}
+
+// Patterns that overlap cost most: each is compared with those before it.
+func TestLoadTakesThousandsOfRoutes(t *testing.T) {
+	const n = 5000
+	for name, path := range map[string]string{
+		"plain":                     "/a/%d",
+		"all that follow":           "/a/%d/{rest...}",
+		"all that follow, in depth": "/a/b/c/d/e/f/%d/{rest...}",
+		"a parameter before":        "/a/{id}/%d",
+		"a parameter behind":        "/a/%d/{id}",
+		"parameters around":         "/{a}/%d/{b}/c/{rest...}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			var text strings.Builder
+			text.WriteString("routes:\n")
+			for i := range n {
+				fmt.Fprintf(&text, "  - {path: '"+path+"'}\n", i)
+			}
+			begin := time.Now()
+			s, err := Load("f.yaml", []byte(text.String()), planner())
+			if err != nil || s.Routes() != n {
+				t.Fatalf("got %v, want %d routes", err, n)
+			}
+			if took := time.Since(begin); took > 5*time.Second { // it took minutes when it was quadratic
+				t.Errorf("loading %d routes took %v", n, took)
+			} else {
+				t.Log(took)
+			}
+		})
+	}
 }

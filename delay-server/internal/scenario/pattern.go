@@ -1,8 +1,6 @@
 package scenario
 
 import (
-	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -16,36 +14,78 @@ import (
 
 // pattern is what requests a route answers.
 type pattern struct {
-	at      *yaml.Node
-	methods []string
-	path    string
+	at     *yaml.Node
+	method string // one of Methods, or AnyMethod
+	path   string
 }
 
-// String returns the pattern as "GET /products/{id}".
-func (p pattern) String() string { return strings.Join(p.methods, ",") + " " + p.path }
-
-// forMux returns the path as http.ServeMux has it, where one that ends in /
-// would match all below it.
-func (p pattern) forMux() string {
-	if strings.HasSuffix(p.path, "/") {
-		return p.path + "{$}"
-	}
-	return p.path
-}
+// String returns the pattern as "GET /products/{id}", or its path alone for any method.
+func (p pattern) String() string { return strings.TrimPrefix(p.method+" "+p.path, " ") }
 
 var parameterName = regexp.MustCompile(`\{\w*`)
 
 // likeness is the path without the names of its parameters.
 func (p pattern) likeness() string { return parameterName.ReplaceAllString(p.path, "{") }
 
-// readMethods reads the method of a route; nil for one that is not accepted.
-func (l *loader) readMethods(e entry) []string {
+type segmentKind int
+
+const (
+	literal   segmentKind = iota
+	single                // {name}: one segment
+	following             // {name...}: all that follow
+)
+
+// segment is what stands between two slashes of a pattern's path.
+type segment struct {
+	kind segmentKind
+	text string // of a literal, unescaped
+}
+
+func (p pattern) segments() []segment {
+	var segments []segment
+	for text := range strings.SplitSeq(p.path[1:], "/") {
+		s := segment{kind: kindOf(text)}
+		if s.kind == literal {
+			s.text, _ = url.PathUnescape(text) // wrongPath has checked the escapes
+		}
+		segments = append(segments, s)
+	}
+	return segments
+}
+
+func kindOf(text string) segmentKind {
+	switch {
+	case parameter.MatchString(text):
+		return single
+	case rest.MatchString(text):
+		return following
+	default:
+		return literal
+	}
+}
+
+// example returns a path that the pattern matches, percent-encoded.
+func (p pattern) example() string {
+	var b strings.Builder
+	for _, s := range p.segments() {
+		b.WriteByte('/')
+		if s.kind == literal {
+			b.WriteString(url.PathEscape(s.text))
+		} else {
+			b.WriteByte('1')
+		}
+	}
+	return b.String()
+}
+
+// readMethod reads the method of a route; it is not ok for one that is not accepted.
+func (l *loader) readMethod(e entry) (method string, ok bool) {
 	text, ok := l.scalar(e.value, "method")
 	switch {
 	case !ok:
-		return nil
+		return "", false
 	case slices.Contains(Methods, text):
-		return []string{text}
+		return text, true
 	}
 	guess := strings.ToUpper(text)
 	if !slices.Contains(Methods, guess) {
@@ -56,7 +96,7 @@ func (l *loader) readMethods(e entry) []string {
 	} else {
 		l.fail(e.key, "method %s is not accepted; accepted: %s, or no method for any but OPTIONS", problem.Quote(text), strings.Join(Methods, ", "))
 	}
-	return nil
+	return "", false
 }
 
 var (
@@ -73,8 +113,8 @@ func (l *loader) readPath(e entry) string {
 	if !ok {
 		return ""
 	}
-	if plain, err := url.PathUnescape(text); err == nil && isReserved(plain) {
-		l.fail(e.key, "path %s would hide what is the server's own; accepted: any but %s and what is below them", problem.Quote(text), strings.Join(reservedPaths, ", "))
+	if isReserved(strings.TrimPrefix(text, "/"), true) {
+		l.fail(e.key, "path %s would hide what is the server's own; accepted: any but /%s and what is below them", problem.Quote(text), strings.Join(reserved, ", /"))
 		return ""
 	}
 	if reason := wrongPath(text); reason != "" {
@@ -94,12 +134,15 @@ func wrongPath(text string) string {
 	}
 	segments := strings.Split(text[1:], "/")
 	last := len(segments) - 1
+	names := map[string]bool{}
 	for i, s := range segments {
 		switch {
 		case parameter.MatchString(s) || i == last && rest.MatchString(s):
-			if slices.Contains(segments[:i], s) {
-				return "has " + s + " twice"
+			name := strings.Trim(s, "{.}")
+			if names[name] {
+				return "has the name " + name + " twice"
 			}
+			names[name] = true
 		case notInLiteral.MatchString(s):
 			return "is not understood at " + problem.Quote(s)
 		case s == "" && i < last, s == ".", s == "..":
@@ -109,65 +152,14 @@ func wrongPath(text string) string {
 	return ""
 }
 
-// add gives the route to the mux, or refuses it: the mux knows which of two
-// patterns is the more specific, and panics where neither is.
+// add adds the route, or refuses one that conflicts with another.
 func (l *loader) add(p pattern, route *Route) {
-	for _, method := range p.methods {
-		reason := handle(l.mux, method, p, route)
-		if reason == "" {
-			continue
-		}
-		for _, other := range l.added {
-			if !conflict(p, other) {
-				continue
-			}
-			if p.likeness() == other.likeness() {
-				l.fail(p.at, "%s %s is answered by the route in line %d already; accepted: one route for a method and a path", method, p.path, other.at.Line)
-			} else {
-				l.fail(p.at, "%s %s and %s of line %d match the same requests, and neither is the more specific; accepted: paths of which one is", method, p.path, other.path, other.at.Line)
-			}
-			return
-		}
-		l.fail(p.at, "path %s is not accepted: %s", problem.Quote(p.path), reason)
-		return
+	switch other := l.root.insert(p, route); {
+	case other == nil:
+		l.added = append(l.added, p)
+	case p.likeness() == other.likeness():
+		l.fail(p.at, "%s is answered by the route in line %d already; accepted: one route for a method and a path", p, other.at.Line)
+	default:
+		l.fail(p.at, "%s and %s of line %d match the same requests, and neither is the more specific; accepted: paths of which one is", p, other.path, other.at.Line)
 	}
-	l.added = append(l.added, p)
-}
-
-// firstSegments returns those of all paths, unescaped; nil where one is a parameter.
-func firstSegments(patterns []pattern) map[string]bool {
-	firsts := make(map[string]bool, len(patterns))
-	for _, p := range patterns {
-		first := firstSegment(p.path)
-		if parameterName.MatchString(first) {
-			return nil
-		}
-		first, _ = url.PathUnescape(first) // wrongPath has seen to its escapes
-		firsts[first] = true
-	}
-	return firsts
-}
-
-// conflict reports whether one mux cannot have both.
-func conflict(a, b pattern) bool {
-	mux := http.NewServeMux()
-	for _, p := range []pattern{a, b} {
-		for _, method := range p.methods {
-			if handle(mux, method, p, &Route{}) != "" {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// handle returns the reason for which mux does not take p, or "".
-func handle(mux *http.ServeMux, method string, p pattern, route *Route) (reason string) {
-	defer func() {
-		if r := recover(); r != nil {
-			reason = fmt.Sprint(r)
-		}
-	}()
-	mux.Handle(method+" "+p.forMux(), route)
-	return ""
 }

@@ -134,43 +134,137 @@ func (r *reader) scalar(n *yaml.Node, what string) (text string, ok bool) {
 	return value.Value, true
 }
 
-// json writes any value as JSON, the keys of objects sorted.
+// json writes any value as JSON, the keys of objects in the order of the file.
 func (r *reader) json(n *yaml.Node) (text string, ok bool) {
-	if !r.checkNumbers(n) {
+	before := len(r.faults)
+	var value any
+	if err := n.Decode(&value); err != nil { // bounds what aliases expand to, and refuses a value within itself
+		r.failJSON(n, strings.TrimPrefix(err.Error(), "yaml: "))
 		return "", false
 	}
+	var b strings.Builder
+	r.writeJSON(&b, n, n)
+	return b.String(), len(r.faults) == before
+}
+
+func (r *reader) failJSON(at *yaml.Node, reason string) {
+	r.fail(at, "json cannot be written as JSON: %s", reason)
+}
+
+// writeJSON writes n, which is read at the place of at: for an alias its own.
+func (r *reader) writeJSON(b *strings.Builder, n, at *yaml.Node) {
+	n = target(n)
+	switch n.Kind {
+	case yaml.SequenceNode:
+		b.WriteByte('[')
+		for i, item := range n.Content {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			r.writeJSON(b, item, place(item, n, at))
+		}
+		b.WriteByte(']')
+	case yaml.MappingNode:
+		b.WriteByte('{')
+		for i, e := range r.members(n, at) {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			r.writeScalar(b, e.key, at)
+			b.WriteByte(':')
+			r.writeJSON(b, e.value, place(e.value, n, at))
+		}
+		b.WriteByte('}')
+	default:
+		r.writeScalar(b, n, at)
+	}
+}
+
+// place returns where the child of n is read, which is read at the place of at:
+// what an alias stands for is read where the alias is.
+func place(child, n, at *yaml.Node) *yaml.Node {
+	if at != n {
+		return at
+	}
+	return child
+}
+
+// members returns the entries of a mapping, those that it merges (<<) in the
+// place of the merge. A key of the mapping's own comes before a merged one, and
+// that of an earlier merge before that of a later one.
+func (r *reader) members(n, at *yaml.Node) []entry {
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if key := target(n.Content[i]); !isMerge(key) {
+			if key.ShortTag() != "!!str" {
+				r.failJSON(at, "key "+problem.Quote(key.Value)+" is no string")
+				return nil
+			}
+			seen[key.Value] = true
+		}
+	}
+	var entries []entry
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := target(n.Content[i]), n.Content[i+1]
+		if !isMerge(key) {
+			entries = append(entries, entry{key, value})
+			continue
+		}
+		sources := []*yaml.Node{value}
+		if list := target(value); list.Kind == yaml.SequenceNode {
+			sources = list.Content
+		}
+		for _, source := range sources {
+			for _, e := range r.members(target(source), at) {
+				if !seen[e.key.Value] {
+					seen[e.key.Value] = true
+					entries = append(entries, e)
+				}
+			}
+		}
+	}
+	return entries
+}
+
+func isMerge(key *yaml.Node) bool { return key.ShortTag() == "!!merge" }
+
+// writeScalar writes one value. Its error is told at the place of at.
+func (r *reader) writeScalar(b *strings.Builder, n, at *yaml.Node) {
+	switch tag := n.ShortTag(); tag {
+	case "!!int", "!!float":
+		if !keepsNumber(n) {
+			r.fail(at, "json has the number %s, which would not be answered as it is written; accepted: one as JSON has them, of up to %d digits, or a string in quotes", n.Value, digitsKept)
+			return
+		}
+	case "!!str", "!!bool", "!!null":
+	default:
+		r.failJSON(at, "JSON has no value of the tag "+problem.Quote(tag))
+		return
+	}
 	var value any
-	var b bytes.Buffer
+	var text bytes.Buffer
 	err := n.Decode(&value)
 	if err == nil {
-		e := json.NewEncoder(&b)
+		e := json.NewEncoder(&text)
 		e.SetEscapeHTML(false)
 		err = e.Encode(value)
 	}
 	if err != nil {
-		r.fail(n, "json cannot be written as JSON: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+		r.failJSON(at, strings.TrimPrefix(err.Error(), "yaml: "))
+		return
 	}
-	return strings.TrimSuffix(b.String(), "\n"), err == nil
+	b.Write(bytes.TrimSuffix(text.Bytes(), []byte("\n")))
 }
 
 // digitsKept is how many digits of a number any float64 keeps.
 const digitsKept = 15
 
-// checkNumbers refuses those numbers of n that would be answered as others than
-// are written: 01234, which YAML has for 668, or one of twenty digits.
-func (r *reader) checkNumbers(n *yaml.Node) (ok bool) {
-	ok = true
-	if tag := n.ShortTag(); n.Kind == yaml.ScalarNode && (tag == "!!int" || tag == "!!float") {
-		mantissa, _, _ := strings.Cut(strings.ToLower(n.Value), "e")
-		digits := len(strings.Replace(strings.TrimLeft(mantissa, "-0."), ".", "", 1))
-		if ok = json.Valid([]byte(n.Value)) && (tag == "!!int" || digits <= digitsKept); !ok {
-			r.fail(n, "json has the number %s, which would not be answered as it is written; accepted: one as JSON has them, of up to %d digits, or a string in quotes", n.Value, digitsKept)
-		}
-	}
-	for _, child := range n.Content {
-		ok = r.checkNumbers(child) && ok
-	}
-	return ok
+// keepsNumber reports whether a number is answered as it is written. That is not
+// so for 01234, which YAML reads as 668, and for one of twenty digits.
+func keepsNumber(n *yaml.Node) bool {
+	mantissa, _, _ := strings.Cut(strings.ToLower(n.Value), "e")
+	digits := len(strings.Replace(strings.TrimLeft(mantissa, "-0."), ".", "", 1))
+	return json.Valid([]byte(n.Value)) && (n.ShortTag() == "!!int" || digits <= digitsKept)
 }
 
 // asWritten makes strings of what YAML takes for a time: JSON has none.

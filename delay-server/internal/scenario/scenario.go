@@ -14,82 +14,62 @@ import (
 // Scenario is the routes of one file. It does not change: requests that have
 // begun with it end with it.
 type Scenario struct {
-	mux    *http.ServeMux
-	firsts map[string]bool // first segments of all paths; nil where one is a parameter
-	routes int
+	root  node
+	added []pattern // in the order of the file
 }
 
 // Route is one route of a file.
 type Route struct{ *plan.Route }
 
-// ServeHTTP makes a Route what http.ServeMux finds. Nobody calls it.
-func (*Route) ServeHTTP(http.ResponseWriter, *http.Request) {}
-
 // Routes returns how many routes there are.
-func (s *Scenario) Routes() int { return s.routes }
+func (s *Scenario) Routes() int { return len(s.added) }
 
-// Methods are those that a route may have, sorted.
+// Methods are those that a route may name, sorted.
 var Methods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
-// anyMethod are those of a route that names none: OPTIONS is a browser's
-// question about the others, and GET has HEAD with it.
-var anyMethod = []string{"DELETE", "GET", "PATCH", "POST", "PUT"}
+// AnyMethod is the method of a route that names none. It answers requests of any
+// method but OPTIONS, CONNECT and TRACE.
+const AnyMethod = ""
 
-// reservedPaths and all below them are the server's own, whatever the file says.
-var reservedPaths = []string{"/admin", "/ca.pem", "/healthz", "/metrics", "/openapi.yaml", "/readyz", "/version"}
-
-func isReserved(path string) bool {
-	return slices.ContainsFunc(reservedPaths, func(own string) bool {
-		return path == own || strings.HasPrefix(path, own+"/")
-	})
-}
+// reserved are the first segments of paths that are the server's own, whatever
+// the file says.
+var reserved = []string{"admin", "ca.pem", "healthz", "metrics", "openapi.yaml", "readyz", "version"}
 
 // Find returns the route of a request. Where there is none, it returns the
 // methods that are answered at the request's path, by comma, if any is: OPTIONS
 // is among them then. A path is taken as it came: neither cleaned nor redirected.
+// Its segments are compared unescaped, so that %2F is part of one.
 func (s *Scenario) Find(r *http.Request) (route *Route, allowed string) {
-	if isReserved(r.URL.Path) || !s.begins(r.URL) {
+	path, raw := r.URL.Path, r.URL.RawPath != ""
+	if raw {
+		path = r.URL.EscapedPath()
+	}
+	path, ok := strings.CutPrefix(path, "/")
+	if !ok || isReserved(path, raw) {
 		return nil, ""
 	}
-	handler, _ := s.mux.Handler(r)
-	if route, ok := handler.(*Route); ok {
+	if route = s.root.find(path, raw, r.Method); route != nil {
 		return route, ""
 	}
-	refused := refusal{header: http.Header{}}
-	handler.ServeHTTP(&refused, r)
-	if refused.status != http.StatusMethodNotAllowed {
-		return nil, ""
+	return nil, s.root.allowed(path, raw)
+}
+
+func isReserved(path string, raw bool) bool {
+	first, _, _ := strings.Cut(path, "/")
+	if raw {
+		first, _ = url.PathUnescape(first)
 	}
-	allowed = refused.header.Get("Allow")
-	if !strings.Contains(allowed, http.MethodOptions) {
-		allowed += ", " + http.MethodOptions
+	return slices.Contains(reserved, first)
+}
+
+// Example returns a request that a route of the file answers, such as GET and
+// /products/1. It prefers the first route that answers GET.
+func (s *Scenario) Example() (method, path string) {
+	for _, p := range s.added {
+		if answers(p.method, http.MethodGet) {
+			return http.MethodGet, p.example()
+		}
 	}
-	return nil, allowed
+	first := s.added[0] // never of AnyMethod, which answers GET
+	return first.method, first.example()
 }
-
-// begins reports whether any route's path may begin as that of u. It spares the
-// server's own paths the mux, which is slow in finding nothing.
-func (s *Scenario) begins(u *url.URL) bool {
-	return s.firsts == nil || u.RawPath != "" || s.firsts[firstSegment(u.Path)]
-}
-
-func firstSegment(path string) string {
-	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return first
-}
-
-// refusal is what the mux would answer where it has no route: not found, a
-// redirect to a clean path, or which methods there are.
-type refusal struct {
-	header http.Header
-	status int
-}
-
-// Header implements http.ResponseWriter.
-func (r *refusal) Header() http.Header { return r.header }
-
-// WriteHeader implements http.ResponseWriter.
-func (r *refusal) WriteHeader(status int) { r.status = status }
-
-// Write implements http.ResponseWriter.
-func (r *refusal) Write(p []byte) (int, error) { return len(p), nil }

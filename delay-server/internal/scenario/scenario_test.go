@@ -64,10 +64,13 @@ func TestFind(t *testing.T) {
 		{"HEAD by GET", "HEAD", "/products/7", "a route"},
 		{"a parameter with a slash in it", "GET", "/products/a%2Fb", "a route"},
 		{"another method", "POST", "/products/7", "GET, HEAD, OPTIONS"},
-		{"another method of the more specific path", "DELETE", "/products/sale", "GET, HEAD, POST, OPTIONS"},
+		{"another method of the more specific path", "DELETE", "/products/sale", "GET, HEAD, OPTIONS, POST"},
 		{"any method", "PATCH", "/any", "a route"},
-		{"any method is not OPTIONS", "OPTIONS", "/any", "DELETE, GET, HEAD, PATCH, POST, PUT, OPTIONS"},
-		{"an unknown method", "BREW", "/any", "DELETE, GET, HEAD, PATCH, POST, PUT, OPTIONS"},
+		{"any method is not OPTIONS", "OPTIONS", "/any", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"},
+		{"any method is not TRACE", "TRACE", "/any", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"},
+		{"an unknown method", "BREW", "/any", "a route"},
+		{"a method of WebDAV", "PROPFIND", "/any", "a route"},
+		{"HEAD of any method", "HEAD", "/any", "a route"},
 		{"OPTIONS of the file's own", "OPTIONS", "/own", "a route"},
 		{"a last slash", "POST", "/tree/", "a route"},
 		{"below a last slash there is nothing", "POST", "/tree/x", ""},
@@ -83,10 +86,22 @@ func TestFind(t *testing.T) {
 		{"begins like the server's own", "GET", "/administration", "rest"},
 		{"a path that is not clean", "GET", "/products//7", ""},
 		{"dots", "GET", "/products/../any", ""},
+		{"dots for a parameter", "GET", "/products/..", ""},
+		{"an empty parameter", "GET", "/products/", ""},
+		{"a slash behind a parameter", "GET", "/products/7/", ""},
+		{"all that follow: an empty segment", "GET", "/files/a//b", "a route"},
+		{"all that follow: nothing", "GET", "/files/", "a route"},
+		{"all that follow: an empty segment alone", "GET", "/files//", "a route"},
+		{"all that follow: dots", "GET", "/files/a/../b", "a route"},
+		{"all that follow: a last slash", "GET", "/files/a/b/", "a route"},
+		{"all that follow: an escaped slash", "GET", "/files/a%2Fb", "a route"},
+		{"all that follow, not what stands before", "GET", "/files", ""},
+		{"an escaped slash for a slash", "GET", "/files%2Fa", ""},
+		{"the server's own, with an escaped slash", "GET", "/admin%2Fruns", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := s
-			if tc.want != "rest" && !isReserved(tc.path) { // these two have a rest to fall to
+			if tc.want != "rest" && !isReserved(tc.path[1:], false) { // these two have a rest to fall to
 				s = without
 			}
 			r := httptest.NewRequest(tc.method, "http://example.com"+tc.path, nil)
@@ -124,7 +139,7 @@ func TestRoutePlans(t *testing.T) {
 	if p.Wait != 250*time.Millisecond || p.Run != "r1" || p.Ignored != nil || p.Answer.Status != 200 {
 		t.Errorf("got %+v, want 250ms of run r1, and nothing of the query", p)
 	}
-	if got, want := string(p.Answer.Body.Whole), `{"id":7,"name":"<kettle>","price":1.5,"since":"2024-01-31"}`; got != want {
+	if got, want := string(p.Answer.Body.Whole), `{"name":"<kettle>","id":7,"since":"2024-01-31","price":1.5}`; got != want {
 		t.Errorf("json: got %s, want %s", got, want)
 	}
 	if n := len(p.Answer.Header); n != 3 {
@@ -163,6 +178,54 @@ func TestRoutePlans(t *testing.T) {
 	}
 	if p := find("GET", "/any"); p.Answer.Body.Length != 10 || p.Answer.Fault != "truncate" {
 		t.Errorf("got %+v, want 10 bytes, truncated", p.Answer)
+	}
+}
+
+func TestJSONIsInTheOrderOfTheFile(t *testing.T) {
+	for _, tc := range []struct{ name, yaml, want string }{
+		{"a mapping", "{z: 1, a: {y: 2, b: 3}, m: [{d: 4, c: 5}]}", `{"z":1,"a":{"y":2,"b":3},"m":[{"d":4,"c":5}]}`},
+		{"JSON as it is", `{"b": "x", "a": null, "c": true}`, `{"b":"x","a":null,"c":true}`},
+		{"an alias", "{b: &x {d: 1, c: 2}, a: *x}", `{"b":{"d":1,"c":2},"a":{"d":1,"c":2}}`},
+		{"an alias for a key", "{b: &x k, *x : 1}", `{"b":"k","k":1}`},
+		{"a merge in its place", "{z: 1, <<: {y: 2, a: 3}, b: 4}", `{"z":1,"y":2,"a":3,"b":4}`},
+		{"a merge that is overridden before and behind it", "{z: 1, <<: {z: 2, y: 3, x: 4}, y: 5}", `{"z":1,"x":4,"y":5}`},
+		{"merges, the first of which counts", "{<<: [{b: 1}, {b: 2, a: 3}]}", `{"b":1,"a":3}`},
+		{"a key that is no merge", `{"<<": {b: 1}, a: 2}`, `{"<<":{"b":1},"a":2}`},
+		{"strings like other values", `["01", "1", !!str 0100, 'true', 2024-01-31]`, `["01","1","0100","true","2024-01-31"]`},
+		{"one value", "<&>", `"<&>"`},
+		{"nothing", "", "null"},
+		{"empty ones", "[{}, [], '']", `[{},[],""]`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			route, _ := load(t, "routes:\n  - path: /a\n    json: "+tc.yaml+"\n").Find(httptest.NewRequest("GET", "/a", nil))
+			p, err := route.Plan(plan.Request{Request: httptest.NewRequest("GET", "/a", nil)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(p.Answer.Body.Whole); got != tc.want {
+				t.Errorf("json: %s: got %s, want %s", tc.yaml, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestExample(t *testing.T) {
+	for _, tc := range []struct{ name, text, method, path string }{
+		{"the first that answers GET", "routes: [{method: POST, path: /a}, {method: GET, path: '/b/{id}'}, {path: /c}]", "GET", "/b/1"},
+		{"any method answers GET", "routes: [{path: '/b/{rest...}'}]", "GET", "/b/1"},
+		{"none that answers GET", "routes: [{method: POST, path: /a}, {method: PUT, path: /b}]", "POST", "/a"},
+		{"a path that has to be escaped", "routes: [{path: /café%2F}]", "GET", "/caf%C3%A9%2F"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := load(t, tc.text)
+			method, path := s.Example()
+			if method != tc.method || path != tc.path {
+				t.Errorf("got %s %s, want %s %s", method, path, tc.method, tc.path)
+			}
+			if route, _ := s.Find(httptest.NewRequest(method, path, nil)); route == nil {
+				t.Errorf("%s %s has no route", method, path)
+			}
+		})
 	}
 }
 

@@ -1,0 +1,264 @@
+package scenario
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// node is a place in the tree of all paths, reached by the segments before it.
+// Loading and finding look at each node once at most, so that thousands of
+// routes load in linear time.
+type node struct {
+	literals map[string]*node // the next segment, unescaped
+	order    []*node          // of literals, as added
+	any      *node            // the next segment is a {name}
+	here     []*entryPoint    // routes that end here
+	rest     []*entryPoint    // routes that end in {name...}
+	wild     bool             // a {name} or {name...} is at or below this node
+}
+
+// entryPoint is a route in the tree.
+type entryPoint struct {
+	pattern pattern
+	route   *Route
+}
+
+// insert adds the route, or returns the pattern of one that it conflicts with:
+// both match the same request, and neither's path is the more specific.
+func (n *node) insert(p pattern, route *Route) (conflict *pattern) {
+	segments := p.segments()
+	if other := n.conflict(segments, p.method, 0); other != nil {
+		return other
+	}
+	point := &entryPoint{p, route}
+	for _, s := range segments {
+		if s.kind != literal {
+			n.wild = true
+		}
+		if s.kind == following {
+			n.rest = append(n.rest, point)
+			return nil
+		}
+		if s.kind != literal {
+			if n.any == nil {
+				n.any = new(node)
+			}
+			n = n.any
+			continue
+		}
+		next := n.literals[s.text]
+		if next == nil {
+			if n.literals == nil {
+				n.literals = map[string]*node{}
+			}
+			next = new(node)
+			n.literals[s.text], n.order = next, append(n.order, next)
+		}
+		n = next
+	}
+	n.here = append(n.here, point)
+	return nil
+}
+
+// Of two paths that match the same request, which is the more specific in what
+// has been compared so far.
+const (
+	newer = 1 << iota // the one that is added
+	older             // the one in the tree
+	both  = newer | older
+)
+
+// conflict returns a pattern below n that conflicts with one of the method that
+// goes on with the segments.
+func (n *node) conflict(segments []segment, method string, specific int) *pattern {
+	if len(segments) == 0 {
+		return clash(n.here, method, specific)
+	}
+	s, next := segments[0], segments[1:]
+	if s.kind == following {
+		if p := clash(n.rest, method, specific); p != nil || specific&newer == 0 {
+			return p
+		}
+		return n.clashBelow(method)
+	}
+	if s.kind == literal {
+		if child := n.literals[s.text]; child != nil {
+			if p := child.conflict(next, method, specific); p != nil {
+				return p
+			}
+		}
+		if s.text != "" && n.any != nil {
+			if p := n.any.conflict(next, method, specific|newer); p != nil {
+				return p
+			}
+		}
+		return clash(n.rest, method, specific|newer)
+	}
+	for _, child := range n.order {
+		if specific&newer == 0 && !child.wild {
+			continue // all below it is the more specific
+		}
+		if child == n.literals[""] {
+			continue
+		}
+		if p := child.conflict(next, method, specific|older); p != nil {
+			return p
+		}
+	}
+	if n.any != nil {
+		if p := n.any.conflict(next, method, specific); p != nil {
+			return p
+		}
+	}
+	return clash(n.rest, method, specific|newer)
+}
+
+// clashBelow returns a pattern below n that answers requests of the method too.
+func (n *node) clashBelow(method string) *pattern {
+	children := n.order
+	if n.any != nil {
+		children = append(slices.Clip(children), n.any)
+	}
+	for _, child := range children {
+		for _, points := range [][]*entryPoint{child.here, child.rest} {
+			if p := clash(points, method, both); p != nil {
+				return p
+			}
+		}
+		if p := child.clashBelow(method); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// clash returns the pattern of one of the points that conflicts with one of the
+// method. Where the paths are equal, a method that is named alone answers HEAD
+// or OPTIONS before one that answers it among others.
+func clash(points []*entryPoint, method string, specific int) *pattern {
+	for _, p := range points {
+		other := p.pattern.method
+		if specific == both && share(method, other) || specific == 0 && (method == other || share(method, other) && method != http.MethodHead && other != http.MethodHead) {
+			return &p.pattern
+		}
+	}
+	return nil
+}
+
+// share reports whether a request can be of both methods.
+func share(a, b string) bool {
+	return a == b || answers(a, b) || answers(b, a) || answers(a, http.MethodHead) && answers(b, http.MethodHead)
+}
+
+// answers reports whether a route of the method answers requests of the method
+// asked. GET answers HEAD too. AnyMethod answers all but OPTIONS, which is a
+// browser's question about the others, and CONNECT and TRACE, which are about
+// the connection.
+func answers(method, asked string) bool {
+	switch method {
+	case asked:
+		return true
+	case http.MethodGet:
+		return asked == http.MethodHead
+	case AnyMethod:
+		return asked != http.MethodOptions && asked != http.MethodConnect && asked != http.MethodTrace
+	default:
+		return false
+	}
+}
+
+// find returns the most specific route of the path, which begins behind a slash,
+// for the method. Where raw is set, path is percent-encoded.
+func (n *node) find(path string, raw bool, method string) *Route {
+	segment, next, more := strings.Cut(path, "/")
+	text := segment
+	if raw {
+		text, _ = url.PathUnescape(segment)
+	}
+	if child := n.literals[text]; child != nil {
+		if route := child.findNext(next, more, raw, method); route != nil {
+			return route
+		}
+	}
+	if n.any != nil && isName(text) {
+		if route := n.any.findNext(next, more, raw, method); route != nil {
+			return route
+		}
+	}
+	return pick(n.rest, method)
+}
+
+func (n *node) findNext(path string, more, raw bool, method string) *Route {
+	if more {
+		return n.find(path, raw, method)
+	}
+	return pick(n.here, method)
+}
+
+// pick returns the route of the method itself, else one that answers it.
+func pick(points []*entryPoint, method string) (route *Route) {
+	for _, p := range points {
+		if p.pattern.method == method {
+			return p.route
+		}
+		if answers(p.pattern.method, method) {
+			route = p.route
+		}
+	}
+	return route
+}
+
+// isName reports whether {name} matches the segment. It does not match what
+// clients remove from a path before they send it.
+func isName(segment string) bool { return segment != "" && segment != "." && segment != ".." }
+
+// methods calls yield with the method of each route that matches the path.
+func (n *node) methods(path string, raw bool, yield func(method string)) {
+	segment, next, more := strings.Cut(path, "/")
+	text := segment
+	if raw {
+		text, _ = url.PathUnescape(segment)
+	}
+	children := []*node{n.literals[text]}
+	if isName(text) {
+		children = append(children, n.any)
+	}
+	for _, child := range children {
+		switch {
+		case child == nil:
+		case more:
+			child.methods(next, raw, yield)
+		default:
+			for _, p := range child.here {
+				yield(p.pattern.method)
+			}
+		}
+	}
+	for _, p := range n.rest {
+		yield(p.pattern.method)
+	}
+}
+
+// allowed returns the methods that are answered at the path, sorted, by comma;
+// "" for none.
+func (n *node) allowed(path string, raw bool) string {
+	var methods []string
+	n.methods(path, raw, func(method string) {
+		switch method {
+		case AnyMethod:
+			methods = append(methods, Methods...)
+		case http.MethodGet:
+			methods = append(methods, method, http.MethodHead)
+		default:
+			methods = append(methods, method)
+		}
+	})
+	if methods == nil {
+		return ""
+	}
+	methods = append(methods, http.MethodOptions)
+	slices.Sort(methods)
+	return strings.Join(slices.Compact(methods), ", ")
+}
