@@ -23,7 +23,7 @@ import (
 // fine is a result that is within all bounds, just.
 func fine() *result {
 	idle := reading{span: time.Second, left: 20e6, memory: 20e6, descriptors: 40, open: 40, goroutines: 10, cpu: 10 * time.Millisecond, p50: wait, p99: 12 * time.Millisecond, answers: 100, asked: 4, ready: 4}
-	r := &result{attack: attack{held: true}, conns: 100, idle: idle, during: idle, after: idle}
+	r := &result{attack: attack{held: true}, conns: 100, idle: idle, idleAfter: idle, during: idle, after: idle}
 	r.during.memory = 20e6 + 20e6*3/2
 	r.during.goroutines = 10*10 + 200
 	r.during.p99 = 8 * idle.p99

@@ -51,12 +51,12 @@ func slowReaders(ctx context.Context, s *site) error {
 	})
 }
 
-// pipeline sends requests on 50 connections, one behind another without end, and
+// pipeline sends requests on 20 connections, one behind another without end, and
 // reads nothing.
 func pipeline(ctx context.Context, s *site) error {
 	const batch = 100
 	requests := bytes.Repeat(s.request(s.path, ""), batch)
-	return s.each(ctx, 50, func(ctx context.Context, _ int) error {
+	return s.each(ctx, 20, func(ctx context.Context, _ int) error {
 		conn, err := s.dial(ctx, s.addr)
 		if err != nil {
 			return err

@@ -1,8 +1,8 @@
 //go:build linux
 
-// Attack attacks delay-server and demo-api as a hostile client would, each
-// attack at a server started for it, and compares what it costs the server and
-// a well-behaved client with what they cost while nobody attacks.
+// Attack attacks delay-server and demo-api as hostile clients would, each
+// attack at a server started for it, and compares what it costs that server
+// and a well-behaved client with what a twin costs, which nobody attacks.
 package main
 
 import (
@@ -190,14 +190,13 @@ func build(ctx context.Context, program, to string) error {
 type scale struct {
 	size    float64       // of each count
 	timeout time.Duration // WRITE_TIMEOUT and READ_TIMEOUT; IDLE_TIMEOUT is half as long again
-	idle    time.Duration // that the well-behaved client is measured before an attack
-	strike  time.Duration // that an attack sends at most
+	strike  time.Duration // that an attack takes, or is watched when it has sent sooner
 	after   time.Duration // that the server is watched when the attackers have gone
 }
 
 var (
-	full  = scale{size: 1, timeout: 2 * time.Second, idle: 4 * time.Second, strike: 4 * time.Second, after: 5 * time.Second}
-	brief = scale{size: 0.25, timeout: time.Second, idle: 2 * time.Second, strike: 2 * time.Second, after: time.Second}
+	full  = scale{size: 1, timeout: 2 * time.Second, strike: 4 * time.Second, after: 3 * time.Second}
+	brief = scale{size: 0.25, timeout: time.Second, strike: 2 * time.Second, after: time.Second}
 )
 
 // of returns a count at this scale.

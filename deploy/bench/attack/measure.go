@@ -35,9 +35,12 @@ type reading struct {
 	ready       int    // times that it said 200
 }
 
-// measure starts a server, measures it idle, attacks it, and watches it after.
+// measure attacks a server, and watches it then and after. Beside it runs its
+// twin, the same server that nobody attacks. What the twin costs meanwhile is
+// what an idle server costs, on a machine that is as busy.
 func measure(ctx context.Context, o options, a attack, t target) (r *result, err error) {
 	s := &site{path: a.paths[t], scale: o.scale}
+	r = &result{attack: a, target: t}
 	var log *os.File
 	if a.log {
 		if s.log, log, err = os.Pipe(); err != nil {
@@ -50,7 +53,6 @@ func measure(ctx context.Context, o options, a attack, t target) (r *result, err
 	if err != nil {
 		return nil, err
 	}
-	r = &result{attack: a, target: t}
 	defer func() {
 		how, over := p.Ended()
 		stopped := p.Stop()
@@ -61,14 +63,15 @@ func measure(ctx context.Context, o options, a attack, t target) (r *result, err
 			r.add("the server ended: " + how)
 		}
 	}()
-	s.addr, s.addr2, s.process = p.Addr, p.Addr2, p
-	watched := func(do func(ctx context.Context) error) (reading, error) { return watch(ctx, p, t, do) }
-	r.idle, err = watched(func(ctx context.Context) error { return sleep(ctx, o.scale.idle) })
+	twin, err := t.server(o, attack{}, nil).Start(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("idle: %w", err)
+		return nil, err
 	}
+	defer func() { err = errors.Join(err, twin.Stop()) }()
+
+	s.addr, s.addr2, s.process = p.Addr, p.Addr2, p
 	defer s.leave()
-	r.during, err = watched(func(ctx context.Context) error {
+	r.during, r.idle, err = watchBoth(ctx, p, twin, t, func(ctx context.Context) error {
 		striking, stop := context.WithTimeout(ctx, o.scale.strike)
 		defer stop()
 		if err := a.strike(striking, s); err != nil {
@@ -92,7 +95,7 @@ func measure(ctx context.Context, o options, a attack, t target) (r *result, err
 	if _, over := p.Ended(); over {
 		return r, nil
 	}
-	r.after, err = watched(func(ctx context.Context) error {
+	r.after, r.idleAfter, err = watchBoth(ctx, p, twin, t, func(ctx context.Context) error {
 		if a.after != nil {
 			note, err := a.after(ctx, s)
 			r.note = note
@@ -107,6 +110,20 @@ func measure(ctx context.Context, o options, a attack, t target) (r *result, err
 	}
 	r.judge()
 	return r, nil
+}
+
+// watchBoth measures a server and its twin while do runs.
+func watchBoth(ctx context.Context, p, twin *peer.Process, t target, do func(context.Context) error) (attacked, idle reading, err error) {
+	done, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	var ofTwin error
+	wg.Go(func() {
+		idle, ofTwin = watch(ctx, twin, t, func(context.Context) error { <-done.Done(); return nil })
+	})
+	attacked, err = watch(ctx, p, t, func(ctx context.Context) error { defer stop(); return do(ctx) })
+	stop() // where do did not run
+	wg.Wait()
+	return attacked, idle, errors.Join(err, ofTwin)
 }
 
 const (

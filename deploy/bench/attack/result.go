@@ -49,13 +49,14 @@ func (b bounds) or(other bounds) bounds {
 
 // result is one round of one attack.
 type result struct {
-	attack              attack
-	target              target
-	sent                int64
-	conns               int // that the attackers opened
-	idle, during, after reading
-	note                string
-	over                []string // the bounds that it is over, in words
+	attack          attack
+	target          target
+	sent            int64
+	conns           int     // that the attackers opened
+	during, after   reading // the attack
+	idle, idleAfter reading // of the twin, at the same times
+	note            string
+	over            []string // the bounds that it is over, in words
 }
 
 func (r *result) add(over string) { r.over = append(r.over, over) }
@@ -72,8 +73,8 @@ func (r *result) judge() {
 	check("memory ×", r.memory(), b.memory+connMemory*conns)
 	check("goroutines ×", ratio(float64(r.during.goroutines)-connGoroutines*conns, float64(r.idle.goroutines)), b.goroutines)
 	check("p99 ×", r.p99(), b.p99)
-	check("failed", max(r.during.share(), r.after.share()), mostFailed)
-	check("CPU after ×", ratio(r.after.load(), r.idle.load()), b.cpu)
+	check("failed", max(r.during.share(), r.after.share()), max(mostFailed, r.idle.share()))
+	check("CPU after ×", ratio(r.after.load(), r.idleAfter.load()), b.cpu)
 	open := mostOpen * float64(r.idle.descriptors)
 	check("descriptors", float64(r.during.descriptors), open+conns)
 	if r.attack.held {
@@ -106,7 +107,7 @@ func ratio(a, b float64) float64 {
 	return a / b
 }
 
-const tableHead = `| attack | server | sent | memory, MB: idle, most, left | growth ÷ idle | descriptors: idle, most, held, left | goroutines: idle, most | p50, p99 idle, ms | p50, p99 attacked, ms | p99 ÷ idle | failed | ready | CPU s: attacked, after | |
+const tableHead = `| attack | server | sent | memory, MB: idle, most, left | growth ÷ idle | descriptors: idle, most, held, left | goroutines: idle, most | p50, p99 idle, ms | p50, p99 attacked, ms | p99 ÷ idle | failed | ready | CPU s: attacked, after (idle) | |
 |---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|
 `
 
@@ -125,7 +126,7 @@ func (r *result) row() string {
 		ms(r.idle.p50) + ", " + ms(r.idle.p99), ms(r.during.p50) + ", " + ms(r.during.p99), fmt.Sprintf("%.1f", r.p99()),
 		fmt.Sprintf("%d of %d", r.during.failed, r.during.failed+r.during.answers),
 		fmt.Sprintf("%d of %d", r.during.ready, r.during.asked),
-		fmt.Sprintf("%.1f, %.1f", r.during.cpu.Seconds(), r.after.cpu.Seconds()),
+		fmt.Sprintf("%.2f, %.2f (%.2f)", r.during.cpu.Seconds(), r.after.cpu.Seconds(), r.idleAfter.cpu.Seconds()),
 		r.verdict(),
 	}
 	return "| " + strings.Join(cells, " | ") + " |"

@@ -3,6 +3,7 @@
 package drive_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -236,5 +237,31 @@ func TestCheckOpenFiles(t *testing.T) {
 	}
 	if err := drive.CheckOpenFiles(1 << 30); err == nil || !strings.Contains(err.Error(), "ulimit") {
 		t.Errorf("CheckOpenFiles(2^30) = %v, want a word on ulimit", err)
+	}
+}
+
+// A request that is late since the one before was answered late counts as late:
+// a server that stops for a moment delays all that were due meanwhile.
+func TestSteadyCountsFromWhenItWasDue(t *testing.T) {
+	t.Parallel()
+	const stop = 200 * ms
+	var answers atomic.Int64
+	addr := answering(t, func() ([]string, bool) {
+		if answers.Add(1) == 3 {
+			time.Sleep(stop)
+		}
+		return []string{good}, false
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*stop)
+	defer cancel()
+	tally := drive.Steady{Every: 10 * ms, Limit: 10 * time.Second}.Run(ctx, addr, request(addr))
+	late := 0
+	for _, bar := range tally.Overshoot.Distribution() {
+		if bar.From >= int64(stop/2) {
+			late += int(bar.Count)
+		}
+	}
+	if late < 5 {
+		t.Errorf("%d of %d requests are late by %v or more: want those of half of %v, one each 10 ms", late, tally.Answers, stop/2, stop)
 	}
 }

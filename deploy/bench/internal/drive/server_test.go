@@ -4,10 +4,12 @@ package drive_test
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -102,6 +104,23 @@ var loads = []load{
 		c := drive.Churn{Rate: 200, Asked: asked, LeaveEvery: 1000, During: 100 * ms}
 		tally, _, err := c.Run(t.Context(), addr, request(addr))
 		return must(t, tally, err)
+	}},
+	{"Steady", func(t *testing.T, addr netip.AddrPort, asked time.Duration) *drive.Tally {
+		ctx, stop := context.WithTimeout(t.Context(), 200*ms)
+		defer stop()
+		tallies := make([]*drive.Tally, 10) // each with a request that is under way when ctx ends
+		var wg sync.WaitGroup
+		for i := range tallies {
+			wg.Go(func() {
+				tallies[i] = drive.Steady{Every: 5 * ms, Asked: asked, Limit: 10 * time.Second, From: i}.Run(ctx, addr, request(addr))
+			})
+		}
+		wg.Wait()
+		all := drive.NewTally()
+		for _, tally := range tallies {
+			all.Merge(tally)
+		}
+		return all
 	}},
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"testing"
 	"time"
 )
@@ -82,5 +83,46 @@ func TestUsageOfThisProcess(t *testing.T) {
 			t.Fatalf("CPU() after ten busy seconds: %v more than before, %v", now-start, err)
 		}
 		spent = now - start
+	}
+}
+
+// The peak is that since it was reset, and each file counts as a descriptor.
+func TestPeakAndDescriptors(t *testing.T) {
+	child := exec.Command("sh", "-c", `exec 7</dev/null; echo ready; exec sleep 100`)
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Wait()
+	defer child.Process.Kill()
+	if _, err := out.Read(make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	p := Process{cmd: child, pids: []int{child.Process.Pid}}
+	if n, err := p.Descriptors(); err != nil || n < 4 {
+		t.Errorf("Descriptors() = %d, %v; want the standard three and one", n, err)
+	}
+
+	self := Process{pids: []int{os.Getpid()}}
+	const size = 64 << 20
+	touched := make([]byte, size)
+	for i := range touched {
+		touched[i] = 1
+	}
+	now, peak, err := self.Resident()
+	if err != nil || now < size || peak < now-now/10 {
+		t.Errorf("Resident() = %d, at most %d, %v; want %d or more", now, peak, err, size)
+	}
+	runtime.KeepAlive(touched)
+	touched = nil
+	debug.FreeOSMemory()
+	if err := self.ResetPeak(); err != nil {
+		t.Fatal(err)
+	}
+	if _, later, err := self.Resident(); err != nil || later > peak-size/2 {
+		t.Errorf("Resident() after ResetPeak(): at most %d, %v; want about %d less than %d", later, err, size, peak)
 	}
 }
