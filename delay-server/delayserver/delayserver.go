@@ -5,12 +5,12 @@ package delayserver
 import (
 	"context"
 	"fmt"
-	"net/http"
+	"net"
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/testcontainers/testcontainers-go"
-	"github.com/testcontainers/testcontainers-go/wait"
 
 	"flash.test/delay-server/client"
 	"flash.test/delay-server/delay"
@@ -21,27 +21,76 @@ const port = "3000/tcp"
 // Container is a delay-server in a container.
 type Container struct {
 	testcontainers.Container
+	ready *ready
 }
 
 // Run starts a container of the image and returns once the server is ready. Of
 // its settings, those without an option here are set by testcontainers.WithEnv.
-// The error wraps testcontainers' own; the container is not nil where there is
+//
+// Where testcontainers runs in a container itself, such as a dev container, Run finds
+// out whether published ports answer on loopback or at the gateway.
+//
+// The error wraps testcontainers' own, and says what to do where the image or the
+// image of testcontainers' reaper is missing; the container is not nil where there is
 // one to terminate all the same.
 func Run(ctx context.Context, img string, opts ...testcontainers.ContainerCustomizer) (*Container, error) {
+	ready := new(ready)
 	moduleOpts := append([]testcontainers.ContainerCustomizer{
 		testcontainers.WithExposedPorts(port),
-		testcontainers.WithWaitStrategy(wait.ForHTTP("/readyz").WithPort(port).
-			WithStatusCodeMatcher(func(status int) bool { return status == http.StatusOK })),
+		testcontainers.WithWaitStrategy(ready),
 	}, opts...)
 	ctr, err := testcontainers.Run(ctx, img, moduleOpts...)
 	var c *Container
 	if ctr != nil {
-		c = &Container{Container: ctr}
+		c = &Container{Container: ctr, ready: ready}
 	}
 	if err != nil {
-		return c, fmt.Errorf("run delay-server: %w", err)
+		return c, fmt.Errorf("run delay-server: %w", advise(ctx, img, err))
 	}
 	return c, nil
+}
+
+// missing reports whether the engine has no such image.
+func missing(ctx context.Context, img string) bool {
+	cli, err := testcontainers.NewDockerClientWithOpts(ctx)
+	if err != nil {
+		return false
+	}
+	defer cli.Close()
+	_, err = cli.ImageInspect(ctx, img)
+	return errdefs.IsNotFound(err)
+}
+
+// Host returns the address at which the published port answers. The error is the
+// engine's.
+func (c *Container) Host(ctx context.Context) (string, error) {
+	if c.ready.host != "" {
+		return c.ready.host, nil
+	}
+	return c.Container.Host(ctx)
+}
+
+// PortEndpoint returns [Container.Host] and the port that p is published at, after
+// proto and "://" unless proto is empty. The error is the engine's.
+func (c *Container) PortEndpoint(ctx context.Context, p, proto string) (string, error) {
+	host, err := c.Host(ctx)
+	if err != nil {
+		return "", err
+	}
+	mapped, err := c.MappedPort(ctx, p)
+	if err != nil {
+		return "", err
+	}
+	endpoint := net.JoinHostPort(host, mapped.Port())
+	if proto != "" {
+		endpoint = proto + "://" + endpoint
+	}
+	return endpoint, nil
+}
+
+// Endpoint is [Container.PortEndpoint] of the server's port.
+func (c *Container) Endpoint(ctx context.Context, proto string) (string, error) {
+	return c.PortEndpoint(ctx, port, proto)
 }
 
 // URL returns where the server answers, such as http://localhost:32768, without a

@@ -14,12 +14,13 @@ import (
 
 	"flash.test/delay-server/client"
 	"flash.test/delay-server/delayserver"
+	"flash.test/delay-server/delayserver/dockertest"
 	"flash.test/delay-server/delaytest"
 )
 
 func run(t *testing.T, opts ...testcontainers.ContainerCustomizer) *delayserver.Container {
 	t.Helper()
-	c, err := delayserver.Run(t.Context(), image(t), opts...)
+	c, err := delayserver.Run(t.Context(), image(t), append(opts, dockertest.Labels())...)
 	testcontainers.CleanupContainer(t, c)
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +52,7 @@ func wantReply(t *testing.T, c *delayserver.Container, path string, status int, 
 }
 
 func TestOptions(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name    string
 		opts    []testcontainers.ContainerCustomizer
@@ -71,6 +73,7 @@ func TestOptions(t *testing.T) {
 		{"a setting without an option", with(testcontainers.WithEnv(map[string]string{"ADMIN": "false"})), "/admin/clock", 404, `the admin API is off`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			wantReply(t, run(t, tc.opts...), tc.path, tc.status, tc.pattern)
 		})
 	}
@@ -81,6 +84,7 @@ func with(opts ...testcontainers.ContainerCustomizer) []testcontainers.Container
 }
 
 func TestDelayURL(t *testing.T) {
+	t.Parallel()
 	url, err := run(t).DelayURL(t.Context(), 1500*time.Microsecond)
 	if err != nil || !regexp.MustCompile(`^http://[^/]+:\d+/delay/1\.5$`).MatchString(url) {
 		t.Errorf("DelayURL(1.5ms) = %q, %v; want http://HOST:PORT/delay/1.5", url, err)
@@ -88,6 +92,7 @@ func TestDelayURL(t *testing.T) {
 }
 
 func TestClient(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		opts []testcontainers.ContainerCustomizer
@@ -96,6 +101,7 @@ func TestClient(t *testing.T) {
 		{"with one", with(delayserver.WithAdminToken("s=cret"))},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			c, err := run(t, tc.opts...).Client(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -109,6 +115,7 @@ func TestClient(t *testing.T) {
 
 // TestHelpersOfDelaytest: they serve a container as they do the server of a process.
 func TestHelpersOfDelaytest(t *testing.T) {
+	t.Parallel()
 	base, err := run(t, delayserver.WithAdminToken("secret")).URL(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -132,6 +139,7 @@ func TestHelpersOfDelaytest(t *testing.T) {
 }
 
 func TestRunFails(t *testing.T) {
+	t.Parallel()
 	image := image(t)
 	for _, tc := range []struct {
 		name, image string
@@ -139,12 +147,14 @@ func TestRunFails(t *testing.T) {
 		want        string
 	}{
 		{"an image's name that is none", "Not A Name", nil, `^run delay-server: .*invalid reference format`},
+		{"an image that is missing", "flash-test-missing", nil, `^run delay-server: no image flash-test-missing \(deploy/offline/build .* makes flash-delay-server.*\): `},
 		{"a setting that is wrong", image, with(delayserver.WithTimeScale(-1)), `^run delay-server: .*exited with code 2`},
 		{"a recording of no known kind", image, with(delayserver.WithRecording("a.txt", strings.NewReader("7"))), `^run delay-server: .*recording "a.txt" is not accepted; accepted: a file name NAME.csv or NAME.har`},
 		{"a recording in a folder", image, with(delayserver.WithRecording("a/b.csv", strings.NewReader("7"))), `^run delay-server: .*recording "a/b.csv" is not accepted`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c, err := delayserver.Run(t.Context(), tc.image, tc.opts...)
+			t.Parallel()
+			c, err := delayserver.Run(t.Context(), tc.image, append(tc.opts, dockertest.Labels())...)
 			testcontainers.CleanupContainer(t, c)
 			if err == nil || !regexp.MustCompile(tc.want).MatchString(err.Error()) {
 				t.Errorf("Run() = %v, want an error that matches %q", err, tc.want)
@@ -154,10 +164,11 @@ func TestRunFails(t *testing.T) {
 }
 
 func TestErrorsWrap(t *testing.T) {
+	t.Parallel()
 	c := run(t)
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	second, err := delayserver.Run(over, image(t))
+	second, err := delayserver.Run(over, image(t), dockertest.Labels())
 	testcontainers.CleanupContainer(t, second)
 	check := func(call string, err error) {
 		t.Helper()

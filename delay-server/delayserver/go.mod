@@ -6,6 +6,7 @@ replace flash.test/delay-server => ../
 
 require (
 	flash.test/delay-server v0.0.0
+	github.com/containerd/errdefs v1.0.0
 	github.com/testcontainers/testcontainers-go v0.44.0
 )
 
@@ -19,7 +20,6 @@ require (
 	github.com/cenkalti/backoff/v4 v4.3.0 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
-	github.com/containerd/errdefs v1.0.0 // indirect
 	github.com/containerd/errdefs/pkg v0.3.0 // indirect
 	github.com/containerd/log v0.1.0 // indirect
 	github.com/containerd/platforms v0.2.1 // indirect

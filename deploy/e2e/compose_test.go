@@ -9,18 +9,23 @@ import (
 	"testing"
 
 	"github.com/moby/moby/api/types/container"
+
+	"flash.test/delay-server/delayserver/dockertest"
 )
 
 // TestCompose brings the real docker-compose.yml up with every Compose that is installed.
 func TestCompose(t *testing.T) {
+	t.Parallel()
+	requireLoopback(t)
 	image := images(t)
 	for _, command := range [][]string{{"docker", "compose"}, {"docker-compose"}} {
 		name := strings.Join(command, " ")
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := project{command, environ(image)}
 			version, err := p.try("version")
 			if err != nil {
-				missing(t, "%s is not installed: %v", name, err)
+				dockertest.Missing(t, "%s is not installed: %v", name, err)
 			}
 			t.Log(strings.Split(version, "\n")[0])
 			p.test(t)
@@ -36,7 +41,7 @@ type project struct {
 
 func environ(image tags) []string {
 	return append(image.environ(),
-		"COMPOSE_PROJECT_NAME=flashe2e"+strings.ToLower(rand.Text()[:10]),
+		"COMPOSE_PROJECT_NAME="+dockertest.Project(rand.Text()[:6]),
 		"DELAY_SERVER_PORT=0", "DEMO_API_PORT=0")
 }
 

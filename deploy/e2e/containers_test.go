@@ -13,6 +13,8 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/network"
 	"github.com/testcontainers/testcontainers-go/wait"
+
+	"flash.test/delay-server/delayserver/dockertest"
 )
 
 const (
@@ -20,18 +22,22 @@ const (
 	demoAPIPort     = "5000/tcp"
 )
 
-// start runs an image under the restrictions of docker-compose.yml, its port
-// published on loopback, and returns when its own health check passes.
+// start runs an image under the restrictions of docker-compose.yml, its port published
+// on the one address at which published ports answer, and returns when its own health
+// check passes.
 func start(t *testing.T, image, port string, opts ...testcontainers.ContainerCustomizer) *testcontainers.DockerContainer {
 	t.Helper()
+	// A name in place of an address is the user's choice; then all addresses have the port.
+	host, _ := netip.ParseAddr(dockertest.Host(t, images(t).delayServer))
 	opts = append(opts,
+		dockertest.Labels(),
 		testcontainers.WithExposedPorts(port),
 		testcontainers.WithHostConfigModifier(func(c *container.HostConfig) {
 			c.ReadonlyRootfs = true
 			c.CapDrop = []string{"ALL"}
 			c.SecurityOpt = []string{"no-new-privileges:true"}
 			c.PortBindings = mobynet.PortMap{
-				mobynet.MustParsePort(port): {{HostIP: netip.AddrFrom4([4]byte{127, 0, 0, 1})}},
+				mobynet.MustParsePort(port): {{HostIP: host}},
 			}
 		}),
 		// The image's own check, only asked more often.
@@ -61,7 +67,10 @@ func baseURL(t *testing.T, c *testcontainers.DockerContainer, port string) strin
 // lanes runs a test with delay-server's event loops, and without.
 func lanes(t *testing.T, test func(t *testing.T, lane testcontainers.CustomizeRequestOption)) {
 	for _, on := range []string{"true", "false"} {
-		t.Run("FASTLANE="+on, func(t *testing.T) { test(t, testcontainers.WithEnv(map[string]string{"FASTLANE": on})) })
+		t.Run("FASTLANE="+on, func(t *testing.T) {
+			t.Parallel()
+			test(t, testcontainers.WithEnv(map[string]string{"FASTLANE": on}))
+		})
 	}
 }
 
@@ -69,7 +78,7 @@ func lanes(t *testing.T, test func(t *testing.T, lane testcontainers.CustomizeRe
 func startBoth(t *testing.T, opts ...testcontainers.ContainerCustomizer) (delayServer, demoAPI *testcontainers.DockerContainer) {
 	t.Helper()
 	image := images(t)
-	net, err := network.New(t.Context())
+	net, err := network.New(t.Context(), network.WithLabels(map[string]string{dockertest.Label: dockertest.Run()}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,6 +104,7 @@ func logs(t *testing.T, c *testcontainers.DockerContainer) string {
 }
 
 func TestTutorialInContainers(t *testing.T) {
+	t.Parallel()
 	lanes(t, func(t *testing.T, lane testcontainers.CustomizeRequestOption) {
 		delayServer, demoAPI := startBoth(t, lane)
 		tutorial(t, stack{baseURL(t, delayServer, delayServerPort), baseURL(t, demoAPI, demoAPIPort)})
@@ -102,11 +112,13 @@ func TestTutorialInContainers(t *testing.T) {
 }
 
 func TestDemoAPIAlone(t *testing.T) {
+	t.Parallel()
 	c := start(t, images(t).demoAPI, demoAPIPort)
 	getBody(t, baseURL(t, c, demoAPIPort)+"/async_get_data?delay=1", `{"r1":200,"r2":200}`)
 }
 
 func TestUnreachableUpstream(t *testing.T) {
+	t.Parallel()
 	delayServer, demoAPI := startBoth(t)
 	url := baseURL(t, demoAPI, demoAPIPort) + "/async_get_data?delay=1"
 	getBody(t, url, `{"r1":200,"r2":200}`)
@@ -127,7 +139,10 @@ func TestUnreachableUpstream(t *testing.T) {
 	})
 }
 
-func TestStopLetsWaitingRequestFinish(t *testing.T) { lanes(t, stopLetsWaitingRequestFinish) }
+func TestStopLetsWaitingRequestFinish(t *testing.T) {
+	t.Parallel()
+	lanes(t, stopLetsWaitingRequestFinish)
+}
 
 func stopLetsWaitingRequestFinish(t *testing.T, lane testcontainers.CustomizeRequestOption) {
 	c := start(t, images(t).delayServer, delayServerPort, lane)

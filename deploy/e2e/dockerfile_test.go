@@ -20,7 +20,7 @@ func TestDockerfile(t *testing.T) {
 
 	// The build stage is named too: so it can be removed, and the classic
 	// builder's layers with it.
-	names := newTags()
+	names := newTags("dockerfile-")
 	stage := names.delayServer + "-build"
 	for _, target := range []struct{ name, tag string }{
 		{"build", stage}, {"delay-server", names.delayServer}, {"demo-api", names.demoAPI},
@@ -32,7 +32,7 @@ func TestDockerfile(t *testing.T) {
 
 	sameImage(t, names.delayServer, offline.delayServer)
 	sameImage(t, names.demoAPI, offline.demoAPI)
-	if got, want := must(t, nil, "docker", "run", "--rm", names.demoAPI, "--version"), must(t, nil, "docker", "run", "--rm", offline.demoAPI, "--version"); got != want {
+	if got, want := must(t, nil, "docker", "run", "--rm", "--label", label, names.demoAPI, "--version"), must(t, nil, "docker", "run", "--rm", "--label", label, offline.demoAPI, "--version"); got != want {
 		t.Errorf("--version: got %q by deploy/Dockerfile, %q by deploy/offline/build; want the same", got, want)
 	}
 	c := start(t, names.demoAPI, demoAPIPort)

@@ -2,13 +2,14 @@ package e2e
 
 import (
 	"bytes"
-	"crypto/rand"
 	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"testing"
+
+	"flash.test/delay-server/delayserver/dockertest"
 )
 
 // root is the top of the repository, as seen from this package.
@@ -20,44 +21,30 @@ const (
 	testCommit  = "0123456789abcdef"
 )
 
+// label marks containers that the docker command starts.
+var label = dockertest.Label + "=" + dockertest.Run()
+
 // tags names both images, as docker-compose.yml and deploy/offline read them.
 type tags struct{ delayServer, demoAPI string }
 
-// newTags returns names that no other run uses.
-func newTags() tags {
-	run := strings.ToLower(rand.Text()[:10])
-	return tags{"flash-e2e-delay-server:" + run, "flash-e2e-demo-api:" + run}
+// newTags returns the names of this run for both images; kind tells several apart.
+func newTags(kind string) tags {
+	return tags{dockertest.Tag(kind + "delay-server"), dockertest.Tag(kind + "demo-api")}
 }
 
 func (t tags) environ() []string {
 	return []string{"DELAY_SERVER_IMAGE=" + t.delayServer, "DEMO_API_IMAGE=" + t.demoAPI}
 }
 
-var underTest = struct {
-	tags
-	build func() error // deploy/offline/build, once
-	built bool
-}{tags: newTags()}
+var underTest = newTags("")
 
-func TestMain(m *testing.M) {
-	// The tests end their containers themselves; the image of the reaper, which
-	// would, cannot be had without a registry.
-	if os.Getenv("TESTCONTAINERS_RYUK_DISABLED") == "" {
-		os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
-	}
-	underTest.build = sync.OnceValue(func() error {
-		underTest.built = true
-		_, err := command(buildEnviron(underTest.tags, testVersion), "deploy/offline/build")
-		return err
-	})
-	code := m.Run()
-	if underTest.built {
-		if _, err := command(nil, "docker", "rmi", underTest.delayServer, underTest.demoAPI); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-	}
-	os.Exit(code)
-}
+// build makes the images under test, once.
+var build = sync.OnceValue(func() error {
+	_, err := command(buildEnviron(underTest, testVersion), "deploy/offline/build")
+	return err
+})
+
+func TestMain(m *testing.M) { dockertest.Main(m) }
 
 func buildEnviron(t tags, version string) []string {
 	return append(t.environ(), "VERSION="+version, "COMMIT="+testCommit)
@@ -66,33 +53,20 @@ func buildEnviron(t tags, version string) []string {
 // images returns the images under test and skips the test where there is no engine.
 func images(t *testing.T) tags {
 	t.Helper()
-	requireEngine(t)
-	if err := underTest.build(); err != nil {
+	dockertest.Require(t)
+	if err := build(); err != nil {
 		t.Fatal(err)
 	}
-	return underTest.tags
+	return underTest
 }
 
-var engineAnswers = sync.OnceValue(func() error {
-	_, err := command(nil, "docker", "version")
-	return err
-})
-
-func requireEngine(t *testing.T) {
+// requireLoopback skips a test of docker-compose.yml, which publishes ports on loopback
+// of the engine's machine, where that is not this one.
+func requireLoopback(t *testing.T) {
 	t.Helper()
-	if err := engineAnswers(); err != nil {
-		missing(t, "no Docker engine answers: %v", err)
+	if host := dockertest.Host(t, images(t).delayServer); host != "127.0.0.1" && host != "localhost" {
+		dockertest.Missing(t, "ports that docker-compose.yml publishes on loopback do not answer here: the engine is at %s", host)
 	}
-}
-
-// missing ends a test that needs what this machine has not: it is skipped, or
-// with REQUIRE_DOCKER=1 it fails.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("REQUIRE_DOCKER") == "1" {
-		t.Fatalf("REQUIRE_DOCKER=1: "+format, args...)
-	}
-	t.Skipf(format, args...)
 }
 
 // command runs a program at the top of the repository, with environ added to

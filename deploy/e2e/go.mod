@@ -4,10 +4,12 @@ go 1.26.0
 
 replace (
 	flash.test/delay-server => ../../delay-server
+	flash.test/delay-server/delayserver => ../../delay-server/delayserver
 	flash.test/demo-api => ../../demo-api
 )
 
 require (
+	flash.test/delay-server/delayserver v0.0.0-00010101000000-000000000000
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/moby/moby/api v1.55.0

@@ -13,9 +13,17 @@ import (
 
 // eachImage runs a test for both images.
 func eachImage(t *testing.T, test func(t *testing.T, image, port string)) {
+	t.Parallel()
 	image := images(t)
-	t.Run("delay-server", func(t *testing.T) { test(t, image.delayServer, delayServerPort) })
-	t.Run("demo-api", func(t *testing.T) { test(t, image.demoAPI, demoAPIPort) })
+	for _, program := range []struct{ name, image, port string }{
+		{"delay-server", image.delayServer, delayServerPort},
+		{"demo-api", image.demoAPI, demoAPIPort},
+	} {
+		t.Run(program.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, program.image, program.port)
+		})
+	}
 }
 
 // TestProcessIsUser65532 asks the engine who the process is: the image has no id(1).
@@ -32,7 +40,7 @@ func TestProcessIsUser65532(t *testing.T) {
 
 func TestVersionIsStamped(t *testing.T) {
 	eachImage(t, func(t *testing.T, image, _ string) {
-		got := must(t, nil, "docker", "run", "--rm", image, "--version")
+		got := must(t, nil, "docker", "run", "--rm", "--label", label, image, "--version")
 		for _, want := range []string{testVersion, testCommit[:7]} {
 			if !strings.Contains(got, want) {
 				t.Errorf("--version: got %q, want %q in it", got, want)
@@ -56,7 +64,7 @@ func TestVersionIsStamped(t *testing.T) {
 
 func TestHealthcheckFailsWithoutServer(t *testing.T) {
 	eachImage(t, func(t *testing.T, image, _ string) {
-		out, err := command(nil, "docker", "run", "--rm", image, "healthcheck")
+		out, err := command(nil, "docker", "run", "--rm", "--label", label, image, "healthcheck")
 		if err == nil || !strings.Contains(err.Error(), "exit status 1") {
 			t.Errorf("healthcheck where nothing listens: got %q, error %v, want exit status 1", out, err)
 		}

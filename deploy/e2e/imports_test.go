@@ -44,6 +44,7 @@ var mayImport = map[string][]rule{
 	},
 	"delay-server/delayserver": {
 		{"", "delay-server/client delay-server/delay"},
+		{"dockertest", "delay-server/delayserver"},
 	},
 	"demo-api": {
 		{"(main)", "config server sweep upstream delay-server/server " + leavesOfDelayServer},
@@ -87,7 +88,8 @@ var onlyImporters = []struct{ module, importers string }{
 	{"github.com/go-logr/logr", "delay-server/tracing"},
 	{"modernc.org/sqlite", "demo-api/upstream"},
 	{"github.com/jackc/pgx", "demo-api/upstream demo-api/config"},
-	{"github.com/testcontainers/testcontainers-go", "delay-server/delayserver"},
+	{"github.com/testcontainers/testcontainers-go", "delay-server/delayserver delay-server/delayserver/dockertest"},
+	{"github.com/containerd/errdefs", "delay-server/delayserver"},
 	{"github.com/HdrHistogram/hdrhistogram-go", "deploy/bench/drive"},
 	{"golang.org/x/net/http2", "deploy/bench/attack deploy/bench/drive"},
 	{"github.com/mccutchen/go-httpbin", "deploy/bench/peer"},

@@ -6,14 +6,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"flash.test/delay-server/delayserver/dockertest"
 )
 
 // TestOfflineCarry takes the images from one machine to another, both of them this one.
 func TestOfflineCarry(t *testing.T) {
-	requireEngine(t)
+	dockertest.Require(t)
 	// A stamp of its own, so that these images share nothing with those under test.
 	const version = "9.9.9-carried"
-	image := newTags()
+	image := newTags("carried-")
 	environ := buildEnviron(image, version)
 	archive := filepath.Join(t.TempDir(), "images.tar.gz")
 	remove := func() error {
@@ -34,7 +36,7 @@ func TestOfflineCarry(t *testing.T) {
 	if err := remove(); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := command(nil, "docker", "run", "--rm", image.demoAPI, "--version"); err == nil {
+	if out, err := command(nil, "docker", "run", "--rm", "--label", label, image.demoAPI, "--version"); err == nil {
 		t.Fatalf("docker run after the images were removed: got %q, want an error", out)
 	}
 
@@ -43,7 +45,7 @@ func TestOfflineCarry(t *testing.T) {
 		t.Errorf("load: got %q, want it to tell what to type now", loaded)
 	}
 	for _, tag := range []string{image.delayServer, image.demoAPI} {
-		if got := must(t, nil, "docker", "run", "--rm", tag, "--version"); !strings.Contains(got, version) {
+		if got := must(t, nil, "docker", "run", "--rm", "--label", label, tag, "--version"); !strings.Contains(got, version) {
 			t.Errorf("%s --version after load: got %q, want %q in it", tag, got, version)
 		}
 	}
@@ -107,8 +109,8 @@ func stub(t *testing.T, dir, name string) {
 }
 
 func TestOfflineSaveNeedsImages(t *testing.T) {
-	requireEngine(t)
-	image := newTags()
+	dockertest.Require(t)
+	image := newTags("missing-")
 	file := filepath.Join(t.TempDir(), "images.tar.gz")
 	out, err := command(image.environ(), "deploy/offline/save", file)
 	if want := "no image " + image.delayServer; err == nil || !strings.Contains(out, want) {

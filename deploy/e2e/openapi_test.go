@@ -31,6 +31,7 @@ type contract struct {
 // TestOpenAPI holds real requests and real replies against /openapi.yaml. It
 // needs no Docker: the server runs in the test.
 func TestOpenAPI(t *testing.T) {
+	t.Parallel()
 	c := readContract(t, serveDelays(t, func(s *server.Config) { s.TLSHosts, s.TLSDir = []string{"localhost"}, t.TempDir() }))
 	late := c.lateAdvance(t)
 	t.Run("every operation", c.everyOperation)

@@ -34,6 +34,7 @@ var endpoints = []struct {
 // TestTutorialsOwnCode runs the tutorial's app by Python, unmodified, against a
 // delay-server that answers as https://flash.siwalik.in, and beside it demo-api.
 func TestTutorialsOwnCode(t *testing.T) {
+	t.Parallel()
 	python := requirePython(t)
 	slow, secure, ca := serveAsFlash(t)
 	stacks := map[string]string{"the tutorial's app": startApp(t, python, secure, ca), "demo-api": startDemoAPI(t, slow)}

@@ -9,19 +9,24 @@ import (
 
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/network"
+
+	"flash.test/delay-server/delayserver/dockertest"
 )
 
 // TestTutorialOverlay brings up what of deploy/compose/tutorial.yml needs no
 // registry, delay-server as flash.siwalik.in, and asks it from another
 // container, as the tutorial's app would: by that name alone.
 func TestTutorialOverlay(t *testing.T) {
+	t.Parallel()
+	requireLoopback(t)
 	image := images(t)
 	for _, compose := range [][]string{{"docker", "compose"}, {"docker-compose"}} {
 		name := strings.Join(compose, " ")
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := project{append(compose, "-f", "docker-compose.yml", "-f", "deploy/compose/tutorial.yml"), environ(image)}
 			if _, err := p.try("version"); err != nil {
-				missing(t, "%s is not installed: %v", name, err)
+				dockertest.Missing(t, "%s is not installed: %v", name, err)
 			}
 			p.testOverlay(t, image)
 		})

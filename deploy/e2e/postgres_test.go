@@ -3,18 +3,22 @@ package e2e
 import (
 	"strings"
 	"testing"
+
+	"flash.test/delay-server/delayserver/dockertest"
 )
 
 // TestPostgresOverlay has every Compose that is installed read the overlay. Its
 // image is a registry's, so it is not brought up; demo-api's own tests have a
 // PostgreSQL of this machine.
 func TestPostgresOverlay(t *testing.T) {
+	t.Parallel()
 	for _, command := range [][]string{{"docker", "compose"}, {"docker-compose"}} {
 		name := strings.Join(command, " ")
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := project{command: append(command, "-f", "docker-compose.yml", "-f", "deploy/compose/postgres.yml")}
 			if _, err := p.try("version"); err != nil {
-				missing(t, "%s is not installed: %v", name, err)
+				dockertest.Missing(t, "%s is not installed: %v", name, err)
 			}
 			if got := p.run(t, "config", "--quiet"); got != "" {
 				t.Errorf("config --quiet: got %q, want no warning", got)

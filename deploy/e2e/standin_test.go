@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"flash.test/delay-server/delayserver/dockertest"
 )
 
 const goImage = "golang:1.26-alpine"
@@ -31,6 +33,7 @@ func provideGoImage(t *testing.T) {
 	goroot := must(t, nil, "go", "env", "GOROOT")
 
 	cmd := exec.Command("docker", "import",
+		"--change", "LABEL "+label,
 		"--change", "ENV PATH=/usr/local/go/bin:/bin GOPATH=/go GOTOOLCHAIN=local GOPROXY=file:///modules GOSUMDB=off",
 		"-", goImage)
 	var said strings.Builder
@@ -57,7 +60,7 @@ func findBusybox(t *testing.T) string {
 			return path
 		}
 	}
-	missing(t, "no image %s, and no static busybox to make a stand-in: install busybox-static", goImage)
+	dockertest.Missing(t, "no image %s, and no static busybox to make a stand-in: install busybox-static", goImage)
 	return ""
 }
 

@@ -1,0 +1,88 @@
+package dockertest
+
+import (
+	"archive/tar"
+	"bytes"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+)
+
+func TestMain(m *testing.M) { Main(m) }
+
+// leave makes a container, a network, a volume of Compose's and an image of a run.
+func leave(t *testing.T, run string) {
+	t.Helper()
+	image := imagePrefix + "empty:" + run
+	var empty bytes.Buffer
+	tw := tar.NewWriter(&empty)
+	if err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "none/", Mode: 0o755}); err != nil {
+		t.Fatal(err)
+	}
+	tw.Close()
+	cmd := exec.Command("docker", "import", "-", image)
+	cmd.Stdin = &empty
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, out)
+	}
+	for _, args := range [][]string{
+		{"create", "--label", Label + "=" + run, image, "none"},
+		{"network", "create", "--label", Label + "=" + run, "flash-test-" + run},
+		{"volume", "create", "--label", "com.docker.compose.project=" + projectPrefix + run + "-x", "flash-test-" + run},
+	} {
+		if _, err := docker(args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { remove(run) })
+}
+
+// kinds returns what is there of a run, sorted.
+func kinds(run string) []string {
+	var found []string
+	for _, o := range objects() {
+		if o.run == run {
+			found = append(found, o.remove[0])
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+func TestNextRunRemovesWhatDeadRunsLeft(t *testing.T) {
+	Require(t)
+	all := []string{"container", "image", "network", "volume"}
+	longAgo := strconv.FormatInt(time.Now().Add(-2*maxRun).Unix(), 36)
+	for _, tc := range []struct {
+		name  string
+		run   string
+		state func(lock runLock) // of the lock file of the run
+		want  []string
+	}{
+		{"a run that was killed", newRun(), func(l runLock) { l.file.Close() }, nil},
+		{"a run that is alive", newRun(), func(runLock) {}, all},
+		{"a run of another machine, a moment ago", newRun(), runLock.end, all},
+		{"a run of another machine, long ago", "0" + longAgo + "abcdefgh", runLock.end, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			lock, err := lockRun(tc.run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			leave(t, tc.run)
+			old := time.Now().Add(-time.Minute)
+			if err := os.Chtimes(lockFile(tc.run), old, old); err != nil {
+				t.Fatal(err)
+			}
+			tc.state(lock)
+			sweep()
+			if got := kinds(tc.run); !slices.Equal(got, tc.want) {
+				t.Errorf("after the next run's sweep: got %v, want %v", got, tc.want)
+			}
+			lock.end()
+		})
+	}
+}
