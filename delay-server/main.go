@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -40,6 +41,7 @@ func serve(ctx context.Context, cfg server.Config, stdout, stderr io.Writer) err
 		return err
 	}
 	announce(cfg, plain[0].Addr(), stdout, log)
+	logAccess(cfg, srv.AdminToken(), plain[0].Addr(), log)
 	lns := plain
 	for _, ln := range secure {
 		lns = append(lns, srv.TLS(ln))
@@ -59,6 +61,22 @@ func announce(cfg server.Config, addr net.Addr, stdout io.Writer, log *slog.Logg
 		return
 	}
 	program.Banner{Name: "delay-server", Listening: addr, PublishedPort: cfg.PublishedPort, Commands: commands}.Write(stdout)
+}
+
+// logAccess logs who may write to the admin API, unless the server listens on
+// loopback alone or has a token of the operator's.
+func logAccess(cfg server.Config, token string, addr net.Addr, log *slog.Logger) {
+	switch {
+	case cfg.AdminToken == "none":
+		log.Warn("ADMIN_TOKEN=none: anybody who reaches this server may freeze its clock, release holds and delete runs")
+	case token != cfg.AdminToken:
+		base := program.URLs("http", addr)[0]
+		if p := cfg.PublishedPort; p != nil && *p != 0 {
+			base = fmt.Sprintf("http://%s:%d", program.Localhost, *p)
+		}
+		log.Info("writing to the admin API needs a token, made at random for this start; set ADMIN_TOKEN to choose one, or to none to let anybody write",
+			"token", token, "try", "curl -X DELETE -H 'Authorization: Bearer "+token+"' "+base+"/admin/runs")
+	}
 }
 
 // commands are what to type first.

@@ -8,11 +8,13 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"flash.test/delay-server/program"
 )
@@ -69,6 +71,66 @@ func TestServeHealthcheckAndStop(t *testing.T) {
 		t.Errorf("healthcheck of a server that is gone: %v, want exit status 1", err)
 	}
 }
+
+// TestStartSaysWhoMayWrite reads the log of a start, and runs the line that it
+// says to try by a shell, as its reader would.
+func TestStartSaysWhoMayWrite(t *testing.T) {
+	for _, tc := range []struct {
+		name, said string // in the log; "" for no word of it
+		try        bool   // it has a line to try
+		environ    []string
+	}{
+		{"loopback", "", false, nil},
+		{"beyond", "writing to the admin API needs a token", true, []string{"HOST=0.0.0.0"}},
+		{"beyond, in JSON", "writing to the admin API needs a token", true, []string{"HOST=0.0.0.0", "LOG_FORMAT=json"}},
+		{"the operator's token", "", false, []string{"HOST=0.0.0.0", "ADMIN_TOKEN=s3cret"}},
+		{"none", "ADMIN_TOKEN=none: anybody who reaches this server may freeze its clock", false, []string{"HOST=0.0.0.0", "ADMIN_TOKEN=none"}},
+		{"off", "", false, []string{"HOST=0.0.0.0", "ADMIN=false"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			logs, stderr := io.Pipe()
+			stdout := io.Discard
+			if tc.said == "" {
+				stdout = canceller(cancel) // once it listens
+			}
+			done := make(chan error, 1)
+			go func() {
+				done <- delayServer.Run(ctx, nil, append(tc.environ, "PORT=0"), stdout, stderr)
+				stderr.Close()
+			}()
+			var log strings.Builder
+			for lines := bufio.NewScanner(logs); lines.Scan(); log.WriteString(lines.Text() + "\n") {
+				if tc.said == "" || !strings.Contains(lines.Text(), tc.said) {
+					continue
+				}
+				try := regexp.MustCompile(`try"?[=:]"(.*?)"`).FindStringSubmatch(lines.Text())
+				if (try != nil) != tc.try {
+					t.Errorf("%s\nhas the line to try %q, want one: %v", lines.Text(), try, tc.try)
+				}
+				if try != nil {
+					out, err := exec.CommandContext(t.Context(), "sh", "-c", try[1]+` -sw '%{http_code}'`).CombinedOutput()
+					if string(out) != "204" {
+						t.Errorf("%s\nprints %q, error %v; want 204", try[1], out, err)
+					}
+				}
+				cancel()
+			}
+			if err := <-done; err != nil {
+				t.Errorf("run ended with %v, want nil", err)
+			}
+			if says := regexp.MustCompile(`(?i)token|admin`).MatchString(log.String()); says != (tc.said != "") || !strings.Contains(log.String(), tc.said) {
+				t.Errorf("log:\n%s\nwant it to say %q and nothing else of it", &log, tc.said)
+			}
+		})
+	}
+}
+
+// canceller is a writer that calls itself whenever something is written.
+type canceller context.CancelFunc
+
+func (c canceller) Write(b []byte) (int, error) { c(); return len(b), nil }
 
 func TestTakenPort(t *testing.T) {
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -48,7 +48,7 @@ func NewServer(t testing.TB, set ...func(*server.Config)) *Server {
 	serve(t, srv, ln)
 	// A connection that was dialled in vain would hold up the server's end.
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	return ServerAt(t, "http://"+ln.Addr().String(), client.WithToken(config.AdminToken))
+	return ServerAt(t, "http://"+ln.Addr().String(), client.WithToken(srv.AdminToken()))
 }
 
 // NewInMemoryServer is NewServer without a socket, for a test in a bubble of
@@ -57,16 +57,24 @@ func NewServer(t testing.TB, set ...func(*server.Config)) *Server {
 // of a Run reach it. There is no TCP: fault=reset ends a connection like any other.
 func NewInMemoryServer(t testing.TB, set ...func(*server.Config)) *Server {
 	t.Helper()
-	srv, config := configure(t, append(set, func(c *server.Config) { c.Host = inMemory }))
+	srv, _ := configure(t, append(set, nameInMemory))
 	ln := newPipes()
 	serve(t, srv, ln)
 	transport := newTransport()
 	transport.DialContext = ln.dial
-	return at(t, "http://"+inMemory, transport, client.WithToken(config.AdminToken))
+	return at(t, "http://"+inMemory, transport, client.WithToken(srv.AdminToken()))
 }
 
 // inMemory is a host that no resolver knows, so that nobody else is asked.
 const inMemory = "delay-server.test"
+
+// nameInMemory has the admin API accept that host. Nothing listens beyond loopback.
+func nameInMemory(c *server.Config) {
+	c.Host = "localhost"
+	if c.Admin {
+		c.AdminHosts = []string{inMemory}
+	}
+}
 
 // ServerAt returns the delay-server that runs at url, such as one in a
 // container. It is not stopped when the test ends; the options are those of its

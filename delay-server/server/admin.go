@@ -2,9 +2,7 @@ package server
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -47,47 +45,25 @@ func (s *Server) adminRoutes(e *echo.Echo) {
 
 const clockPath = "/admin/clock"
 
-// crossOrigin refuses writes that a page of another origin has a browser send.
-var crossOrigin = http.NewCrossOriginProtection()
-
-// admin lets in who may use the admin API. None of it is for pages of other
-// origins: there is no CORS.
+// admin passes on the requests that s.access accepts. There is no CORS: the admin
+// API is not for pages of other origins.
 func (s *Server) admin(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, h := c.Request(), c.Response().Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h["X-Content-Type-Options"] = nosniff
-		if isLoopback(s.config.Host) && !isLoopback(hostname(r.Host)) {
-			// A page whose own name has been made to lead here could read the answers.
-			return problem.New(http.StatusForbidden, "host %s is not accepted while this server listens on loopback; accepted: localhost, 127.0.0.1 or [::1]", problem.Quote(r.Host))
-		}
-		if crossOrigin.Check(r) != nil || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
-			// To read would be to no avail, but for what it can have waiting here.
-			return problem.New(http.StatusForbidden, "a page of another origin may not ask here; accepted: a request that no page sends, or one of this origin")
+		if p := s.access.check(r); p != nil {
+			if p.Status == http.StatusUnauthorized {
+				h.Set("WWW-Authenticate", `Bearer realm="delay-server admin API"`)
+			}
+			return p
 		}
 		if r.ContentLength != 0 && (r.Method != http.MethodPost || c.Path() != clockPath) {
 			return problem.New(http.StatusBadRequest, "this request has a body; accepted: none, what it may say is said in the query")
 		}
-		if token := s.config.AdminToken; token != "" && !hasToken(r, token) {
-			h.Set("WWW-Authenticate", `Bearer realm="delay-server admin API"`)
-			return problem.New(http.StatusUnauthorized, "the admin API asks for a token; accepted: Authorization: Bearer and this server's ADMIN_TOKEN")
-		}
 		return next(c)
 	}
-}
-
-// hasToken compares in a time that tells nothing of the token but its length.
-func hasToken(r *http.Request, token string) bool {
-	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare([]byte(given), []byte(token)) == 1
-}
-
-// hostname returns the host of a Host header, without port and brackets.
-func hostname(host string) string { return (&url.URL{Host: host}).Hostname() }
-
-func isLoopback(host string) bool {
-	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }
 
 const (

@@ -35,9 +35,10 @@ type Config struct {
 
 	TimeScale float64 `env:"TIME_SCALE" envDefault:"1" help:"how many seconds a wait of one second lasts: 0.1 is ten times as fast"`
 
-	Admin       bool   `env:"ADMIN" envDefault:"true" help:"the API under /admin: runs, holds and the clock; false turns it off"`
-	AdminToken  string `env:"ADMIN_TOKEN" help:"what its clients must send as Authorization: Bearer …; none lets every client in"`
-	JournalSize int    `env:"JOURNAL_SIZE" envDefault:"10000" help:"requests of runs that are remembered for /admin/runs; the oldest are dropped, counted"`
+	Admin       bool     `env:"ADMIN" envDefault:"true" help:"the API under /admin: runs, holds and the clock; false turns it off"`
+	AdminToken  string   `env:"ADMIN_TOKEN" help:"clients of /admin must send it as Authorization: Bearer …; without it reading is open and, while HOST is not loopback, writing needs a random one, logged at the start; none lets every client write"`
+	AdminHosts  []string `env:"ADMIN_HOSTS" envDefault:"none" help:"names with dots by which /admin may be asked without an ADMIN_TOKEN, by comma: none, or delay.example.com,*.example.org (* for any)"`
+	JournalSize int      `env:"JOURNAL_SIZE" envDefault:"10000" help:"requests of runs that are remembered for /admin/runs; the oldest are dropped, counted"`
 
 	Fastlane bool `env:"FASTLANE" envDefault:"true" help:"on Linux, answer plain GET /delay/NUMBER from event loops, for less than a kilobyte a waiting request; false has net/http answer all"`
 
@@ -73,7 +74,7 @@ func DefaultConfig() Config {
 	return Config{
 		Host: "localhost", Port: 3000,
 		MaxDelay: 10 * time.Minute, MaxInFlight: 100_000, MaxBodySize: 100 << 20,
-		TimeScale: 1, Admin: true, JournalSize: 10_000, Fastlane: true,
+		TimeScale: 1, Admin: true, AdminHosts: []string{"none"}, JournalSize: 10_000, Fastlane: true,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
 		CORSOrigins: []string{"*"}, RedirectHosts: []string{"*"}, ProxyHosts: []string{"none"}, ProxyTimeout: 30 * time.Second,
 		TLSHosts: []string{"none"}, TLSPort: 3443,
@@ -103,7 +104,12 @@ func (c Config) Validate() error {
 	}
 	check(c.JournalSize > 0, "JOURNAL_SIZE: %d is not accepted: want 1 or more", c.JournalSize)
 	check(!strings.ContainsFunc(c.AdminToken, func(r rune) bool { return r <= ' ' || r > '~' }), "ADMIN_TOKEN: it has characters that are not accepted: want visible ASCII characters")
+	check(c.AdminToken == noToken || isSecret(c.AdminToken), "ADMIN_TOKEN: %q is no secret: want one, such as openssl rand -hex 16 makes, or none to let every client write", c.AdminToken)
 	check(c.Admin || c.AdminToken == "", "ADMIN_TOKEN: it is set and ADMIN=false turns off what it is for: want one of the two")
+	for _, host := range listed(c.AdminHosts) {
+		check(isHost(host), "ADMIN_HOSTS: %q is neither a host name nor an address: want *, or none alone, or names such as delay.example.com or *.example.org without a port", host)
+	}
+	check(c.Admin || len(c.AdminHosts) == 0 || slices.Equal(c.AdminHosts, []string{"none"}), "ADMIN_HOSTS: it is set and ADMIN=false turns off what it is for: want one of the two")
 	check(c.WriteTimeout > 0, "WRITE_TIMEOUT: %v is not accepted: want more than 0", c.WriteTimeout)
 	check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is not accepted: want more than 0", c.ReadTimeout)
 	check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is not accepted: want more than 0", c.IdleTimeout)
@@ -147,6 +153,13 @@ func listed(list []string) []string {
 		return nil
 	}
 	return list
+}
+
+// isSecret reports whether token is no word for "no token": a misspelt none would
+// be a token that everybody guesses.
+func isSecret(token string) bool {
+	word := strings.ToLower(strings.Trim(token, `"'`))
+	return !slices.Contains([]string{noToken, "no", "off", "false", "true", "any", "null", "nil", "*"}, word)
 }
 
 // isBaseURL reports whether s is a URL to which a path can be added. User info is

@@ -126,6 +126,32 @@ func TestManualIsTrue(t *testing.T) {
 	}
 }
 
+// TestManualShowsTheToken runs the lines of the admin API against a server that
+// wants a token of them.
+func TestManualShowsTheToken(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("CI") == "" {
+		t.Skip("curl is not installed, which runs the lines of /doc")
+	}
+	config := DefaultConfig()
+	config.AdminToken = "s3cret"
+	_, base, _ := start(t, config, io.Discard)
+	_, page := do(t, newClient(t), "GET", base+"/doc", nil)
+	t.Setenv("ADMIN_TOKEN", config.AdminToken)
+	n := 0
+	for _, e := range examples(t, page) {
+		if !strings.Contains(e.line, "/admin/") {
+			continue
+		}
+		n++
+		if got, want := timesAside(e.run(t)), timesAside(e.answer); got != want {
+			t.Errorf("%s\nprints\n%s\n/doc says\n%s", e.line, got, want)
+		}
+	}
+	if n < 4 {
+		t.Errorf("/doc has %d curl lines of the admin API, want 4 or more", n)
+	}
+}
+
 // run runs the line by a shell and returns what it prints.
 func (e example) run(t *testing.T) string {
 	t.Helper()

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +45,7 @@ type pageView struct {
 	Name   string // that host, without
 	Secure string // the same as Base over TLS, by the first of TLS_HOSTS; "" without
 	Run    string // a run that nobody else has, for lines that count within one
+	Auth   string // what a curl line of the admin API needs besides, if anything
 	Config Config
 	Build  version.Info
 
@@ -60,12 +62,19 @@ func (s *Server) newPageView(r *http.Request) pageView {
 	if s.config.TLS() {
 		secure = "https://" + net.JoinHostPort(s.config.TLSHosts[0], strconv.Itoa(s.config.TLSPort))
 	}
+	auth := ""
+	if s.access.token != "" {
+		auth = ` -H "Authorization: Bearer $ADMIN_TOKEN"`
+	}
 	return pageView{
 		Base: scheme + r.Host, Host: r.Host, Name: hostname(r.Host), Secure: secure, Run: strings.ToLower(rand.Text()[:6]),
-		Config: s.config, Build: version.Get(),
+		Auth: auth, Config: s.config, Build: version.Get(),
 		Forms: delay.Forms, Faults: answer.Faults, Settings: settings.List(Config{}),
 	}
 }
+
+// hostname returns the host of a Host header, without port and brackets.
+func hostname(host string) string { return (&url.URL{Host: host}).Hostname() }
 
 // page answers one of the embedded pages.
 func (s *Server) page(name string) echo.HandlerFunc {

@@ -35,6 +35,7 @@ type Server struct {
 	holds    *gate.Holds
 	proxy    *proxy.Proxy
 	origins  origins
+	access   access
 	scenario *scenario.File       // nil for none
 	ca       *authority.Authority // nil without TLS_HOSTS
 	journal  *journal.Journal
@@ -83,6 +84,7 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 		barriers: new(gate.Barriers),
 		holds:    gate.NewHolds(),
 		origins:  newOrigins(config.CORSOrigins),
+		access:   newAccess(config),
 		proxy:    proxy.New(plan.HostList(config.ProxyHosts).Addresses(), config.ProxyTimeout, log),
 	}
 	if s.scenario, err = s.openScenario(); err != nil {

@@ -25,7 +25,7 @@ func TestLoadReportsEachBadSettingOnce(t *testing.T) {
 		"SHUTDOWN_TIMEOUT": "-1s", "LOG_FORMAT": "xml", "LOG_LEVEL": "loud", "CORS_ORIGINS": "example.com",
 		"REDIRECT_HOSTS": "https://example.com", "FLASH_COMPAT": "perhaps", "PROXY_HOSTS": "http://example.com", "PROXY_TIMEOUT": "0s",
 		"TLS_HOSTS": "flash.siwalik.in:443", "TLS_DIR": "", "TLS_PORT": "-1", "TLS_CERT": "x",
-		"TIME_SCALE": "0", "JOURNAL_SIZE": "-1", "ADMIN": "maybe", "ADMIN_TOKEN": "two words",
+		"TIME_SCALE": "0", "JOURNAL_SIZE": "-1", "ADMIN": "maybe", "ADMIN_TOKEN": "two words", "ADMIN_HOSTS": "https://example.com",
 		"TIME_SCAL": "1", "ADMIN_TOKENS": "x", "JOURNAL_SISE": "1",
 		"REDIRECT_HOST": "x", "PROXY_URL": "x", "MAX_INFLIGHT": "1", "CORS_ORIGIN": "x", "FLASH_MODE": "1", "LOG_FILE": "x",
 	}
@@ -72,21 +72,29 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 		{"half a request remembered", []string{"JOURNAL_SIZE=1.5"}, "JOURNAL_SIZE: "},
 		{"perhaps", []string{"ADMIN=maybe"}, "ADMIN: "},
 		{"a token that no header carries", []string{"ADMIN_TOKEN=a b"}, "ADMIN_TOKEN: it has characters that are not accepted: want visible ASCII characters"},
-		{"a token with a line break", []string{"ADMIN_TOKEN=secret\n"}, "ADMIN_TOKEN: it has characters that are not accepted"},
+		{"a token with a line break", []string{"ADMIN_TOKEN=s3cret\n"}, "ADMIN_TOKEN: it has characters that are not accepted"},
 		{"a token in another script", []string{"ADMIN_TOKEN=é"}, "ADMIN_TOKEN: it has characters that are not accepted"},
-		{"a token for nothing", []string{"ADMIN=false", "ADMIN_TOKEN=secret"}, "ADMIN_TOKEN: it is set and ADMIN=false turns off what it is for: want one of the two"},
+		{"none in capitals", []string{"ADMIN_TOKEN=NONE"}, `ADMIN_TOKEN: "NONE" is no secret: want one, such as openssl rand -hex 16 makes, or none to let every client write`},
+		{"none with its quotes", []string{`ADMIN_TOKEN="none"`}, `ADMIN_TOKEN: "\"none\"" is no secret`},
+		{"another word for none", []string{"ADMIN_TOKEN=false"}, `ADMIN_TOKEN: "false" is no secret`},
+		{"a word for some", []string{"ADMIN_TOKEN=True"}, `ADMIN_TOKEN: "True" is no secret`},
+		{"none for nothing", []string{"ADMIN=false", "ADMIN_TOKEN=none"}, "ADMIN_TOKEN: it is set and ADMIN=false"},
+		{"hosts for nothing", []string{"ADMIN=false", "ADMIN_HOSTS=a.example"}, "ADMIN_HOSTS: it is set and ADMIN=false turns off what it is for: want one of the two"},
+		{"any host for nothing", []string{"ADMIN=false", "ADMIN_HOSTS=*"}, "ADMIN_HOSTS: it is set and ADMIN=false"},
+		{"a host with a port", []string{"ADMIN_HOSTS=a.example:3000"}, `ADMIN_HOSTS: "a.example:3000" is neither a host name nor an address: want *, or none alone, or names`},
+		{"a token for nothing", []string{"ADMIN=false", "ADMIN_TOKEN=s3cret"}, "ADMIN_TOKEN: it is set and ADMIN=false turns off what it is for: want one of the two"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := config.Load(tc.environ)
 			if err == nil || !strings.HasPrefix(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("Load(%q): got %v, want one error that begins with %s", tc.environ, err, tc.want)
 			}
-			if err != nil && strings.Contains(err.Error(), "secret") {
+			if err != nil && strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("Load(%q): the error tells the token: %v", tc.environ, err)
 			}
 		})
 	}
-	for _, good := range []string{"TIME_SCALE=0.001", "TIME_SCALE=1e6", "JOURNAL_SIZE=1", "ADMIN=false", "ADMIN_TOKEN=s3cret!"} {
+	for _, good := range []string{"TIME_SCALE=0.001", "TIME_SCALE=1e6", "JOURNAL_SIZE=1", "ADMIN=false", "ADMIN_TOKEN=s3cret!", "ADMIN_TOKEN=none", "ADMIN_TOKEN=nonesuch", "ADMIN_TOKEN=", "ADMIN_HOSTS="} {
 		if _, err := config.Load([]string{good}); err != nil {
 			t.Errorf("Load(%s): %v", good, err)
 		}
@@ -107,7 +115,7 @@ func TestTableHasEverySettingWithHelp(t *testing.T) {
 }
 
 func TestHostListsRefuseWhatCanNeverMatch(t *testing.T) {
-	for _, setting := range []string{"REDIRECT_HOSTS", "PROXY_HOSTS"} {
+	for _, setting := range []string{"REDIRECT_HOSTS", "PROXY_HOSTS", "ADMIN_HOSTS"} {
 		for _, list := range []string{"localhost:3000", "[::1]", "none,example.com", "example.com,none", "https://example.com", "*.*.com", "256.1.1.1", ""} {
 			_, err := config.Load([]string{setting + "=" + list})
 			if (err == nil) != (list == "") {

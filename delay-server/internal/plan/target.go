@@ -12,12 +12,13 @@ import (
 	"flash.test/delay-server/problem"
 )
 
-// HostList is which hosts a URL may name: "*" for any, "none" for none, or
+// HostList is a list of hosts: "*" for any, "none" for none, or
 // names, "*.example.com" for all below example.com, and addresses or ranges of
 // them, "10.0.0.0/8". The zero value is none.
 type HostList []string
 
-func (l HostList) allows(host string) bool {
+// Allows reports whether l has host, an address or a name in lower case.
+func (l HostList) Allows(host string) bool {
 	addr, _ := netip.ParseAddr(host)
 	for _, pattern := range l {
 		if pattern = strings.ToLower(pattern); pattern == "none" {
@@ -99,7 +100,7 @@ func (l HostList) target(u *url.URL, use use) (*url.URL, error) {
 		return bad(http.StatusBadRequest, "has a host that is not written in plain ASCII (letters, digits, dots, hyphens, a port)")
 	case t.Port() != "" && !isPort(t.Port()):
 		return bad(http.StatusBadRequest, "has a port that is none of 1 to 65535")
-	case !l.allows(strings.ToLower(t.Hostname())):
+	case !l.Allows(strings.ToLower(t.Hostname())):
 		return nil, problem.New(http.StatusForbidden, "%s target %s leads to a host that this server's %s does not allow; accepted: the hosts that it lists, as the setting %s=%s would this one",
 			use.name, problem.Quote(read), use.setting, use.setting, problem.Quote(strings.ToLower(t.Hostname())))
 	}

@@ -1,0 +1,329 @@
+package server
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// doors are settings that decide who may use the admin API, with what follows
+// from them.
+var doors = []struct {
+	name, host, token string
+	adminHosts        []string
+	writeNeeds        string // "" for no token, "random", or ADMIN_TOKEN
+	readNeeds         string
+	anyHost           bool // in Host
+}{
+	{name: "loopback", host: "127.0.0.1"},
+	{name: "loopback of IPv6", host: "::1"},
+	{name: "loopback in brackets", host: "[::1]"},
+	{name: "another loopback address", host: "127.1.2.3"},
+	{name: "IPv4 within IPv6", host: "::ffff:127.0.0.1"},
+	{name: "localhost", host: "LocalHost"},
+	{name: "loopback, none", host: "127.0.0.1", token: "none"},
+	{name: "loopback, a token", host: "127.0.0.1", token: "s3cret", writeNeeds: "s3cret", readNeeds: "s3cret", anyHost: true},
+	{name: "beyond", host: "0.0.0.0", writeNeeds: "random"},
+	{name: "beyond, IPv6", host: "::", writeNeeds: "random"},
+	{name: "beyond, by no address", host: "", writeNeeds: "random"},
+	{name: "an address of the network", host: "192.0.2.1", writeNeeds: "random"},
+	{name: "a name that could lead anywhere", host: "localhost.example", writeNeeds: "random"},
+	{name: "beyond, none", host: "0.0.0.0", token: "none"},
+	{name: "beyond, a token", host: "0.0.0.0", token: "s3cret", writeNeeds: "s3cret", readNeeds: "s3cret", anyHost: true},
+	{name: "beyond, ADMIN_HOSTS", host: "0.0.0.0", adminHosts: []string{"listed.example", "*.Below.example"}, writeNeeds: "random"},
+	{name: "loopback, ADMIN_HOSTS", host: "127.0.0.1", adminHosts: []string{"listed.example", "*.Below.example"}},
+	{name: "beyond, any of ADMIN_HOSTS", host: "0.0.0.0", adminHosts: []string{"*"}, writeNeeds: "random", anyHost: true},
+}
+
+// hostHeaders are Host headers by what they are: "address or name", which pass,
+// "listed" in the ADMIN_HOSTS of doors, "foreign", and "malformed".
+var hostHeaders = map[string]string{
+	"127.0.0.1:3000": "address or name", "127.0.0.1": "address or name", "10.0.0.1:3000": "address or name", "0.0.0.0": "address or name",
+	"[::1]:3000": "address or name", "[::1]": "address or name", "[fe80::1]:3000": "address or name", "[::ffff:10.0.0.1]": "address or name",
+	"localhost:3000": "address or name", "LOCALHOST": "address or name", "localhost.:3000": "address or name", "localhost:": "address or name",
+	"delay-server:3000": "address or name", "delay_server": "address or name", "none": "address or name", "Build7.": "address or name",
+
+	"listed.example:3000": "listed", "LISTED.example": "listed", "listed.example.": "listed", "a.below.example": "listed", "a.b.below.example:80": "listed",
+
+	"evil.example:3000": "foreign", "evil.example": "foreign", "evil.example.": "foreign", "below.example": "foreign", "notlisted.example": "foreign",
+	"listed.example.evil.example": "foreign", "a.below.example.evil.example": "foreign",
+	"127.0.0.1.evil.example": "foreign", "evil.localhost": "foreign", "localhost.evil.example": "foreign", "localhost..": "foreign", ".": "foreign", "": "foreign",
+	"127.1": "foreign", "0x7f.1": "foreign", "256.0.0.1": "foreign", "127.0.0.1.nip.io": "foreign",
+	"löcalhost": "foreign",
+
+	"::1": "malformed", "[fe80::1%25eth0]": "malformed", // clients leave the zone out
+	"[::1": "malformed", "[evil.example]": "malformed", "localhost:x": "malformed", "localhost:3000:3000": "malformed",
+	"localhost@evil.example": "malformed", "evil.example@localhost": "malformed", "localhost/": "malformed", "evil%2Eexample": "malformed",
+	"localhost#evil.example": "malformed", "localhost?evil.example": "malformed", "localhost, evil.example": "malformed", "local host": "malformed",
+}
+
+// TestAdminAccess asks for every call of the admin API through every door, with
+// every Host, with and without the token, and as pages do it.
+func TestAdminAccess(t *testing.T) {
+	for _, door := range doors {
+		t.Run(door.name, func(t *testing.T) {
+			config := DefaultConfig()
+			config.Host, config.AdminToken = door.host, door.token
+			if door.adminHosts != nil {
+				config.AdminHosts = door.adminHosts
+			}
+			srv, err := New(config, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			token := srv.AdminToken()
+			if door.writeNeeds != "random" && token != door.writeNeeds || door.writeNeeds == "random" && len(token) < 26 {
+				t.Fatalf("AdminToken() = %q, want %q", token, door.writeNeeds)
+			}
+			check := func(c adminCall, host, authorization string, page map[string]string, want int) {
+				t.Helper()
+				req := httptest.NewRequest(c.method, c.target, strings.NewReader(c.body))
+				req.Host = host
+				req.Header.Set("X-Forwarded-Host", "localhost") // which anybody may send
+				if authorization != "" {
+					req.Header.Set("Authorization", authorization)
+				}
+				for name, value := range page {
+					req.Header.Set(name, value)
+				}
+				challenge := ""
+				if want == 401 {
+					challenge = `Bearer realm="delay-server admin API"`
+				}
+				rec := httptest.NewRecorder()
+				srv.Handler().ServeHTTP(rec, req)
+				if got := rec.Header().Get("WWW-Authenticate"); rec.Code != want || got != challenge {
+					t.Errorf("%s %s, Host: %s, Authorization: %s, %v: got %d %s, WWW-Authenticate %q; want %d, %q",
+						c.method, c.target, host, authorization, page, rec.Code, rec.Body, got, want, challenge)
+				}
+				if token != "" && strings.Contains(rec.Body.String(), token) {
+					t.Errorf("%s %s: the answer has the token: %s", c.method, c.target, rec.Body)
+				}
+			}
+			for host, kind := range hostHeaders {
+				for _, c := range adminCalls[:3] { // GET, HEAD, DELETE
+					want := c.status
+					if kind == "malformed" && token != "s3cret" || kind == "foreign" && !door.anyHost || kind == "listed" && !door.anyHost && door.adminHosts == nil {
+						want = 403
+					}
+					check(c, host, "Bearer "+token, nil, want)
+				}
+			}
+			for _, c := range adminCalls {
+				write, needs := c.method == "POST" || c.method == "DELETE", door.readNeeds
+				if write {
+					needs = door.writeNeeds
+				}
+				for _, authorization := range []string{"", "Bearer wrong", "Bearer " + token} {
+					want := c.status
+					if needs != "" && authorization != "Bearer "+token {
+						want = 401
+					}
+					check(c, "localhost:3000", authorization, nil, want)
+					check(c, "localhost:3000", authorization, map[string]string{"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-origin"}, want)
+					check(c, "localhost:3000", authorization, map[string]string{"Sec-Fetch-Site": "cross-site"}, 403)
+					if write {
+						want = 403
+					}
+					check(c, "localhost:3000", authorization, map[string]string{"Origin": "http://evil.example"}, want)
+				}
+			}
+		})
+	}
+}
+
+// TestAdminRefusalsSayWhatToDo wants the words that lead the client on.
+func TestAdminRefusalsSayWhatToDo(t *testing.T) {
+	beyond, locked := DefaultConfig(), DefaultConfig()
+	beyond.Host, locked.AdminToken = "0.0.0.0", "s3cret"
+	for _, tc := range []struct {
+		name, method, host string
+		config             Config
+		status             int
+		want               []string
+	}{
+		{"a write without the random token", "DELETE", "", beyond, 401, []string{"Authorization: Bearer", "logged at its start", "ADMIN_TOKEN", "ADMIN_TOKEN=none"}},
+		{"a read without the operator's", "GET", "", locked, 401, []string{"Authorization: Bearer", "the server's ADMIN_TOKEN"}},
+		{"a foreign host", "GET", "evil.example:3000", beyond, 403, []string{`host \"evil.example:3000\"`, "localhost", "ADMIN_HOSTS", "ADMIN_TOKEN"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			rec := call(t, tc.config, tc.method, "/admin/runs", "", tc.host, nil)
+			for _, want := range tc.want {
+				if rec.Code != tc.status || !strings.Contains(rec.Body.String(), want) {
+					t.Errorf("got %d %s, want %d that says %q", rec.Code, rec.Body, tc.status, want)
+				}
+			}
+		})
+	}
+}
+
+// TestAdminTokenAsSent reads the header as RFC 6750 has it.
+func TestAdminTokenAsSent(t *testing.T) {
+	config := DefaultConfig()
+	config.AdminToken = "s3cret"
+	for _, tc := range []struct {
+		name, header string
+		ok           bool
+	}{
+		{"right", "Bearer s3cret", true},
+		{"another case of the scheme", "bearer s3cret", true},
+		{"wrong", "Bearer s3creT", false},
+		{"its beginning", "Bearer s3cre", false},
+		{"more than it", "Bearer s3cret1", false},
+		{"empty", "Bearer ", false},
+		{"the scheme alone", "Bearer", false},
+		{"no scheme", "s3cret", false},
+		{"another scheme", "Basic s3cret", false},
+		{"two spaces", "Bearer  s3cret", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for _, c := range adminCalls {
+				rec := call(t, config, c.method, c.target, c.body, "", map[string]string{"Authorization": tc.header})
+				if (rec.Code == 401) == tc.ok {
+					t.Errorf("%s %s, Authorization: %s: got %d, want it accepted: %v", c.method, c.target, tc.header, rec.Code, tc.ok)
+				}
+			}
+		})
+	}
+}
+
+// TestTheTokenGuardsTheAdminAPIAlone: the rest is open to all, by any Host, and has no token in it.
+func TestTheTokenGuardsTheAdminAPIAlone(t *testing.T) {
+	config := DefaultConfig()
+	config.AdminToken = "s3cret"
+	beyond := DefaultConfig()
+	beyond.Host = "0.0.0.0"
+	for _, config := range []Config{config, beyond} {
+		for _, path := range []string{"/", "/doc", "/version", "/delay/0", "/metrics", "/openapi.yaml", "/readyz"} {
+			if rec := call(t, config, "GET", path, "", "evil.example", nil); rec.Code != 200 || strings.Contains(rec.Body.String(), "s3cret") {
+				t.Errorf("GET %s: got %d, want 200 without the token", path, rec.Code)
+			}
+		}
+	}
+}
+
+func TestEachStartHasItsOwnToken(t *testing.T) {
+	config := DefaultConfig()
+	config.Host = "0.0.0.0"
+	seen := map[string]bool{}
+	for range 3 {
+		seen[newAccess(config).token] = true
+	}
+	if len(seen) != 3 || seen[""] {
+		t.Errorf("three starts have %d tokens, want 3", len(seen))
+	}
+	config.Admin = false
+	if got := newAccess(config).token; got != "" {
+		t.Errorf("ADMIN=false: token %q, want none", got)
+	}
+}
+
+// TestAdminAccessOverTheWire is the same over HTTP/1.1, HTTP/2 and TLS, through
+// the event loops and net/http.
+func TestAdminAccessOverTheWire(t *testing.T) {
+	lanes(t, func(t *testing.T, config Config) {
+		config.Host, config.AdminHosts = "0.0.0.0", []string{"flash.siwalik.in"}
+		srv, plain, secure, _ := serveTLS(t, config, io.Discard)
+		token := srv.AdminToken()
+		for name, way := range map[string]struct {
+			base   string
+			client *http.Client
+		}{
+			"HTTP/1.1":          {plain, newClient(t)},
+			"HTTP/2":            {plain, newH2CClient(t)},
+			"HTTP/1.1 with TLS": {secure, trusting(t, plain, (*http.Protocols).SetHTTP1)},
+			"HTTP/2 with TLS":   {secure, trusting(t, plain, (*http.Protocols).SetHTTP2)},
+		} {
+			for _, tc := range []struct {
+				method, host, token string
+				want                int
+			}{
+				{"GET", "", "", 200},
+				{"DELETE", "", "", 401},
+				{"DELETE", "", "wrong", 401},
+				{"DELETE", "", token, 204},
+				{"GET", "evil.example", "", 403},
+				{"DELETE", "evil.example", token, 403},
+				{"GET", "localhost.", "", 200},
+			} {
+				t.Run(fmt.Sprintf("%s %s %q %d", name, tc.method, tc.host, tc.want), func(t *testing.T) {
+					req, err := http.NewRequestWithContext(t.Context(), tc.method, way.base+"/admin/runs", nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					req.Host = tc.host
+					if tc.token != "" {
+						req.Header.Set("Authorization", "Bearer "+tc.token)
+					}
+					reply, err := way.client.Do(req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					reply.Body.Close()
+					if want := strings.Contains(name, "HTTP/2"); reply.StatusCode != tc.want || (reply.ProtoMajor == 2) != want {
+						t.Errorf("%s, Host: %s, token %q: got %s %d, want %d", tc.method, tc.host, tc.token, reply.Proto, reply.StatusCode, tc.want)
+					}
+				})
+			}
+		}
+	})
+}
+
+// TestAdminAccessOfRawRequests: what a client can write that net/http's cannot.
+func TestAdminAccessOfRawRequests(t *testing.T) {
+	lanes(t, func(t *testing.T, config Config) {
+		config.Host = "0.0.0.0"
+		_, base, _ := start(t, config, io.Discard)
+		for _, tc := range []struct {
+			name, request string
+			want          string
+		}{
+			{"HTTP/1.0 without a host", "GET /admin/clock HTTP/1.0\r\n\r\n", "403"},
+			{"HTTP/1.0 with one", "GET /admin/clock HTTP/1.0\r\nHost: localhost\r\n\r\n", "200"},
+			{"an empty host", "GET /admin/clock HTTP/1.1\r\nHost:\r\n\r\n", "403"},
+			{"a whole URL of a foreign host", "GET http://evil.example/admin/clock HTTP/1.1\r\nHost: localhost\r\n\r\n", "403"},
+			{"user information", "GET /admin/clock HTTP/1.1\r\nHost: evil.example@localhost\r\n\r\n", "400"},
+			{"two hosts", "GET /admin/clock HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", "400"},
+			{"a write behind a wait of the event loops", "GET /delay/0 HTTP/1.1\r\nHost: localhost\r\n\r\nDELETE /admin/runs HTTP/1.1\r\nHost: localhost\r\n\r\n", "401"},
+			{"the path by escapes", "DELETE /%61dmin/runs HTTP/1.1\r\nHost: localhost\r\n\r\n", "401|404|405"},
+		} {
+			t.Run(tc.name, func(t *testing.T) {
+				if got := lastStatus(t, base, tc.request); !strings.Contains(tc.want, got) {
+					t.Errorf("%q: got status %s, want %s", tc.request, got, tc.want)
+				}
+			})
+		}
+	})
+}
+
+// lastStatus sends requests as they stand and returns the status of the last reply.
+func lastStatus(t *testing.T, base, requests string) string {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, requests); err != nil {
+		t.Fatal(err)
+	}
+	replies, status := bufio.NewReader(conn), ""
+	for range strings.Count(requests, "\r\n\r\n") {
+		reply, err := http.ReadResponse(replies, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, reply.Body); err != nil {
+			t.Fatal(err)
+		}
+		status = strconv.Itoa(reply.StatusCode)
+	}
+	return status
+}
