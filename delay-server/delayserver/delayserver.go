@@ -26,6 +26,7 @@ type Container struct {
 
 // Run starts a container of the image and returns once the server is ready. Of
 // its settings, those without an option here are set by testcontainers.WithEnv.
+// Without WithAdminToken, the server gets a random token: see [Container.AdminToken].
 //
 // Where testcontainers runs in a container itself, such as a dev container, Run finds
 // out whether published ports answer on loopback or at the gateway.
@@ -39,6 +40,7 @@ func Run(ctx context.Context, img string, opts ...testcontainers.ContainerCustom
 		testcontainers.WithExposedPorts(port),
 		testcontainers.WithWaitStrategy(ready),
 	}, opts...)
+	moduleOpts = append(moduleOpts, testcontainers.CustomizeRequestOption(ensureToken))
 	ctr, err := testcontainers.Run(ctx, img, moduleOpts...)
 	var c *Container
 	if ctr != nil {
@@ -112,22 +114,36 @@ func (c *Container) DelayURL(ctx context.Context, d time.Duration) (string, erro
 	return url + "/delay/" + delay.Milliseconds(d), nil
 }
 
-// Client returns a client of the server's admin API, with the token of
-// WithAdminToken where there is one. The error is the engine's.
+// AdminToken returns the token that the server's admin API needs: that of
+// WithAdminToken, or the random one of Run. It is "" for none, as with ADMIN=false.
+// The helpers of delaytest take it:
+//
+//	srv := delaytest.ServerAt(t, url, client.WithToken(token))
+//
+// The error is the engine's.
+func (c *Container) AdminToken(ctx context.Context) (string, error) {
+	inspect, err := c.Inspect(ctx) // a container that is reused has the token of an earlier Run
+	if err != nil {
+		return "", fmt.Errorf("settings of delay-server: %w", err)
+	}
+	for _, setting := range inspect.Config.Env {
+		if token, ok := strings.CutPrefix(setting, "ADMIN_TOKEN="); ok && token != "none" {
+			return token, nil
+		}
+	}
+	return "", nil
+}
+
+// Client returns a client of the server's admin API, with its AdminToken. The
+// error is the engine's.
 func (c *Container) Client(ctx context.Context) (*client.Client, error) {
 	url, err := c.URL(ctx)
 	if err != nil {
 		return nil, err
 	}
-	inspect, err := c.Inspect(ctx)
+	token, err := c.AdminToken(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("settings of delay-server: %w", err)
-	}
-	var token string
-	for _, setting := range inspect.Config.Env {
-		if value, ok := strings.CutPrefix(setting, "ADMIN_TOKEN="); ok {
-			token = value
-		}
+		return nil, err
 	}
 	return client.New(url, client.WithToken(token))
 }

@@ -64,7 +64,9 @@ func TestOptions(t *testing.T) {
 		{"the longest delay", with(delayserver.WithMaxDelay(1500 * time.Millisecond)), "/delay/1501", 400, `1\.5s`},
 		{"a time scale: a minute takes 6 ms", with(delayserver.WithTimeScale(0.0001)), "/delay/1m", 200, `asked;dur=60000, waited;dur=([6-9]\d{4}|\d{6,})\b`},
 		{"Flash's own errors", with(delayserver.WithFlashCompat()), "/delay/x", 500, `Delay value should be valid number`},
-		{"a token", with(delayserver.WithAdminToken("secret")), "/admin/clock", 401, `asks for a token`},
+		{"a token", with(delayserver.WithAdminToken("secret")), "/admin/clock", 401, `needs a token`},
+		{"no token: a random one", nil, "/admin/clock", 401, `needs a token`},
+		{"none for a token", with(delayserver.WithAdminToken("none")), "/admin/clock", 200, `"frozen":false`},
 		{"a scenario", with(delayserver.WithScenario(strings.NewReader("routes:\n  - path: /stock\n    delay: 3ms\n"))), "/stock", 200, `asked;dur=3,`},
 		{"a recording", with(delayserver.WithRecording("a.csv", strings.NewReader("latency_ms\n7\n"))), "/delay/recorded:a", 200, `asked;dur=7,`},
 		{"the second of two recordings", with(
@@ -97,8 +99,9 @@ func TestClient(t *testing.T) {
 		name string
 		opts []testcontainers.ContainerCustomizer
 	}{
-		{"without a token", nil},
-		{"with one", with(delayserver.WithAdminToken("s=cret"))},
+		{"a random token", nil},
+		{"a token of the test's", with(delayserver.WithAdminToken("s=cret"))},
+		{"none", with(delayserver.WithAdminToken("none"))},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -116,11 +119,13 @@ func TestClient(t *testing.T) {
 // TestHelpersOfDelaytest: they serve a container as they do the server of a process.
 func TestHelpersOfDelaytest(t *testing.T) {
 	t.Parallel()
-	base, err := run(t, delayserver.WithAdminToken("secret")).URL(t.Context())
-	if err != nil {
+	slow := run(t)
+	base, errURL := slow.URL(t.Context())
+	token, errToken := slow.AdminToken(t.Context())
+	if err := errors.Join(errURL, errToken); err != nil {
 		t.Fatal(err)
 	}
-	srv := delaytest.ServerAt(t, base, client.WithToken("secret"))
+	srv := delaytest.ServerAt(t, base, client.WithToken(token))
 	calls := srv.Run("calls")
 	answered := make(chan error, 2)
 	for range 2 {
@@ -181,6 +186,8 @@ func TestErrorsWrap(t *testing.T) {
 	check("URL", err)
 	_, err = c.DelayURL(over, time.Second)
 	check("DelayURL", err)
+	_, err = c.AdminToken(over)
+	check("AdminToken", err)
 	_, err = c.Client(over)
 	check("Client", err)
 }

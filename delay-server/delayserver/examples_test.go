@@ -42,7 +42,7 @@ func ExampleRun() {
 // A test decides when a slow call is answered.
 func ExampleContainer_Client() {
 	ctx := context.Background()
-	slow, err := delayserver.Run(ctx, "flash-delay-server", delayserver.WithAdminToken("secret"))
+	slow, err := delayserver.Run(ctx, "flash-delay-server")
 	defer func() {
 		if err := testcontainers.TerminateContainer(slow); err != nil {
 			log.Print(err)

@@ -2,6 +2,7 @@ package delayserver
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"strconv"
@@ -28,8 +29,8 @@ func WithTimeScale(scale float64) testcontainers.CustomizeRequestOption {
 	return setting("TIME_SCALE", strconv.FormatFloat(scale, 'g', -1, 64))
 }
 
-// WithAdminToken has the admin API ask for the token (ADMIN_TOKEN), which
-// Container.Client sends.
+// WithAdminToken sets the token that the admin API needs (ADMIN_TOKEN), in place of
+// the random one of Run; none lets every client in. Container.Client sends it.
 func WithAdminToken(token string) testcontainers.CustomizeRequestOption {
 	return setting("ADMIN_TOKEN", token)
 }
@@ -52,6 +53,15 @@ func WithRecording(filename string, content io.Reader) testcontainers.CustomizeR
 		}
 	}
 	return file(content, recordingsFolder+"/"+filename, "RECORDINGS_DIR", recordingsFolder)
+}
+
+// ensureToken sets a random ADMIN_TOKEN where the other options set none, unless
+// they turn off the admin API, for which it would be an error.
+func ensureToken(req *testcontainers.GenericContainerRequest) error {
+	if admin, err := strconv.ParseBool(req.Env["ADMIN"]); err == nil && !admin || req.Env["ADMIN_TOKEN"] != "" {
+		return nil
+	}
+	return setting("ADMIN_TOKEN", rand.Text())(req)
 }
 
 func setting(name, value string) testcontainers.CustomizeRequestOption {
