@@ -33,6 +33,9 @@ func TestCompose(t *testing.T) {
 	}
 }
 
+// adminToken is passed on by Compose to both programs.
+const adminToken = "s3cret"
+
 // project is the real docker-compose.yml under a project name and ports of its own.
 type project struct {
 	command []string
@@ -42,7 +45,7 @@ type project struct {
 func environ(image tags) []string {
 	return append(image.environ(),
 		"COMPOSE_PROJECT_NAME="+dockertest.Project(rand.Text()[:6]),
-		"DELAY_SERVER_PORT=0", "DEMO_API_PORT=0")
+		"DELAY_SERVER_PORT=0", "DEMO_API_PORT=0", "ADMIN_TOKEN="+adminToken)
 }
 
 func (p project) try(args ...string) (string, error) {
@@ -71,6 +74,11 @@ func (p project) test(t *testing.T) {
 	}
 	checkRestricted(t, delayServer)
 	checkRestricted(t, demoAPI)
+	for c, want := range map[*container.InspectResponse]string{&delayServer: "ADMIN_TOKEN=" + adminToken, &demoAPI: "DELAY_SERVER_TOKEN=" + adminToken} {
+		if !slices.Contains(c.Config.Env, want) {
+			t.Errorf("%s: got settings %q, want %s among them", c.Name, c.Config.Env, want)
+		}
+	}
 	s := stack{published(t, delayServer), published(t, demoAPI)}
 	s.awaitHealthz(t)
 	tutorial(t, s)

@@ -26,7 +26,7 @@ type Config struct {
 	PublishedPort *int `env:"PUBLISHED_PORT" help:"port of the host at which a container engine publishes PORT, for the addresses printed at the start; 0 for one that the engine chose"`
 
 	DelayServerURL   string `env:"DELAY_SERVER_URL" help:"the slow service to call, such as http://localhost:3000; none runs one in this process"`
-	DelayServerToken string `env:"DELAY_SERVER_TOKEN" help:"its ADMIN_TOKEN, with which a race asks it for the peak in flight; none where it has none"`
+	DelayServerToken string `env:"DELAY_SERVER_TOKEN" help:"its ADMIN_TOKEN, where it has one: a race reads the peak in flight with it"`
 
 	DatabaseURL         string `env:"DATABASE_URL" help:"the database that ?db= asks, such as postgres://user:password@localhost:5432/demo; none is an SQLite in this process"`
 	DatabaseConnections int    `env:"DATABASE_CONNECTIONS" envDefault:"90" help:"the most connections to it at once, fewer than it takes; a query beyond waits for one, which counts into its call"`
