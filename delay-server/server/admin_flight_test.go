@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 )
 
 // A client that has read all of a reply asks again at once, by a connection that
 // the server has done with already: HTTP/1.1 would take turns on one by itself.
+// TEST_SLOW=1 makes four times as many requests.
 func TestASequentialClientNeverHasTwoInFlight(t *testing.T) {
+	t.Parallel()
 	upstream := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
 		switch kind := strings.TrimPrefix(r.URL.Path, "/"); kind {
 		case "204", "304":
@@ -35,47 +38,50 @@ func TestASequentialClientNeverHasTwoInFlight(t *testing.T) {
 	})
 	config, _ := withScenario(t, "routes:\n  - path: /page\n    body: \""+strings.Repeat("0123456789", 3000)+"\"\n")
 	config.ProxyHosts = []string{"127.0.0.1"}
-	const many = 1000
+	few, many := 50, 200
+	if os.Getenv("TEST_SLOW") == "1" {
+		few, many = 200, 1000
+	}
 	for name, newClient := range clients {
 		for _, tc := range []struct {
 			name, method, target string
 			n                    int
 		}{
 			{"an answer", "GET", "/delay/0", many},
-			{"a wait", "GET", "/delay/0.05", 200},
+			{"a wait", "GET", "/delay/0.05", few},
 			{"HEAD", "HEAD", "/delay/0", many},
-			{"POST", "POST", "/delay/0", 200},
-			{"no body", "GET", "/delay/0?size=0", 200},
-			{"a body of one part", "GET", "/delay/0?size=1000", 200},
+			{"POST", "POST", "/delay/0", few},
+			{"no body", "GET", "/delay/0?size=0", few},
+			{"a body of one part", "GET", "/delay/0?size=1000", few},
 			{"a body of many parts", "GET", "/delay/0?size=100000", many},
 			{"HEAD of many parts", "HEAD", "/delay/0?size=100000", many},
-			{"parts that are due later", "GET", "/delay/0?size=3&body_delay=0.05", 200},
-			{"a body at a rate", "GET", "/delay/0?size=100&rate=10000", 200},
+			{"parts that are due later", "GET", "/delay/0?size=3&body_delay=0.05", few},
+			{"a body at a rate", "GET", "/delay/0?size=100&rate=10000", few},
 			{"a whole body that no buffer holds", "GET", "/page", many},
-			{"bytes", "GET", "/bytes/100000?seed=1", 200},
+			{"bytes", "GET", "/bytes/100000?seed=1", few},
 			{"a drip", "GET", "/drip?delay=0&duration=0&numbytes=10", many},
-			{"a drip in time", "GET", "/drip?delay=0&duration=1ms&numbytes=3", 200},
-			{"events", "GET", "/sse?delay=0&duration=1ms&count=3", 200},
-			{"no content", "GET", "/status/204", 200},
-			{"not modified", "GET", "/delay/0?status=304", 200},
-			{"a refusal", "GET", "/delay/0?status=503", 200},
-			{"half a body", "GET", "/delay/0?size=100000&fault=truncate", 200},
-			{"no answer", "GET", "/delay/0?fault=empty", 200},
-			{"garbage", "GET", "/delay/0?fault=garbage", 200},
-			{"a reset", "GET", "/delay/0?fault=reset", 200},
-			{"a redirect", "GET", "/delay/0/url/example.com", 200},
-			{"a barrier", "GET", "/barrier/b?parties=1", 200},
-			{"a barrier in vain", "GET", "/barrier/b?parties=2&timeout=0.05", 200},
-			{"a hold in vain", "GET", "/hold/x?timeout=0.05", 200},
-			{"a pool", "GET", "/delay/0?pool=db&workers=1&queue=0", 200},
-			{"proxied", "GET", "/delay/0/proxy/UPSTREAM/small", 200},
+			{"a drip in time", "GET", "/drip?delay=0&duration=1ms&numbytes=3", few},
+			{"events", "GET", "/sse?delay=0&duration=1ms&count=3", few},
+			{"no content", "GET", "/status/204", few},
+			{"not modified", "GET", "/delay/0?status=304", few},
+			{"a refusal", "GET", "/delay/0?status=503", few},
+			{"half a body", "GET", "/delay/0?size=100000&fault=truncate", few},
+			{"no answer", "GET", "/delay/0?fault=empty", few},
+			{"garbage", "GET", "/delay/0?fault=garbage", few},
+			{"a reset", "GET", "/delay/0?fault=reset", few},
+			{"a redirect", "GET", "/delay/0/url/example.com", few},
+			{"a barrier", "GET", "/barrier/b?parties=1", few},
+			{"a barrier in vain", "GET", "/barrier/b?parties=2&timeout=0.05", few},
+			{"a hold in vain", "GET", "/hold/x?timeout=0.05", few},
+			{"a pool", "GET", "/delay/0?pool=db&workers=1&queue=0", few},
+			{"proxied", "GET", "/delay/0/proxy/UPSTREAM/small", few},
 			{"proxied HEAD", "HEAD", "/delay/0/proxy/UPSTREAM/large", many},
 			{"proxied, many parts", "GET", "/delay/0/proxy/UPSTREAM/large", many},
 			{"proxied, no body", "GET", "/delay/0/proxy/UPSTREAM/empty", many},
 			{"proxied 204", "GET", "/delay/0/proxy/UPSTREAM/204", many},
 			{"proxied 304", "GET", "/delay/0/proxy/UPSTREAM/304", many},
-			{"proxied in chunks", "GET", "/delay/0/proxy/UPSTREAM/chunks", 200},
-			{"proxied events of a known length", "GET", "/delay/0/proxy/UPSTREAM/events", 200},
+			{"proxied in chunks", "GET", "/delay/0/proxy/UPSTREAM/chunks", few},
+			{"proxied events of a known length", "GET", "/delay/0/proxy/UPSTREAM/events", few},
 		} {
 			t.Run(name+" "+tc.name, func(t *testing.T) {
 				_, base, _ := start(t, config, io.Discard)

@@ -154,6 +154,7 @@ func TestAClientThatNeverReads(t *testing.T) {
 }
 
 func TestDrainingClosesWhatIsIdle(t *testing.T) {
+	t.Parallel()
 	lanes(t, func(t *testing.T, config Config) {
 		srv, base, stop := start(t, config, io.Discard)
 		idle, waiting, behind := dial(t, base), dial(t, base), dial(t, base)

@@ -110,6 +110,7 @@ func listen(t testing.TB, handle func(net.Conn)) string {
 }
 
 func TestProxySaysWhatFailed(t *testing.T) {
+	t.Parallel()
 	done := make(chan struct{})
 	defer close(done)
 	silent := func(conn net.Conn) { defer conn.Close(); <-done }

@@ -159,6 +159,7 @@ func TestALeavingClientEndsItsWaitForAnUpstream(t *testing.T) {
 }
 
 func TestProxyGivesAClientReadTimeoutForEachPartOfItsBody(t *testing.T) {
+	t.Parallel()
 	host := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(700 * time.Millisecond) // which READ_TIMEOUT has nothing to do with
 		body, err := io.ReadAll(r.Body)
@@ -223,6 +224,7 @@ func TestProxyPassesAReplyBackBeforeTheBodyIsSent(t *testing.T) {
 
 // A write deadline that outlives its part would end an idle stream of HTTP/2.
 func TestAReplyOutlastsTheWriteTimeout(t *testing.T) {
+	t.Parallel()
 	host := startUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
 		for range 3 {
 			fmt.Fprint(w, "part")

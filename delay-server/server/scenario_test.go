@@ -367,6 +367,7 @@ func TestABadScenarioStopsTheStart(t *testing.T) {
 
 // A body that stands whole in the file is sent in blocks, each with its time.
 func TestAClientThatDoesNotReadALargeBodyIsGivenUp(t *testing.T) {
+	t.Parallel()
 	config, _ := withScenario(t, "routes: [{path: /large, body: "+strings.Repeat("x", 20_000_000)+"}]")
 	config.WriteTimeout = 100 * time.Millisecond
 	srv, base, _ := start(t, config, io.Discard)

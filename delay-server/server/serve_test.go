@@ -29,6 +29,7 @@ func (l *logbook) String() string {
 }
 
 func TestShutdownLetsWaitingRequestsFinish(t *testing.T) {
+	t.Parallel()
 	lanes(t, func(t *testing.T, config Config) {
 		const n = 200
 		var log logbook
@@ -81,6 +82,7 @@ func TestShutdownCutsWhatIsLeftAndSaysHowMany(t *testing.T) {
 }
 
 func TestNotReadyWhileDraining(t *testing.T) {
+	t.Parallel()
 	lanes(t, func(t *testing.T, config Config) {
 		srv, base, stop := start(t, config, io.Discard)
 		client := newClient(t)

@@ -133,6 +133,7 @@ func TestFaultsOverTLS(t *testing.T) {
 }
 
 func TestOneDrainOverAllListeners(t *testing.T) {
+	t.Parallel()
 	const each = 20
 	var log logbook
 	srv, base, secure, stop := serveTLS(t, DefaultConfig(), &log)

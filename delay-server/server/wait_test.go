@@ -72,6 +72,7 @@ func TestNeverEarlyAndReported(t *testing.T) {
 // The published promise: N concurrent delays finish in about one delay. The
 // bound is a ratio to a single call of the same run, and far below the sum.
 func TestThousandConcurrentDelaysTakeAboutOne(t *testing.T) {
+	t.Parallel()
 	for _, by := range []struct {
 		name      string
 		newClient func(testing.TB) *http.Client
@@ -214,6 +215,7 @@ func grep(text, word string) string {
 }
 
 func TestMaxInFlight(t *testing.T) {
+	t.Parallel()
 	lanes(t, func(t *testing.T, config Config) {
 		config.MaxInFlight = 2
 		srv, base, _ := start(t, config, io.Discard)
@@ -278,6 +280,7 @@ func TestIgnoredParametersAreNamed(t *testing.T) {
 
 // A read deadline that outlives the body would end the wait.
 func TestAWaitOutlastsTheReadTimeout(t *testing.T) {
+	t.Parallel()
 	config := DefaultConfig()
 	config.ReadTimeout = 200 * time.Millisecond
 	_, base, _ := start(t, config, io.Discard)
