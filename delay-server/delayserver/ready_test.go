@@ -1,9 +1,13 @@
 package delayserver
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -36,6 +40,24 @@ func TestFirstAnswering(t *testing.T) {
 			}
 			if got := firstAnswering(t.Context(), tc.hosts, port); got != tc.want {
 				t.Errorf("firstAnswering(%v) = %q, want %q", tc.hosts, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestAdvise(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"the reaper's image is missing", errors.New("create container: reaper: new reaper: run container: no such host"), "set TESTCONTAINERS_RYUK_DISABLED=true): create"},
+		{"the test is over", fmt.Errorf("reaper: %w", context.Canceled), "reaper: context canceled"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := advise(t.Context(), "flash-delay-server", tc.err)
+			if !errors.Is(got, tc.err) || !strings.Contains(got.Error(), tc.want) {
+				t.Errorf("advise(%v) = %v, want it to wrap that and to have %q", tc.err, got, tc.want)
 			}
 		})
 	}
