@@ -3,7 +3,7 @@ module flash.test/deploy/bench
 go 1.26.0
 
 require (
-	fortio.org/fortio v1.75.2
+	fortio.org/fortio v1.68.0
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/mccutchen/go-httpbin/v2 v2.26.0
