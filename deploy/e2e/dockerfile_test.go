@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"os"
 	"reflect"
 	"testing"
 
@@ -12,9 +11,7 @@ import (
 // TestDockerfile builds deploy/Dockerfile unchanged, build stage included, and
 // wants of it the very images that deploy/offline/build makes.
 func TestDockerfile(t *testing.T) {
-	if os.Getenv("TEST_DOCKERFILE") == "" {
-		t.Skip("compiles both programs inside a container, which takes minutes: TEST_DOCKERFILE=1 runs it, as .ci/run does")
-	}
+	slow(t, "compiles both programs inside a container, which takes minutes")
 	offline := images(t)
 	provideGoImage(t)
 

@@ -69,6 +69,14 @@ func requireLoopback(t *testing.T) {
 	}
 }
 
+// slow skips a test unless TEST_SLOW=1.
+func slow(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("TEST_SLOW") != "1" {
+		t.Skip(why + ": TEST_SLOW=1 runs it, as .ci/run does")
+	}
+}
+
 // command runs a program at the top of the repository, with environ added to
 // the environment. It returns what it wrote; the error holds that too.
 func command(environ []string, name string, args ...string) (string, error) {

@@ -12,6 +12,7 @@ import (
 
 // TestOfflineCarry takes the images from one machine to another, both of them this one.
 func TestOfflineCarry(t *testing.T) {
+	slow(t, "builds, packs and loads images, which takes half a minute")
 	dockertest.Require(t)
 	// A stamp of its own, so that these images share nothing with those under test.
 	const version = "9.9.9-carried"
