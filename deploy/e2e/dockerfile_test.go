@@ -2,10 +2,16 @@ package e2e
 
 import (
 	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/moby/moby/api/types/container"
+
+	"flash.test/delay-server/delayserver/dockertest"
 )
 
 // TestDockerfile builds deploy/Dockerfile unchanged, build stage included, and
@@ -57,4 +63,29 @@ func config(t *testing.T, tag string) container.Config {
 	c := found[0].Config
 	c.Image = "" // the layer below, by the classic builder
 	return c
+}
+
+// TestNoRegistrySaysWhatToDo builds each Dockerfile whose base image a registry has,
+// with a registry that does not answer.
+func TestNoRegistrySaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	dockertest.Require(t)
+	for _, tc := range []struct{ file, image, hint string }{
+		{"deploy/Dockerfile", goImage, "run deploy/offline/build, then docker compose up"},
+		{"deploy/tutorial/Dockerfile", "python:3-slim", "carry flash-tutorial from another machine"},
+	} {
+		t.Run(tc.file, func(t *testing.T) {
+			text, err := os.ReadFile(filepath.Join(root, tc.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command("docker", "build", "-")
+			cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0") // BuildKit prints lines of the file only if it is new
+			cmd.Stdin = strings.NewReader(strings.ReplaceAll(string(text), tc.image, "127.0.0.1:1/none"))
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), "no registry? "+tc.hint) {
+				t.Errorf("%s without a registry: got error %v and\n%s\nwant a hint to %q", cmd, err, out, tc.hint)
+			}
+		})
+	}
 }
