@@ -24,6 +24,7 @@ var delayServer = program.Program[server.Config]{
 	Load:    config.Load,
 	Table:   config.Table,
 	Addr:    func(c server.Config) (string, int) { return c.Host, c.Port },
+	Logger:  server.Config.NewLogger,
 	Serve:   serve,
 }
 

@@ -17,6 +17,7 @@ var demoAPI = program.Program[config.Config]{
 	Load:    config.Load,
 	Table:   config.Table,
 	Addr:    func(c config.Config) (string, int) { return c.Host, c.Port },
+	Logger:  config.Config.NewLogger,
 	Serve:   serve,
 	Commands: []program.Command[config.Config]{
 		{Name: "sweep", Help: "measure both ways over more and more calls, for a table and a chart; see sweep --help", Run: sweepCommand},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,9 +30,16 @@ func Listen(ctx context.Context, name, host, setting string, port int) ([]net.Li
 			err, setting, port%1000+3000, name)
 	case errors.As(err, new(*net.DNSError)) || errors.Is(err, syscall.EADDRNOTAVAIL):
 		err = fmt.Errorf("HOST: %w: want localhost, an address of this machine, or 0.0.0.0 for all", err)
+		if platform.MatchString(host) {
+			err = fmt.Errorf("%w; conda sets HOST to the platform that it compiles for: set HOST=localhost", err)
+		}
 	}
 	return lns, err
 }
+
+// platform is what compilers call the platform that they compile for, such as
+// x86_64-conda-linux-gnu or arm64-apple-darwin20.0.0.
+var platform = regexp.MustCompile(`^\w+-(conda|pc|unknown|apple|w64|linux)-\w`)
 
 func listen(ctx context.Context, host string, port int) ([]net.Listener, error) {
 	if !strings.EqualFold(host, Localhost) {

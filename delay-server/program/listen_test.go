@@ -108,3 +108,19 @@ func TestBanner(t *testing.T) {
 		})
 	}
 }
+
+func TestListenNamesConda(t *testing.T) {
+	for host, want := range map[string]bool{
+		"x86_64-conda-linux-gnu": true, "aarch64-conda-linux-gnu": true, "arm64-apple-darwin20.0.0": true, "x86_64-w64-mingw32": true,
+		"no-such-machine.invalid": false,
+	} {
+		lns, err := program.Listen(t.Context(), "aviary", host, "PORT", 0)
+		if err == nil {
+			t.Errorf("HOST=%s: got listeners %v, want an error", host, lns)
+			continue
+		}
+		if !strings.HasPrefix(err.Error(), "HOST: ") || strings.Contains(err.Error(), "conda sets HOST") != want {
+			t.Errorf("HOST=%s: got %v, want an error that says what conda does: %v", host, err, want)
+		}
+	}
+}

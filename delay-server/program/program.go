@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -26,9 +27,12 @@ type Program[C any] struct {
 	Name    string // such as delay-server
 	Purpose string // a sentence for --help
 
-	Load  func(environ []string) (C, error) // the settings, or all that is wrong with them
-	Table func(io.Writer) error             // of the settings, for --help
-	Addr  func(C) (host string, port int)   // where Serve listens
+	// Load returns the settings, what in environ only resembles a setting, and
+	// all that is wrong with them.
+	Load   func(environ []string) (settings C, warnings []string, err error)
+	Table  func(io.Writer) error           // of the settings, for --help
+	Addr   func(C) (host string, port int) // where Serve listens
+	Logger func(C, io.Writer) *slog.Logger // of the settings, for the warnings
 
 	// Serve serves until ctx is done and all is drained.
 	Serve func(ctx context.Context, settings C, stdout, stderr io.Writer) error
@@ -112,17 +116,20 @@ func (p Program[C]) Run(ctx context.Context, args, environ []string, stdout, std
 			return fmt.Errorf("argument %q is not known\n%s %w", name, p.Name, ErrUsage)
 		}
 	}
-	settings, err := p.Load(environ)
+	settings, warnings, err := p.Load(environ)
 	switch {
 	case err != nil:
 		return BadSettings(p.Name, err)
-	case own >= 0:
-		return p.Commands[own].Run(ctx, args, settings, stdout, stderr)
 	case name == "healthcheck":
 		return Healthcheck(ctx, p.addr(settings))
-	default:
-		return p.Serve(ctx, settings, stdout, stderr)
 	}
+	for _, warning := range warnings {
+		p.Logger(settings, stderr).Warn(warning)
+	}
+	if own >= 0 {
+		return p.Commands[own].Run(ctx, args, settings, stdout, stderr)
+	}
+	return p.Serve(ctx, settings, stdout, stderr)
 }
 
 // usage writes what the program is and how to call it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -37,11 +38,11 @@ func TestCommands(t *testing.T) {
 	errBad := errors.New("no such bird")
 	p := program.Program[settings]{
 		Name: "aviary", Purpose: "aviary sings.",
-		Load: func(environ []string) (settings, error) {
+		Load: func(environ []string) (settings, []string, error) {
 			if len(environ) == 0 {
-				return settings{}, errors.New("GREETING: none")
+				return settings{}, nil, errors.New("GREETING: none")
 			}
-			return settings{environ[0]}, nil
+			return settings{environ[0]}, nil, nil
 		},
 		Table: func(w io.Writer) error { _, err := fmt.Fprintln(w, "GREETING"); return err },
 		Serve: func(_ context.Context, s settings, stdout, _ io.Writer) error {
@@ -127,5 +128,34 @@ func TestHealthcheck(t *testing.T) {
 				t.Errorf("Healthcheck(%s) = %v, want %q", tc.addr, err, tc.want)
 			}
 		})
+	}
+}
+
+func TestWarningsAreLoggedBeforeAServerOrCommand(t *testing.T) {
+	nothing := func(context.Context, settings, io.Writer, io.Writer) error { return nil }
+	p := program.Program[settings]{
+		Name: "aviary",
+		Load: func([]string) (settings, []string, error) {
+			return settings{}, []string{"BIRD_STYLE: no such setting"}, nil
+		},
+		Addr:     func(settings) (string, int) { return "127.0.0.1", 1 },
+		Logger:   func(_ settings, w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) },
+		Serve:    nothing,
+		Commands: []program.Command[settings]{{Name: "sing", Run: func(context.Context, []string, settings, io.Writer, io.Writer) error { return nil }}},
+	}
+	for _, tc := range []struct {
+		name string
+		args []string
+		want int
+	}{
+		{"serve", nil, 1},
+		{"a command", []string{"sing"}, 1},
+		{"a probe says nothing", []string{"healthcheck"}, 0},
+	} {
+		var stderr strings.Builder
+		_ = p.Run(t.Context(), tc.args, nil, io.Discard, &stderr) // the probe finds no server
+		if got := strings.Count(stderr.String(), `level=WARN msg="BIRD_STYLE: no such setting"`); got != tc.want {
+			t.Errorf("%s: warned %d times, want %d, in:\n%s", tc.name, got, tc.want, &stderr)
+		}
 	}
 }

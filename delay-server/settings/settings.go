@@ -23,24 +23,29 @@ import (
 )
 
 // Load fills the struct that into points to from environ, which has the form
-// of os.Environ. The error joins one error for each setting that cannot be
-// read and for each variable that looks like a setting and is none: one slip
-// away from a setting's name, or beginning with one of prefixes ("MAX_").
-func Load(environ []string, into any, prefixes ...string) error {
+// of os.Environ. The error joins one error for each setting that cannot be read
+// and for each variable whose name is one slip away from a setting's. A warning
+// names a variable that only resembles a setting: it begins with one of prefixes
+// ("MAX_"), or it is a setting in other letters.
+func Load(environ []string, into any, prefixes ...string) (warnings []string, err error) {
 	vars := make(map[string]string, len(environ))
 	for _, kv := range environ {
-		if name, value, ok := strings.Cut(kv, "="); ok {
+		if name, value, ok := strings.Cut(kv, "="); ok && !isServiceURL(name, value) {
 			vars[name] = value
 		}
 	}
 	known := names(into)
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		if err := unknown(name, known, prefixes); err != nil {
+		warning, err := unknown(name, known, prefixes)
+		if err != nil {
 			errs = append(errs, err)
 		}
+		if warning != "" {
+			warnings = append(warnings, warning)
+		}
 	}
-	return errors.Join(append(errs, parse(vars, into)...)...)
+	return warnings, errors.Join(append(errs, parse(vars, into)...)...)
 }
 
 // parse lets env read the struct and words its errors by the setting's name.
@@ -67,25 +72,42 @@ func parse(vars map[string]string, into any) []error {
 	return errs
 }
 
-// unknown returns an error where name looks like a setting and is none.
-func unknown(name string, known, prefixes []string) error {
-	if slices.Contains(known, name) {
-		return nil
+// unknown returns an error where name is a misspelt setting, and a warning where
+// it may be one.
+func unknown(name string, known, prefixes []string) (warning string, err error) {
+	if slices.Contains(known, name) || others.MatchString(name) {
+		return "", nil
 	}
 	if s := spelling.Suggest(name, known); s != "" {
-		return fmt.Errorf("%s: no such setting: did you mean %s?", name, s)
+		return "", fmt.Errorf("%s: no such setting: did you mean %s?", name, s)
+	}
+	if upper := strings.ToUpper(name); slices.Contains(known, upper) {
+		return fmt.Sprintf("%s: no such setting: did you mean %s?", name, upper), nil
+	}
+	if of, isFile := strings.CutSuffix(name, "_FILE"); isFile && slices.Contains(known, of) {
+		return fmt.Sprintf("%s: no such setting: %s is not read from a file", name, of), nil
 	}
 	for _, p := range prefixes {
-		if strings.HasPrefix(name, p) && !kubernetesLink.MatchString(name) {
-			return fmt.Errorf("%s: no such setting: those that begin with %s are %s", name, p, strings.Join(withPrefix(known, p), ", "))
+		if strings.HasPrefix(name, p) && !strings.HasSuffix(name, "_PORT") { // those are mostly of a compose file
+			return fmt.Sprintf("%s: no such setting: those that begin with %s are %s", name, p, strings.Join(withPrefix(known, p), ", ")), nil
 		}
 	}
-	return nil
+	return "", nil
 }
 
-// kubernetesLink is a variable that Kubernetes sets for each service of a
-// namespace, whatever its name: nobody wrote it.
-var kubernetesLink = regexp.MustCompile(`_SERVICE_(HOST|PORT)|_PORT(_\d+_(TCP|UDP|SCTP).*)?$`)
+// isServiceURL reports whether Kubernetes, or docker --link, sets the variable
+// for a service: nobody wrote it, and it can have the name of a setting, as that
+// of a service called tls has.
+func isServiceURL(name, value string) bool {
+	return strings.HasSuffix(name, "_PORT") && serviceURL.MatchString(value)
+}
+
+var serviceURL = regexp.MustCompile(`^(tcp|udp|sctp)://`)
+
+// others are variables of other programs, which no setting is meant by though
+// they resemble one: what Kubernetes sets for each service beside its URL,
+// Marathon's ports, systemd's journal, and what a build of C sets.
+var others = regexp.MustCompile(`_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP|SCTP)|^(PORTS|PORT\d+|JOURNAL_STREAM|CHOST|SED)$`)
 
 func withPrefix(names []string, prefix string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.HasPrefix(n, prefix) })

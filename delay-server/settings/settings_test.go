@@ -2,6 +2,7 @@ package settings_test
 
 import (
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,8 @@ import (
 
 type config struct {
 	Host     string        `env:"HOST" envDefault:"127.0.0.1" help:"where to listen"`
+	Port     int           `env:"PORT" envDefault:"3000" help:"port"`
+	TLSPort  int           `env:"TLS_PORT" envDefault:"3443" help:"port with TLS"`
 	MaxDelay time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"longest wait"`
 	MaxCalls int           `env:"MAX_CALLS" envDefault:"7" help:"most calls"`
 	Hosts    []string      `env:"ORIGINS" help:"a list"`
@@ -20,9 +23,9 @@ type config struct {
 
 func TestLoad(t *testing.T) {
 	var c config
-	err := settings.Load([]string{"MAX_DELAY=3s", "ORIGINS=a,b", "LOG_LEVEL=debug", "HOST=", "PATH=/bin", "HOSTNAME=box"}, &c, "MAX_")
-	if err != nil {
-		t.Fatal(err)
+	warnings, err := settings.Load([]string{"MAX_DELAY=3s", "ORIGINS=a,b", "LOG_LEVEL=debug", "HOST=", "PATH=/bin", "HOSTNAME=box"}, &c, "MAX_")
+	if err != nil || len(warnings) > 0 {
+		t.Fatalf("got warnings %q, error %v, want neither", warnings, err)
 	}
 	if c.MaxDelay != 3*time.Second || strings.Join(c.Hosts, "+") != "a+b" || c.Level != slog.LevelDebug {
 		t.Errorf("got %+v, want what the environment says", c)
@@ -34,18 +37,16 @@ func TestLoad(t *testing.T) {
 
 func TestLoadReportsAllAtOnce(t *testing.T) {
 	var c config
-	err := settings.Load([]string{
+	_, err := settings.Load([]string{
 		"MAX_DELAY=5", "MAX_CALLS=many", "LOG_LEVEL=loud", "COMPAT=perhaps", // of the wrong form
 		"MAX_DEALY=1s", "HOTS=x", // near misses
-		"MAX_SPEED=3", // a known prefix
 	}, &c, "MAX_")
 	if err == nil {
-		t.Fatal("Load of seven bad settings = nil")
+		t.Fatal("Load of six bad settings = nil")
 	}
 	want := []string{
 		"HOTS: no such setting: did you mean HOST?",
 		"MAX_DEALY: no such setting: did you mean MAX_DELAY?",
-		"MAX_SPEED: no such setting: those that begin with MAX_ are MAX_DELAY, MAX_CALLS",
 		`MAX_DELAY: "5" is not accepted: want a Go duration, such as 500ms, 10s or 2m`,
 		`MAX_CALLS: "many" is not accepted: want a whole number`,
 		`LOG_LEVEL: "loud" is not accepted: want debug, info, warn or error`,
@@ -56,13 +57,58 @@ func TestLoadReportsAllAtOnce(t *testing.T) {
 	}
 }
 
-func TestLoadLetsKubernetesLinksPass(t *testing.T) {
-	var c config
-	err := settings.Load([]string{
-		"MAX_SERVICE_HOST=10.0.0.1", "MAX_SERVICE_PORT=3000", "MAX_PORT=tcp://10.0.0.1:3000", "MAX_PORT_3000_TCP_ADDR=10.0.0.1",
-	}, &c, "MAX_")
-	if err != nil {
-		t.Errorf("got %v, want nil", err)
+func TestLoadLetsOthersVariablesPass(t *testing.T) {
+	want := config{Host: "127.0.0.1", Port: 3000, MaxDelay: 10 * time.Minute, MaxCalls: 7}
+	for _, tc := range []struct {
+		name    string
+		environ []string
+	}{
+		{"Kubernetes service max", []string{"MAX_SERVICE_HOST=10.0.0.1", "MAX_SERVICE_PORT=3000", "MAX_SERVICE_PORT_HTTP=3000",
+			"MAX_PORT=tcp://10.0.0.1:3000", "MAX_PORT_3000_TCP=tcp://10.0.0.1:3000", "MAX_PORT_3000_TCP_PROTO=tcp", "MAX_PORT_3000_TCP_PORT=3000", "MAX_PORT_3000_TCP_ADDR=10.0.0.1"}},
+		{"service tls, whose URL has a setting's name", []string{"TLS_PORT=tcp://10.0.0.1:443", "TLS_SERVICE_HOST=10.0.0.1", "TLS_PORT_443_TCP=tcp://10.0.0.1:443"}},
+		{"service tl, whose URL is one slip from it", []string{"TL_PORT=tcp://10.0.0.1:443", "TLSS_PORT=udp://10.0.0.1:53", "LS_PORT=sctp://10.0.0.1:53"}},
+		{"service host", []string{"HOST_PORT=tcp://10.0.0.1:80", "HOST_SERVICE_HOST=10.0.0.1"}},
+		{"ports of a compose file", []string{"MAX_PORT=3000"}},
+		{"Marathon's ports", []string{"PORTS=31000,31001", "PORT0=31000", "PORT_8080=31000"}},
+		{"systemd's journal", []string{"JOURNAL_STREAM=8:1234"}},
+		{"a build of C", []string{"CHOST=x86_64-pc-linux-gnu", "SED=/bin/sed"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var c config
+			warnings, err := settings.Load(tc.environ, &c, "MAX_", "TLS_", "JOURNAL_")
+			if err != nil || len(warnings) > 0 {
+				t.Errorf("got warnings %q, error %v, want neither", warnings, err)
+			}
+			if want.TLSPort = 3443; !reflect.DeepEqual(c, want) {
+				t.Errorf("got %+v, want the defaults %+v", c, want)
+			}
+		})
+	}
+}
+
+func TestLoadWarns(t *testing.T) {
+	for _, tc := range []struct{ name, environ, want string }{
+		{"a known prefix alone", "MAX_SPEED=3", "MAX_SPEED: no such setting: those that begin with MAX_ are MAX_DELAY, MAX_CALLS"},
+		{"of GNU ls", "TIME_STYLE=long-iso", "TIME_STYLE: no such setting: those that begin with TIME_ are "},
+		{"a secret from a file", "TLS_PORT_FILE=/run/secrets/port", "TLS_PORT_FILE: no such setting: TLS_PORT is not read from a file"},
+		{"small letters", "max_delay=1s", "max_delay: no such setting: did you mean MAX_DELAY?"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var c config
+			warnings, err := settings.Load([]string{tc.environ, "PATH=/bin"}, &c, "MAX_", "TIME_")
+			if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], tc.want) {
+				t.Errorf("Load(%s): got warnings %q, error %v, want %q", tc.environ, warnings, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestLoadRefusesWhatIsNoServiceURL(t *testing.T) {
+	for _, environ := range []string{"TLS_PORT=http", "PORT=tcp://10.0.0.1:80", "TL_PORT=443", "PROT=80", "POTR=80", "HSOT=x", "PORTT=80"} {
+		var c config
+		if warnings, err := settings.Load([]string{environ}, &c, "TLS_"); err == nil {
+			t.Errorf("Load(%s): got warnings %q and no error, want an error", environ, warnings)
+		}
 	}
 }
 

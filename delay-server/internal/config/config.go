@@ -10,11 +10,12 @@ import (
 )
 
 // Load reads the settings from environ, which has the form of os.Environ. The
-// error joins all that is wrong with them, one error a setting.
-func Load(environ []string) (server.Config, error) {
-	c := server.DefaultConfig() // what cannot be read stays valid: it is reported once
-	err := errors.Join(settings.Load(environ, &c, server.Prefixes...), c.Validate())
-	return c, err
+// warnings name what only resembles a setting. The error joins all that is wrong
+// with the settings, one error a setting.
+func Load(environ []string) (c server.Config, warnings []string, err error) {
+	c = server.DefaultConfig() // what cannot be read stays valid: it is reported once
+	warnings, err = settings.Load(environ, &c, server.Prefixes...)
+	return c, warnings, errors.Join(err, c.Validate())
 }
 
 // Table writes the table of all settings with their defaults.

@@ -10,7 +10,7 @@ import (
 )
 
 func TestLoadOfNothingIsTheDefault(t *testing.T) {
-	got, err := config.Load(nil)
+	got, _, err := config.Load(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,16 +24,16 @@ func TestLoadReportsEachBadSettingOnce(t *testing.T) {
 		"PORT": "70000", "MAX_DELAY": "0s", "MAX_IN_FLIGHT": "0", "READ_TIMEOUT": "-1s", "IDLE_TIMEOUT": "soon",
 		"SHUTDOWN_TIMEOUT": "-1s", "LOG_FORMAT": "xml", "LOG_LEVEL": "loud", "CORS_ORIGINS": "example.com",
 		"REDIRECT_HOSTS": "https://example.com", "FLASH_COMPAT": "perhaps", "PROXY_HOSTS": "http://example.com", "PROXY_TIMEOUT": "0s",
-		"TLS_HOSTS": "flash.siwalik.in:443", "TLS_DIR": "", "TLS_PORT": "-1", "TLS_CERT": "x",
+		"TLS_HOSTS": "flash.siwalik.in:443", "TLS_DIR": "", "TLS_PORT": "-1",
 		"TIME_SCALE": "0", "JOURNAL_SIZE": "-1", "ADMIN": "maybe", "ADMIN_TOKEN": "two words", "ADMIN_HOSTS": "https://example.com",
 		"TIME_SCAL": "1", "ADMIN_TOKENS": "x", "JOURNAL_SISE": "1",
-		"REDIRECT_HOST": "x", "PROXY_URL": "x", "MAX_INFLIGHT": "1", "CORS_ORIGIN": "x", "FLASH_MODE": "1", "LOG_FILE": "x",
+		"REDIRECT_HOST": "x", "MAX_INFLIGHT": "1", "CORS_ORIGIN": "x",
 	}
 	var environ []string
 	for name, value := range bad {
 		environ = append(environ, name+"="+value)
 	}
-	_, err := config.Load(environ)
+	_, _, err := config.Load(environ)
 	if err == nil {
 		t.Fatal("Load = nil")
 	}
@@ -85,7 +85,7 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 		{"a token for nothing", []string{"ADMIN=false", "ADMIN_TOKEN=s3cret"}, "ADMIN_TOKEN: it is set and ADMIN=false turns off what it is for: want one of the two"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := config.Load(tc.environ)
+			_, _, err := config.Load(tc.environ)
 			if err == nil || !strings.HasPrefix(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("Load(%q): got %v, want one error that begins with %s", tc.environ, err, tc.want)
 			}
@@ -95,7 +95,7 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 		})
 	}
 	for _, good := range []string{"TIME_SCALE=0.001", "TIME_SCALE=1e6", "JOURNAL_SIZE=1", "ADMIN=false", "ADMIN_TOKEN=s3cret!", "ADMIN_TOKEN=none", "ADMIN_TOKEN=nonesuch", "ADMIN_TOKEN=", "ADMIN_HOSTS="} {
-		if _, err := config.Load([]string{good}); err != nil {
+		if _, _, err := config.Load([]string{good}); err != nil {
 			t.Errorf("Load(%s): %v", good, err)
 		}
 	}
@@ -117,13 +117,13 @@ func TestTableHasEverySettingWithHelp(t *testing.T) {
 func TestHostListsRefuseWhatCanNeverMatch(t *testing.T) {
 	for _, setting := range []string{"REDIRECT_HOSTS", "PROXY_HOSTS", "ADMIN_HOSTS"} {
 		for _, list := range []string{"localhost:3000", "[::1]", "none,example.com", "example.com,none", "https://example.com", "*.*.com", "256.1.1.1", ""} {
-			_, err := config.Load([]string{setting + "=" + list})
+			_, _, err := config.Load([]string{setting + "=" + list})
 			if (err == nil) != (list == "") {
 				t.Errorf("%s=%s: got %v, want an error but for the empty one, which is the default", setting, list, err)
 			}
 		}
 		for _, list := range []string{"*", "none", "example.com", "*.example.com,localhost", "::1,127.0.0.1", "10.0.0.0/8"} {
-			if _, err := config.Load([]string{setting + "=" + list}); err != nil {
+			if _, _, err := config.Load([]string{setting + "=" + list}); err != nil {
 				t.Errorf("%s=%s: got %v, want nil", setting, list, err)
 			}
 		}
@@ -155,7 +155,7 @@ func TestTLSSettings(t *testing.T) {
 		{"an address with a zone", []string{"TLS_HOSTS=fe80::1%eth0", "TLS_DIR=tls"}, `TLS_HOSTS: "fe80::1%eth0"`, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c, err := config.Load(tc.environ)
+			c, _, err := config.Load(tc.environ)
 			if (err == nil) != (tc.want == "") || err != nil && (!strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n")) {
 				t.Errorf("Load(%v): got error %v, want one that says %q", tc.environ, err, tc.want)
 			}
@@ -163,5 +163,28 @@ func TestTLSSettings(t *testing.T) {
 				t.Errorf("Load(%v).TLS(): got %v, want %v", tc.environ, got, tc.on)
 			}
 		})
+	}
+}
+
+func TestLoadWarnsOfWhatOnlyResemblesASetting(t *testing.T) {
+	for _, environ := range []string{"TIME_STYLE=long-iso", "LOG_FILE=x", "TLS_CERT=x", "PROXY_URL=x", "FLASH_MODE=1", "READ_ONLY=1", "ADMIN_TOKEN_FILE=/run/secrets/token"} {
+		name, _, _ := strings.Cut(environ, "=")
+		_, warnings, err := config.Load([]string{environ})
+		if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], name+": no such setting") {
+			t.Errorf("Load(%s): got warnings %q, error %v, want one warning", environ, warnings, err)
+		}
+	}
+}
+
+func TestLoadOfKubernetesServicesIsTheDefault(t *testing.T) {
+	for _, service := range []string{"TLS", "ADMIN", "PROXY", "TIME", "LOG", "HOST", "PORT", "SEED", "DELAY_SERVER", "MAX", "TL"} {
+		environ := []string{
+			service + "_SERVICE_HOST=10.0.0.1", service + "_SERVICE_PORT=443", service + "_SERVICE_PORT_HTTPS=443", service + "_PORT=tcp://10.0.0.1:443",
+			service + "_PORT_443_TCP=tcp://10.0.0.1:443", service + "_PORT_443_TCP_PROTO=tcp", service + "_PORT_443_TCP_PORT=443", service + "_PORT_443_TCP_ADDR=10.0.0.1",
+		}
+		got, warnings, err := config.Load(environ)
+		if err != nil || len(warnings) > 0 || !reflect.DeepEqual(got, server.DefaultConfig()) {
+			t.Errorf("service %s: got %+v, warnings %q, error %v, want the defaults", service, got, warnings, err)
+		}
 	}
 }

@@ -50,7 +50,7 @@ type Config struct {
 }
 
 // prefixes begin the names of settings and of nothing else that is usual in an
-// environment: a variable that begins so and is no setting is a typing error.
+// environment: a variable that begins so and is no setting gets a warning.
 var prefixes = []string{"DELAY_", "DATABASE_", "CALLS_", "MAX_", "TIMEOUT_", "READ_", "IDLE_", "SHUTDOWN_", "LOG_"}
 
 // mostCalls keeps Server-Timing, which names each call in about 20 bytes,
@@ -60,18 +60,19 @@ const mostCalls = 4000
 // Default returns the settings of an empty environment.
 func Default() Config {
 	var c Config
-	if err := settings.Load(nil, &c); err != nil {
+	if _, err := settings.Load(nil, &c); err != nil {
 		panic(err) // a default of the tags above cannot be read
 	}
 	return c
 }
 
 // Load reads the settings from environ, which has the form of os.Environ. The
-// error joins all that is wrong with them, one error a setting.
-func Load(environ []string) (Config, error) {
-	c := Default() // what cannot be read stays valid: it is reported once
-	err := errors.Join(settings.Load(environ, &c, prefixes...), c.Validate())
-	return c, err
+// warnings name what only resembles a setting. The error joins all that is wrong
+// with the settings, one error a setting.
+func Load(environ []string) (c Config, warnings []string, err error) {
+	c = Default() // what cannot be read stays valid: it is reported once
+	warnings, err = settings.Load(environ, &c, prefixes...)
+	return c, warnings, errors.Join(err, c.Validate())
 }
 
 // Table writes the table of all settings with their defaults.
