@@ -186,6 +186,7 @@ func TestCommandLine(t *testing.T) {
 		{"bad settings", nil, []string{"PORT=x", "MAX_DELAYS=1s"}, 2, "", "MAX_DELAYS: no such setting: did you mean MAX_DELAY?\nPORT: "},
 		{"no scenario", nil, []string{"PORT=0", "SCENARIO=none.yaml"}, 2, "", "bad settings:\nSCENARIO: "},
 		{"no recordings", nil, []string{"PORT=0", "RECORDINGS_DIR=none"}, 2, "", "bad settings:\nRECORDINGS_DIR: "},
+		{"recordings of times of day", nil, []string{"PORT=0", "RECORDINGS_DIR=" + folder(t, "r.csv", "latency\n1767225600000\n1767225600100\n")}, 2, "", "recording r: all 2 samples are above MAX_DELAY (10m0s)"},
 		{"a host that is a URL", nil, []string{"PORT=0", "HOST=http://x"}, 1, "", "HOST: "},
 		{"another machine's address", nil, []string{"PORT=0", "HOST=192.0.2.1"}, 1, "", "HOST: "},
 	} {
@@ -202,5 +203,30 @@ func TestCommandLine(t *testing.T) {
 				t.Errorf("error %q, want it to say %q", err, tc.err)
 			}
 		})
+	}
+}
+
+// folder returns a folder of one file.
+func folder(t *testing.T, name, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestStartSaysWhatItPassesOver(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // it drains as soon as it serves
+	var log bytes.Buffer
+	environ := []string{"PORT=0", "TIME_STYLE=long-iso", "RECORDINGS_DIR=" + folder(t, "notes.txt", "hello")}
+	if err := delayServer.Run(ctx, nil, environ, io.Discard, &log); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`level=WARN msg="TIME_STYLE: no such setting`, `level=WARN msg="recordings: notes.txt is passed over`} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has no %q:\n%s", want, &log)
+		}
 	}
 }

@@ -28,6 +28,9 @@ func NewRecording(times []time.Duration) (Recording, error) {
 // Len returns how many times r holds.
 func (r Recording) Len() int { return len(r.sorted) }
 
+// Min returns the shortest time of r.
+func (r Recording) Min() time.Duration { return r.sorted[0] }
+
 // Quantile returns in milliseconds the time that a share p of the recording
 // does not exceed, for 0 < p < 1.
 func (r Recording) Quantile(p float64) float64 {

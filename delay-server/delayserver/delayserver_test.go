@@ -68,6 +68,7 @@ func TestOptions(t *testing.T) {
 		{"no token: a random one", nil, "/admin/clock", 401, `needs a token`},
 		{"none for a token", with(delayserver.WithAdminToken("none")), "/admin/clock", 200, `"frozen":false`},
 		{"a scenario", with(delayserver.WithScenario(strings.NewReader("routes:\n  - path: /stock\n    delay: 3ms\n"))), "/stock", 200, `asked;dur=3,`},
+		{"a recording in capital letters", with(delayserver.WithRecording("a.CSV", strings.NewReader("latency_ms\n7\n"))), "/delay/recorded:a", 200, `asked;dur=7,`},
 		{"a recording", with(delayserver.WithRecording("a.csv", strings.NewReader("latency_ms\n7\n"))), "/delay/recorded:a", 200, `asked;dur=7,`},
 		{"the second of two recordings", with(
 			delayserver.WithRecording("a.csv", strings.NewReader("latency_ms\n7\n")),
@@ -154,7 +155,7 @@ func TestRunFails(t *testing.T) {
 		{"an image's name that is none", "Not A Name", nil, `^run delay-server: .*invalid reference format`},
 		{"an image that is missing", "flash-test-missing", nil, `^run delay-server: no image flash-test-missing \(deploy/offline/build .* makes flash-delay-server.*\): `},
 		{"a setting that is wrong", image, with(delayserver.WithTimeScale(-1)), `^run delay-server: .*exited with code 2`},
-		{"a recording of no known kind", image, with(delayserver.WithRecording("a.txt", strings.NewReader("7"))), `^run delay-server: .*recording "a.txt" is not accepted; accepted: a file name NAME.csv or NAME.har`},
+		{"a recording of no known kind", image, with(delayserver.WithRecording("a.txt", strings.NewReader("7"))), `^run delay-server: .*recording "a.txt" is not accepted; accepted: a file name NAME.csv, NAME.jtl or NAME.har`},
 		{"a recording in a folder", image, with(delayserver.WithRecording("a/b.csv", strings.NewReader("7"))), `^run delay-server: .*recording "a/b.csv" is not accepted`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

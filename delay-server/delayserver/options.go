@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/testcontainers/testcontainers-go"
+
+	"flash.test/delay-server/delay"
 )
 
 // Where the container has its files.
@@ -44,12 +46,12 @@ func WithScenario(yaml io.Reader) testcontainers.CustomizeRequestOption {
 }
 
 // WithRecording has /delay/recorded:NAME replay the latencies of a file
-// (RECORDINGS_DIR), which is called NAME.csv or NAME.har. It may be given
+// (RECORDINGS_DIR), which is called NAME.csv, NAME.jtl or NAME.har. It may be given
 // several times. The error, of Run, is that the file is called otherwise.
 func WithRecording(filename string, content io.Reader) testcontainers.CustomizeRequestOption {
-	if strings.Contains(filename, "/") || !strings.HasSuffix(filename, ".csv") && !strings.HasSuffix(filename, ".har") {
+	if strings.Contains(filename, "/") || !delay.IsRecording(filename) {
 		return func(*testcontainers.GenericContainerRequest) error {
-			return fmt.Errorf("recording %q is not accepted; accepted: a file name NAME.csv or NAME.har, without a folder", filename)
+			return fmt.Errorf("recording %q is not accepted; accepted: a file name NAME.csv, NAME.jtl or NAME.har, without a folder", filename)
 		}
 	}
 	return file(content, recordingsFolder+"/"+filename, "RECORDINGS_DIR", recordingsFolder)

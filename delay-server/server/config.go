@@ -30,7 +30,7 @@ type Config struct {
 	MaxBodySize int64 `env:"MAX_BODY_SIZE" envDefault:"104857600" help:"bytes; a larger size= is answered 400"`
 
 	Seed          *uint64 `env:"SEED" help:"seed of every request without seed=, so that samples repeat from run to run"`
-	RecordingsDir string  `env:"RECORDINGS_DIR" help:"folder of NAME.csv and NAME.har, replayed by /delay/recorded:NAME"`
+	RecordingsDir string  `env:"RECORDINGS_DIR" help:"folder of NAME.csv, NAME.jtl and NAME.har, replayed by /delay/recorded:NAME"`
 	Scenario      string  `env:"SCENARIO" help:"YAML file of routes to answer before all others; read again when it changes, and on SIGHUP"`
 
 	TimeScale float64 `env:"TIME_SCALE" envDefault:"1" help:"how many seconds a wait of one second lasts: 0.1 is ten times as fast"`
@@ -66,7 +66,7 @@ type Config struct {
 }
 
 // Prefixes begin the names of settings and of nothing else that is usual in an
-// environment: a variable that begins so and is no setting is a typing error.
+// environment: a variable that begins so and is no setting gets a warning.
 var Prefixes = []string{"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "PROXY_", "FLASH_", "LOG_", "TIME_", "ADMIN_", "JOURNAL_", "TLS_"}
 
 // DefaultConfig returns the settings of an empty environment.

@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -55,7 +56,7 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	recordings, err := readRecordings(config.RecordingsDir)
+	recordings, err := readRecordings(config, log)
 	if err != nil {
 		return nil, err
 	}
@@ -145,14 +146,24 @@ func (s *Server) routes() *echo.Echo {
 	return e
 }
 
-// readRecordings reads RECORDINGS_DIR; none where it is "".
-func readRecordings(dir string) (map[string]delay.Recording, error) {
+// readRecordings reads RECORDINGS_DIR, if there is one, and logs what in it is
+// not read. A recording without a time that MAX_DELAY allows is an error.
+func readRecordings(config Config, log *slog.Logger) (map[string]delay.Recording, error) {
+	dir := config.RecordingsDir
 	if dir == "" {
 		return nil, nil
 	}
-	recordings, err := delay.ReadRecordings(os.DirFS(dir))
+	recordings, warnings, err := delay.ReadRecordings(os.DirFS(dir))
+	for name, r := range recordings {
+		if r.Min() > config.MaxDelay {
+			err = errors.Join(err, fmt.Errorf("recording %s: all %d samples are above MAX_DELAY (%v), the shortest is %v: is it a column of latencies, in the right unit?", name, r.Len(), config.MaxDelay, r.Min()))
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("RECORDINGS_DIR: %s: %w", dir, err)
+	}
+	for _, warning := range warnings {
+		log.Warn("recordings: "+warning, "dir", dir)
 	}
 	return recordings, nil
 }
