@@ -70,27 +70,26 @@ func pipeline(ctx context.Context, s *site) error {
 	})
 }
 
-// names asks on 20 connections for what makes the server remember a name of its
-// own for each request; path returns that of the i-th.
-func names(n int, path func(i int) string) func(ctx context.Context, s *site) error {
+// runNames asks on 20 connections for 10,000 paths of 8 KB whose requests are
+// counted, each on its own. A delay of many digits is such a path.
+func runNames(ctx context.Context, s *site) error {
 	const conns = 20
-	return func(ctx context.Context, s *site) error {
-		each := s.scale.of(n) / conns
-		return s.each(ctx, conns, func(ctx context.Context, c int) error {
-			conn, err := s.dial(ctx, s.addr)
-			if err != nil {
+	each := s.scale.of(10_000) / conns
+	return s.each(ctx, conns, func(ctx context.Context, c int) error {
+		conn, err := s.dial(ctx, s.addr)
+		if err != nil {
+			return err
+		}
+		go drain(conn)
+		for i := range each {
+			path := fmt.Sprintf("/delay/0.%s%06d?fail_first=1&run=N", strings.Repeat("0", 8000), c*each+i)
+			if _, err := conn.Write(s.request(path, "")); err != nil {
 				return err
 			}
-			go drain(conn)
-			for i := range each {
-				if _, err := conn.Write(s.request(path(c*each+i), "")); err != nil {
-					return err
-				}
-				s.sent.Add(1)
-			}
-			return nil
-		})
-	}
+			s.sent.Add(1)
+		}
+		return nil
+	})
 }
 
 // slowSenders opens connections that send a request's first bytes, then a byte

@@ -194,6 +194,28 @@ func fill(ctx context.Context, s *site) error {
 	})
 }
 
+// poolNames waits on 3 connections of HTTP/2 in up to 29,700 pools, each with a
+// name of its own.
+func poolNames(ctx context.Context, s *site) error {
+	const conns = 3
+	return s.each(ctx, conns, func(ctx context.Context, conn int) error {
+		c, err := s.dial2(ctx)
+		if err != nil {
+			return err
+		}
+		go drain(c.Conn)
+		each := min(s.scale.of(29_700/conns), int(c.most))
+		for i := range each {
+			path := fmt.Sprintf("/delay/600000?pool=p%d&workers=1", conn*each+i)
+			c.block = requestBlock(s.addr2.String(), path)
+			if err := c.open(s, 1, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // flood has 4 connections send a frame over and over, and reads nothing.
 func flood(frame func(*conn2)) func(ctx context.Context, s *site) error {
 	return func(ctx context.Context, s *site) error {

@@ -82,6 +82,13 @@ func measure(ctx context.Context, o options, a attack, t target) (r *result, err
 		if _, over := p.Ended(); !over {
 			<-striking.Done()
 		}
+		if a.check != nil {
+			note, err := a.check(ctx, s)
+			r.note = note
+			if err != nil {
+				r.add(err.Error())
+			}
+		}
 		if a.held {
 			return sleep(ctx, o.scale.held())
 		}
@@ -96,13 +103,6 @@ func measure(ctx context.Context, o options, a attack, t target) (r *result, err
 		return r, nil
 	}
 	r.after, r.idleAfter, err = watchBoth(ctx, p, twin, t, func(ctx context.Context) error {
-		if a.after != nil {
-			note, err := a.after(ctx, s)
-			r.note = note
-			if err != nil {
-				r.add(err.Error())
-			}
-		}
 		return sleep(ctx, o.scale.after)
 	})
 	if err != nil {
