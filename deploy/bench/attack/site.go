@@ -27,6 +27,7 @@ type site struct {
 	mu    sync.Mutex
 	conns []net.Conn
 	total int
+	left  bool
 }
 
 // attackers is the address that all attackers come from. The well-behaved
@@ -48,19 +49,23 @@ func (s *site) dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.left {
+		conn.Close()
+		return nil, net.ErrClosed
+	}
 	s.conns = append(s.conns, conn)
 	s.total++
 	return conn, nil
 }
 
-// leave closes all connections at once.
+// leave closes all connections at once. No more are opened.
 func (s *site) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, conn := range s.conns {
 		conn.Close()
 	}
-	s.conns = nil
+	s.conns, s.left = nil, true
 }
 
 // opened returns the number of connections that were opened.
