@@ -50,7 +50,7 @@ type Config struct {
 
 	CORSOrigins   []string `env:"CORS_ORIGINS" envDefault:"*" help:"origins whose pages may read the answers, by comma: *, none, or https://example.com,…"`
 	RedirectHosts []string `env:"REDIRECT_HOSTS" envDefault:"*" help:"hosts that /delay/…/url/… may redirect to, by comma: *, none, or example.com,*.example.org"`
-	FlashCompat   bool     `env:"FLASH_COMPAT" envDefault:"false" help:"answer errors exactly as Flash does: status 500 and its sentence, unknown paths to /"`
+	FlashCompat   bool     `env:"FLASH_COMPAT" envDefault:"false" help:"answer exactly as Flash does: errors with status 500 and its sentence, unknown paths to /, a delay as it is written, paths in any case"`
 
 	ProxyHosts   []string      `env:"PROXY_HOSTS" envDefault:"none" help:"hosts that /delay/…/proxy/… may ask, by comma: none, or api.example.com,*.example.org (* for any name) where they lead to public addresses, and addresses that may be asked though they are not public: 10.1.2.3,10.0.0.0/8"`
 	ProxyTimeout time.Duration `env:"PROXY_TIMEOUT" envDefault:"30s" help:"time for an asked host to take the connection, then each part of the request, then to begin its reply"`

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -45,6 +46,22 @@ func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// unwaited answers what no endpoint that takes any method waits for: OPTIONS, which
+// a browser sends before it waits, and CONNECT and TRACE, which are about the
+// connection and refused. It is not done with any other.
+//
+//go:noinline
+func (s *Server) unwaited(c echo.Context) (done bool, err error) { // inlined, it would grow the stack of each wait
+	switch c.Request().Method {
+	case http.MethodConnect, http.MethodTrace:
+		return true, notAllowed(c, allMethods)
+	case http.MethodOptions:
+		return true, s.preflight(c, allMethods)
+	default:
+		return false, nil
+	}
+}
+
 // allow lets the pages of CORS_ORIGINS read the reply.
 func (s *Server) allow(c echo.Context) {
 	s.origins.allow(c.Response().Header(), c.Request().Header.Get("Origin"))
@@ -67,21 +84,34 @@ func (o origins) allow(h http.Header, origin string) {
 	h["Timing-Allow-Origin"] = allowed
 }
 
-// options answers a preflight at once: a browser asks before it waits.
-func (s *Server) options(c echo.Context) error { return s.preflight(c, allMethods) }
-
+// preflight answers OPTIONS at a path that takes the methods.
 func (s *Server) preflight(c echo.Context, methods string) error {
-	s.allow(c)
-	h := c.Response().Header()
-	h.Set("Allow", methods)
-	if h.Get("Access-Control-Allow-Origin") != "" {
-		h.Set("Access-Control-Allow-Methods", methods)
-		h.Set("Access-Control-Max-Age", "600")
-		if asked := c.Request().Header.Get("Access-Control-Request-Headers"); asked != "" {
-			h.Set("Access-Control-Allow-Headers", asked)
-		}
-	}
+	s.allowPreflight(c, methods)
+	c.Response().Header().Set(echo.HeaderAllow, methods)
 	return c.NoContent(http.StatusNoContent)
 }
 
+// allowPreflight lets the pages of CORS_ORIGINS send the methods.
+func (s *Server) allowPreflight(c echo.Context, methods string) {
+	s.allow(c)
+	h, asked := c.Response().Header(), c.Request().Header
+	if h.Get("Access-Control-Allow-Origin") == "" {
+		return
+	}
+	if m := asked.Get("Access-Control-Request-Method"); methods == allMethods && takesAny(m) {
+		methods += ", " + m
+	}
+	h.Set("Access-Control-Allow-Methods", methods)
+	h.Set("Access-Control-Max-Age", "600")
+	if names := asked.Get("Access-Control-Request-Headers"); names != "" {
+		h.Set("Access-Control-Allow-Headers", names)
+	}
+}
+
+// takesAny reports whether what takes any method takes m, which allMethods has not.
+func takesAny(m string) bool {
+	return method.MatchString(m) && m != http.MethodConnect && m != http.MethodTrace && !slices.Contains(strings.Split(allMethods, ", "), m)
+}
+
+// allMethods is Allow where any method is taken: the usual ones, since none says any.
 const allMethods = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"

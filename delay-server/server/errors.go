@@ -11,10 +11,6 @@ import (
 	"flash.test/delay-server/problem"
 )
 
-// flashSentence is what Flash answers to each delay that it cannot read, with
-// status 500 (observed; see testdata/flash-contract.json).
-const flashSentence = `Delay value should be valid number(in milliseconds) or "random"`
-
 // errOwn is all that a client is told of what the server's log tells in full.
 var errOwn = problem.New(http.StatusInternalServerError, "an error of the server's own; its log says more")
 
@@ -54,7 +50,7 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 	case errors.As(err, &bad):
 		return problem.New(http.StatusBadRequest, "%v", bad)
 	case errors.As(err, &route) && route.Code == http.StatusMethodNotAllowed:
-		return problem.New(route.Code, "method %s is not accepted at %s; accepted: %s", problem.Quote(r.Method), problem.Quote(r.URL.Path), c.Response().Header().Get("Allow"))
+		return notAllowed(c, c.Response().Header().Get(echo.HeaderAllow))
 	case errors.As(err, &route) && route.Code == http.StatusNotFound && s.adminIsOff(r):
 		return problem.New(route.Code, "the admin API is off; accepted: with ADMIN=true")
 	case errors.As(err, &route) && route.Code == http.StatusNotFound:
@@ -68,27 +64,19 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 	return errOwn
 }
 
-// failAsFlash answers the errors that Flash has as Flash does.
-func (s *Server) failAsFlash(err error, c echo.Context) bool {
-	var (
-		bad   *plan.DelayError
-		route *echo.HTTPError
-	)
-	switch {
-	case errors.As(err, &bad):
-		s.log.Debug("bad delay, answered as Flash does", "error", bad)
-		_ = c.Blob(http.StatusInternalServerError, "text/html; charset=utf-8", []byte(flashSentence))
-	case errors.As(err, &route) && route.Code == http.StatusNotFound && isRead(c.Request().Method) && !s.adminIsOff(c.Request()):
-		_ = c.Redirect(http.StatusFound, "/")
-	default:
-		return false
-	}
-	return true
-}
-
 // adminIsOff reports whether r asks for the admin API where there is none.
 func (s *Server) adminIsOff(r *http.Request) bool {
-	return !s.config.Admin && (r.URL.Path == "/admin" || strings.HasPrefix(r.URL.Path, "/admin/"))
+	return !s.config.Admin && isAdminPath(r.URL.Path)
+}
+
+func isAdminPath(path string) bool { return path == "/admin" || strings.HasPrefix(path, "/admin/") }
+
+// notAllowed returns the error of a request whose method its path does not take,
+// and names those that it does in Allow.
+func notAllowed(c echo.Context, allowed string) *problem.Problem {
+	c.Response().Header().Set(echo.HeaderAllow, allowed)
+	r := c.Request()
+	return problem.New(http.StatusMethodNotAllowed, "method %s is not accepted at %s; accepted: %s", problem.Quote(r.Method), problem.Quote(r.URL.Path), allowed)
 }
 
 func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }

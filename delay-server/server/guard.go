@@ -2,12 +2,14 @@ package server
 
 import (
 	"net/http"
+	"regexp"
 	"runtime/debug"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/problem"
+	"flash.test/delay-server/urlpath"
 )
 
 // maxURL is the most bytes of a request's path and query. net/http itself ends
@@ -25,19 +27,39 @@ func (b bounds) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// net/http reads on for the body before it sends a reply that did not.
 		b.endBody(w)
 	}
-	if len(r.RequestURI) > maxURL {
-		b.refuseURL(w, len(r.RequestURI))
-		return
+	if r = b.routed(w, r); r != nil {
+		b.echo.ServeHTTP(w, r)
 	}
-	b.echo.ServeHTTP(w, r)
+}
+
+// method matches what RFC 9110 has as a method. net/http refuses any other over
+// HTTP/1.1 and takes it over HTTP/2.
+var method = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
+// routed returns r with its path as it is routed: what is equal by RFC 3986 is
+// the same, and so is in FLASH_COMPAT what is the same to Flash. CONNECT without
+// a path is routed to / and so refused. It returns nil for a request that it has
+// answered itself. Inlined, it would grow the stack of each request that waits.
+//
+//go:noinline
+func (b bounds) routed(w http.ResponseWriter, r *http.Request) *http.Request {
+	switch n := len(r.RequestURI); {
+	case n > maxURL:
+		b.write(w, problem.New(http.StatusRequestURITooLong, "the URL is %d bytes long; accepted: up to %d", n, maxURL))
+		return nil
+	case r.ProtoMajor > 1 && !method.MatchString(r.Method):
+		b.write(w, problem.New(http.StatusBadRequest, "method %s is no method; accepted: letters, digits and !#$%%&'*+-.^_`|~", problem.Quote(r.Method)))
+		return nil
+	}
+	u := urlpath.Normalize(r.URL)
+	if b.config.FlashCompat {
+		u = flashURL(u)
+	}
+	return urlpath.WithURL(r, u)
 }
 
 func (b bounds) endBody(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(b.config.ReadTimeout))
-}
-
-func (b bounds) refuseURL(w http.ResponseWriter, length int) {
-	b.write(w, problem.New(http.StatusRequestURITooLong, "the URL is %d bytes long; accepted: up to %d", length, maxURL))
 }
 
 // guard turns a panic into an error.

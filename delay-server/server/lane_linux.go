@@ -54,6 +54,7 @@ func (s *Server) laneConfig() fastlane.Config {
 		Limit:        s.limit,
 		Header:       header,
 		Telling:      telling,
+		Canonical:    s.config.FlashCompat,
 		Paths:        s.log.Enabled(context.Background(), slog.LevelDebug),
 		ReadTimeout:  s.config.ReadTimeout,
 		IdleTimeout:  s.config.IdleTimeout,

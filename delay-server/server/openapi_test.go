@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/labstack/echo/v4"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -68,8 +69,13 @@ func TestOpenAPIHasTheRoutes(t *testing.T) {
 	segment := regexp.MustCompile(`:(\w+)`)
 	for _, r := range srv.echo.Routes() {
 		path := strings.Replace(segment.ReplaceAllString(r.Path, "{$1}"), "*", "{url}", 1)
-		if method := strings.ToLower(r.Method); slices.Contains(methods, method) {
+		switch method := strings.ToLower(r.Method); {
+		case slices.Contains(methods, method):
 			routes = append(routes, method+" "+path)
+		case r.Method == echo.RouteNotFound: // any
+			for method := range strings.SplitSeq(strings.ToLower(allMethods), ", ") {
+				routes = append(routes, method+" "+path)
+			}
 		}
 	}
 	for path, item := range readOpenAPI(t).Paths {

@@ -69,14 +69,13 @@ func (s *Server) standIn(next echo.HandlerFunc) echo.HandlerFunc {
 		route, allowed := s.scenario.Current().Find(c.Request())
 		switch {
 		case route != nil:
-			return s.cors(s.wait(route.Plan))(c)
+			return s.cors(s.wait(route.Plan, false))(c)
 		case allowed == "":
 			return next(c)
 		case c.Request().Method == http.MethodOptions:
 			return s.preflight(c, allowed)
 		default:
-			c.Response().Header().Set(echo.HeaderAllow, allowed)
-			return echo.ErrMethodNotAllowed
+			return notAllowed(c, allowed)
 		}
 	}
 }

@@ -78,7 +78,7 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 		planner: plan.New(plan.Limits{
 			MaxDelay: config.MaxDelay, MaxBody: config.MaxBodySize, Seed: config.Seed,
 			RedirectHosts: config.RedirectHosts, ProxyHosts: config.ProxyHosts, Recordings: recordings,
-			MaxInFlight: config.MaxInFlight, Now: now.Now,
+			MaxInFlight: config.MaxInFlight, Now: now.Now, Flash: config.FlashCompat,
 		}),
 		limit:    gate.NewLimit(config.MaxInFlight),
 		pools:    new(gate.Pools),
@@ -115,13 +115,23 @@ func (s *Server) routes() *echo.Echo {
 
 	// What wraps a handler does so here, not as middleware, which Echo would build
 	// for each request.
-	waits := func(path string, read planFunc) {
-		e.Any(path, s.cors(s.guard(s.wait(read))))
-		e.OPTIONS(path, s.guard(s.options))
+	waits := func(path string, read planFunc, with ...echo.MiddlewareFunc) {
+		handler := s.cors(s.guard(s.wait(read, true)))
+		for _, wrap := range with {
+			handler = wrap(handler)
+		}
+		// Echo's one way to route any method, not just those that it knows.
+		e.RouteNotFound(path, handler)
+	}
+	var redirects []echo.MiddlewareFunc
+	if s.config.FlashCompat {
+		redirects = append(redirects, flashRedirects)
+		e.OPTIONS("/", s.flashOptions)
+		e.OPTIONS("/doc", s.flashOptions)
 	}
 	waits("/delay/:delay", s.planner.Delay)
 	waits("/delay/:delay/", s.planner.Delay)
-	waits("/delay/:delay/url/*", s.planner.Redirect)
+	waits("/delay/:delay/url/*", s.planner.Redirect, redirects...)
 	waits("/delay/:delay/proxy/*", s.planner.Proxy)
 	waits("/drip", s.planner.Drip)
 	waits("/sse", s.planner.SSE)

@@ -107,6 +107,7 @@ type contract struct {
 		Body              string
 		BodyMatches       string `json:"body_matches"`
 		Location          string
+		Allow             string
 		MinMilliseconds   float64 `json:"min_ms"`
 		Only              string
 	}
@@ -122,8 +123,8 @@ func TestContract(t *testing.T) {
 	if err := json.Unmarshal(text, &flash); err != nil {
 		t.Fatal(err)
 	}
-	if len(flash.Cases) < 13 {
-		t.Fatalf("the contract has %d cases, want all 13", len(flash.Cases))
+	if len(flash.Cases) < 44 {
+		t.Fatalf("the contract has %d cases, want all 44", len(flash.Cases))
 	}
 	for _, mode := range []string{"default", "FLASH_COMPAT"} {
 		t.Run(mode, func(t *testing.T) {
@@ -175,6 +176,9 @@ func answersAsFlash(t *testing.T, flash contract, mode string, config Config) {
 			if got := reply.Header.Get("Location"); got != tc.Location {
 				t.Errorf("location: got %q, want %q", got, tc.Location)
 			}
+			if got := reply.Header.Get("Allow"); tc.Allow != "" && got != tc.Allow {
+				t.Errorf("Allow: got %q, want %q", got, tc.Allow)
+			}
 			if least := time.Duration(tc.MinMilliseconds * float64(time.Millisecond)); took < least {
 				t.Errorf("answered after %v, want %v or more", took, least)
 			}
@@ -221,7 +225,8 @@ func TestBadInput(t *testing.T) {
 		{"unknown path", "GET", "/nothing", nil, 404, `nothing is at "/nothing"`},
 		{"no delay", "GET", "/delay", nil, 404, "accepted: /delay/1000"},
 		{"unknown asset", "GET", "/assets/..%2fserver.go", nil, 404, "nothing is at"},
-		{"unknown method", "BREW", "/delay/0", nil, 405, `method "BREW" is not accepted`},
+		{"unknown method", "BREW", "/healthz", nil, 405, `method "BREW" is not accepted`},
+		{"a method about the connection", "TRACE", "/delay/0", nil, 405, `method "TRACE" is not accepted at "/delay/0"; accepted: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT`},
 		{"method of another endpoint", "POST", "/healthz", nil, 405, "accepted: OPTIONS, GET, HEAD"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

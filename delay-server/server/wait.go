@@ -27,9 +27,15 @@ var errLeft = errors.New("the client left")
 // errCut is the cause with which a shutdown ends the waits that are left.
 var errCut = problem.New(http.StatusServiceUnavailable, "the server is shutting down and ended this wait before its time")
 
-// wait is the one way of a request that waits: plan, wait, answer.
-func (s *Server) wait(read planFunc) echo.HandlerFunc {
+// wait is the one way of a request that waits: plan, wait, answer. With anyMethod
+// the path takes any method; without, the request's has been looked at.
+func (s *Server) wait(read planFunc, anyMethod bool) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if anyMethod {
+			if done, err := s.unwaited(c); done {
+				return err
+			}
+		}
 		arrived := s.clock.Arrival()
 		v := &visit{Server: s, c: c}
 		if err := v.read(read); err != nil {

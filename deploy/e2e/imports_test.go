@@ -19,6 +19,7 @@ var mayImport = map[string][]rule{
 		{"delay", ""},
 		{"problem", ""},
 		{"spelling", ""},
+		{"urlpath", ""},
 		{"version", ""},
 		{"program", "version"},
 		{"query", "problem spelling"},
@@ -65,8 +66,8 @@ var mayImport = map[string][]rule{
 }
 
 const (
-	leaves              = "delay problem program query settings spelling tracing version"
-	leavesOfDelayServer = "delay-server/delay delay-server/problem delay-server/program delay-server/query delay-server/settings delay-server/spelling delay-server/tracing delay-server/version"
+	leaves              = "delay problem program query settings spelling tracing urlpath version"
+	leavesOfDelayServer = "delay-server/delay delay-server/problem delay-server/program delay-server/query delay-server/settings delay-server/spelling delay-server/tracing delay-server/urlpath delay-server/version"
 )
 
 type rule struct{ pkg, may string }

@@ -2,6 +2,7 @@
 package answer
 
 import (
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -53,6 +54,12 @@ type Body struct {
 func (a *Answer) Flash(wait time.Duration) {
 	a.ContentType = JSON
 	a.Body.Whole = AppendFlash(make([]byte, 0, 96), a.Status, wait)
+}
+
+// FlashText makes a Flash's answer to a wait that was asked for as text, a number.
+func (a *Answer) FlashText(text string) {
+	a.ContentType = JSON
+	a.Body.Whole = fmt.Appendf(nil, `{"status":%d,"message":"Mock response from Flash","delay":"%s ms"}`, a.Status, text)
 }
 
 // AppendFlash appends the body of Flash's answer to b:

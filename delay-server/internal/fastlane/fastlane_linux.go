@@ -29,7 +29,11 @@ type Config struct {
 	Limit    Limit         // a request that it does not admit is not plain
 	Header   http.Header   // of each answer, but for its Content-Type, Content-Length and Server-Timing
 	Telling  []string      // names of headers that may change the answer, of up to 23 bytes: a request with one is not plain
-	Paths    bool          // have the journal's waits say the path, which is an allocation each
+	// Canonical leaves a delay that is written in another way than the answer would
+	// repeat it, such as 05, to net/http.
+	Canonical bool
+
+	Paths bool // have the journal's waits say the path, which is an allocation each
 
 	ReadTimeout  time.Duration // for the first bytes of a connection
 	IdleTimeout  time.Duration // of a connection between requests

@@ -47,6 +47,13 @@ func parse(b []byte, telling *names) (r request, n int, ok bool) {
 	return r, n, ok
 }
 
+// isCanonical reports whether the delay is written as answers write it.
+func (r request) isCanonical() bool {
+	var room [32]byte
+	number := bytes.TrimSuffix(r.path[len(begin)-method:], []byte("/"))
+	return bytes.Equal(delay.AppendMilliseconds(room[:0], r.wait), number)
+}
+
 // parseHeader reads the header that begins at n, and returns where it ends. It
 // is ok where it has one Host, and nothing that may change the answer.
 func parseHeader(b []byte, n int, telling *names) (end int, ok bool) {

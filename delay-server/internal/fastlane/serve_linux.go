@@ -85,7 +85,7 @@ func (l *loop) serve(c *conn, b []byte) bool {
 			c.rest = bytes.Clone(b)
 			return true
 		}
-		if !ok || r.wait > config.MaxDelay || !config.Limit.Enter() {
+		if !ok || config.Canonical && !r.isCanonical() || r.wait > config.MaxDelay || !config.Limit.Enter() {
 			l.handOver(c, b, nil)
 			return false
 		}

@@ -5,6 +5,7 @@ package plan
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"flash.test/delay-server/delay"
@@ -48,6 +49,7 @@ type Limits struct {
 	ProxyHosts    HostList      // whose answers Proxy may give
 	Recordings    map[string]delay.Recording
 	Now           func() time.Time // the clock of what tells the time; nil for time.Now
+	Flash         bool             // read a number in a path, and repeat it, as Flash does
 }
 
 // New returns a planner within limits.
@@ -65,7 +67,7 @@ func (e *DelayError) Unwrap() error { return e.Err }
 // Delay plans /delay/{delay}: the wait, then Flash's answer, or what the
 // parameters make of it. The error is a *DelayError or a *problem.Problem.
 func (p *Planner) Delay(r Request) (*Plan, error) {
-	d, err := p.parse(r.Param("delay"))
+	d, err := p.parse(p.number(r.Param("delay")))
 	if err != nil {
 		return nil, &DelayError{err}
 	}
@@ -73,14 +75,14 @@ func (p *Planner) Delay(r Request) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.plan(r, d, params, nil)
+	return p.plan(r, d, params, p.asWritten(r))
 }
 
 // Redirect plans /delay/{delay}/url/{url}: the wait, then a redirect to the
 // URL. The query is the target's, so no parameter is read from it. The error
 // is a *DelayError or a *problem.Problem.
 func (p *Planner) Redirect(r Request) (*Plan, error) {
-	d, err := p.parse(r.Param("delay"))
+	d, err := p.parse(p.number(r.Param("delay")))
 	if err != nil {
 		return nil, &DelayError{err}
 	}
@@ -95,7 +97,7 @@ func (p *Planner) Redirect(r Request) (*Plan, error) {
 // to the request, whose body is its. The query is the target's, so no parameter
 // is read from it. The error is a *DelayError or a *problem.Problem.
 func (p *Planner) Proxy(r Request) (*Plan, error) {
-	d, err := p.parse(r.Param("delay"))
+	d, err := p.parse(p.number(r.Param("delay")))
 	if err != nil {
 		return nil, &DelayError{err}
 	}
@@ -170,6 +172,33 @@ func (p *Planner) draw(r Request, from *recipe, runParam string) (*Plan, error) 
 	}
 	return plan, nil
 }
+
+// number returns a number as Parse reads it, where it is one to Flash: JavaScript
+// takes .5 and 5. too.
+func (p *Planner) number(text string) string {
+	if !p.limits.Flash || len(text) < 2 || !isNumber(text) || strings.Count(text, ".") != 1 {
+		return text
+	}
+	if text[0] == '.' {
+		return "0" + text
+	}
+	return strings.TrimSuffix(text, ".")
+}
+
+// asWritten makes Flash's answer to a delay that is a number, which Flash repeats
+// as it is written; nil for any other.
+//
+//go:noinline
+func (p *Planner) asWritten(r Request) making { // inlined, it would grow the stack of each request that waits
+	if !p.limits.Flash || !isNumber(r.Param("delay")) {
+		return nil
+	}
+	text := r.Param("delay")
+	return func(a *answer.Answer, _ chance) { a.FlashText(text) }
+}
+
+// isNumber reports whether text is a number if it is a delay.
+func isNumber(text string) bool { return strings.Trim(text, "0123456789.") == "" }
 
 // parse reads a delay that this server waits.
 func (p *Planner) parse(text string) (delay.Delay, error) { return p.within(text, delay.Parse) }

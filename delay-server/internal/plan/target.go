@@ -70,11 +70,13 @@ var (
 
 // target returns the URL that follows the use's marker in u's path, with u's
 // query. It is made anew from what was checked, so that a browser reads the same
-// host in it. The error is a *problem.Problem, 400 or 403.
+// host in it. A target of which the host, or a scheme and what follows it up to
+// the first slash, is percent-encoded was so as a whole, as encodeURIComponent
+// does it, and is decoded once. The error is a *problem.Problem, 400 or 403.
 func (l HostList) target(u *url.URL, use use) (*url.URL, error) {
 	_, read, _ := strings.Cut(u.EscapedPath(), use.marker)
 	text := read
-	if encodedScheme.MatchString(text) {
+	if host, _, _ := strings.Cut(text, "/"); strings.Contains(host, "%") {
 		text, _ = url.PathUnescape(text) // EscapedPath has valid escapes only
 	}
 	bad := func(status int, reason string) (*url.URL, error) {
@@ -115,11 +117,8 @@ var (
 	control   = regexp.MustCompile(`(?i)[\x00-\x1f\x7f]|%([01][0-9a-f]|7f)`)
 	dangerous = regexp.MustCompile(`(?i)[\x00-\x1f\x7f\\]|%([01][0-9a-f]|7f|5c)`)
 
-	// encodedScheme begins a target that was percent-encoded as a whole, as
-	// encodeURIComponent does it.
-	encodedScheme = regexp.MustCompile(`(?i)^https?%3a`)
-	scheme        = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
-	hostAndPort   = regexp.MustCompile(`^[A-Za-z0-9.-]+:[0-9]{1,5}([/?]|$)`)
+	scheme      = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
+	hostAndPort = regexp.MustCompile(`^[A-Za-z0-9.-]+:[0-9]{1,5}([/?#]|$)`)
 
 	// plainHost has no character that a browser's IDNA would turn into another.
 	plainHost = regexp.MustCompile(`^([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)

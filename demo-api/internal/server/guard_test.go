@@ -24,7 +24,8 @@ func TestRefused(t *testing.T) {
 	}{
 		{"an unknown path", "GET", "/nothing", nil, 404, `nothing is at "/nothing"; accepted: /, /tutorial, /sweep, /get_data, /async_get_data, /race/events`},
 		{"a path below", "GET", "/get_data/more", nil, 404, "accepted: /, /tutorial"},
-		{"an escaped letter", "GET", "/get%5Fdata", nil, 404, "accepted: /, /tutorial"},
+		{"an escaped slash", "GET", "/get_data%2F", nil, 404, "accepted: /, /tutorial"},
+		{"a path escaped twice", "GET", "/get%255Fdata", nil, 404, "accepted: /, /tutorial"},
 		{"an unknown asset", "GET", "/assets/index.html", nil, 404, "accepted: /"},
 		{"a path out of the assets", "GET", "/assets/..%2Fweb.go", nil, 404, "accepted: /"},
 		{"another method", "POST", "/get_data", nil, 405, `method "POST" is not accepted at "/get_data"; accepted: `},
@@ -142,5 +143,14 @@ func TestPanic(t *testing.T) {
 	}
 	if got := d.get(t, "/healthz"); got.StatusCode != http.StatusOK {
 		t.Errorf("afterwards: GET /healthz = %d, want 200", got.StatusCode)
+	}
+}
+
+func TestEscapesOfUnreservedCharactersAreTheCharacters(t *testing.T) {
+	d := start(t, options(), newSlow(t, answered(0)).URL, time.Minute)
+	for _, path := range []string{"/get%5Fdata", "/%61sync_get_data/", "/tutori%61l", "/%68ealthz", "/assets/style%2Ecss"} {
+		if got := d.get(t, path); got.StatusCode != 200 {
+			t.Errorf("GET %s: got %d, want 200", path, got.StatusCode)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/tracing"
+	"flash.test/delay-server/urlpath"
 )
 
 // Upstream is the slow service that is called.
@@ -73,7 +74,7 @@ func New(options Options, upstream Upstream, database Database, log *slog.Logger
 }
 
 // Handler returns the server's HTTP handler, for a test or a server of one's own.
-func (s *Server) Handler() http.Handler { return s.options.Tracing.Handler(s.echo) }
+func (s *Server) Handler() http.Handler { return s.options.Tracing.Handler(urlpath.Handler(s.echo)) }
 
 // routes is the table of all that the server answers.
 func (s *Server) routes() *echo.Echo {

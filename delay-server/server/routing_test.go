@@ -1,0 +1,161 @@
+package server
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// lists returns the methods of a list, sorted.
+func lists(header string) []string {
+	all := strings.Split(header, ", ")
+	slices.Sort(all)
+	return all
+}
+
+func TestThoseThatWaitTakeAnyMethod(t *testing.T) {
+	config, _ := withScenario(t, "routes: [{path: '/any/{x}'}, {method: GET, path: /got}, {method: OPTIONS, path: /asked}]")
+	for name, newClient := range clients {
+		t.Run(name, func(t *testing.T) {
+			upstream := startUpstream(t, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Method", r.Method) })
+			config := config
+			config.ProxyHosts = []string{"127.0.0.1"}
+			_, base, _ := start(t, config, io.Discard)
+			client := newClient(t)
+			client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			for _, path := range []string{"/delay/0", "/delay/0/", "/delay/0/url/a.example", "/delay/0/proxy/" + upstream, "/drip?duration=0&delay=0", "/sse?interval=0", "/status/200", "/bytes/1", "/barrier/b?parties=1", "/hold/h?timeout=1ms", "/any/1"} {
+				for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY", "LINK", "PROPFIND", "REPORT", "BREW", "get", "M-SEARCH", "echo_route_not_found"} {
+					reply, body := do(t, client, method, base+path, nil)
+					if want := map[bool]int{true: 504, false: 200}[strings.HasPrefix(path, "/hold/")]; reply.StatusCode != want && reply.StatusCode != 302 {
+						t.Errorf("%s %s: got %d %s, want an answer", method, path, reply.StatusCode, body)
+					}
+					if strings.Contains(path, "/proxy/") && reply.Header.Get("X-Method") != method {
+						t.Errorf("%s %s: upstream was asked %q", method, path, reply.Header.Get("X-Method"))
+					}
+				}
+				options, _ := do(t, client, "OPTIONS", base+path, nil)
+				if options.StatusCode != 204 || options.Header.Get("Allow") != allMethods {
+					t.Errorf("OPTIONS %s: got %d, Allow %q, want 204 and %s", path, options.StatusCode, options.Header.Get("Allow"), allMethods)
+				}
+				if reply, body := do(t, client, "TRACE", base+path, nil); reply.StatusCode != 405 || reply.Header.Get("Allow") != allMethods {
+					t.Errorf("TRACE %s: got %d, Allow %q, %s, want 405 and that of OPTIONS", path, reply.StatusCode, reply.Header.Get("Allow"), body)
+				}
+			}
+			for path, methods := range map[string]string{"/got": "GET, HEAD, OPTIONS", "/doc": "GET, HEAD, OPTIONS", "/metrics": "GET, HEAD, OPTIONS", "/admin/clock": "GET, HEAD, OPTIONS, POST", "/asked": "OPTIONS"} {
+				for _, method := range []string{"OPTIONS", "QUERY", "TRACE", "PUT", "get"} {
+					reply, body := do(t, client, method, base+path, nil)
+					want := map[bool]int{true: 204, false: 405}[method == "OPTIONS"]
+					if method == "OPTIONS" && path == "/asked" {
+						continue // the file's own
+					}
+					if got := lists(reply.Header.Get("Allow")); reply.StatusCode != want || strings.Join(got, ", ") != methods {
+						t.Errorf("%s %s: got %d, Allow %q, %s, want %d, %s", method, path, reply.StatusCode, got, body, want, methods)
+					}
+				}
+			}
+		})
+	}
+}
+
+// Net/http's client does not send these.
+func TestConnectIsRefused(t *testing.T) {
+	lanes(t, func(t *testing.T, config Config) {
+		_, base, _ := start(t, config, io.Discard)
+		for _, target := range []string{"/delay/1", "/delay/1/", "example.com:80", "/doc"} {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n", target)
+			reply, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(reply.Body)
+			if reply.StatusCode != 405 || reply.Header.Get("Allow") == "" {
+				t.Errorf("CONNECT %s: got %d, Allow %q, %s, want 405", target, reply.StatusCode, reply.Header.Get("Allow"), body)
+			}
+		}
+	})
+}
+
+func TestAPreflightAllowsTheMethodThatItAsksFor(t *testing.T) {
+	srv, err := New(DefaultConfig(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for asked, want := range map[string]string{"": allMethods, "PUT": allMethods, "QUERY": allMethods + ", QUERY", "TRACE": allMethods, "a b": allMethods} {
+		r := httptest.NewRequest("OPTIONS", "/delay/1000", nil)
+		r.Header.Set("Access-Control-Request-Method", asked)
+		rec := httptest.NewRecorder()
+		srv.Handler().ServeHTTP(rec, r)
+		if got := rec.Header().Get("Access-Control-Allow-Methods"); got != want || rec.Header().Get("Allow") != allMethods {
+			t.Errorf("asked for %q: got %q, Allow %q, want %q, %q", asked, got, rec.Header().Get("Allow"), want, allMethods)
+		}
+	}
+}
+
+// Net/http's HTTP/2 takes any text for a method.
+func TestAMethodThatIsNoneIsRefused(t *testing.T) {
+	srv, err := New(DefaultConfig(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"GET /delay/0", "<script>", "é", "G\x00"} {
+		r := httptest.NewRequest("GET", "/delay/0", nil)
+		r.Method, r.ProtoMajor = method, 2
+		rec := httptest.NewRecorder()
+		srv.Handler().ServeHTTP(rec, r)
+		if rec.Code != 400 || !strings.Contains(rec.Body.String(), "is no method") {
+			t.Errorf("%q: got %d %s, want 400", method, rec.Code, rec.Body)
+		}
+	}
+}
+
+func TestEscapesOfUnreservedCharactersAreTheCharacters(t *testing.T) {
+	lanes(t, func(t *testing.T, config Config) {
+		scenario, _ := withScenario(t, "routes: [{path: '/shop/{x}/é'}, {path: /%66ile}]")
+		for _, config := range []Config{config, func() Config { config.Scenario = scenario.Scenario; return config }()} {
+			_, base, _ := start(t, config, io.Discard)
+			client := newClient(t)
+			for _, tc := range []struct {
+				path   string
+				status int
+			}{
+				{"/%64elay/1", 200},
+				{"/%64%65%6C%61%79/%31%2E5/", 200},
+				{"/delay/0/%75rl/a.example", 302},
+				{"/%73tatus/%32%300", 200},
+				{"/d%6Fc", 200},
+				{"/assets/styl%65.css", 200},
+				{"/openapi%2Eyaml", 200},
+				{"/%61dmin/clock", 200},
+				{"/admin/%72uns", 200},
+				{"/%68ealthz", 200},
+				{"/delay/1%2F", 400},
+				{"/delay%2F1", 404},
+				{"/%2564elay/1", 404},
+				{"/%2Fdelay/1", 404},
+				{"/admin%2Fclock", 404},
+				{"/sho%70/1/%C3%A9", 404},
+				{"/file", 404},
+			} {
+				want := tc.status
+				if config.Scenario != "" && (strings.HasPrefix(tc.path, "/sho") || tc.path == "/file") {
+					want = 200
+				}
+				if reply, body := do(t, client, "GET", base+tc.path, nil); reply.StatusCode != want {
+					t.Errorf("GET %s: got %d %.200s, want %d", tc.path, reply.StatusCode, body, want)
+				}
+			}
+		}
+	})
+}
