@@ -160,7 +160,7 @@ func get(t *testing.T, url string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp.StatusCode, string(body)
+	return resp.StatusCode, strings.TrimSuffix(string(body), "\n") // demo-api ends it so, delay-server does not
 }
 
 func TestAllInOneProcess(t *testing.T) {

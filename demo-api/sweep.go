@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -33,11 +34,9 @@ func sweepCommand(ctx context.Context, args []string, cfg config.Config, stdout,
 	} else if err != nil {
 		return fmt.Errorf("sweep: %w\ndemo-api sweep %w", err, program.ErrUsage)
 	}
-	chart, err := asked.create()
-	if err != nil {
+	if err := asked.checkOut(); err != nil {
 		return err
 	}
-	defer chart.Close()
 	cfg.LogLevel = max(cfg.LogLevel, slog.LevelWarn) // that a delay-server of its own drains is no news
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -49,12 +48,14 @@ func sweepCommand(ctx context.Context, args []string, cfg config.Config, stdout,
 	slow := upstream.New(url, cfg.Timeout, cfg.MaxCalls)
 	defer slow.Close()
 	run := rand.Text()
-	asked.Call = func(ctx context.Context) (int, error) { return slow.Get(ctx, asked.delay, run) }
+	asked.Call = func(ctx context.Context) (int, error) {
+		return slow.Get(ctx, upstream.Request{Delay: asked.delay, RunID: run})
+	}
 
 	fmt.Fprintf(stdout, "%s, of delay-server at %s%s\n\n", asked.title(), url, where)
 	points, err := measure(ctx, asked.Sweep, stdout, stderr)
-	explain(stdout, points, asked.Budget)
-	return errors.Join(err, asked.draw(chart, points, stdout))
+	explain(stdout, points, asked.Sweep)
+	return errors.Join(err, asked.draw(points, stdout))
 }
 
 // sweepAsked is what a command line asks for.
@@ -153,7 +154,7 @@ func (a sweepAsked) title() string {
 func measure(ctx context.Context, s sweep.Sweep, stdout, stderr io.Writer) ([]sweep.Point, error) {
 	bar, stop := startBar(stderr, s.Counts)
 	defer stop()
-	bar.above(stdout, sweep.Header()+"\n")
+	bar.above(stdout, sweep.Header(s.Limit)+"\n")
 	var points []sweep.Point
 	for p, err := range s.Points(ctx) {
 		if err != nil {
@@ -161,45 +162,54 @@ func measure(ctx context.Context, s sweep.Sweep, stdout, stderr io.Writer) ([]sw
 		}
 		points = append(points, p)
 		bar.measured()
-		bar.above(stdout, p.Row()+"\n")
+		bar.above(stdout, p.Row(s.Limit)+"\n")
 	}
 	return points, nil
 }
 
 // explain says what in the table needs a word.
-func explain(w io.Writer, points []sweep.Point, budget time.Duration) {
+func explain(w io.Writer, points []sweep.Point, s sweep.Sweep) {
 	fmt.Fprintln(w)
 	if n := len(points); n > 0 && points[n-1].Sequential == 0 {
-		fmt.Fprintf(w, "≈ and – are no measurements: those would take over %v (--budget). ≈ is the calls times their mean in the last one.\n", budget)
+		fmt.Fprintf(w, "≈ and – are no measurements: those would take over %v (--budget). ≈ is the calls times their mean in the last one.\n", s.Budget)
 	}
 	if knee, ok := sweep.Knee(points); ok {
-		fmt.Fprintf(w, "At %d calls, all at once is no longer flat: half as long again as before, or more.\n", knee.Calls)
+		fmt.Fprintf(w, "At %d calls, %s is no longer flat: half as long again as before, or more.\n", knee.Calls, sweep.AtOnce(s.Limit))
 	}
 }
 
-// create makes the chart's file, before all that takes time; nil for none.
-func (a sweepAsked) create() (*os.File, error) {
+// checkOut fails where no chart can be written, before all that takes time. An
+// older chart stays until there is a new one.
+func (a sweepAsked) checkOut() error {
 	if a.out == "" {
-		return nil, nil
+		return nil
 	}
-	file, err := os.Create(a.out)
+	if info, err := os.Stat(a.out); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("sweep --out: %s is not a file", a.out)
+	}
+	file, err := os.Create(a.part())
 	if err != nil {
-		return nil, fmt.Errorf("sweep --out: %w", err)
+		return fmt.Errorf("sweep --out: %w", err)
 	}
-	return file, nil
+	return errors.Join(file.Close(), os.Remove(a.part()))
 }
 
-// draw draws the chart, if there is one and something to draw, and says where.
-func (a sweepAsked) draw(chart *os.File, points []sweep.Point, stdout io.Writer) error {
-	switch {
-	case chart == nil:
+// part is where the chart is written before it takes the place of an older one.
+func (a sweepAsked) part() string { return a.out + ".part" }
+
+// draw draws the chart, if one is asked for and there is something to draw, and
+// says where it is.
+func (a sweepAsked) draw(points []sweep.Point, stdout io.Writer) error {
+	if a.out == "" || len(points) == 0 {
 		return nil
-	case len(points) == 0:
-		return errors.Join(chart.Close(), os.Remove(a.out))
 	}
-	if err := sweep.Chart(chart, a.format(), a.title(), points); err != nil {
+	var chart bytes.Buffer
+	if err := sweep.Chart(&chart, a.format(), a.title(), a.Limit, points); err != nil {
 		return err
 	}
+	if err := errors.Join(os.WriteFile(a.part(), chart.Bytes(), 0o666), os.Rename(a.part(), a.out)); err != nil {
+		return errors.Join(fmt.Errorf("sweep --out: %w", err), os.Remove(a.part()))
+	}
 	fmt.Fprintf(stdout, "Chart: %s\n", a.out)
-	return chart.Close()
+	return nil
 }

@@ -117,6 +117,35 @@ func TestSweepElsewhere(t *testing.T) {
 	}
 }
 
+// An older chart stays until there is a new one, and nothing else is left beside it.
+func TestSweepKeepsAnOldChartUntilThereIsANewOne(t *testing.T) {
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }))
+	defer refusing.Close()
+	folder := t.TempDir()
+	out := filepath.Join(folder, "chart.svg")
+	if err := os.WriteFile(out, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := sweeping(t.Context(), []string{"DELAY_SERVER_URL=" + refusing.URL}, "--calls=1,2", "--out="+out); err == nil {
+		t.Error("sweep of a server that refuses: got no error")
+	}
+	cut, cancel := context.WithCancel(t.Context())
+	cancel() // Ctrl-C before the first measurement
+	_, _, _ = sweeping(cut, nil, "--calls=1,2", "--out="+out)
+	if got, err := os.ReadFile(out); err != nil || string(got) != "old" {
+		t.Errorf("the old chart: got %.40q, %v; want it as it was", got, err)
+	}
+	if _, _, err := sweeping(t.Context(), nil, "--calls=1,2", "--delay=1", "--out="+out); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(out); err != nil || !bytes.Contains(got, []byte("<svg")) {
+		t.Errorf("the new chart: got %.40q, %v; want an SVG", got, err)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
+		t.Errorf("the folder has %v, %v; want the chart alone", left, err)
+	}
+}
+
 func TestSweepHelp(t *testing.T) {
 	stdout, _, err := sweeping(t.Context(), []string{"MAX_CALLS=64"}, "--help")
 	if err != nil {

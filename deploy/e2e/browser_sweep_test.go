@@ -45,7 +45,7 @@ func TestSweepInABrowser(t *testing.T) {
 	if at := inSeconds(t, rows[4][2]); at < 1500*time.Millisecond {
 		t.Errorf("1000 calls at once, 100 in flight: %v, want 1.5s or more", at)
 	}
-	if said := text(t, tab, "#result"); !strings.Contains(said, "All at once, 1000 calls took "+rows[4][2]) || !strings.Contains(said, "From 1000 calls on, all at once is no longer flat.") {
+	if said := text(t, tab, "#result"); !strings.Contains(said, "At most 100 at once, 1000 calls took "+rows[4][2]) || !strings.Contains(said, "From 1000 calls on, at most 100 at once is no longer flat.") {
 		t.Errorf("the page says %q of %q", said, rows)
 	}
 	picture(t, tab, "sweep-after")
@@ -56,7 +56,7 @@ func TestSweepInABrowser(t *testing.T) {
 		t.Errorf("stopped, the page says %q", said)
 	}
 	do(t, tab, chromedp.SetValue("#delay", "50"), chromedp.Click("#form button"), until(points("once")+" === 3"), chromedp.Click("#form button"), until(swept))
-	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "Stopped after 3 of 5. All at once, 4 calls took ") {
+	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "Stopped after 3 of 5. At most 100 at once, 4 calls took ") {
 		t.Errorf("stopped after 3 points, the page says %q", said)
 	}
 	if got := wrong(); len(got) > 0 {

@@ -22,6 +22,7 @@ type ask struct {
 	delay   string       // as it came: a form that delay.Parse reads
 	db      *delay.Delay // of the query in place of the last call; nil for none
 	limit   int          // calls at once; 0 for no limit
+	seed    *uint64      // what is drawn is drawn by it, for the lanes of a race; nil for none
 	runID   string
 	ignored []string // names of query parameters that are nobody's, sorted
 }

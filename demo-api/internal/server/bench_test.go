@@ -38,7 +38,7 @@ func BenchmarkDirect(b *testing.B) {
 	client := upstream.New(s.URL, time.Minute, 1)
 	b.Cleanup(client.Close)
 	for b.Loop() {
-		if _, err := client.Get(b.Context(), "0", "run"); err != nil {
+		if _, err := client.Get(b.Context(), upstream.Request{Delay: "0", RunID: "run"}); err != nil {
 			b.Fatal(err)
 		}
 	}

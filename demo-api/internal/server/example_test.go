@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"flash.test/demo-api/internal/server"
+	"flash.test/demo-api/internal/upstream"
 )
 
 // teapot is an Upstream that is not slow.
 type teapot struct{}
 
-func (teapot) Get(context.Context, string, string) (int, error) { return 418, nil }
-func (teapot) Peak(context.Context, string) (int, error)        { return 0, errors.New("not counted") }
+func (teapot) Get(context.Context, upstream.Request) (int, error) { return 418, nil }
+func (teapot) Peak(context.Context, string) (int, error)          { return 0, errors.New("not counted") }
 
 // instant is a Database that is not slow.
 type instant struct{}
@@ -32,7 +33,7 @@ func ExampleNew() {
 	for _, path := range []string{"/get_data", "/async_get_data?calls=3", "/async_get_data?db=500", "/get_data?calls=0"} {
 		reply := httptest.NewRecorder()
 		s.Handler().ServeHTTP(reply, httptest.NewRequest("GET", path, nil))
-		fmt.Println(reply.Code, reply.Body)
+		fmt.Print(reply.Code, " ", reply.Body)
 	}
 	// Output:
 	// 200 {"r1":418,"r2":418}

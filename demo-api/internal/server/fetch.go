@@ -12,6 +12,8 @@ import (
 	"flash.test/delay-server/delay"
 
 	"flash.test/demo-api/internal/fetch"
+	"flash.test/demo-api/internal/upstream"
+	"flash.test/demo-api/internal/web"
 )
 
 // strategy is a way to make calls.
@@ -23,6 +25,9 @@ type strategy struct {
 
 	// atOnce is the most calls that it has in flight.
 	atOnce func(asked ask) int
+
+	// title names it on a page: "One after another", "All at once", "Ten at once".
+	title func(asked ask) string
 }
 
 var sequential = strategy{
@@ -32,6 +37,7 @@ var sequential = strategy{
 		return fetch.Sequential(ctx, calls)
 	},
 	atOnce: func(asked ask) int { return min(1, asked.calls) },
+	title:  func(ask) string { return "One after another" },
 }
 
 var concurrent = strategy{
@@ -43,6 +49,7 @@ var concurrent = strategy{
 		}
 		return min(asked.limit, asked.calls)
 	},
+	title: func(asked ask) string { return web.AtOnce(asked.calls, asked.limit) },
 }
 
 // fetch answers the statuses of the calls that a request asks for.
@@ -80,12 +87,12 @@ func (s *Server) calls(asked ask) []fetch.Call {
 		calls[i] = fetch.Call{
 			Name: "r" + strconv.Itoa(i+1),
 			Do: func(ctx context.Context) (int, error) {
-				return s.upstream.Get(ctx, asked.delay, asked.runID)
+				return s.upstream.Get(ctx, upstream.Request{Delay: asked.delay, RunID: asked.runID, Seed: asked.seedOf(i)})
 			},
 		}
 	}
 	if asked.db != nil {
-		wait := sample(*asked.db, s.options.MaxDelay)
+		wait := sample(*asked.db, s.options.MaxDelay, asked.rng(len(calls)-1))
 		calls[len(calls)-1] = fetch.Call{
 			Name: "db",
 			Do: func(ctx context.Context) (int, error) {
@@ -96,19 +103,36 @@ func (s *Server) calls(asked ask) []fetch.Call {
 	return calls
 }
 
-// sample draws from d as delay-server does: again, up to ten times in all,
-// while above most, and then cuts it.
-func sample(d delay.Delay, most time.Duration) time.Duration {
+// sample draws from d by rng as delay-server does: again, up to ten times in all,
+// while above limit, and then cuts it.
+func sample(d delay.Delay, limit time.Duration, rng *rand.Rand) time.Duration {
 	for range 10 {
-		if wait := d.Sample(chance); wait <= most {
+		if wait := d.Sample(rng); wait <= limit {
 			return wait
 		}
 	}
-	return most
+	return limit
 }
 
-// chance draws from the runtime's own generator, which any goroutine may.
-var chance = rand.New(runtimeSource{})
+// seedOf returns the seed of call i, so that the call takes as long in both lanes
+// of a race, in whatever order the calls arrive; nil where nothing is drawn.
+func (a ask) seedOf(i int) *uint64 {
+	if a.seed == nil {
+		return nil
+	}
+	return new(*a.seed + uint64(i))
+}
+
+// rng returns the generator of call i: by its seed, where it has one.
+func (a ask) rng(i int) *rand.Rand {
+	if seed := a.seedOf(i); seed != nil {
+		return rand.New(rand.NewPCG(*seed, 0))
+	}
+	return sharedRNG
+}
+
+// sharedRNG draws from the runtime's own generator, which any goroutine may use.
+var sharedRNG = rand.New(runtimeSource{})
 
 type runtimeSource struct{}
 
@@ -121,11 +145,12 @@ func contentType(results []fetch.Result) string {
 	return "application/json; charset=utf-8"
 }
 
-// statuses returns {"r1":200,"r2":200}, in the order of the calls, which a map
-// would not keep; or ok for no calls, the tutorial's first step.
+// statuses returns {"r1":200,"r2":200} and a newline, so that a shell's prompt
+// does not stick to it, in the order of the calls, which a map would not keep; or
+// ok for no calls, the tutorial's first step.
 func statuses(results []fetch.Result) []byte {
 	if len(results) == 0 {
-		return []byte("ok")
+		return []byte("ok\n")
 	}
 	body := []byte{'{'}
 	for i, r := range results {
@@ -136,7 +161,7 @@ func statuses(results []fetch.Result) []byte {
 		body = append(body, ':')
 		body = strconv.AppendInt(body, int64(r.Status), 10)
 	}
-	return append(body, '}')
+	return append(body, "}\n"...)
 }
 
 // digits is what times are cut to: two of them after the milliseconds.

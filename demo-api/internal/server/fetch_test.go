@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"bytes"
+	"io"
 	"maps"
 	"net/http"
 	"regexp"
@@ -44,10 +46,28 @@ func TestAnswers(t *testing.T) {
 					}
 				}
 				head := d.send(t, http.MethodHead, endpoint+tc.query, nil, nil)
-				if head.StatusCode != 200 || head.body != "" || head.ContentLength != int64(len(tc.body)) {
-					t.Errorf("HEAD %s%s = %d, body %q, Content-Length %d; want 200, none, %d", endpoint, tc.query, head.StatusCode, head.body, head.ContentLength, len(tc.body))
+				if head.StatusCode != 200 || head.body != "" || head.ContentLength != int64(len(tc.body)+1) {
+					t.Errorf("HEAD %s%s = %d, body %q, Content-Length %d; want 200, none, %d", endpoint, tc.query, head.StatusCode, head.body, head.ContentLength, len(tc.body)+1)
 				}
 			})
+		}
+	}
+}
+
+// A shell's prompt sticks to a body that does not end its line.
+func TestAnswersEndTheirLine(t *testing.T) {
+	d := start(t, options(), newSlow(t, answered(0)).URL, time.Minute)
+	for _, path := range []string{
+		"/get_data", "/async_get_data?calls=3", "/get_data?calls=0", "/get_data?calls=x", "/nothing", "/healthz", "/readyz", "/version",
+	} {
+		resp, err := http.Get(d.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || !bytes.HasSuffix(body, []byte("\n")) || bytes.HasSuffix(body, []byte("\n\n")) {
+			t.Errorf("GET %s: got %q, error %v; want a body that ends with one newline", path, body, err)
 		}
 	}
 }

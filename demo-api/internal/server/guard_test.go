@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flash.test/demo-api/internal/server"
+	"flash.test/demo-api/internal/upstream"
 )
 
 func TestRefused(t *testing.T) {
@@ -118,7 +119,7 @@ func TestBodyThatDoesNotCome(t *testing.T) {
 
 type panics struct{ server.Upstream }
 
-func (panics) Get(context.Context, string, string) (int, error) { panic("not today") }
+func (panics) Get(context.Context, upstream.Request) (int, error) { panic("not today") }
 
 // Nobody reads the body of a request that is answered otherwise.
 func TestBodyThatDoesNotComeWhereNoneIsRead(t *testing.T) {

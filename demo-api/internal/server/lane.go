@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"strconv"
@@ -27,7 +28,7 @@ type lane struct {
 // newLane tells the viewer of a lane.
 func (s *Server) newLane(c echo.Context, way strategy, asked ask, to *events) *lane {
 	asked.runID += "-" + way.name
-	to.send("lane", raceLane{way.name, asked.runID, asked.calls, curl(base(c), way.path, givenQuery(c.Request().URL.RawQuery))})
+	to.send("lane", raceLane{way.name, asked.runID, way.title(asked), asked.calls, curl(base(c), way.path, givenQuery(c.Request().URL.RawQuery))})
 	return &lane{strategy: way, asked: asked, to: to}
 }
 
@@ -97,8 +98,9 @@ func (s *Server) peak(l *lane) (most int, by string) {
 
 // answerOf returns what the endpoint answers, as JSON.
 func answerOf(results []fetch.Result) json.RawMessage {
+	answer := bytes.TrimSpace(statuses(results))
 	if len(results) == 0 {
-		return []byte(strconv.Quote(string(statuses(results))))
+		return []byte(strconv.Quote(string(answer)))
 	}
-	return statuses(results)
+	return answer
 }

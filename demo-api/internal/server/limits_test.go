@@ -54,7 +54,7 @@ func FuzzParseQuery(f *testing.F) {
 			t.Errorf("parseQuery(%q): delay %q, which delay-server refuses: %v", raw, asked.delay, err)
 		}
 		if asked.db != nil {
-			if wait := sample(*asked.db, options.MaxDelay); asked.calls == 0 || wait < 0 || wait > options.MaxDelay {
+			if wait := sample(*asked.db, options.MaxDelay, asked.rng(0)); asked.calls == 0 || wait < 0 || wait > options.MaxDelay {
 				t.Errorf("parseQuery(%q): a query of %v in place of one of %d calls", raw, wait, asked.calls)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -49,8 +50,9 @@ func (s *Server) race(c echo.Context) error {
 // the lane.
 type (
 	raceLane struct {
-		Lane  string `json:"lane"` // "sequential" or "concurrent"
-		Run   string `json:"run"`  // the X-Run-Id of its calls
+		Lane  string `json:"lane"`  // "sequential" or "concurrent"
+		Run   string `json:"run"`   // the X-Run-Id of its calls
+		Title string `json:"title"` // "One after another", "All at once", "Ten at once"
 		Calls int    `json:"calls"`
 		Curl  string `json:"curl"` // what makes the same calls from a terminal
 	}
@@ -96,8 +98,22 @@ func (s *Server) readRace(r *http.Request) (ask, error) {
 	if err != nil {
 		return ask{}, err
 	}
+	if !asked.fixed() {
+		asked.seed = new(rand.Uint64())
+	}
 	asked.runID, err = runID(r.Header, maxRunID-len("-sequential"))
 	return asked, err
+}
+
+// fixed reports whether every call takes the same time, so that nothing is drawn.
+func (a ask) fixed() bool {
+	d, _ := delay.Parse(a.delay) // it has been read before
+	_, fixed := d.Fixed()
+	if a.db != nil {
+		_, fixedQuery := a.db.Fixed()
+		fixed = fixed && fixedQuery
+	}
+	return fixed
 }
 
 // givenQuery returns a form's query without the fields that are empty.

@@ -23,7 +23,9 @@ func (s *Server) racePage(c echo.Context) error {
 		Turn:     curl(base(c), sequential.path, givenQuery(raw)), Once: curl(base(c), concurrent.path, givenQuery(raw)),
 	}
 	status := http.StatusOK
-	if _, err := parseQuery(givenQuery(raw), s.options); err != nil {
+	asked, err := parseQuery(givenQuery(raw), s.options)
+	view.AtOnce = concurrent.title(asked)
+	if err != nil {
 		status = http.StatusBadRequest
 		if !form.Wrong() {
 			view.Problem = err.Error() // that of no field: a misspelt name

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ type event struct {
 
 	Lane    string          `json:"lane"`
 	Run     string          `json:"run"`
+	Title   string          `json:"title"`
 	Calls   int             `json:"calls"`
 	Curl    string          `json:"curl"`
 	Call    string          `json:"call"`
@@ -494,5 +496,71 @@ func TestShutdownEndsARace(t *testing.T) {
 	reply := <-got
 	if reply.err != nil || strings.Count(reply.reply.body, "event: failed\n") != 2 || !strings.Contains(reply.reply.body, `"status":503`) {
 		t.Errorf("got %+v, %v, want both lanes to fail with 503", reply.reply.body, reply.err)
+	}
+}
+
+// Both lanes wait for the same samples, call by call: what differs is the way.
+func TestRaceDrawsOnce(t *testing.T) {
+	var mu sync.Mutex
+	asked := map[string][]string{} // queries by lane
+	s := newSlow(t, func(_ int, _ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		run := r.Header.Get("X-Run-Id")
+		asked[run] = append(asked[run], r.URL.RawQuery)
+	})
+	d := start(t, options(), s.URL, time.Minute)
+	for _, tc := range []struct {
+		name, query string
+		drawn       bool
+	}{
+		{"a distribution", "calls=20&delay=lognormal:1,2", true},
+		{"random", "calls=20&delay=random", true},
+		{"a fixed delay has nothing to draw", "calls=20&delay=5", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			clear(asked)
+			d.watch(t, tc.query, "r").rest(t)
+			turn, once := asked["r-sequential"], asked["r-concurrent"]
+			slices.Sort(turn)
+			slices.Sort(once)
+			if len(turn) != 20 || !slices.Equal(turn, once) {
+				t.Fatalf("the lanes asked for\n%q\n%q\nwant the same 20", turn, once)
+			}
+			if different := len(slices.Compact(turn)); tc.drawn && different != 20 || !tc.drawn && turn[0] != "" {
+				t.Errorf("asked for %q, want %d seeds", turn, map[bool]int{true: 20}[tc.drawn])
+			}
+		})
+	}
+}
+
+// The server that draws is delay-server: the same call takes as long in both lanes.
+func TestRaceTakesAsLongInBothLanes(t *testing.T) {
+	srv := delaytest.NewServer(t)
+	d := start(t, options(), srv.URL, time.Minute)
+	d.watch(t, "calls=10&delay=uniform:1ms,40ms", "same").rest(t)
+	waits := func(lane string) []time.Duration {
+		var asked []time.Duration
+		for _, r := range srv.Run("same-" + lane).Settled().Waits {
+			asked = append(asked, r.Asked)
+		}
+		slices.Sort(asked)
+		return asked
+	}
+	if turn, once := waits("sequential"), waits("concurrent"); len(turn) != 10 || !slices.Equal(turn, once) {
+		t.Errorf("asked waits: got\n%v\n%v\nwant the same ten", turn, once)
+	}
+}
+
+func TestRaceNamesItsLanes(t *testing.T) {
+	d := start(t, options(), newSlow(t, answered(0)).URL, time.Minute)
+	for query, want := range map[string]string{"calls=20": "All at once", "calls=20&limit=10": "Ten at once", "calls=3&limit=3": "All at once"} {
+		all := d.watch(t, query+"&delay=0", "r").rest(t)
+		if turn, once := only(t, all, "lane", "sequential"), only(t, all, "lane", "concurrent"); turn.Title != "One after another" || once.Title != want {
+			t.Errorf("%s: the lanes are called %q and %q, want One after another and %s", query, turn.Title, once.Title, want)
+		}
+		if page := d.get(t, "/?"+query).body; !strings.Contains(page, `<h2 id="once-title">`+want+"</h2>") {
+			t.Errorf("GET /?%s does not call the second lane %s", query, want)
+		}
 	}
 }

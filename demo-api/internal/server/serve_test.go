@@ -80,7 +80,7 @@ func ask(ctx context.Context, t *testing.T, tr *http.Transport, url string, body
 		}
 		defer resp.Body.Close()
 		body, err := io.ReadAll(resp.Body)
-		got <- outcome{reply{Response: resp, body: string(body)}, err}
+		got <- outcome{reply{Response: resp, body: line(body)}, err}
 	}()
 	return got
 }

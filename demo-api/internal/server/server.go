@@ -13,13 +13,15 @@ import (
 
 	"flash.test/delay-server/tracing"
 	"flash.test/delay-server/urlpath"
+
+	"flash.test/demo-api/internal/upstream"
 )
 
 // Upstream is the slow service that is called.
 type Upstream interface {
-	// Get asks for an answer that is late by delay, as part of the run runID,
-	// and returns the answer's HTTP status. It ends at once when ctx is done.
-	Get(ctx context.Context, delay, runID string) (status int, err error)
+	// Get makes the request and returns the answer's HTTP status. It ends at once
+	// when ctx is done.
+	Get(ctx context.Context, r upstream.Request) (status int, err error)
 
 	// Peak returns the most answers of a run that were being waited for at once,
 	// as the service counted them. The error is why it does not tell.

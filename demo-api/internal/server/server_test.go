@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -180,8 +181,12 @@ func (d demo) send(t testing.TB, method, path string, header map[string]string, 
 	if err != nil {
 		t.Fatalf("%s %.100s: read the body: %v", method, path, err)
 	}
-	return reply{resp, string(text), time.Since(begin)}
+	return reply{resp, line(text), time.Since(begin)}
 }
+
+// line returns a body without the newline that ends it: TestAnswersEndTheirLine
+// is the test of that.
+func line(body []byte) string { return strings.TrimSuffix(string(body), "\n") }
 
 func (d demo) get(t testing.TB, path string) reply {
 	t.Helper()

@@ -14,6 +14,7 @@ import (
 	"flash.test/delay-server/query"
 
 	"flash.test/demo-api/internal/sweep"
+	"flash.test/demo-api/internal/upstream"
 )
 
 // sweep makes more and more calls both ways and tells, in a stream of events,
@@ -88,7 +89,7 @@ func (s *Server) measures(asked ask, counts []int) sweep.Sweep {
 		Limit:  asked.limit,
 		Budget: sweep.Budget,
 		Call: func(ctx context.Context) (int, error) {
-			return s.upstream.Get(ctx, asked.delay, asked.runID)
+			return s.upstream.Get(ctx, upstream.Request{Delay: asked.delay, RunID: asked.runID})
 		},
 	}
 }

@@ -23,8 +23,9 @@ var (
 // Chart draws points, one or more, as an image in the format "svg" or "png".
 // Both axes are logarithmic: the sum of equal waits is a straight line that
 // rises, the longest of them one that does not, until a limit bends it. What
-// was not measured is dashed. The error is that of writing.
-func Chart(w io.Writer, format, title string, points []Point) error {
+// was not measured is dashed. The limit is how many calls there were at once at the
+// most, 0 for any number. The error is that of writing.
+func Chart(w io.Writer, format, title string, limit int, points []Point) error {
 	const margin = 6 * vg.Millimeter
 	image, err := draw.NewFormattedCanvas(24*vg.Centimeter, 15*vg.Centimeter, format)
 	if err != nil {
@@ -36,7 +37,7 @@ func Chart(w io.Writer, format, title string, points []Point) error {
 
 	p := newPlot(title)
 	p.X.Tick.Marker, p.Y.Tick.Marker = countTicks(points), timeTicks{}
-	addLines(p, points)
+	addLines(p, AtOnce(limit), points)
 	addKnee(p, points)
 	p.X.Min, p.X.Max = p.X.Min/1.2, p.X.Max*1.2 // a logarithmic axis of one value would panic
 	p.Y.Min, p.Y.Max = p.Y.Min/2, p.Y.Max*2
@@ -82,7 +83,7 @@ func newPlot(title string) *plot.Plot {
 	return p
 }
 
-func addLines(p *plot.Plot, points []Point) {
+func addLines(p *plot.Plot, atOnce string, points []Point) {
 	var sequential, expected, concurrent plotter.XYs
 	for _, point := range points {
 		at := func(y float64) plotter.XY { return plotter.XY{X: float64(point.Calls), Y: y} }
@@ -104,7 +105,7 @@ func addLines(p *plot.Plot, points []Point) {
 	}{
 		{"one after another", sequential, sequentialColour, draw.CircleGlyph{}, nil},
 		{"one after another, expected and not measured", expected, sequentialColour, nil, []vg.Length{4, 4}},
-		{"all at once", concurrent, concurrentColour, draw.BoxGlyph{}, nil},
+		{atOnce, concurrent, concurrentColour, draw.BoxGlyph{}, nil},
 	} {
 		if len(line.xys) == 0 || line.mark == nil && len(line.xys) == 1 {
 			continue

@@ -51,7 +51,7 @@ func TestChartSaysWhatWasMeasured(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var svg bytes.Buffer
-			if err := sweep.Chart(&svg, "svg", "Calls & waits", tc.points); err != nil {
+			if err := sweep.Chart(&svg, "svg", "Calls & waits", 0, tc.points); err != nil {
 				t.Fatal(err)
 			}
 			said := "|" + texts(t, svg.Bytes()) + "|"
@@ -83,7 +83,7 @@ func TestChartAsPNG(t *testing.T) {
 		{"all at once alone", unknown, false, true},
 	} {
 		var file bytes.Buffer
-		if err := sweep.Chart(&file, "png", "Calls", tc.points); err != nil {
+		if err := sweep.Chart(&file, "png", "Calls", 0, tc.points); err != nil {
 			t.Fatal(err)
 		}
 		image, err := png.Decode(&file)
@@ -109,12 +109,12 @@ func TestChartAsPNG(t *testing.T) {
 }
 
 func TestChartCannotBeDrawn(t *testing.T) {
-	if err := sweep.Chart(io.Discard, "bmp", "", measured); err == nil {
+	if err := sweep.Chart(io.Discard, "bmp", "", 0, measured); err == nil {
 		t.Error("Chart(bmp): no error")
 	}
 	pipe, closed := io.Pipe()
 	pipe.Close()
-	if err := sweep.Chart(closed, "svg", "", measured); !errors.Is(err, io.ErrClosedPipe) {
+	if err := sweep.Chart(closed, "svg", "", 0, measured); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("Chart to a closed pipe = %v, want %v", err, io.ErrClosedPipe)
 	}
 }

@@ -209,11 +209,11 @@ func TestRow(t *testing.T) {
 		{"not measured", sweep.Point{Calls: 1000, Concurrent: 1250 * ms, Expected: 100 * time.Second}, "   1000        ≈ 100.00 s       1.25 s          –           800.0"},
 		{"no idea", sweep.Point{Calls: 3, Concurrent: time.Minute}, "      3                  –     60.00 s          –             0.1"},
 	} {
-		if got := tc.p.Row(); got != tc.want {
+		if got := tc.p.Row(0); got != tc.want {
 			t.Errorf("%s: Row() =\n%s|, want\n%s|", tc.name, got, tc.want)
 		}
 	}
-	if h, r := sweep.Header(), (sweep.Point{Calls: 1, Concurrent: ms, Sequential: ms}).Row(); len([]rune(h)) != len([]rune(r)) {
+	if h, r := sweep.Header(0), (sweep.Point{Calls: 1, Concurrent: ms, Sequential: ms}).Row(0); len([]rune(h)) != len([]rune(r)) {
 		t.Errorf("the header is %d characters wide and a row %d\n%s\n%s", len([]rune(h)), len([]rune(r)), h, r)
 	}
 }

@@ -5,15 +5,26 @@ import (
 	"time"
 )
 
-const columns = "%7v  %17v  %11v  %8v  %14v"
+const columns = "%7v  %17v  %*v  %8v  %14v"
 
-// Header returns the first line of the table whose others Row returns.
-func Header() string {
-	return fmt.Sprintf(columns, "calls", "one after another", "all at once", "speed-up", "calls a second")
+// AtOnce names the concurrent way: "all at once", or "at most 8 at once" with a
+// limit above 0.
+func AtOnce(limit int) string {
+	if limit > 0 {
+		return fmt.Sprintf("at most %d at once", limit)
+	}
+	return "all at once"
+}
+
+// Header returns the first line of the table whose others Row returns. The limit
+// is how many calls there are at once at the most; 0 for any number.
+func Header(limit int) string {
+	name := AtOnce(limit)
+	return fmt.Sprintf(columns, "calls", "one after another", len(name), name, "speed-up", "calls a second")
 }
 
 // Row returns p as a line of the table.
-func (p Point) Row() string {
+func (p Point) Row(limit int) string {
 	sequential, speedup := "–", "–"
 	switch {
 	case p.Sequential > 0:
@@ -21,7 +32,7 @@ func (p Point) Row() string {
 	case p.Expected > 0:
 		sequential = "≈ " + brief(p.Expected)
 	}
-	return fmt.Sprintf(columns, p.Calls, sequential, brief(p.Concurrent), speedup, fmt.Sprintf("%.1f", p.Rate()))
+	return fmt.Sprintf(columns, p.Calls, sequential, len(AtOnce(limit)), brief(p.Concurrent), speedup, fmt.Sprintf("%.1f", p.Rate()))
 }
 
 // brief writes d with two digits behind the point, cut and not rounded, so that

@@ -69,7 +69,7 @@ func TestUnreachable(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			c := upstream.New(tc.base, 10*time.Second, 1)
 			defer c.Close()
-			_, err := c.Get(t.Context(), "1000", "run")
+			_, err := c.Get(t.Context(), upstream.Request{Delay: "1000", RunID: "run"})
 			if want := "delay-server cannot be reached: " + tc.base + ": " + tc.reason; err == nil || err.Error() != want {
 				t.Errorf("Get = %v\nwant %s", err, want)
 			}
@@ -103,7 +103,7 @@ func TestTooSlow(t *testing.T) {
 				<-r.Context().Done()
 			})
 			start := time.Now()
-			_, err := c.Get(t.Context(), "1000", "run")
+			_, err := c.Get(t.Context(), upstream.Request{Delay: "1000", RunID: "run"})
 			if took := time.Since(start); took < timeout {
 				t.Errorf("took %v, want the timeout, %v, or more", took, timeout)
 			}

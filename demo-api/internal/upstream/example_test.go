@@ -18,7 +18,7 @@ func ExampleClient_Get() {
 	client := upstream.New(delayServer.URL, 30*time.Second, 1000)
 	defer client.Close()
 
-	fmt.Println(client.Get(context.Background(), "1000", "tutorial"))
+	fmt.Println(client.Get(context.Background(), upstream.Request{Delay: "1000", RunID: "tutorial"}))
 	// Output:
 	// GET /delay/1000/
 	// 200 <nil>

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,19 +63,28 @@ func (c *Client) Trace(t tracing.Tracing) { c.traced = t.Transport(c.transport) 
 // connection for another request; one with more to say is closed instead.
 const maxBody = 1 << 20
 
-// Get asks for an answer that is late by delay, in any form that delay-server
-// reads, as part of the run runID. It returns the status of the answer, be it
-// a success, a redirect or an error. Without an answer the error is an *Error,
-// or, when ctx is done, an error of that.
-func (c *Client) Get(ctx context.Context, delay, runID string) (status int, err error) {
+// Request says how late an answer is asked for.
+type Request struct {
+	Delay string  // in any form that delay-server reads
+	RunID string  // the run that the request is part of
+	Seed  *uint64 // what is drawn is drawn by it; nil for none
+}
+
+// Get makes the request and returns the status of the answer, be it a success, a
+// redirect or an error. Without an answer the error is an *Error, or, when ctx is
+// done, an error of that.
+func (c *Client) Get(ctx context.Context, r Request) (status int, err error) {
 	ctx, cancel := c.within(ctx)
 	defer cancel()
-	address := c.address + "/delay/" + url.PathEscape(delay) + "/"
+	address := c.address + "/delay/" + url.PathEscape(r.Delay) + "/"
+	if r.Seed != nil {
+		address += "?seed=" + strconv.FormatUint(*r.Seed, 10)
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return 0, fmt.Errorf("make a request of delay %q: %w", delay, err)
+		return 0, fmt.Errorf("make a request of delay %q: %w", r.Delay, err)
 	}
-	req.Header.Set("X-Run-Id", runID)
+	req.Header.Set("X-Run-Id", r.RunID)
 	// RoundTrip is one request and one answer: no redirects, no cookies.
 	reply, err := c.traced.RoundTrip(req)
 	if err != nil {

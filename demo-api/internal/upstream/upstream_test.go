@@ -56,7 +56,7 @@ func TestStatusWhateverItIs(t *testing.T) {
 				w.WriteHeader(tc.status)
 				_, _ = io.WriteString(w, tc.body)
 			})
-			status, err := c.Get(t.Context(), "1000", "run")
+			status, err := c.Get(t.Context(), upstream.Request{Delay: "1000", RunID: "run"})
 			if status != tc.status || err != nil {
 				t.Errorf("Get = %d, %v, want %d", status, err, tc.status)
 			}
@@ -78,7 +78,7 @@ func TestEndlessBody(t *testing.T) {
 			}
 		}
 	})
-	if status, err := c.Get(t.Context(), "1000", "run"); status != 200 || err != nil {
+	if status, err := c.Get(t.Context(), upstream.Request{Delay: "1000", RunID: "run"}); status != 200 || err != nil {
 		t.Errorf("Get = %d, %v, want 200", status, err)
 	}
 	select {
@@ -102,7 +102,7 @@ func TestRequest(t *testing.T) {
 			defer srv.Close()
 			c := upstream.New(srv.URL+tc.base, time.Minute, 1)
 			defer c.Close()
-			if _, err := c.Get(t.Context(), tc.delay, "tutorial-1"); err != nil {
+			if _, err := c.Get(t.Context(), upstream.Request{Delay: tc.delay, RunID: "tutorial-1"}); err != nil {
 				t.Fatalf("Get(%q) = %v", tc.delay, err)
 			}
 			if got.Method != "GET" || got.RequestURI != tc.want {
@@ -154,7 +154,7 @@ func TestThousandConnectionsAreReused(t *testing.T) {
 		var all sync.WaitGroup
 		for range calls {
 			all.Go(func() {
-				if status, err := c.Get(t.Context(), "1000", "run"); status != 200 || err != nil {
+				if status, err := c.Get(t.Context(), upstream.Request{Delay: "1000", RunID: "run"}); status != 200 || err != nil {
 					t.Errorf("round %d: Get = %d, %v, want 200", round, status, err)
 				}
 			})
@@ -175,7 +175,7 @@ func TestNoProxyFromEnvironment(t *testing.T) {
 	t.Setenv("NO_PROXY", "")
 	c := upstream.New("http://delay-server.invalid", time.Second, 1)
 	defer c.Close()
-	status, err := c.Get(t.Context(), "0", "run")
+	status, err := c.Get(t.Context(), upstream.Request{Delay: "0", RunID: "run"})
 	if n := asked.Load(); n != 0 {
 		t.Errorf("Get = %d, %v, with %d requests at the proxy, want none", status, err, n)
 	}
@@ -193,7 +193,7 @@ func TestLeave(t *testing.T) {
 		<-begun
 		cancel()
 	}()
-	_, err := c.Get(ctx, "1000", "run")
+	_, err := c.Get(ctx, upstream.Request{Delay: "1000", RunID: "run"})
 	if !errors.Is(err, context.Canceled) || errors.Is(err, upstream.ErrUnreachable) || errors.Is(err, upstream.ErrTooSlow) {
 		t.Errorf("Get, cancelled: got %v, want context.Canceled and no failure of the upstream's", err)
 	}

@@ -19,6 +19,7 @@ class Lane {
   // reset makes the lane one of so many calls, none of which has begun: r1, r2
   // and so on, and the last.
   reset(calls, last = `r${calls}`) {
+    at('result').classList.remove('bad');
     Object.assign(this, { calls: new Map(), rows: calls, last, origin: undefined, total: undefined, failed: undefined });
     this.section.classList.toggle('tall', calls > 12);
     this.section.classList.remove('over');
@@ -43,6 +44,8 @@ class Lane {
 
   // stop has the clock stand, where the lane will not be told how it ended.
   stop() { this.total ??= this.elapsed(); }
+
+  title() { return this.part('h2').textContent; }
 
   name(row) { return row === this.rows - 1 ? this.last : `r${row + 1}`; }
 
@@ -94,18 +97,30 @@ class Lane {
 
   drawAxis(pen, { x, ink, scale, width, floor }) {
     pen.fillStyle = ink;
-    const step = [1, 2, 5].map((n) => n * 10 ** Math.floor(Math.log10(scale / 4))).findLast((n, i) => i === 0 || scale / n >= 4);
-    for (let time = 0; time <= scale; time += step) {
-      const place = x(time);
+    const step = tickStep(scale, width - x(0), pen.measureText('0000.00 ms').width);
+    let free = width; // where the label of the tick to the right begins
+    for (let i = Math.floor(scale / step); i >= 0; i--) {
+      const time = i * step, place = x(time);
       pen.globalAlpha = 0.14;
       pen.fillRect(Math.min(place, width - 1), 0, 1, floor);
-      const label = time < 1000 && scale < 1000 ? `${Math.round(time)} ms` : `${+(time / 1000).toPrecision(4)} s`;
+      const label = scale < 1000 ? `${+time.toPrecision(3)} ms` : `${+(time / 1000).toPrecision(4)} s`;
       const room = pen.measureText(label).width;
+      const from = Math.min(Math.max(place - room / 2, 0), width - room);
+      if (from + room > free) continue;
       pen.globalAlpha = 0.65;
-      if (place + room / 2 <= width || time === 0) pen.fillText(label, Math.max(place - room / 2, 0), floor + 12);
+      pen.fillText(label, from, floor + 12);
+      free = from - 6;
     }
   }
 }
+
+// tickStep returns the smallest round step, in milliseconds, whose labels have room
+// on an axis of width pixels.
+const tickStep = (scale, width, room) => {
+  const least = scale * Math.min(room / width, 1 / 2);
+  const power = 10 ** Math.floor(Math.log10(least));
+  return [1, 2, 5, 10].map((n) => n * power).find((step) => step >= least) ?? least;
+};
 
 const lanes = { sequential: new Lane('sequential', 1), concurrent: new Lane('concurrent', 2) };
 const both = Object.values(lanes);
@@ -133,19 +148,20 @@ const next = () => {
   if (calm.matches) setTimeout(come, 250); else requestAnimationFrame(come);
 };
 
-const say = (text, figure = '') => {
+const say = (text, figure = '', bad = false) => {
   const [strong, rest] = at('result').children;
+  at('result').classList.toggle('bad', bad);
   strong.textContent = figure;
   rest.textContent = text;
 };
 
-// over ends the race, with what there is to say of it.
-const over = (text, figure) => {
+// over ends the race, with what there is to say of it; bad marks a failure.
+const over = (text, figure, bad) => {
   running?.();
   running = undefined;
   for (const lane of both) lane.stop();
   form.querySelector('button').textContent = 'Race';
-  say(text, figure);
+  say(text, figure, bad);
 };
 
 const tell = (lane, { total_ms: total, sum_ms: sum, peak_in_flight: peak, seen_by: seen, answer }) => {
@@ -161,9 +177,10 @@ const fail = (lane, total, problem) => {
 
 const verdict = () => {
   const [turn, once] = both;
-  if (turn.failed || once.failed) return [`Not all was answered: ${turn.failed ?? once.failed}.`];
+  if (turn.failed || once.failed) return [`Not all was answered: ${turn.failed ?? once.failed}.`, '', true];
   if (turn.rows === 0) return ['There was nothing to wait for: both answered ok.'];
-  return [`times as fast: all at once took ${seconds(once.total)}, one after another ${seconds(turn.total)}.`, (turn.total / once.total).toFixed(2)];
+  const way = once.title().toLowerCase();
+  return [`times as fast: ${way} took ${seconds(once.total)}, one after another ${seconds(turn.total)}.`, (turn.total / once.total).toFixed(2)];
 };
 
 // last returns the name of the last call that a query asks for, where it is not r3 and the like.
@@ -182,8 +199,9 @@ const watch = (query) => {
     handle(data, lanes[data.lane]);
   });
   running = () => { clearTimeout(patience); stream.close(); };
-  on('lane', ({ calls, curl }, lane) => {
+  on('lane', ({ title, calls, curl }, lane) => {
     lane.reset(calls, last(query));
+    lane.part('h2').textContent = document.querySelector('#figures thead').rows[0].cells[lane.column].textContent = title;
     lane.said.firstElementChild.textContent = curl;
     lane.start();
   });
@@ -194,7 +212,7 @@ const watch = (query) => {
   on('done', () => over(...verdict()));
   stream.addEventListener('error', () => {
     clearTimeout(patience);
-    if (begun) over('The stream was cut, and with it the calls. What is drawn is what was seen of them. Race again?');
+    if (begun) over('The stream was cut, and with it the calls. What is drawn is what was seen of them. Race again?', '', true);
     else instead();
   });
 };
@@ -226,7 +244,7 @@ const plain = async (query) => {
     await Promise.all(both.map(ask));
     over(...verdict());
   } catch (error) {
-    if (!leave.signal.aborted) over(`No answer: ${error.message}. Is the server still running?`);
+    if (!leave.signal.aborted) over(`No answer: ${error.message}. Is the server still running?`, '', true);
   }
 };
 

@@ -100,13 +100,20 @@ const summary = (points) => {
   const last = points.at(-1), turn = points.findLast((p) => p.sequential_ms), knee = points.find((p) => p.knee);
   const calls = (n) => (n === 1 ? '1 call' : `${n} calls`);
   return [
-    `All at once, ${calls(last.calls)} took ${time(last.concurrent_ms)}.`,
-    turn ? `One after another, ${calls(turn.calls)} took ${time(turn.sequential_ms)}: ${turn.speedup.toFixed(1)} times as long as all at once.` : '',
-    knee ? `From ${calls(knee.calls)} on, all at once is no longer flat.` : '',
+    `${way[0].toUpperCase()}${way.slice(1)}, ${calls(last.calls)} took ${time(last.concurrent_ms)}.`,
+    turn ? `One after another, ${calls(turn.calls)} took ${time(turn.sequential_ms)}: ${turn.speedup.toFixed(1)} times as long as ${way}.` : '',
+    knee ? `From ${calls(knee.calls)} on, ${way} is no longer flat.` : '',
   ].join(' ');
 };
 
 let counts = [], points = [], running = null;
+let way = 'all at once'; // what the concurrent way is called
+
+// name names the concurrent way by the form's limit.
+const name = (limit) => {
+  way = limit > 0 ? `at most ${limit} at once` : 'all at once';
+  for (const element of document.querySelectorAll('[data-way]')) element.textContent = way;
+};
 
 // clear makes ready for the next sweep.
 const clear = () => {
@@ -115,6 +122,7 @@ const clear = () => {
   at('figures').tBodies[0].replaceChildren();
   at('chart').replaceChildren();
   at('result').textContent = '';
+  at('result').classList.remove('bad');
   at('budget').hidden = at('measured').hidden = true;
 };
 
@@ -127,13 +135,13 @@ const take = (name, data) => {
       break;
     case 'point':
       points.push(data);
-      at('measured').hidden = false;
+      at('measured').hidden = at('drawn').hidden = at('tabulated').hidden = false;
       at('progress').value = points.length;
       tabulate(data);
       draw(counts, points);
       break;
     case 'failed':
-      tell(`Ended at ${data.calls} calls: ${data.problem.detail}.`);
+      tell(`Ended at ${data.calls} calls: ${data.problem.detail}.`, true);
       return true;
     case 'done':
       tell('');
@@ -142,9 +150,11 @@ const take = (name, data) => {
   return false;
 };
 
-// tell says how the sweep ended, and what was measured.
-const tell = (ending) => {
+// tell says how the sweep ended, and what was measured; bad marks a failure.
+const tell = (ending, bad = false) => {
   at('measured').hidden = false;
+  at('drawn').hidden = at('tabulated').hidden = points.length === 0;
+  at('result').classList.toggle('bad', bad);
   at('result').textContent = `${ending} ${points.length ? summary(points) : ''}`.trim();
 };
 
@@ -174,7 +184,8 @@ const sweep = async (query) => {
     for await (const [name, data] of events(reply)) ended = take(name, data) || ended;
     if (!ended) throw new Error('the stream was cut');
   } catch (error) {
-    tell(`${stop.signal.aborted ? `Stopped after ${points.length} of ${counts.length}` : error.message}.`);
+    if (stop.signal.aborted) tell(`Stopped after ${points.length} of ${counts.length}.`);
+    else tell(`No more was measured: ${error.message}.`, true);
   } finally {
     clearInterval(timer);
     at('go').textContent = 'Sweep';
@@ -190,7 +201,8 @@ at('form').addEventListener('submit', (event) => {
     return;
   }
   const query = new URLSearchParams(new FormData(event.target));
-  for (const [name, value] of [...query]) if (value === '') query.delete(name);
+  for (const [field, value] of [...query]) if (value === '') query.delete(field);
+  name(Number(query.get('limit')));
   history.replaceState(null, '', `/sweep?${query}`);
   sweep(query);
 });

@@ -27,6 +27,8 @@ const run = async (panel, query) => {
   const row = document.querySelector(`#times [data-query="${query}"]`);
   const ways = [['turn', '/get_data'], ['once', '/async_get_data']];
   const times = [];
+  succeed(panel);
+  for (const cell of [...row.cells].slice(1)) cell.textContent = '–';
   for (const answer of answers) answer.textContent = '';
   for (const [i, [name, path]] of ways.entries()) {
     const figure = panel.querySelector(`[data-figure=${name}]`);
@@ -36,8 +38,25 @@ const run = async (panel, query) => {
     answers[i].textContent = `${text.length > 80 ? `${text.slice(0, 60)} … ${text.slice(-16)}` : text}\nreal ${time(took)}\n`;
     times.push(took);
   }
-  row.cells[3].textContent = (times[0] / times[1]).toFixed(2);
+  // Where nothing is waited for, which of the two is ahead is chance.
+  if (!/\bcalls=0\b/.test(query)) row.cells[3].textContent = (times[0] / times[1]).toFixed(2);
   document.getElementById('said').textContent = `One after another took ${time(times[0])}, all at once ${time(times[1])}.`;
+};
+
+// fail says in place of a step's sentence why there is no answer.
+const fail = (panel, message) => {
+  const sentence = panel.querySelector('p');
+  sentence.hidden = true;
+  const failure = document.createElement('p');
+  failure.className = 'bad';
+  failure.textContent = message;
+  sentence.after(failure);
+};
+
+// succeed shows a step's sentence again.
+const succeed = (panel) => {
+  panel.querySelector('p.bad')?.remove();
+  panel.querySelector('p').hidden = false;
 };
 
 for (const button of document.querySelectorAll('button[data-query]')) {
@@ -48,8 +67,11 @@ for (const button of document.querySelectorAll('button[data-query]')) {
       await run(panel, button.dataset.query);
       button.textContent = 'Run again';
     } catch (error) {
-      panel.querySelector('.answer').textContent = `No answer: ${error.message}\n`;
-      document.getElementById('said').textContent = `No answer: ${error.message}`;
+      const message = `No answer: ${error.message}.`;
+      fail(panel, message);
+      for (const answer of panel.querySelectorAll('.answer')) answer.textContent = '';
+      for (const cell of [...document.querySelector(`#times [data-query="${button.dataset.query}"]`).cells].slice(1)) cell.textContent = '–';
+      document.getElementById('said').textContent = message;
     } finally {
       button.disabled = false;
     }

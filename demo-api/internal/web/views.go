@@ -10,6 +10,7 @@ type Race struct {
 	Upstream   string // URL of the delay-server that is called
 	Defaults   Defaults
 	Turn, Once string // curl lines of the same calls, one after another and all at once
+	AtOnce     string // what the second lane is called
 }
 
 // Defaults are what a request means that does not say.
