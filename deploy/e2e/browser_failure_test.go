@@ -44,7 +44,7 @@ func TestFailuresInABrowser(t *testing.T) {
 
 	do(t, tab, chromedp.Navigate(base+"/sweep?calls=1,2&delay=10"), chromedp.Click("#form button"), until(swept),
 		until(`document.querySelector("#result").textContent !== ""`))
-	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "Ended at 1 calls: ") || !evaluate[bool](t, tab, isBad("#result")) {
+	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "Ended at 1 call: ") || !evaluate[bool](t, tab, isBad("#result")) {
 		t.Errorf("a sweep that failed: the page says %q, want that, in the colour of a failure", said)
 	}
 	if evaluate[bool](t, tab, `document.querySelector("#chart").getClientRects().length > 0`) {

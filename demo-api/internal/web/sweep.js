@@ -95,10 +95,11 @@ const tabulate = (p) => {
   if (!p.sequential_ms) at('budget').hidden = false;
 };
 
+const calls = (n) => (n === 1 ? '1 call' : `${n} calls`);
+
 // summary says in words what was measured.
 const summary = (points) => {
   const last = points.at(-1), turn = points.findLast((p) => p.sequential_ms), knee = points.find((p) => p.knee);
-  const calls = (n) => (n === 1 ? '1 call' : `${n} calls`);
   return [
     `${way[0].toUpperCase()}${way.slice(1)}, ${calls(last.calls)} took ${time(last.concurrent_ms)}.`,
     turn ? `One after another, ${calls(turn.calls)} took ${time(turn.sequential_ms)}: ${turn.speedup.toFixed(1)} times as long as ${way}.` : '',
@@ -141,7 +142,7 @@ const take = (name, data) => {
       draw(counts, points);
       break;
     case 'failed':
-      tell(`Ended at ${data.calls} calls: ${data.problem.detail}.`, true);
+      tell(`Ended at ${calls(data.calls)}: ${data.problem.detail}.`, true);
       return true;
     case 'done':
       tell('');
