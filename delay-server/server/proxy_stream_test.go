@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -241,5 +242,54 @@ func TestAReplyOutlastsTheWriteTimeout(t *testing.T) {
 				t.Errorf("got %q, want three parts", body)
 			}
 		})
+	}
+}
+
+// One filter is for what comes before, with and behind a reply.
+func TestProxyFiltersInformationalRepliesAndTrailers(t *testing.T) {
+	host := startUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		h := w.Header()
+		h.Set("Trailer", "X-Sum, Set-Cookie")
+		for range 2 {
+			h.Set("Set-Cookie", "a=b")
+			h.Set("Access-Control-Allow-Credentials", "true")
+			h.Set("Clear-Site-Data", `"*"`)
+			h.Set("Link", "</style.css>; rel=preload")
+			w.WriteHeader(http.StatusEarlyHints)
+		}
+		w.WriteHeader(http.StatusOK)
+		fmt.Fprint(w, "body")
+		h.Set("X-Sum", "1")
+		h.Set("Set-Cookie", "c=d")
+		h.Set(http.TrailerPrefix+"Clear-Site-Data", `"*"`)
+	})
+	_, base, _ := start(t, proxying(), io.Discard)
+	for _, version := range []string{"1.0", "1.1"} {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "GET /delay/0/proxy/%s HTTP/%s\r\nHost: h\r\nConnection: close\r\n\r\n", host, version)
+		all, err := io.ReadAll(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply := string(all)
+		for _, name := range []string{"Set-Cookie: ", "Clear-Site-Data", "Access-Control-Allow-Credentials"} {
+			if strings.Contains(reply, name) {
+				t.Errorf("HTTP/%s: %s passes:\n%s", version, name, reply)
+			}
+		}
+		hints := map[string]int{"1.0": 0, "1.1": 2}[version]
+		if got := strings.Count(reply, "103 Early Hints"); got != hints {
+			t.Errorf("HTTP/%s: got %d informational replies, want %d:\n%s", version, got, hints, reply)
+		}
+		if got := strings.Count(reply, "Link: </style.css>"); got != hints+1 || !strings.Contains(reply, "200 OK") || strings.Count(reply, "sandbox") != hints+1 {
+			t.Errorf("HTTP/%s: want Link and the sandbox with each of %d replies:\n%s", version, hints+1, reply)
+		}
+		if version == "1.1" && !strings.Contains(reply, "X-Sum: 1\r\n") {
+			t.Errorf("the trailer is lost:\n%s", reply)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -36,14 +37,23 @@ var ofItsHost = []string{
 	"Service-Worker-Allowed", "Set-Cookie", "Strict-Transport-Security", "Timing-Allow-Origin",
 }
 
+// filter removes from h, be it of an informational reply, of the reply or its
+// trailer, what a target may not say to a browser about this server's host.
+func filter(h http.Header) {
+	maps.DeleteFunc(h, func(name string, _ []string) bool {
+		name = http.CanonicalHeaderKey(strings.TrimPrefix(name, http.TrailerPrefix))
+		return slices.Contains(ofItsHost, name) || strings.HasPrefix(name, "Access-Control-")
+	})
+}
+
 // setReply makes the target's reply this server's, whose own headers stay, those
 // that are lists (Server-Timing, Vary) in front of the target's. The pages of a
 // target run as nobody, since they would as this server's own.
 func setReply(reply *http.Response, own http.Header) {
 	h := reply.Header
-	maps.DeleteFunc(h, func(name string, _ []string) bool {
-		return slices.Contains(ofItsHost, name) || strings.HasPrefix(name, "Access-Control-")
-	})
+	filter(h)
+	filter(reply.Trailer)
+	reply.Body = &trailed{reply.Body, reply}
 	for name, values := range own {
 		if name == "Server-Timing" || name == "Vary" {
 			values = slices.Concat(values, h[name])
@@ -55,6 +65,44 @@ func setReply(reply *http.Response, own http.Header) {
 		h.Set("Location", location.String()) // from the target's URL, not from this server's
 	}
 }
+
+// trailed filters the trailer of a reply, which is there once the body has ended.
+type trailed struct {
+	io.ReadCloser
+	reply *http.Response
+}
+
+// Close implements io.Closer.
+func (t *trailed) Close() error {
+	err := t.ReadCloser.Close()
+	filter(t.reply.Trailer)
+	return err
+}
+
+// informational filters the informational replies of a target, and drops them
+// where the client speaks HTTP/1.0, which has none (RFC 9110, section 15.2).
+type informational struct {
+	http.ResponseWriter
+	own     http.Header
+	dropped bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *informational) WriteHeader(code int) {
+	if code < http.StatusOK {
+		if w.dropped {
+			return
+		}
+		h := w.Header()
+		filter(h)
+		maps.Copy(h, w.own)
+		h.Add("Content-Security-Policy", "sandbox")
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap returns the writer within, for http.ResponseController.
+func (w *informational) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func restore(h, own http.Header) {
 	clear(h)

@@ -81,7 +81,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, target *url.URL) (
 		BufferPool:    &p.buffers,
 		ErrorLog:      slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
-	reverse.ServeHTTP(w, r)
+	reverse.ServeHTTP(&informational{ResponseWriter: w, own: own, dropped: !r.ProtoAtLeast(1, 1)}, r)
 	return err
 }
 
