@@ -20,8 +20,8 @@ var timestamp = regexp.MustCompile(`"timestamp":\d{13}}`)
 
 // seen is what a client sees of a reply, on one line. A refusal is its status
 // alone, since go-httpbin has a document of its own for it, and a timestamp is
-// a T. What no client relies on is left out: Date, Server-Timing, the texts of a
-// challenge and of a redirect's path.
+// a T. What no client relies on is left out: Date, Server-Timing, Retry-After,
+// Allow, and the path of a redirect.
 func seen(t *testing.T, client *http.Client, method, url string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
@@ -39,10 +39,13 @@ func seen(t *testing.T, client *http.Client, method, url string) string {
 	}
 	h := reply.Header
 	line := fmt.Sprintf("%d %s, length %d", reply.StatusCode, h.Get("Content-Type"), reply.ContentLength)
-	for _, name := range []string{"Location", "Www-Authenticate", "Proxy-Authenticate"} {
+	for _, name := range []string{"Www-Authenticate", "Proxy-Authenticate"} {
 		if h.Get(name) != "" {
-			line += ", " + name
+			line += ", " + name + " " + h.Get(name)
 		}
+	}
+	if h.Get("Location") != "" {
+		line += ", Location"
 	}
 	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	switch {
@@ -113,7 +116,8 @@ func TestAnswersAsGoHTTPBin(t *testing.T) {
 		{"/bytes/0", 0}, {"/bytes/1", 0}, {"/bytes/100000", 0}, {"/bytes/1048576", 0},
 		{"/bytes/100?seed=0", 0}, {"/bytes/100000?seed=7", 0}, {"/bytes/10?seed=9223372036854775807", 0},
 		{"HEAD /bytes/10", 0}, {"HEAD /bytes/0", 0}, {"POST /bytes/10?seed=1", 0},
-		{"/bytes/-1", 0}, {"/bytes/many", 0}, {"/bytes/1.5", 0}, {"/bytes/1048577", 0}, {"/bytes/10?seed=lucky", 0}, {"/bytes/10?seed=9223372036854775808", 0},
+		{"/bytes/-1", 0}, {"/bytes/many", 0}, {"/bytes/1.5", 0}, {"/bytes/1048577", 0}, {"/bytes/10?seed=lucky", 0},
+		{"/bytes/10?seed=-1", 0}, {"/bytes/1000?seed=-9223372036854775808", 0}, {"/bytes/10?seed=18446744073709551616", 0}, {"/bytes/10?seed=-9223372036854775809", 0},
 	} {
 		t.Run(tc.target, func(t *testing.T) {
 			method, path := split(tc.target)
@@ -156,7 +160,8 @@ func TestAnswersOtherwiseThanGoHTTPBin(t *testing.T) {
 		{"HEAD says the length that GET would", "HEAD /status/503", `503 text/plain; charset=utf-8, length 0: ""`},
 		{"a slip in a name would be ignored", "/drip?numbyte=5&delay=0&duration=0", refused},
 		{"an event is counted as 64 bytes, not as 56, since its number grows", "/sse?count=16385&duration=1ns", refused},
-		{"a seed is not negative, here as at every endpoint", "/bytes/10?seed=-1", refused},
+		{"a seed has 64 bits, as at every endpoint", "/bytes/1?seed=9223372036854775808", `200 application/octet-stream, length 1: "\x1d"`},
+		{"205 has no content", "/drip?code=205&duration=0&delay=0&numbytes=3", refused},
 		{"a slash behind is read as part of the code", "/status/200/", refused},
 		{"or of the number", "/bytes/10/", refused},
 	} {
@@ -176,7 +181,7 @@ func TestEveryStatusAnswersAsGoHTTPBin(t *testing.T) {
 	ours, theirs := both(t)
 	client := newClient(t)
 	otherwise := map[int]string{
-		204: "what has no content has no type of it",
+		204: "what has no content has no type of it", 205: "the same",
 		300: "it leads to pages of go-httpbin, and names them", 308: "the same",
 		402: "its own joke", 418: "its own joke",
 		406: "it names the images that go-httpbin has",

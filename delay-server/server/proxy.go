@@ -138,6 +138,8 @@ type streamedReply struct {
 	head    bool  // the reply is to HEAD: no body follows
 	left    int64 // bytes of the body; negative where that is not known
 	last    func()
+
+	noContent bool // the status has none, whatever the target sends
 }
 
 // WriteHeader implements http.ResponseWriter. Echo takes an informational reply
@@ -151,7 +153,11 @@ func (r *streamedReply) WriteHeader(code int) {
 	if r.left, err = strconv.ParseInt(r.Header().Get("Content-Length"), 10, 64); err != nil {
 		r.left = -1
 	}
-	if r.left == 0 || r.head || !answer.HasBody(code) {
+	r.noContent = !answer.HasBody(code)
+	if code == http.StatusResetContent { // net/http would take what a target sends with it for a body
+		r.Header().Set("Content-Length", "0")
+	}
+	if r.left == 0 || r.head || r.noContent {
 		r.last()
 	}
 	r.Response.WriteHeader(code)
@@ -159,6 +165,9 @@ func (r *streamedReply) WriteHeader(code int) {
 
 // Write implements http.ResponseWriter.
 func (r *streamedReply) Write(p []byte) (n int, err error) {
+	if r.noContent {
+		return len(p), nil
+	}
 	if r.left -= int64(len(p)); r.left == 0 {
 		r.last()
 	}

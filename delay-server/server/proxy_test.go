@@ -229,3 +229,18 @@ func BenchmarkProxy(b *testing.B) {
 		})
 	}
 }
+
+// A 205 has no content, whatever the target sends with it.
+func TestAProxied205HasNoContent(t *testing.T) {
+	host := startUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusResetContent)
+		_, _ = io.WriteString(w, "content")
+	})
+	_, base, _ := start(t, proxying(), io.Discard)
+	for protocol, connect := range clients {
+		reply, body := do(t, connect(t), "GET", base+"/delay/0/proxy/"+host, nil)
+		if reply.StatusCode != 205 || body != "" || reply.Header.Get("Content-Length") != "0" {
+			t.Errorf("%s: got %d %q, length %q, want 205, nothing, 0", protocol, reply.StatusCode, body, reply.Header.Get("Content-Length"))
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -36,6 +37,13 @@ type Answer struct {
 // Field is one header of an answer.
 type Field struct{ Name, Value string }
 
+// Default adds a header of the canonical name where a has none of it.
+func (a *Answer) Default(name, value string) {
+	if !slices.ContainsFunc(a.Header, func(f Field) bool { return f.Name == name }) {
+		a.Header = append(slices.Clip(a.Header), Field{name, value})
+	}
+}
+
 // Body is what follows the headers: Whole at once, or Parts, each at its time.
 type Body struct {
 	Whole []byte
@@ -48,6 +56,9 @@ type Body struct {
 
 	// Length is the sum of all Parts in bytes, or negative where it is not known.
 	Length int64
+
+	// Paced marks Parts that are due over time: no proxy on the way is to buffer them.
+	Paced bool
 }
 
 // Flash makes a Flash's answer to a wait, byte for byte but for a's status.
@@ -79,7 +90,11 @@ func Redirect(target string) Answer {
 }
 
 // HasBody reports whether a reply of the HTTP status may have a body
-// (RFC 9110, section 6.4.1).
+// (RFC 9110, sections 6.4.1 and 15.3.6).
 func HasBody(status int) bool {
-	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+	switch status {
+	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified:
+		return false
+	}
+	return status >= 200
 }

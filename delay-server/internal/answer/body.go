@@ -2,6 +2,7 @@ package answer
 
 import (
 	"iter"
+	"math"
 	"slices"
 	"time"
 )
@@ -56,7 +57,7 @@ func (b Body) length() int64 {
 // Later returns b with each part due by that much later.
 func (b Body) Later(by time.Duration) Body {
 	parts := b.parts()
-	return Body{Length: b.length(), Parts: func(yield func(time.Duration, []byte) bool) {
+	return Body{Length: b.length(), Paced: true, Parts: func(yield func(time.Duration, []byte) bool) {
 		for due, part := range parts {
 			if !yield(due+by, part) {
 				return
@@ -68,22 +69,30 @@ func (b Body) Later(by time.Duration) Body {
 // pace is how often a limited body sends a part.
 const pace = 20 * time.Millisecond
 
+// TransferTime returns how long n bytes take at so many bytes a second.
+func TransferTime(n int64, bytesPerSecond float64) time.Duration {
+	nanoseconds := float64(n) / bytesPerSecond * float64(time.Second)
+	if nanoseconds >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return time.Duration(nanoseconds)
+}
+
 // Limited returns b at no more than so many bytes a second: a byte is due no
 // earlier than the bytes up to and with it take at that rate.
 func (b Body) Limited(bytesPerSecond float64) Body {
 	parts := b.parts()
 	atOnce := max(1, int(bytesPerSecond*pace.Seconds()))
-	return Body{Length: b.length(), Parts: func(yield func(time.Duration, []byte) bool) {
-		sent := 0
+	return Body{Length: b.length(), Paced: true, Parts: func(yield func(time.Duration, []byte) bool) {
+		sent := int64(0)
 		for due, part := range parts {
-			if len(part) == 0 && !yield(due, part) {
+			if len(part) == 0 && !yield(max(due, TransferTime(sent, bytesPerSecond)), part) {
 				return
 			}
 			for len(part) > 0 {
 				n := min(len(part), atOnce)
-				sent += n
-				at := time.Duration(float64(sent) / bytesPerSecond * float64(time.Second))
-				if !yield(max(due, at), part[:n]) {
+				sent += int64(n)
+				if !yield(max(due, TransferTime(sent, bytesPerSecond)), part[:n]) {
 					return
 				}
 				part = part[n:]

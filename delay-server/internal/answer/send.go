@@ -55,8 +55,12 @@ func (a Answer) setHeader(h http.Header) {
 	if a.ContentType != "" {
 		h.Set("Content-Type", a.ContentType)
 	}
-	if n := a.Body.length(); n >= 0 && HasBody(a.Status) {
+	if n := a.Body.length(); n >= 0 && (HasBody(a.Status) || a.Status == http.StatusResetContent) {
 		h.Set("Content-Length", strconv.FormatInt(n, 10))
+	}
+	if a.Body.Paced {
+		h.Set("Cache-Control", "no-cache")
+		h.Set("X-Accel-Buffering", "no") // nginx would gather what it passes on
 	}
 	for _, f := range a.Header {
 		if f.Name != "Vary" && f.Name != "Server-Timing" { // lists, to which both sides add

@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"math"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -65,13 +66,16 @@ func (p *Planner) event(r Request, event string, own []string, body func(s *shap
 		}
 	}
 	from := recipe{delay: after}
+	write := func(s *shape, status int) []byte {
+		text, _ := json.Marshal(body(s, status)) // of strings and numbers: never an error
+		return text
+	}
+	from.measure = func(s *shape) extent { return extent{length: int64(len(write(s, http.StatusOK)))} }
+	from.make = func(a *answer.Answer, _ chance, _ time.Duration) {
+		a.ContentType, a.Body.Whole = answer.JSON, write(from.shape, a.Status)
+	}
 	if err := p.fill(&from, params); err != nil {
 		return nil, err
-	}
-	shape := from.shape
-	from.make = func(a *answer.Answer, _ chance) {
-		a.ContentType = answer.JSON
-		a.Body.Whole, _ = json.Marshal(body(shape, a.Status)) // of strings and numbers: never an error
 	}
 	return p.draw(r, &from, params.get("run"))
 }

@@ -14,11 +14,10 @@ import (
 
 // endpoint is what one of these endpoints plans by itself.
 type endpoint struct {
-	answer []string      // what the request says of the answer: contradicts a fault that gives none
-	body   []string      // what it says of the body: contradicts a status that has none
-	status statuses      // of the answer; empty for those of the parameter status
-	length int64         // of the body, in bytes or events
-	takes  time.Duration // from the headers to the body's end, at the least
+	answer []string // what the request says of the answer: contradicts a fault that gives none
+	body   []string // what it says of the body: contradicts a status that has none
+	status statuses // of the answer; empty for those of the parameter status
+	extent extent   // of the body
 	make   making
 }
 
@@ -44,19 +43,9 @@ func (p *Planner) httpbin(r Request, params parameters, otherwise string, e endp
 	if err != nil {
 		return nil, err
 	}
-	if before := least(wait); e.takes > p.limits.MaxDelay-before {
-		return nil, bad("a delay of %v and then a body that takes %v are longer than this server waits; accepted: up to %v in all, its MAX_DELAY", before, e.takes, p.limits.MaxDelay)
-	}
-	from := recipe{delay: wait, make: e.make}
+	from := recipe{delay: wait, status: e.status, make: e.make, measure: func(*shape) extent { return e.extent }}
 	if err := p.fill(&from, params); err != nil {
 		return nil, err
-	}
-	if len(e.status.list) > 0 {
-		own := *from.shape
-		own.status, from.shape = e.status, &own
-		if err := from.shape.agree(params); err != nil {
-			return nil, err
-		}
 	}
 	if err := e.agree(from.shape); err != nil {
 		return nil, err
@@ -66,13 +55,7 @@ func (p *Planner) httpbin(r Request, params parameters, otherwise string, e endp
 
 // agree refuses in what e and the shape of its answer contradict each other.
 func (e endpoint) agree(s *shape) error {
-	length := e.length
-	if s.size >= 0 {
-		length = s.size
-	}
 	switch {
-	case s.fault == answer.Truncate && length < 2:
-		return bad("fault=truncate and a body of %d contradict each other: there is nothing to cut; accepted: a body of 2 or more", length)
 	case s.fault != "" && s.fault != answer.Truncate && len(e.answer) > 0:
 		return bad("fault=%s and %s contradict each other: with that fault there is no answer; accepted: one of the two", s.fault, e.answer[0])
 	case s.status.bodiless() && len(e.body) > 0:

@@ -227,3 +227,78 @@ func TestBytesAreTheSameForTheSameSeed(t *testing.T) {
 		t.Errorf("SEED=7: two servers answered %.8q and %.8q, want the same stream of different bodies", a, b)
 	}
 }
+
+// A stream that is cut is the beginning of the whole one, in time too.
+func TestATruncatedBodyIsAPrefixInTime(t *testing.T) {
+	for _, target := range []string{
+		"/sse?count=6&duration=0.5", "/sse?count=5&duration=1&first=2", "/sse?count=7&interval=uniform:1,2&seed=3", "/sse?count=9&duration=4&jitter=0.5&seed=3",
+		"/sse?count=10&interval=0&rate=0.1", "/drip?numbytes=9&duration=3", "/bytes/100?rate=0.01&seed=1", "/drip?numbytes=10&body_delay=2",
+	} {
+		t.Run(target, func(t *testing.T) {
+			whole, err := planHTTPBin(t, planner(), target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cut, err := planHTTPBin(t, planner(), target+"&fault=truncate")
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, parts := dues(schedule(whole)), dues(schedule(cut))
+			if len(parts) < 2 || len(parts) > len(all) || !slices.Equal(parts, all[:len(parts)]) {
+				t.Errorf("%s&fault=truncate: parts are due at %v, want the beginning of %v", target, parts, all)
+			}
+			if wantsHalf := whole.Answer.Body.Length < 0; wantsHalf != (len(parts) < len(all)) { // of a length, it is the sender that cuts
+				t.Errorf("%s&fault=truncate: %d of %d parts, want half of them: %v", target, len(parts), len(all), wantsHalf)
+			}
+		})
+	}
+}
+
+// Whatever is drawn, all of the reply is over within MAX_DELAY.
+func TestAllOfAReplyIsWithinMaxDelay(t *testing.T) {
+	p := plan.New(plan.Limits{MaxDelay: time.Second, MaxBody: 1000})
+	const any = "uniform:0,1s"
+	for _, target := range []string{
+		"/drip?delay=" + any + "&duration=" + any + "&body_delay=" + any,
+		"/drip?delay=exponential:1s&duration=500ms&numbytes=100&rate=0.2",
+		"/sse?delay=" + any + "&duration=" + any + "&first=" + any + "&jitter=1",
+		"/sse?delay=" + any + "&interval=uniform:50ms,1s&first=" + any,
+		"/sse?delay=" + any + "&interval=exponential:1s&body_delay=" + any,
+		"/bytes/500?delay=" + any + "&body_delay=pareto:10ms,0.5&rate=1",
+	} {
+		for range 300 {
+			got, err := planHTTPBin(t, p, target)
+			if err != nil {
+				t.Fatalf("%s: %v", target, err)
+			}
+			parts := dues(schedule(got))
+			if last := parts[len(parts)-1]; got.Wait+last > time.Second {
+				t.Fatalf("%s: a wait of %v and a body until %v, want 1s at the most in all", target, got.Wait, last)
+			}
+		}
+	}
+}
+
+// A seed is 64 bits: go-httpbin's signed ones and the others' unsigned ones.
+func TestSeedsOfGoHTTPBinsEndpoints(t *testing.T) {
+	p := planner()
+	for seed, want := range map[string]int64{"0": 0, "-1": -1, "9223372036854775807": 1<<63 - 1, "-9223372036854775808": -1 << 63, "9223372036854775808": -1 << 63, "18446744073709551615": -1} {
+		got, err := planHTTPBin(t, p, "/bytes/16?seed="+seed)
+		if err != nil {
+			t.Errorf("seed=%s: %v", seed, err)
+			continue
+		}
+		random, bytes := rand.New(rand.NewSource(want)), make([]byte, 16)
+		for i := range bytes {
+			bytes[i] = byte(random.Intn(256))
+		}
+		if body(got) != string(bytes) {
+			t.Errorf("seed=%s: got %x, want %x, as of go-httpbin's seed %d", seed, body(got), bytes, want)
+		}
+		for _, target := range []string{"/drip?", "/sse?", "/status/200?"} {
+			if _, err := planHTTPBin(t, p, target+"seed="+seed); err != nil {
+				t.Errorf("%sseed=%s: %v", target, seed, err)
+			}
+		}
+	}
+}

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"math"
 	"math/rand" // whose generator go-httpbin's bytes are of
 	"time"
 
@@ -26,22 +25,18 @@ func (p *Planner) Bytes(r Request) (*Plan, error) {
 	if err := params.without("size", "/bytes/{n}, whose n it is"); err != nil {
 		return nil, err
 	}
-	var seed *int64
-	if params.has("seed") {
-		s, err := params.whole("seed", 0, math.MaxInt64)
-		if err != nil {
-			return nil, err
-		}
-		seed = &s
+	seed, err := p.seed(params)
+	if err != nil {
+		return nil, err
 	}
 	path := []string{fmt.Sprintf("/bytes/%d", n)}
-	return p.httpbin(r, params, "0", endpoint{answer: path, body: path, length: n, make: func(a *answer.Answer, chance chance) {
+	return p.httpbin(r, params, "0", endpoint{answer: path, body: path, extent: extent{length: n}, make: func(a *answer.Answer, chance chance, _ time.Duration) {
 		a.ContentType = answer.Bytes
 		switch {
 		case n == 0:
 			a.ContentType = ""
-		case seed != nil:
-			a.Body = noise(n, *seed)
+		case params.has("seed"):
+			a.Body = noise(n, int64(*seed)) // as go-httpbin, whose seeds are the signed ones
 		default:
 			a.Body = noise(n, chance.Int64())
 		}

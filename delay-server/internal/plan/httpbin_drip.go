@@ -35,14 +35,14 @@ func (p *Planner) Drip(r Request) (*Plan, error) {
 	}
 	e := endpoint{
 		answer: params.given("code", "numbytes", "duration"), body: params.given("numbytes", "duration"),
-		status: status, length: n, takes: least(duration),
-		make: func(a *answer.Answer, chance chance) {
-			whole, _ := p.sample(duration, chance)
+		status: status, extent: extent{length: n, takes: least(duration)},
+		make: func(a *answer.Answer, chance chance, longest time.Duration) {
+			whole, _ := sample(duration, chance, longest)
 			a.ContentType, a.Body = answer.Text, drip(n, whole)
 		},
 	}
 	if n == 1 {
-		e.takes = 0
+		e.extent.takes = 0
 	}
 	return p.httpbin(r, params, "2s", e)
 }
@@ -70,7 +70,7 @@ func drip(n int64, whole time.Duration) answer.Body {
 	if whole > 0 {
 		atOnce = int64(min(block, max(1, float64(n)*float64(together)/float64(whole))))
 	}
-	return answer.Body{Length: n, Parts: func(yield func(time.Duration, []byte) bool) {
+	return answer.Body{Length: n, Paced: whole > 0, Parts: func(yield func(time.Duration, []byte) bool) {
 		for sent := int64(0); sent < n; {
 			part := drops[:min(atOnce, n-sent)]
 			sent += int64(len(part))

@@ -19,6 +19,7 @@ const longestEvent = 64
 // stretched by jitter, or where interval is given, after a sample of it each.
 type stream struct {
 	count    int64
+	sent     int64       // of count, before the end or before the stream is cut
 	first    delay.Delay // from the headers to the first event
 	duration delay.Delay // from the first to the last
 	jitter   float64     // the share, 0 to 1, by which a gap is longer or shorter at most
@@ -41,12 +42,15 @@ func (p *Planner) SSE(r Request) (*Plan, error) {
 		return nil, err
 	}
 	given := params.given(ofSSE...)
-	e := endpoint{answer: given, body: given, length: s.count, takes: takes}
+	e := endpoint{answer: given, body: given, extent: extent{length: s.length(), takes: takes}}
+	s.sent = s.count
 	if params.get("fault") == string(answer.Truncate) {
-		s.count /= 2
+		if s.sent /= 2; s.sent == 0 {
+			return nil, bad("fault=truncate has nothing to cut: the body has 1 event; accepted: count=2 or more")
+		}
 	}
-	e.make = func(a *answer.Answer, chance chance) {
-		a.ContentType, a.Body = "text/event-stream; charset=utf-8", p.events(s, chance)
+	e.make = func(a *answer.Answer, chance chance, longest time.Duration) {
+		a.ContentType, a.Body = "text/event-stream; charset=utf-8", p.events(s, chance, longest)
 	}
 	return p.httpbin(r, params, "0", e)
 }
@@ -112,29 +116,48 @@ func (p *Planner) leastOf(s stream) (time.Duration, error) {
 	return least(s.first) + gaps*least(*s.interval), nil
 }
 
-// events returns the body of s. Its times are drawn while it is sent, and the
-// same whenever it is read: a long stream holds no list of them.
-func (p *Planner) events(s stream, chance chance) answer.Body {
-	first, _ := p.sample(s.first, chance)
-	whole, _ := p.sample(s.duration, chance)
+// length returns the bytes of all events, whose times have 13 digits.
+func (s stream) length() int64 {
+	n := s.count * int64(len(appendEvent(nil, 0, time.UnixMilli(1e12))))
+	for ids := int64(10); ids < s.count; ids *= 10 {
+		n += s.count - ids // one digit more
+	}
+	return n
+}
+
+// events returns the body of s, whose last event is due after longest at the
+// latest. Its times are drawn while it is sent, and the same whenever it is
+// read: a long stream holds no list of them.
+func (p *Planner) events(s stream, chance chance, longest time.Duration) answer.Body {
+	between, shortest := time.Duration(0), time.Duration(0)
+	switch {
+	case s.count == 1:
+	case s.interval != nil:
+		shortest = least(*s.interval)
+		between = shortest * time.Duration(s.count-1)
+	default:
+		between = least(s.duration)
+	}
+	first, _ := sample(s.first, chance, longest-between)
+	whole, _ := sample(s.duration, chance, longest-first)
 	now := time.Now
 	if p.limits.Now != nil {
 		now = p.limits.Now
 	}
 	one, two := chance.Uint64(), chance.Uint64()
-	return answer.Body{Length: -1, Parts: func(yield func(time.Duration, []byte) bool) {
+	return answer.Body{Length: -1, Paced: true, Parts: func(yield func(time.Duration, []byte) bool) {
 		chance := rand.New(rand.NewPCG(one, two))
 		event := make([]byte, 0, longestEvent)
 		due := first
-		for id := range s.count {
+		for id := range s.sent {
 			switch {
 			case id == 0:
 			case s.interval != nil:
-				gap, _ := p.sample(*s.interval, chance)
+				gap, _ := sample(*s.interval, chance, longest-due-shortest*time.Duration(s.count-1-id))
 				due += gap
 			default:
 				gap := even(whole, id, s.count) - even(whole, id-1, s.count)
-				due += stretched(gap, s.jitter, chance)
+				due = min(due+stretched(gap, s.jitter, chance), longest)
 			}
 			// The empty part waits, so that the event tells the time of its sending.
 			if !yield(due, nil) {

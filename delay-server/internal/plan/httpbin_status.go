@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/problem"
@@ -26,19 +27,8 @@ func (p *Planner) Status(r Request) (*Plan, error) {
 	return p.httpbin(r, params, "0", endpoint{answer: []string{"/status/" + codes.String()}, status: codes, make: empty})
 }
 
-// empty makes a an empty answer, with the header without which clients fail on
-// its status.
-func empty(a *answer.Answer, _ chance) {
-	a.ContentType = answer.Text
-	switch a.Status {
-	case 300, 301, 302, 303, 305, 307, 308:
-		a.Location = "/status/200"
-	case 401:
-		a.Header = []answer.Field{{Name: "Www-Authenticate", Value: `Basic realm="delay-server"`}}
-	case 407:
-		a.Header = []answer.Field{{Name: "Proxy-Authenticate", Value: `Basic realm="delay-server"`}}
-	}
-}
+// empty makes a an empty answer.
+func empty(a *answer.Answer, _ chance, _ time.Duration) { a.ContentType = answer.Text }
 
 // readChoices reads go-httpbin's codes, by comma, each with a weight or of
 // weight 1. What counts is a weight's share of their sum.

@@ -22,7 +22,8 @@ type Plan struct {
 	Barrier *gate.BarrierSpec // at which the request stands before it waits; nil for none
 	Hold    *gate.HoldSpec    // by which it is held before it waits; nil for none
 	Wait    time.Duration     // from the arrival, the worker's turn or the event to the answer
-	Cut     bool              // Wait was drawn above MaxDelay, time and again, and is MaxDelay
+	Cut     bool              // Wait was drawn time and again above what MaxDelay leaves for it, and is that
+	Sending time.Duration     // from the headers to the end of the body, at the least
 	Answer  answer.Answer
 	Ignored []string // query parameters that are nobody's business, sorted
 }
@@ -78,6 +79,15 @@ func (p *Planner) Delay(r Request) (*Plan, error) {
 	return p.plan(r, d, params, p.asWritten(r))
 }
 
+// flashLength returns the bytes of Flash's answer to a wait of d, the most that they can be where d is drawn.
+func (p *Planner) flashLength(d delay.Delay) int64 {
+	wait, fixed := d.Fixed()
+	if !fixed {
+		wait = p.limits.MaxDelay - 1 // whose text has a fraction of nanoseconds
+	}
+	return int64(len(answer.AppendFlash(nil, http.StatusOK, wait)))
+}
+
 // Redirect plans /delay/{delay}/url/{url}: the wait, then a redirect to the
 // URL. The query is the target's, so no parameter is read from it. The error
 // is a *DelayError or a *problem.Problem.
@@ -90,7 +100,8 @@ func (p *Planner) Redirect(r Request) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.plan(r, d, parameters{}, func(a *answer.Answer, _ chance) { *a = answer.Redirect(target.String()) })
+	redirect := answer.Redirect(target.String())
+	return p.plan(r, d, parameters{}, func(a *answer.Answer, _ chance, _ time.Duration) { *a = redirect })
 }
 
 // Proxy plans /delay/{delay}/proxy/{url}: the wait, then the answer of the URL
@@ -105,37 +116,64 @@ func (p *Planner) Proxy(r Request) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.plan(r, d, parameters{}, func(a *answer.Answer, _ chance) { a.Upstream = target })
+	return p.plan(r, d, parameters{}, func(a *answer.Answer, _ chance, _ time.Duration) { a.Upstream = target })
 }
 
-// plan is the way from a delay and parameters of one request to its plan.
+// plan is the way from a delay and parameters of one request to its plan, with
+// Flash's answer where make is nil.
 func (p *Planner) plan(r Request, d delay.Delay, params parameters, make making) (*Plan, error) {
 	from := recipe{delay: d, make: make}
+	if params.values != nil {
+		from.measure = p.measureFlash(d, make)
+	}
 	if err := p.fill(&from, params); err != nil {
 		return nil, err
 	}
 	return p.draw(r, &from, params.get("run"))
 }
 
+// measureFlash measures Flash's answer to a wait of d, or that of make.
+func (p *Planner) measureFlash(d delay.Delay, make making) func(*shape) extent {
+	return func(*shape) extent {
+		if make == nil {
+			return extent{length: p.flashLength(d)}
+		}
+		a := answer.Answer{Status: http.StatusOK}
+		make(&a, nil, 0)
+		return extent{length: int64(len(a.Body.Whole))}
+	}
+}
+
 // recipe is all that plans of the same delay and parameters have in common.
 type recipe struct {
 	delay   delay.Delay
+	status  statuses // of the endpoint; empty for those of the parameter status
 	shape   *shape
-	seed    *uint64 // nil for samples that do not repeat
-	make    making  // nil for Flash's answer
+	seed    *uint64             // nil for samples that do not repeat
+	make    making              // nil for Flash's answer
+	measure func(*shape) extent // of the body that make makes; nil for none
+	body    extent              // of the body that is sent, with all that parameters make of it
+	after   time.Duration       // from the headers to the end of the body, at the least
 	ignored []string
 	route   string // an operator's, or ""
 }
 
-// making draws the rest of an answer that has its status, for each request anew.
-type making func(a *answer.Answer, chance chance)
+// making draws the rest of an answer that has its status, for each request
+// anew. Its body takes longest at the most.
+type making func(a *answer.Answer, chance chance, longest time.Duration)
+
+// extent is what is known of a body before it is made.
+type extent struct {
+	length int64         // in bytes
+	takes  time.Duration // from its first byte, due at 0, to its last, at the least
+}
 
 // fill fills in what parameters say, but for run. The error is a
 // *problem.Problem.
 func (p *Planner) fill(from *recipe, params parameters) (err error) {
 	from.ignored = params.ignored
-	if from.shape, err = p.shape(params); err != nil {
-		return err
+	if errs := p.shape(from, params); errs != nil {
+		return errs[0]
 	}
 	from.seed, err = p.seed(params)
 	return err
@@ -152,7 +190,7 @@ func (p *Planner) draw(r Request, from *recipe, runParam string) (*Plan, error) 
 		Run: run, Limit: from.shape.limit, Pool: from.shape.pool, Barrier: from.shape.barrier, Hold: from.shape.hold,
 		Ignored: from.ignored,
 	}
-	plan.Wait, plan.Cut = p.sample(from.delay, chance)
+	plan.Wait, plan.Cut = sample(from.delay, chance, p.limits.MaxDelay-from.after)
 	status := from.shape.status.pick(chance)
 	if from.shape.failFirst > 0 {
 		if status, err = p.failing(r, run, from, status); err != nil {
@@ -160,13 +198,17 @@ func (p *Planner) draw(r Request, from *recipe, runParam string) (*Plan, error) 
 		}
 	}
 	plan.Answer.Status = status
+	bodyDelay, _ := sample(from.shape.bodyDelay, chance, p.limits.MaxDelay-plan.Wait-from.body.takes)
+	plan.Sending = bodyDelay + from.body.takes
 	if from.make != nil {
-		from.make(&plan.Answer, chance)
+		from.make(&plan.Answer, chance, p.limits.MaxDelay-plan.Wait-bodyDelay)
 	} else {
 		plan.Answer.Flash(plan.Wait)
 	}
-	bodyDelay, _ := p.sample(from.shape.bodyDelay, chance)
-	from.shape.apply(&plan.Answer, bodyDelay)
+	if from.shape != &unshaped { // the calls would take stack of each request that waits
+		from.shape.apply(&plan.Answer, bodyDelay)
+		require(&plan.Answer, r.ProtoMajor)
+	}
 	if plan.Answer.Fault == answer.Hang {
 		plan.Wait, plan.Answer.Fault = p.limits.MaxDelay, answer.Empty
 	}
@@ -194,7 +236,7 @@ func (p *Planner) asWritten(r Request) making { // inlined, it would grow the st
 		return nil
 	}
 	text := r.Param("delay")
-	return func(a *answer.Answer, _ chance) { a.FlashText(text) }
+	return func(a *answer.Answer, _ chance, _ time.Duration) { a.FlashText(text) }
 }
 
 // isNumber reports whether text is a number if it is a delay.
@@ -226,13 +268,13 @@ func (p *Planner) tooLong(text string) error {
 // least returns a time that no sample of d is below.
 func least(d delay.Delay) time.Duration { return d.Quantile(0x1p-54) }
 
-// sample draws from d again, up to ten times in all, while it is above
-// MaxDelay, and then cuts it.
-func (p *Planner) sample(d delay.Delay, chance chance) (wait time.Duration, cut bool) {
+// sample draws from d again, up to ten times in all, while it is above longest,
+// and then cuts it.
+func sample(d delay.Delay, chance chance, longest time.Duration) (wait time.Duration, cut bool) {
 	for range 10 {
-		if wait = d.Sample(chance); wait <= p.limits.MaxDelay {
+		if wait = d.Sample(chance); wait <= longest {
 			return wait, false
 		}
 	}
-	return p.limits.MaxDelay, true
+	return longest, true
 }

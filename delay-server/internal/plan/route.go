@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"time"
 
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
@@ -38,22 +39,26 @@ func (p *Planner) Prepare(name string, values url.Values) (*Route, []*ParameterE
 	if values.Has("delay") {
 		var err error
 		if wait, err = p.parse(values.Get("delay")); err != nil {
-			errs = append(errs, &ParameterError{"delay", 0, err})
+			wait, errs = delay.Delay{}, append(errs, &ParameterError{"delay", 0, err})
 		}
 	}
-	shape := unshaped
-	errs = append(errs, p.readShape(&shape, parameters{values: values, operator: true})...)
+	from := recipe{delay: wait, seed: p.limits.Seed, route: name}
+	from.measure = func(s *shape) extent { return extent{length: int64(len(s.body))} }
+	errs = append(errs, p.shape(&from, parameters{values: values, operator: true})...)
 	if errs != nil {
 		return nil, errs
 	}
+	shape := from.shape
 	if shape.pool != nil {
 		shape.pool.Operator = true
 	}
 	if shape.size >= 0 {
 		shape.contentType = answer.Bytes
 	}
-	give := func(a *answer.Answer, _ chance) { a.ContentType, a.Body.Whole = shape.contentType, shape.body }
-	return &Route{p, recipe{delay: wait, shape: &shape, seed: p.limits.Seed, make: give, route: name}}, nil
+	from.make = func(a *answer.Answer, _ chance, _ time.Duration) {
+		a.ContentType, a.Body.Whole = shape.contentType, shape.body
+	}
+	return &Route{p, from}, nil
 }
 
 // Plan makes the plan of one request. Its path and its query are not read; the
@@ -72,22 +77,14 @@ func named(parameter string, err error) *ParameterError {
 }
 
 // agreeOnBody refuses what contradicts the one body that an operator gives.
-func (s *shape) agreeOnBody(params parameters, refuse func(ifGiven, format string, args ...any)) {
-	first, length := "", max(s.size, int64(len(s.body)))
+func agreeOnBody(params parameters, refuse func(ifGiven, format string, args ...any)) {
+	first := ""
 	for _, name := range []string{"body", "json", "size"} {
 		if first == "" && params.has(name) {
 			first = name
 		} else {
 			refuse(name, "%s and %s contradict each other: an answer has one body; accepted: one of the two", first, name)
 		}
-	}
-	if length == 0 {
-		for _, name := range []string{"body_delay", "rate"} {
-			refuse(name, "%s has nothing to slow: the body is empty; accepted: with body, json or size", name)
-		}
-	}
-	if s.fault == answer.Truncate && length < 2 && s.size < 0 {
-		refuse("fault", "fault=truncate has nothing to cut: the body has %d bytes; accepted: with a body of 2 bytes or more", length)
 	}
 }
 

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"container/list"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -130,9 +131,17 @@ func (p *Planner) seed(params parameters) (*uint64, error) {
 	if !params.has("seed") {
 		return p.limits.Seed, nil
 	}
-	n, err := strconv.ParseUint(params.get("seed"), 10, 64)
+	text, lowest := params.get("seed"), int64(0)
+	if params.seconds { // an endpoint of go-httpbin, which takes an int64
+		lowest = math.MinInt64
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			seed := uint64(n)
+			return &seed, nil
+		}
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return nil, bad("seed %s is not accepted; accepted: a whole number from 0 to 18446744073709551615", problem.Quote(params.get("seed")))
+		return nil, bad("seed %s is not accepted; accepted: a whole number from %d to %d", problem.Quote(text), lowest, uint64(math.MaxUint64))
 	}
 	return &n, nil
 }

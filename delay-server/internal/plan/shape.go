@@ -31,17 +31,63 @@ type shape struct {
 	limit       *gate.Rate
 }
 
-// shape reads all parameters but run and seed. The error is the first of all,
-// a *ParameterError of a *problem.Problem.
-func (p *Planner) shape(params parameters) (*shape, error) {
-	if params.values == nil {
-		return &unshaped, nil
+// shape reads all parameters but run and seed into from, and returns all errors.
+func (p *Planner) shape(from *recipe, params parameters) []*ParameterError {
+	from.shape = &unshaped
+	if params.values == nil && from.measure == nil {
+		return nil // a wait alone, which its reader has held against the limits
 	}
-	s := unshaped
-	if errs := p.readShape(&s, params); errs != nil {
-		return nil, errs[0]
+	if params.values != nil || from.status.list != nil {
+		s := unshaped
+		if from.status.list != nil {
+			s.status = from.status
+		}
+		if errs := p.readShape(&s, params); errs != nil {
+			return errs
+		}
+		from.shape = &s
 	}
-	return &s, nil
+	if from.measure != nil {
+		from.body = from.measure(from.shape)
+	}
+	if params.values != nil {
+		if errs := from.shape.contradictions(params, from.body.length); errs != nil {
+			return errs
+		}
+	}
+	from.body = from.shape.shaped(from.body)
+	return p.tooSlow(from, params)
+}
+
+// tooSlow measures how long the sending of from takes, and returns an error where the whole of a reply takes longer than MaxDelay
+// at the least.
+func (p *Planner) tooSlow(from *recipe, params parameters) []*ParameterError {
+	wait, bodyDelay := least(from.delay), least(from.shape.bodyDelay)
+	from.after = bodyDelay + from.body.takes
+	if from.body.takes <= p.limits.MaxDelay-wait-bodyDelay {
+		return nil
+	}
+	for _, name := range []string{"rate", "body_delay", "delay"} {
+		if params.has(name) || name == "delay" {
+			return []*ParameterError{{name, 0, bad("a delay of %v, a body_delay of %v and a body that takes %v are longer than this server waits; accepted: up to %v in all, its MAX_DELAY",
+				wait, bodyDelay, from.body.takes, p.limits.MaxDelay)}}
+		}
+	}
+	return nil
+}
+
+// shaped returns what becomes of body by s.
+func (s *shape) shaped(body extent) extent {
+	if s.status.bodiless() || s.fault != "" && s.fault != answer.Truncate {
+		return extent{}
+	}
+	if s.size >= 0 {
+		body = extent{length: s.size}
+	}
+	if s.rate > 0 {
+		body.takes = max(body.takes, answer.TransferTime(body.length, s.rate))
+	}
+	return body
 }
 
 // unshaped is the shape without parameters. It is shared, and never changed.
@@ -75,26 +121,12 @@ func (p *Planner) readShape(s *shape, params parameters) (errs []*ParameterError
 			errs = append(errs, named(r.name, err))
 		}
 	}
-	if errs == nil {
-		errs = s.contradictions(params)
-	}
-	if most := p.limits.MaxDelay; s.rate > 0 && float64(max(s.size, int64(len(s.body))))/s.rate > most.Seconds() {
-		errs = append(errs, named("rate", bad("rate %s is too slow: the body would take longer than %v, this server's MAX_DELAY; accepted: a higher rate, or less body", problem.Quote(params.get("rate")), most)))
-	}
 	return errs
 }
 
-// agree returns the first of the contradictions.
-func (s *shape) agree(params parameters) error {
-	if errs := s.contradictions(params); errs != nil {
-		return errs[0]
-	}
-	return nil
-}
-
-// contradictions returns an error for each parameter that contradicts another:
-// one of the two would be ignored in silence.
-func (s *shape) contradictions(params parameters) (errs []*ParameterError) {
+// contradictions returns an error for each parameter that contradicts another,
+// or a body of so many bytes: one of the two would be ignored in silence.
+func (s *shape) contradictions(params parameters, length int64) (errs []*ParameterError) {
 	refuse := func(ifGiven string, format string, args ...any) {
 		if params.has(ifGiven) {
 			errs = append(errs, &ParameterError{ifGiven, 0, bad(format, args...)})
@@ -117,14 +149,30 @@ func (s *shape) contradictions(params parameters) (errs []*ParameterError) {
 		}
 		return errs
 	}
-	if s.fault == answer.Truncate && (s.size == 0 || s.size == 1) {
-		refuse("size", "fault=truncate and size=%d contradict each other: there is nothing to cut; accepted: size=2 or more", s.size)
-	}
 	if params.operator {
-		s.agreeOnBody(params, refuse)
-	} else if s.size == 0 {
+		agreeOnBody(params, refuse)
+	}
+	if s.size >= 0 {
+		length = s.size
+	}
+	if s.fault == answer.Truncate && length < 2 {
+		if s.size >= 0 {
+			refuse("size", "fault=truncate and size=%d contradict each other: there is nothing to cut; accepted: size=2 or more", s.size)
+		} else {
+			refuse("fault", "fault=truncate has nothing to cut: the body has %d bytes; accepted: with a body of 2 bytes or more", length)
+		}
+	}
+	if length == 0 {
+		accepted := "with a body of 1 byte or more"
+		if params.operator {
+			accepted = "with body, json or size"
+		}
 		for _, name := range []string{"body_delay", "rate"} {
-			refuse(name, "size=0 and %s contradict each other: there is no body to slow; accepted: one of the two", name)
+			if s.size == 0 {
+				refuse(name, "size=0 and %s contradict each other: there is no body to slow; accepted: one of the two", name)
+			} else {
+				refuse(name, "%s has nothing to slow: the body is empty; accepted: %s", name, accepted)
+			}
 		}
 	}
 	return errs

@@ -16,78 +16,86 @@ import (
 
 func planner() *plan.Planner { return plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000}) }
 
-func TestParametersRefused(t *testing.T) {
-	for _, tc := range []struct{ name, query, want string }{
-		{"status: a word", "status=ok", `status "ok" is not understood`},
-		{"status: 1xx is no end", "status=100", `status "100" is not understood`},
-		{"status: 600", "status=600", `status "600" is not understood`},
-		{"status: four digits", "status=0200", `status "0200" is not understood`},
-		{"status: empty", "status=", `status "" is not understood`},
-		{"status: weights over 100", "status=404:60,503:60", "percentages that add up to 120, which is over 100"},
-		{"status: negative weight", "status=404:-1", `is not understood at "404:-1"`},
-		{"status: weight not a number", "status=404:NaN", `is not understood at "404:NaN"`},
-		{"status: weight 0", "status=404:0", `is not understood at "404:0"`},
-		{"status: weight with an exponent", "status=404:1e1", `is not understood at "404:1e1"`},
-		{"status: one without its weight", "status=404,503:5", `is not understood at "404"`},
-		{"size: a word", "size=big", `size "big" is not accepted; accepted: a whole number from 0 to 1000`},
-		{"size: negative", "size=-1", `size "-1" is not accepted`},
-		{"size: above MAX_BODY_SIZE", "size=1001", `size "1001" is not accepted; accepted: a whole number from 0 to 1000`},
-		{"size: hexadecimal", "size=0x10", `size "0x10" is not accepted`},
-		{"size: a fraction", "size=1.5", `size "1.5" is not accepted`},
-		{"body_delay: a word", "body_delay=soon", `body_delay: delay "soon" is not understood`},
-		{"body_delay: above MAX_DELAY", "body_delay=2m", `body_delay: delay "2m" is longer than this server waits`},
-		{"body_delay: empty", "body_delay=", `body_delay: delay "" is empty`},
-		{"rate: 0", "rate=0", `rate "0" is not accepted; accepted: kilobytes`},
-		{"rate: negative", "rate=-1", `rate "-1" is not accepted`},
-		{"rate: infinite", "rate=Inf", `rate "Inf" is not accepted`},
-		{"rate: less than a byte a second", "rate=0.0001", `rate "0.0001" is not accepted`},
-		{"rate: the body would take longer than MAX_DELAY", "size=1000&rate=0.01", `rate "0.01" is too slow: the body would take longer than 1m0s`},
-		{"fault: unknown", "fault=explode", `fault "explode" is not known; accepted: reset, empty, garbage, truncate, hang`},
-		{"fault: empty", "fault=", `fault "" is not known`},
-		{"fault and size", "fault=empty&size=10", "fault=empty and size contradict each other"},
-		{"fault and status", "fault=reset&status=503", "fault=reset and status contradict each other"},
-		{"fault and rate", "fault=hang&rate=1", "fault=hang and rate contradict each other"},
-		{"fault and header", "fault=garbage&header=A:b", "fault=garbage and header contradict each other"},
-		{"truncate what is empty", "fault=truncate&size=0", "fault=truncate and size=0 contradict each other"},
-		{"slowing an empty body", "size=0&body_delay=1s", "size=0 and body_delay contradict each other"},
-		{"limiting an empty body", "size=0&rate=1", "size=0 and rate contradict each other"},
-		{"a body where there is none", "status=204&size=10", "status=204 and size contradict each other"},
-		{"truncate where there is no body", "status=304&fault=truncate", "status=304 and fault contradict each other"},
-		{"fail_first: 0", "fail_first=0&run=a", `fail_first "0" is not accepted; accepted: a whole number from 1 to`},
-		{"fail_first: outside a run", "fail_first=2", "fail_first=2 counts within a run"},
-		{"workers without a pool", "workers=2", `workers="2" has no pool`},
-		{"queue without a pool", "queue=2", `queue="2" has no pool`},
-		{"pool without workers", "pool=db", "pool=db has no workers"},
-		{"pool without a name", "pool=&workers=1", `parameter pool: "" is no name`},
-		{"pool with a line break", "pool=a%0ab&workers=1", `parameter pool: "a\nb" is no name`},
-		{"workers: 0", "pool=db&workers=0", `workers "0" is not accepted; accepted: a whole number from 1 to`},
-		{"queue: negative", "pool=db&workers=1&queue=-1", `queue "-1" is not accepted; accepted: a whole number from 0 to`},
-		{"seed: negative", "seed=-1", `seed "-1" is not accepted; accepted: a whole number from 0`},
-		{"seed: a word", "seed=lucky", `seed "lucky" is not accepted`},
-		{"near miss: status", "stauts=503", `no such parameter: "stauts": did you mean status?`},
-		{"near miss: body_delay", "bodydelay=1", `no such parameter: "bodydelay": did you mean body_delay?`},
-		{"near miss: fail_first", "fail-first=1", `no such parameter: "fail-first": did you mean fail_first?`},
-		{"twice", "size=1&size=2", "parameter size is given 2 times; accepted: once"},
+// refusedParameters are queries of /delay/0 that are a 400, and what it says.
+// The limits of planner() are a minute and 1000 bytes.
+var refusedParameters = []struct{ name, query, want string }{
+	{"status: a word", "status=ok", `status "ok" is not understood`},
+	{"status: 1xx is no end", "status=100", `status "100" is not understood`},
+	{"status: 600", "status=600", `status "600" is not understood`},
+	{"status: four digits", "status=0200", `status "0200" is not understood`},
+	{"status: empty", "status=", `status "" is not understood`},
+	{"status: weights over 100", "status=404:60,503:60", "percentages that add up to 120, which is over 100"},
+	{"status: negative weight", "status=404:-1", `is not understood at "404:-1"`},
+	{"status: weight not a number", "status=404:NaN", `is not understood at "404:NaN"`},
+	{"status: weight 0", "status=404:0", `is not understood at "404:0"`},
+	{"status: weight with an exponent", "status=404:1e1", `is not understood at "404:1e1"`},
+	{"status: one without its weight", "status=404,503:5", `is not understood at "404"`},
+	{"size: a word", "size=big", `size "big" is not accepted; accepted: a whole number from 0 to 1000`},
+	{"size: negative", "size=-1", `size "-1" is not accepted`},
+	{"size: above MAX_BODY_SIZE", "size=1001", `size "1001" is not accepted; accepted: a whole number from 0 to 1000`},
+	{"size: hexadecimal", "size=0x10", `size "0x10" is not accepted`},
+	{"size: a fraction", "size=1.5", `size "1.5" is not accepted`},
+	{"body_delay: a word", "body_delay=soon", `body_delay: delay "soon" is not understood`},
+	{"body_delay: above MAX_DELAY", "body_delay=2m", `body_delay: delay "2m" is longer than this server waits`},
+	{"body_delay: empty", "body_delay=", `body_delay: delay "" is empty`},
+	{"rate: 0", "rate=0", `rate "0" is not accepted; accepted: kilobytes`},
+	{"rate: negative", "rate=-1", `rate "-1" is not accepted`},
+	{"rate: infinite", "rate=Inf", `rate "Inf" is not accepted`},
+	{"rate: less than a byte a second", "rate=0.0001", `rate "0.0001" is not accepted`},
+	{"rate: the body would take longer than MAX_DELAY", "size=1000&rate=0.01", `a body that takes 1m40s are longer than this server waits; accepted: up to 1m0s in all, its MAX_DELAY`},
+	{"fault: unknown", "fault=explode", `fault "explode" is not known; accepted: reset, empty, garbage, truncate, hang`},
+	{"fault: empty", "fault=", `fault "" is not known`},
+	{"fault and size", "fault=empty&size=10", "fault=empty and size contradict each other"},
+	{"fault and status", "fault=reset&status=503", "fault=reset and status contradict each other"},
+	{"fault and rate", "fault=hang&rate=1", "fault=hang and rate contradict each other"},
+	{"fault and header", "fault=garbage&header=A:b", "fault=garbage and header contradict each other"},
+	{"truncate what is empty", "fault=truncate&size=0", "fault=truncate and size=0 contradict each other"},
+	{"slowing an empty body", "size=0&body_delay=1s", "size=0 and body_delay contradict each other"},
+	{"limiting an empty body", "size=0&rate=1", "size=0 and rate contradict each other"},
+	{"a body where there is none", "status=204&size=10", "status=204 and size contradict each other"},
+	{"rate: Flash's body would take longer than MAX_DELAY", "rate=0.001", `a body that takes 1m6s are longer`},
+	{"a body_delay and a rate", "size=40&rate=0.001&body_delay=21000", `a delay of 0s, a body_delay of 21s and a body that takes 40s are longer`},
+	{"205: a body", "status=205&size=10", "status=205 and size contradict each other"},
+	{"205: a body_delay", "status=205&body_delay=1", "status=205 and body_delay contradict each other"},
+	{"truncate where there is no body", "status=304&fault=truncate", "status=304 and fault contradict each other"},
+	{"fail_first: 0", "fail_first=0&run=a", `fail_first "0" is not accepted; accepted: a whole number from 1 to`},
+	{"fail_first: outside a run", "fail_first=2", "fail_first=2 counts within a run"},
+	{"workers without a pool", "workers=2", `workers="2" has no pool`},
+	{"queue without a pool", "queue=2", `queue="2" has no pool`},
+	{"pool without workers", "pool=db", "pool=db has no workers"},
+	{"pool without a name", "pool=&workers=1", `parameter pool: "" is no name`},
+	{"pool with a line break", "pool=a%0ab&workers=1", `parameter pool: "a\nb" is no name`},
+	{"workers: 0", "pool=db&workers=0", `workers "0" is not accepted; accepted: a whole number from 1 to`},
+	{"queue: negative", "pool=db&workers=1&queue=-1", `queue "-1" is not accepted; accepted: a whole number from 0 to`},
+	{"seed: negative", "seed=-1", `seed "-1" is not accepted; accepted: a whole number from 0`},
+	{"seed: a word", "seed=lucky", `seed "lucky" is not accepted`},
+	{"near miss: status", "stauts=503", `no such parameter: "stauts": did you mean status?`},
+	{"near miss: body_delay", "bodydelay=1", `no such parameter: "bodydelay": did you mean body_delay?`},
+	{"near miss: fail_first", "fail-first=1", `no such parameter: "fail-first": did you mean fail_first?`},
+	{"twice", "size=1&size=2", "parameter size is given 2 times; accepted: once"},
 
-		{"header: no colon", "header=abc", `header "abc" is no header; accepted: Name:value`},
-		{"header: no name", "header=:b", `header ":b" is no header`},
-		{"header: blank in the name", "header=a%20b:c", `header "a b:c" is no header`},
-		{"header: injection by a line break", "header=A:b%0d%0aSet-Cookie:%20x=1", `has a value that is not in visible ASCII`},
-		{"header: injection in the name", "header=A%0d%0aB:c", "is no header"},
-		{"header: a zero byte", "header=A:%00", "is not in visible ASCII"},
-		{"header: framing", "header=Content-Length:5", "is the server's own to set"},
-		{"header: framing, in small letters", "header=transfer-encoding:chunked", "is the server's own to set"},
-		{"header: a cookie", "header=Set-Cookie:a=b", "is the server's own to set"},
-		{"header: a redirect that passes REDIRECT_HOSTS", "header=Location:http://evil.example", "is the server's own to set"},
-		{"header: its own timing", "header=Server-Timing:asked%3Bdur=0", "is the server's own to set"},
-		{"header: CORS", "header=Access-Control-Allow-Credentials:true", "is the server's own to set"},
-		{"header: a page", "header=Content-Type:text/html", "is a type that a browser may run"},
-		{"header: a page in capitals", "header=CONTENT-TYPE:TEXT/HTML", "is a type that a browser may run"},
-		{"header: an image that is a page", "header=Content-Type:image/svg%2bxml", "is a type that a browser may run"},
-		{"header: a page behind a comma", "header=Content-Type:text/plain,text/html", "is a type that a browser may run"},
-		{"header: a type twice", "header=Content-Type:text/plain&header=Content-Type:text/csv", "is given twice"},
-		{"header: too many", strings.Repeat("header=A:b&", 51) + "_=1", "header is given 51 times; accepted: up to 50 times"},
-	} {
+	{"header: no colon", "header=abc", `header "abc" is no header; accepted: Name:value`},
+	{"header: no name", "header=:b", `header ":b" is no header`},
+	{"header: blank in the name", "header=a%20b:c", `header "a b:c" is no header`},
+	{"header: injection by a line break", "header=A:b%0d%0aSet-Cookie:%20x=1", `has a value that is not in visible ASCII`},
+	{"header: injection in the name", "header=A%0d%0aB:c", "is no header"},
+	{"header: a zero byte", "header=A:%00", "is not in visible ASCII"},
+	{"header: framing", "header=Content-Length:5", "is the server's own to set"},
+	{"header: framing, in small letters", "header=transfer-encoding:chunked", "is the server's own to set"},
+	{"header: a cookie", "header=Set-Cookie:a=b", "is the server's own to set"},
+	{"header: a redirect that passes REDIRECT_HOSTS", "header=Location:http://evil.example", "is the server's own to set"},
+	{"header: its own timing", "header=Server-Timing:asked%3Bdur=0", "is the server's own to set"},
+	{"header: CORS", "header=Access-Control-Allow-Credentials:true", "is the server's own to set"},
+	{"header: a page", "header=Content-Type:text/html", "is a type that a browser may run"},
+	{"header: a page in capitals", "header=CONTENT-TYPE:TEXT/HTML", "is a type that a browser may run"},
+	{"header: an image that is a page", "header=Content-Type:image/svg%2bxml", "is a type that a browser may run"},
+	{"header: a page behind a comma", "header=Content-Type:text/plain,text/html", "is a type that a browser may run"},
+	{"header: a type twice", "header=Content-Type:text/plain&header=Content-Type:text/csv", "is given twice"},
+	{"header: too many", strings.Repeat("header=A:b&", 51) + "_=1", "header is given 51 times; accepted: up to 50 times"},
+}
+
+func TestParametersRefused(t *testing.T) {
+	for _, tc := range refusedParameters {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := planner().Delay(request(t, "/delay/0?"+tc.query))
 			var p *problem.Problem
@@ -276,27 +284,90 @@ func FuzzDelay(f *testing.F) {
 	f.Add("1000", "status=404:10,503:5&size=10&rate=1&header=a:b&pool=p&workers=1")
 	f.Add("lognormal:120ms,900ms", "fault=truncate&seed=1&run=x&fail_first=2&body_delay=uniform:1,2")
 	f.Add("weighted:1:50", "fault=hang")
+	f.Add("uniform:0,1m", "body_delay=uniform:0,1m&rate=0.01&status=205:50")
+	for _, text := range []string{"", "abc", "-1", "2m", "uniform:2,1", "recorded:none"} {
+		f.Add(text, "")
+	}
+	for _, tc := range refusedParameters {
+		f.Add("0", tc.query)
+	}
 	p := planner()
-	f.Fuzz(func(t *testing.T, text, query string) {
-		r := request(t, "/delay/0")
-		r.URL.RawQuery = query
-		r.Param = func(string) string { return text }
-		got, err := p.Delay(r)
+	f.Fuzz(func(t *testing.T, text, query string) { checkDelay(t, p, text, query) })
+}
+
+// The properties of the fuzz targets take what is refused, and what is not.
+func TestFuzzTargetsTakeBadInput(t *testing.T) {
+	p := planner()
+	for _, tc := range []struct {
+		name      string
+		got, want bool
+	}{
+		{"a delay", checkDelay(t, p, "1", ""), true},
+		{"a bad delay", checkDelay(t, p, "abc", ""), false},
+		{"a bad query", checkDelay(t, p, "1", "status=ok"), false},
+		{"go-httpbin's endpoints", checkHTTPBin(t, p, "200", "seed=1"), true},
+		{"a bad path of theirs", checkHTTPBin(t, p, "abc", "delay=abc"), false},
+		{"a redirect", checkRedirect(t, redirector(), "good.example/a"), true},
+		{"a bad redirect", checkRedirect(t, redirector(), "javascript:alert(1)"), false},
+		{"a redirect that is not allowed", checkRedirect(t, redirector(), "evil.example"), false},
+	} {
+		if tc.got != tc.want {
+			t.Errorf("%s: planned %v, want %v", tc.name, tc.got, tc.want)
+		}
+	}
+}
+
+// checkDelay holds what FuzzDelay says of one path and query, and reports
+// whether there is a plan.
+func checkDelay(t *testing.T, p *plan.Planner, text, query string) bool {
+	r := request(t, "/delay/0")
+	r.URL.RawQuery = query
+	r.Param = func(string) string { return text }
+	got, err := p.Delay(r)
+	checkPlan(t, got, err, text+"?"+query)
+	return err == nil
+}
+
+// checkPlan fails unless err is the client's or got is within the limits of
+// planner(): all of the reply, at the times at which its parts are due.
+func checkPlan(t *testing.T, got *plan.Plan, err error, input string) {
+	t.Helper()
+	if err != nil {
 		var known *problem.Problem
 		var bad *plan.DelayError
-		switch {
-		case errors.As(err, &known) && known.Status >= 400 && known.Status < 500, errors.As(err, &bad):
-		case err != nil:
-			t.Fatalf("%q?%q: %v", text, query, err)
-		case got.Wait < 0 || got.Wait > time.Minute || got.Answer.Status < 200 || got.Answer.Status > 599:
-			t.Fatalf("%q?%q: %+v", text, query, got)
+		isKnown := errors.As(err, &known) && known.Status >= 400 && known.Status < 500
+		if got != nil || !isKnown && !errors.As(err, &bad) || len(err.Error()) == 0 || len(err.Error()) > 2000 {
+			t.Fatalf("%q: got %+v and the error %v, want no plan and a short error of the client's", input, got, err)
 		}
-		for _, field := range got.Answer.Header {
-			if strings.ContainsAny(field.Name+field.Value, "\r\n\x00") {
-				t.Fatalf("%q?%q: header %q", text, query, field)
+		return
+	}
+	a := got.Answer
+	if got.Wait < 0 || a.Status < 200 || a.Status > 599 || a.Body.Length > 1000 || int64(len(a.Body.Whole)) > 1000 {
+		t.Fatalf("%q: %+v", input, got)
+	}
+	if !answer.HasBody(a.Status) && (a.Body.Parts != nil || len(a.Body.Whole) > 0 || a.ContentType != "") {
+		t.Fatalf("%q: a body with the status %d", input, a.Status)
+	}
+	for _, field := range a.Header {
+		if strings.ContainsAny(field.Name+field.Value, "\r\n\x00") {
+			t.Fatalf("%q: header %q", input, field)
+		}
+	}
+	last, sent := time.Duration(0), int64(0)
+	if a.Body.Parts != nil && (a.Fault == "" || a.Fault == answer.Truncate) {
+		for due, part := range a.Body.Parts {
+			if due < last {
+				t.Fatalf("%q: a part is due at %v, after one at %v", input, due, last)
 			}
+			last, sent = due, sent+int64(len(part))
 		}
-	})
+		if a.Body.Length >= 0 && sent != a.Body.Length {
+			t.Fatalf("%q: %d bytes come, %d are promised", input, sent, a.Body.Length)
+		}
+	}
+	if got.Wait+last > time.Minute {
+		t.Fatalf("%q: a wait of %v and a body that takes %v, want a minute at the most in all", input, got.Wait, last)
+	}
 }
 
 func BenchmarkDelay(b *testing.B) {

@@ -82,3 +82,43 @@ func readStatus(text string) (int, bool) {
 	code, err := strconv.Atoi(text)
 	return code, err == nil && len(text) == 3 && code >= 200 && code <= 599
 }
+
+// require gives a the header that its status requires or that clients rely on
+// (RFC 9110, sections 10.2.3 and 15), where it has none of the name. Upgrade is
+// not a header of HTTP/2 (RFC 9113, section 8.2.2).
+func require(a *answer.Answer, protoMajor int) {
+	length := a.Body.Length
+	if a.Body.Parts == nil {
+		length = int64(len(a.Body.Whole))
+	}
+	switch a.Status {
+	case http.StatusMultipleChoices, http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusUseProxy, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		if a.Location == "" {
+			a.Default("Location", "/status/200")
+		}
+	case http.StatusPartialContent:
+		if length > 0 {
+			a.Default("Content-Range", fmt.Sprintf("bytes 0-%d/%d", length-1, length))
+		}
+	case http.StatusRequestedRangeNotSatisfiable:
+		if length >= 0 {
+			a.Default("Content-Range", fmt.Sprintf("bytes */%d", length))
+		}
+	case http.StatusUnauthorized:
+		a.Default("Www-Authenticate", challenge)
+	case http.StatusMethodNotAllowed:
+		a.Default("Allow", http.MethodOptions) // which every endpoint answers
+	case http.StatusProxyAuthRequired:
+		a.Default("Proxy-Authenticate", challenge)
+	case http.StatusUpgradeRequired:
+		if protoMajor == 1 {
+			a.Default("Upgrade", "HTTP/2.0")
+			a.Default("Connection", "Upgrade")
+		}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		a.Default("Retry-After", "1")
+	}
+}
+
+const challenge = `Basic realm="Fake Realm"` // go-httpbin's
