@@ -26,6 +26,7 @@ type Problem struct {
 	Call string `json:"call,omitempty"`
 
 	// RetryAfter, when over zero, is sent as Retry-After, rounded up to seconds.
+	// A 429 or a 503 has that header always, of 1 second where nothing else is known.
 	RetryAfter time.Duration `json:"-"`
 }
 
@@ -54,8 +55,12 @@ func (p *Problem) Write(w http.ResponseWriter) error {
 	h.Set("Content-Type", ContentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if p.RetryAfter > 0 {
-		seconds := (p.RetryAfter + time.Second - 1) / time.Second
+	after := p.RetryAfter
+	if after <= 0 && (p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable) {
+		after = time.Second
+	}
+	if after > 0 {
+		seconds := (after + time.Second - 1) / time.Second
 		h.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
 	}
 	w.WriteHeader(p.Status)

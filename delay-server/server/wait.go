@@ -148,7 +148,7 @@ func (v *visit) admit() (leave func(), err error) {
 	if v.plan.Pool == nil {
 		return func() {}, nil
 	}
-	return v.pools.Enter(v.c.Request().Context(), v.waiter, *v.plan.Pool)
+	return v.pools.Enter(v.c.Request().Context(), v.waiter, *v.plan.Pool, v.plan.Wait+v.plan.Sending)
 }
 
 // await waits for the plan's event, where there is one, and then for its time.
@@ -207,7 +207,9 @@ func ended(err error) (journal.Outcome, error) {
 		p.RetryAfter = over.After
 		return journal.Refused, p
 	case errors.As(err, &full):
-		return journal.Refused, tooMany("%v; accepted: again, once a place is free", full)
+		p := problem.New(http.StatusServiceUnavailable, "%v; accepted: again, once a place is free", full)
+		p.RetryAfter = full.After
+		return journal.Refused, p
 	case errors.As(err, &conflict):
 		return journal.Refused, problem.New(http.StatusConflict, "%v; accepted: the same, or another name", conflict)
 	case errors.As(err, &parties):
@@ -228,9 +230,7 @@ func ended(err error) (journal.Outcome, error) {
 }
 
 func tooMany(format string, args ...any) error {
-	p := problem.New(http.StatusServiceUnavailable, format, args...)
-	p.RetryAfter = time.Second
-	return p
+	return problem.New(http.StatusServiceUnavailable, format, args...)
 }
 
 // param returns a parameter of the path, unescaped: Echo leaves the escapes in

@@ -71,7 +71,7 @@ func BenchmarkPool(b *testing.B) {
 	w := newWaiter()
 	b.ReportAllocs()
 	for b.Loop() {
-		leave, err := pools.Enter(b.Context(), w, gate.PoolSpec{Name: "p", Workers: 1})
+		leave, err := pools.Enter(b.Context(), w, gate.PoolSpec{Name: "p", Workers: 1}, 0)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -15,6 +15,7 @@ type place struct {
 	event   *clock.Event // that it is freed
 	element *list.Element
 	verdict error // what it was freed with; nil where it may pass
+	turn    *turn // of a pool, to come
 }
 
 func (l *line) len() int { return l.places.Len() }
@@ -25,6 +26,9 @@ func (l *line) join(w *clock.Waiter) *place {
 	p.element = l.places.PushBack(p)
 	return p
 }
+
+// first returns the place of the first in the line, which is not empty.
+func (l *line) first() *place { return l.places.Front().Value.(*place) }
 
 // free frees the first n of the line with the verdict.
 func (l *line) free(n int, verdict error) {

@@ -19,7 +19,7 @@ func TestAnOperatorsPoolMayBeResized(t *testing.T) {
 	}
 	for _, spec := range []gate.PoolSpec{old, resized} {
 		var full *gate.FullError
-		if _, err := p.Enter(t.Context(), newWaiter(), spec); !errors.As(err, &full) {
+		if _, err := p.Enter(t.Context(), newWaiter(), spec, 0); !errors.As(err, &full) {
 			t.Errorf("Enter(%+v) of a full pool: %v, want a FullError", spec, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"container/heap"
 	"context"
 	"fmt"
 	"maps"
@@ -32,7 +33,10 @@ func (s PoolSpec) key() PoolSpec {
 }
 
 // FullError is returned where all workers are busy and the queue is full.
-type FullError struct{ Pool PoolSpec }
+type FullError struct {
+	Pool  PoolSpec
+	After time.Duration // from now until a worker is free, as far as is known, or 0
+}
 
 // Error says what is full.
 func (e *FullError) Error() string {
@@ -62,21 +66,55 @@ type Pools struct {
 }
 
 type pool struct {
-	spec  PoolSpec
-	busy  int
-	queue line
+	spec   PoolSpec
+	served turns
+	queue  line
 }
 
-// Enter has w wait in order of arrival for a worker of the pool, and returns the
-// function that gives the worker back, to be called once. The error is a
+// turn is one request in the hands of a worker, now or later.
+type turn struct {
+	service time.Duration // how long it takes, as far as is known
+	end     time.Time     // its begin and service
+	index   int           // in turns
+}
+
+// turns is a heap whose first is the one that ends first.
+type turns []*turn
+
+func (t turns) Len() int           { return len(t) }
+func (t turns) Less(i, j int) bool { return t[i].end.Before(t[j].end) }
+func (t turns) Swap(i, j int)      { t[i], t[j] = t[j], t[i]; t[i].index, t[j].index = i, j }
+
+// Push implements heap.Interface.
+func (t *turns) Push(x any) { one := x.(*turn); one.index = len(*t); *t = append(*t, one) }
+
+// Pop implements heap.Interface.
+func (t *turns) Pop() any {
+	last := len(*t) - 1
+	one := (*t)[last]
+	(*t)[last] = nil
+	*t = (*t)[:last]
+	return one
+}
+
+// serve begins a turn.
+func (p *pool) serve(t *turn, now time.Time) {
+	t.end = now.Add(t.service)
+	heap.Push(&p.served, t)
+}
+
+// Enter has w wait in order of arrival for a worker of the pool, whose turn takes
+// service as far as is known, and returns the function that gives the worker
+// back, to be called once. The error is a
 // *FullError or a *ConflictError at once, or context.Cause(ctx) when ctx is
 // done while waiting.
-func (p *Pools) Enter(ctx context.Context, w *clock.Waiter, spec PoolSpec) (leave func(), err error) {
-	q, place, err := p.join(w, spec)
+func (p *Pools) Enter(ctx context.Context, w *clock.Waiter, spec PoolSpec, service time.Duration) (leave func(), err error) {
+	t := &turn{service: service}
+	q, place, err := p.join(w, spec, t)
 	if err != nil {
 		return nil, err
 	}
-	leave = func() { p.leave(spec) }
+	leave = func() { p.leave(spec, t, w.Now()) }
 	if place == nil {
 		return leave, nil
 	}
@@ -90,7 +128,8 @@ func (p *Pools) Enter(ctx context.Context, w *clock.Waiter, spec PoolSpec) (leav
 }
 
 // join takes a free worker, and then returns no place, or one in the queue.
-func (p *Pools) join(w *clock.Waiter, spec PoolSpec) (*pool, *place, error) {
+func (p *Pools) join(w *clock.Waiter, spec PoolSpec, t *turn) (*pool, *place, error) {
+	now := w.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	q := p.live[spec.key()]
@@ -99,30 +138,34 @@ func (p *Pools) join(w *clock.Waiter, spec PoolSpec) (*pool, *place, error) {
 		if p.live == nil {
 			p.live = map[PoolSpec]*pool{}
 		}
-		p.live[spec.key()] = &pool{spec: spec, busy: 1}
+		q = &pool{spec: spec}
+		p.live[spec.key()] = q
+		q.serve(t, now)
 		return nil, nil, nil
 	case q.spec != spec:
 		return nil, nil, &ConflictError{Asked: spec, Lives: q.spec}
-	case q.busy < spec.Workers:
-		q.busy++
+	case q.served.Len() < spec.Workers:
+		q.serve(t, now)
 		return nil, nil, nil
 	case spec.Queue >= 0 && q.queue.len() >= spec.Queue:
-		return nil, nil, &FullError{Pool: spec}
+		return nil, nil, &FullError{Pool: spec, After: max(0, q.served[0].end.Sub(now))}
 	}
-	return q, q.queue.join(w), nil
+	place := q.queue.join(w)
+	place.turn = t
+	return q, place, nil
 }
 
-// leave hands the worker to the first in the queue, or frees it.
-func (p *Pools) leave(spec PoolSpec) {
+// leave ends a turn: its worker serves the first in the queue, or is free.
+func (p *Pools) leave(spec PoolSpec, t *turn, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	q := p.live[spec.key()]
-	if q.queue.len() > 0 {
+	heap.Remove(&q.served, t.index)
+	switch {
+	case q.queue.len() > 0:
+		q.serve(q.queue.first().turn, now)
 		q.queue.free(1, nil)
-		return
-	}
-	q.busy--
-	if q.busy == 0 {
+	case q.served.Len() == 0:
 		delete(p.live, spec.key())
 	}
 }
@@ -147,7 +190,7 @@ func (p *Pools) States() []PoolState {
 	states := make(map[string]PoolState, len(p.live))
 	for key, q := range p.live {
 		s := states[key.Name]
-		states[key.Name] = PoolState{Name: key.Name, Busy: s.Busy + q.busy, Queued: s.Queued + q.queue.len()}
+		states[key.Name] = PoolState{Name: key.Name, Busy: s.Busy + q.served.Len(), Queued: s.Queued + q.queue.len()}
 	}
 	return slices.Collect(maps.Values(states))
 }

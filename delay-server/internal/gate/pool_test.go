@@ -24,7 +24,7 @@ func newWaiter() *clock.Waiter {
 // enter enters or fails the test.
 func enter(t *testing.T, p *gate.Pools, spec gate.PoolSpec) func() {
 	t.Helper()
-	leave, err := p.Enter(t.Context(), newWaiter(), spec)
+	leave, err := p.Enter(t.Context(), newWaiter(), spec, 0)
 	if err != nil {
 		t.Fatalf("Enter(%+v): %v", spec, err)
 	}
@@ -42,7 +42,7 @@ func TestPoolServesInWaves(t *testing.T) {
 				wg.Go(func() {
 					w := c.Waiter(c.Arrival())
 					defer w.Leave()
-					leave, err := p.Enter(t.Context(), w, gate.PoolSpec{Name: "db", Workers: tc.workers, Queue: -1})
+					leave, err := p.Enter(t.Context(), w, gate.PoolSpec{Name: "db", Workers: tc.workers, Queue: -1}, 0)
 					if err != nil {
 						t.Error(err)
 						return
@@ -94,12 +94,12 @@ func TestPoolFullConflictAndNewDefinition(t *testing.T) {
 		go func() { queued <- enter(t, &p, spec) }()
 		synctest.Wait()
 		var full *gate.FullError
-		if _, err := p.Enter(t.Context(), newWaiter(), spec); !errors.As(err, &full) {
+		if _, err := p.Enter(t.Context(), newWaiter(), spec, 0); !errors.As(err, &full) {
 			t.Errorf("Enter of a full pool = %v, want a *FullError", err)
 		}
 		var conflict *gate.ConflictError
 		for _, other := range []gate.PoolSpec{{Name: "db", Workers: 2, Queue: 1}, {Name: "db", Workers: 1, Queue: -1}} {
-			if _, err := p.Enter(t.Context(), newWaiter(), other); !errors.As(err, &conflict) || conflict.Lives != spec {
+			if _, err := p.Enter(t.Context(), newWaiter(), other, 0); !errors.As(err, &conflict) || conflict.Lives != spec {
 				t.Errorf("Enter(%+v) of a live pool %+v = %v, want a *ConflictError", other, spec, err)
 			}
 		}
@@ -121,7 +121,7 @@ func TestPoolLeavingTheQueueGivesThePlaceUp(t *testing.T) {
 		gone := errors.New("gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		left := make(chan error)
-		go func() { _, err := p.Enter(ctx, newWaiter(), spec); left <- err }()
+		go func() { _, err := p.Enter(ctx, newWaiter(), spec, 0); left <- err }()
 		synctest.Wait()
 		cancel(gone)
 		if err := <-left; !errors.Is(err, gone) {
@@ -164,7 +164,7 @@ func TestPoolLeavingWhenTheTurnComesHandsItOn(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	end := make(chan error)
 	go func() {
-		_, err := p.Enter(lastMoment{ctx, giveTurn}, newWaiter(), spec)
+		_, err := p.Enter(lastMoment{ctx, giveTurn}, newWaiter(), spec, 0)
 		end <- err
 	}()
 	for len(p.States()) == 0 || p.States()[0].Queued == 0 {
@@ -194,7 +194,7 @@ func TestAdvanceServesAQueue(t *testing.T) {
 				go func() {
 					w := c.Waiter(c.Arrival())
 					defer w.Leave()
-					leave, err := p.Enter(t.Context(), w, gate.PoolSpec{Name: "db", Workers: workers, Queue: -1})
+					leave, err := p.Enter(t.Context(), w, gate.PoolSpec{Name: "db", Workers: workers, Queue: -1}, 0)
 					if err != nil {
 						t.Error(err)
 						return
@@ -236,7 +236,7 @@ func TestPoolUnderContention(t *testing.T) {
 			for range 100 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(200))*time.Microsecond)
 				w := c.Waiter(c.Arrival())
-				leave, err := p.Enter(ctx, w, gate.PoolSpec{Name: "db", Workers: 3, Queue: 20})
+				leave, err := p.Enter(ctx, w, gate.PoolSpec{Name: "db", Workers: 3, Queue: 20}, 0)
 				if err == nil {
 					if !inside.Enter() {
 						t.Error("more than 3 are served at once")

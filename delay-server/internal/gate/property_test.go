@@ -196,7 +196,7 @@ func (g *game) serve(ctx context.Context, r *request, steps []step) {
 			err = g.barriers.Enter(ctx, w, s.barrier(due-now()))
 		case pools:
 			var leave func()
-			if leave, err = g.pools.Enter(ctx, w, s.pool()); err == nil {
+			if leave, err = g.pools.Enter(ctx, w, s.pool(), 0); err == nil {
 				defer leave()
 			}
 		}

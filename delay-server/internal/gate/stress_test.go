@@ -67,7 +67,7 @@ func (c *crowd) enter(t *testing.T) {
 		parties := []int{4, 4, 4, 4, 4, 4, 4, 2}[rand.IntN(8)]
 		c.tally.end(t, "barrier", parties, c.barriers.Enter(ctx, w, gate.BarrierSpec{Name: "x", Parties: parties, Timeout: timeout}))
 	default:
-		leave, err := c.pools.Enter(ctx, w, gate.PoolSpec{Name: "x", Workers: poolWorkers, Queue: 10})
+		leave, err := c.pools.Enter(ctx, w, gate.PoolSpec{Name: "x", Workers: poolWorkers, Queue: 10}, time.Millisecond)
 		if err == nil {
 			defer leave()
 			if !c.inside.Enter() {
