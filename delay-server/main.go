@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 
 	_ "golang.org/x/crypto/x509roots/fallback" // for https through /proxy/: the image has no certificates
 
@@ -41,7 +42,7 @@ func serve(ctx context.Context, cfg server.Config, stdout, stderr io.Writer) err
 	if err != nil {
 		return err
 	}
-	announce(cfg, plain[0].Addr(), stdout, log)
+	announce(cfg, srv, plain[0].Addr(), stdout, log)
 	logAccess(cfg, srv.AdminToken(), plain[0].Addr(), log)
 	lns := plain
 	for _, ln := range secure {
@@ -56,12 +57,15 @@ func serve(ctx context.Context, cfg server.Config, stdout, stderr io.Writer) err
 
 // announce says where the server listens: in words that a person can type, or,
 // with LOG_FORMAT=json, in a line of the log.
-func announce(cfg server.Config, addr net.Addr, stdout io.Writer, log *slog.Logger) {
+func announce(cfg server.Config, srv *server.Server, addr net.Addr, stdout io.Writer, log *slog.Logger) {
 	if cfg.LogFormat == "json" {
 		log.Info("listening", "url", program.URLs("http", addr)[0], "version", version.Get().Version)
 		return
 	}
-	program.Banner{Name: "delay-server", Listening: addr, PublishedPort: cfg.PublishedPort, Commands: commands}.Write(stdout)
+	banner := program.Banner{Name: "delay-server", Listening: addr, PublishedPort: cfg.PublishedPort}
+	method, path := srv.ScenarioExample()
+	banner.Commands = func(base string) [][2]string { return commands(base, method, path) }
+	banner.Write(stdout)
 }
 
 // logAccess logs who may write to the admin API, unless the server listens on
@@ -80,14 +84,21 @@ func logAccess(cfg server.Config, token string, addr net.Addr, log *slog.Logger)
 	}
 }
 
-// commands are what to type first.
-func commands(base string) [][2]string {
-	return [][2]string{
+// commands are what to type first: method and path are of a scenario's route, "" for none.
+func commands(base, method, path string) [][2]string {
+	all := [][2]string{
 		{"curl " + base + "/delay/1000/", "an answer after a second"},
 		{"curl " + base + "/delay/lognormal:120ms,900ms", "one that is mostly quick and sometimes slow"},
 		{"curl '" + base + "/delay/100?status=503:50'", "one that fails half of the time"},
-		{base + "/doc", "everything else, in a browser"},
 	}
+	if path != "" {
+		request := "'" + base + path + "'"
+		if method != http.MethodGet {
+			request = "-X " + method + " " + request
+		}
+		all = append(all, [2]string{"curl -i " + request, "a route of the scenario"})
+	}
+	return append(all, [2]string{base + "/doc", "everything else, in a browser"})
 }
 
 // listen listens on PORT and, with TLS_HOSTS, on TLS_PORT.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/program"
+	"flash.test/delay-server/server"
 )
 
 // runUntil starts run on a free port and returns its URL and a function that
@@ -228,5 +230,31 @@ func TestStartSaysWhatItPassesOver(t *testing.T) {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %q:\n%s", want, &log)
 		}
+	}
+}
+
+func TestStartNamesARouteOfTheScenario(t *testing.T) {
+	for _, tc := range []struct{ name, route, want string }{
+		{"a plain one", "{path: /a}", "curl -i 'http://localhost:3000/a'"},
+		{"one with parts to fill in", "{path: '/a/{id}'}", "curl -i 'http://localhost:3000/a/"},
+		{"another method than GET", "{path: /a, method: POST}", "curl -i -X POST 'http://localhost:3000/a'"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "s.yaml")
+			if err := os.WriteFile(file, []byte("routes: ["+tc.route+"]"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			config := server.DefaultConfig()
+			config.Scenario = file
+			srv, err := server.New(config, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			announce(config, srv, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000}, &out, nil)
+			if !strings.Contains(out.String(), tc.want) {
+				t.Errorf("it printed\n%s\nwant %q in it", &out, tc.want)
+			}
+		})
 	}
 }
