@@ -74,8 +74,11 @@ func TestMeasureHTTP2(t *testing.T) {
 		t.Fatal(err)
 	}
 	results, err := measure(t.Context(), options{rounds: 1, loads: []load{http2(80, 2)}}, servers, io.Discard)
-	if err != nil || len(results.Samples) != 1 {
-		t.Fatalf("measure over HTTP/2: %d samples, %v; want one", len(results.Samples), err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(results.Samples) != 1 {
+		t.Fatalf("measure over HTTP/2: %d samples, want one", len(results.Samples))
 	}
 	s := results.Samples[0]
 	if s.Server != peer.Echo || s.Answers != 80*waves || s.Errors > 0 || s.Early > 0 || s.Values[report.Memory] <= 0 {

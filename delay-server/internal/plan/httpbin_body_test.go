@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/plan"
 )
 
@@ -30,6 +32,17 @@ func schedule(p *plan.Plan) (parts []part) {
 		}
 	}
 	return parts
+}
+
+// sent returns how many bytes of a plan's body are sent.
+func sent(p *plan.Plan) int {
+	rec := httptest.NewRecorder()
+	s := answer.Sender{Timeout: time.Second, Sleep: func(time.Duration) error { return nil }}
+	func() {
+		defer func() { _ = recover() }() // how a fault ends the connection
+		_ = s.Send(rec, httptest.NewRequest("GET", "/", nil), p.Answer)
+	}()
+	return rec.Body.Len()
 }
 
 func dues(parts []part) (dues []time.Duration) {
@@ -69,6 +82,12 @@ func TestScheduleOfBodies(t *testing.T) {
 			}
 			if parts := schedule(got); !slices.Equal(dues(parts), tc.want) {
 				t.Errorf("%s: parts are due at %v, want %v", tc.target, dues(parts), tc.want)
+			}
+			if got.Answer.Status != 200 {
+				t.Errorf("%s: got status %d, want 200", tc.target, got.Answer.Status)
+			}
+			if n := got.Answer.Body.Length; (n == 0) != (tc.want == nil) || n >= 0 && int(n) != sent(got) {
+				t.Errorf("%s: got %d bytes of %d promised", tc.target, sent(got), n)
 			}
 		})
 	}

@@ -190,17 +190,20 @@ func TestHTTPBinTakesTheParametersOfAll(t *testing.T) {
 		{"rate", "/drip?rate=0.001&duration=0", func(p *plan.Plan) bool { return schedule(p)[9].due == 10*time.Second }},
 		{"fault", "/drip?fault=reset", func(p *plan.Plan) bool { return p.Answer.Fault == answer.Reset && p.Wait == 2*time.Second }},
 		{"half of the events", "/sse?fault=truncate&count=6", func(p *plan.Plan) bool {
-			return p.Answer.Fault == answer.Truncate && len(schedule(p)) == 3
+			return p.Answer.Fault == answer.Truncate && len(schedule(p)) == 3 && sent(p) == len(schedule(p)[0].text)*3
 		}},
-		{"half of the bytes", "/bytes/10?fault=truncate", func(p *plan.Plan) bool { return p.Answer.Fault == answer.Truncate && p.Answer.Body.Length == 10 }},
+		{"half of the bytes", "/bytes/10?fault=truncate", func(p *plan.Plan) bool { return p.Answer.Body.Length == 10 && sent(p) == 5 }},
 		{"fail_first fails with the code of the path", "/status/404?fail_first=1&run=a", func(p *plan.Plan) bool { return p.Answer.Status == 404 }},
 		{"fail_first fails with 503", "/sse?fail_first=1&run=a", func(p *plan.Plan) bool { return p.Answer.Status == 503 }},
 		{"a status without a body", "/drip?code=204", func(p *plan.Plan) bool { return p.Answer.Body.Parts == nil && p.Answer.ContentType == "" }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := planHTTPBin(t, planner(), tc.target)
-			if err != nil || !tc.check(got) {
-				t.Errorf("%s: got %+v, %v", tc.target, got, err)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !tc.check(got) {
+				t.Errorf("%s: got %+v", tc.target, got)
 			}
 		})
 	}
@@ -210,8 +213,11 @@ func TestAFailFirstOfAPathsCodeEndsIn200(t *testing.T) {
 	p := planner()
 	for i, want := range []int{404, 404, 200, 200} {
 		got, err := planHTTPBin(t, p, "/status/404?fail_first=2&run=a")
-		if err != nil || got.Answer.Status != want {
-			t.Errorf("request %d: got %d, %v, want %d", i, got.Answer.Status, err, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Answer.Status != want {
+			t.Errorf("request %d: got %d, want %d", i, got.Answer.Status, want)
 		}
 	}
 }

@@ -76,7 +76,7 @@ func TestProxyHosts(t *testing.T) {
 			got, err := p.Proxy(request(t, "/delay/0/proxy/"+tc.target))
 			var refused *problem.Problem
 			if tc.allowed && err != nil || !tc.allowed && (!errors.As(err, &refused) || refused.Status != 403 || !strings.Contains(err.Error(), "PROXY_HOSTS")) {
-				t.Errorf("PROXY_HOSTS=%s, target %q: got %v, %v, want allowed %v", tc.hosts, tc.target, got.Answer.Upstream, err, tc.allowed)
+				t.Errorf("PROXY_HOSTS=%s, target %q: got %+v, %v, want allowed %v", tc.hosts, tc.target, got, err, tc.allowed)
 			}
 		})
 	}

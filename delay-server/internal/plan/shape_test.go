@@ -266,7 +266,7 @@ func TestASampleAboveMaxDelayIsCutAndSaid(t *testing.T) {
 	for range 1000 {
 		got, err := p.Delay(request(t, "/delay/weighted:1h:90"))
 		if err != nil || got.Wait > time.Second {
-			t.Fatalf("got %v, %v, want at most 1s", got.Wait, err)
+			t.Fatalf("got %+v, %v, want a wait of at most 1s", got, err)
 		}
 		if got.Cut {
 			cut++

@@ -107,8 +107,11 @@ func TestBrokenConnectionsAreReplaced(t *testing.T) {
 func TestSaturate(t *testing.T) {
 	t.Parallel()
 	tally, rate, err := drive.Saturate(t.Context(), after(t, 0), drive.Request("a", "/wait"), 4, 100*ms)
-	if err != nil || tally.Errors > 0 || tally.Answers < 8 || rate <= float64(tally.Answers) {
-		t.Errorf("Saturate for 100 ms: %d answers, %.0f a second, %d errors, %v; want answers, ten times as many a second", tally.Answers, rate, tally.Errors, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tally.Errors > 0 || tally.Answers < 8 || rate <= float64(tally.Answers) {
+		t.Errorf("Saturate for 100 ms: %d answers, %.0f a second, %d errors; want answers, ten times as many a second", tally.Answers, rate, tally.Errors)
 	}
 }
 
@@ -139,8 +142,11 @@ func TestOnceWaiting(t *testing.T) {
 		close(release)
 	}}
 	tally, waves, err := o.Run(t.Context(), addr, request(addr))
-	if err != nil || calls != 1 || tally.Answers != 2*n || len(waves) != 2 {
-		t.Errorf("Once: Waiting called %d times, %d answers, %d waves, %v; want 1, %d, 2", calls, tally.Answers, len(waves), err, 2*n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if calls != 1 || tally.Answers != 2*n || len(waves) != 2 {
+		t.Errorf("Once: Waiting called %d times, %d answers, %d waves; want 1, %d, 2", calls, tally.Answers, len(waves), 2*n)
 	}
 }
 
@@ -180,8 +186,11 @@ func TestEven(t *testing.T) {
 		End:   func() { close(release) },
 	}
 	tally, err := e.Run(t.Context(), addr, request(addr))
-	if n := tally.Overshoot.TotalCount(); err != nil || n > 0 || tally.Errors > 0 {
-		t.Errorf("Even, all answered after End: overshoot of %d counted, %d errors, %v; want none", n, tally.Errors, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := tally.Overshoot.TotalCount(); n > 0 || tally.Errors > 0 {
+		t.Errorf("Even, all answered after End: overshoot of %d counted, %d errors; want none", n, tally.Errors)
 	}
 	if most := e.Conns(); len(arrived)+1 != most || tally.Answers != int64(most) {
 		t.Errorf("Even: %d requests, %d answers; want %d", len(arrived)+1, tally.Answers, most)
@@ -198,8 +207,11 @@ func TestEvenCatchesEarlyAnswersAlways(t *testing.T) {
 	addr := after(t, 0)
 	e := drive.Even{Rate: 200, Asked: time.Second, Warm: 100 * ms, Begin: func() {}, End: func() {}}
 	tally, err := e.Run(t.Context(), addr, request(addr))
-	if err != nil || tally.Early < 10 || tally.Early != tally.Answers || tally.Overshoot.TotalCount() > 0 {
-		t.Errorf("Even that counts nothing, of an early server: %d answers, %d early, overshoot of %d, %v; want all early, none counted", tally.Answers, tally.Early, tally.Overshoot.TotalCount(), err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tally.Early < 10 || tally.Early != tally.Answers || tally.Overshoot.TotalCount() > 0 {
+		t.Errorf("Even that counts nothing, of an early server: %d answers, %d early, overshoot of %d; want all early, none counted", tally.Answers, tally.Early, tally.Overshoot.TotalCount())
 	}
 }
 
@@ -222,8 +234,11 @@ func TestChurnLeaves(t *testing.T) {
 	})
 	c := drive.Churn{Rate: 200, Asked: asked, LeaveEvery: 4, During: 200 * ms}
 	tally, left, err := c.Run(t.Context(), addr, request(addr))
-	if err != nil || tally.Errors > 0 {
-		t.Fatalf("Churn: %d errors (%s), %v", tally.Errors, tally.FirstError, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tally.Errors > 0 {
+		t.Fatalf("Churn: %d errors (%s)", tally.Errors, tally.FirstError)
 	}
 	if left == 0 || left > clients/4 || gone.Load() == 0 || tally.Answers+int64(left) != clients {
 		t.Errorf("Churn of %d clients: %d left (%d seen by the server), %d answered; want a quarter to leave", clients, left, gone.Load(), tally.Answers)
