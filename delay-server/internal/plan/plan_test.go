@@ -198,7 +198,7 @@ func TestRedirectRefuses(t *testing.T) {
 			got, err := p.Redirect(request(t, "/delay/0/url/"+tc.target))
 			var bad *problem.Problem
 			if !errors.As(err, &bad) || bad.Status != 400 || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("Redirect(%q) = %q, %v, want a 400 that says %q", tc.target, got.Answer.Location, err, tc.want)
+				t.Errorf("Redirect(%q) = %+v, %v, want a 400 that says %q", tc.target, got, err, tc.want)
 			}
 		})
 	}

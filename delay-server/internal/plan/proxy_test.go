@@ -31,7 +31,7 @@ func TestProxyReadsTargetsAsRedirectDoes(t *testing.T) {
 			got, err := p.Proxy(request(t, "/delay/0/proxy/"+tc.target))
 			var bad *problem.Problem
 			if !errors.As(err, &bad) || bad.Status != 400 || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("Proxy(%q) = %v, %v, want a 400 that says %q", tc.target, got.Answer.Upstream, err, tc.want)
+				t.Errorf("Proxy(%q) = %+v, %v, want a 400 that says %q", tc.target, got, err, tc.want)
 			}
 		})
 	}
