@@ -167,6 +167,57 @@ func TestSecondSignalKills(t *testing.T) {
 	}
 }
 
+// TestReadersOfTheOutputGo has nobody read the log, and the greeting's reader go.
+func TestReadersOfTheOutputGo(t *testing.T) {
+	cmd, _ := command(t, "PORT=0", "LOG_LEVEL=debug")
+	cmd.Stderr = brokenPipe(t)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	_, base, _ := readGreeting(t, out)
+	out.Close()
+	for range 2 { // the log of the first one ends a process that SIGPIPE can end
+		if code, _ := get(t, base+"/get_data?calls=1&delay=0"); code != 200 {
+			t.Fatalf("GET /get_data without a reader of the log: status %d, want 200", code)
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the process ended with %v, want status 0", err)
+	}
+}
+
+// brokenPipe returns the writing end of a pipe that nobody reads.
+func brokenPipe(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	t.Cleanup(func() { w.Close() })
+	return w
+}
+
+// TestReaderOfACommandGoes as in demo-api --help | head -1: the command ends and says nothing of it.
+func TestReaderOfACommandGoes(t *testing.T) {
+	cmd, stderr := command(t)
+	cmd.Args = append(cmd.Args, "--help")
+	cmd.Stdout = brokenPipe(t)
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGPIPE || stderr.String() != "" {
+		t.Errorf("the process ended with %v and said %q, want SIGPIPE and nothing", err, stderr)
+	}
+}
+
 func TestExitStatus(t *testing.T) {
 	cmd, stderr := command(t, "CALLS=two", "PROT=5000")
 	var exit *exec.ExitError

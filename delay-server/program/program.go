@@ -93,7 +93,8 @@ func Status(err error) int {
 }
 
 // Run is the program: args are those behind its name, environ has the form of
-// os.Environ. It ends with nil when ctx is done and all is drained.
+// os.Environ. It ends with nil when ctx is done and all is drained. While it
+// serves, the process ignores SIGPIPE: what nobody reads of its output is lost.
 func (p Program[C]) Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
 	name := "serve"
 	if len(args) > 0 {
@@ -122,6 +123,10 @@ func (p Program[C]) Run(ctx context.Context, args, environ []string, stdout, std
 		return BadSettings(p.Name, err)
 	case name == "healthcheck":
 		return Healthcheck(ctx, p.addr(settings))
+	}
+	if own < 0 {
+		// Else the system ends a server when the reader of its output goes. A command is to end then.
+		signal.Ignore(syscall.SIGPIPE)
 	}
 	for _, warning := range warnings {
 		p.Logger(settings, stderr).Warn(warning)
