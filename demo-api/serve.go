@@ -53,7 +53,7 @@ func serve(ctx context.Context, cfg config.Config, stdout, stderr io.Writer) err
 	app := server.New(server.Options{
 		Calls: cfg.Calls, MaxCalls: cfg.MaxCalls, Delay: cfg.Delay, MaxDelay: cfg.MaxDelay,
 		MaxInFlight: cfg.MaxInFlight,
-		ReadTimeout: cfg.ReadTimeout, IdleTimeout: cfg.IdleTimeout,
+		ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, MaxHeaderSize: cfg.MaxHeaderSize, IdleTimeout: cfg.IdleTimeout,
 		ShutdownDelay: cfg.ShutdownDelay, ShutdownTimeout: cfg.ShutdownTimeout,
 		UpstreamURL: url, Tracing: traces,
 	}, slow, database, log)

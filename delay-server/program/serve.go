@@ -1,6 +1,7 @@
 package program
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,14 +11,12 @@ import (
 	"time"
 )
 
-// maxStreams is how many requests one connection of HTTP/2 can have at once. One
-// that waits takes 8 KB whatever the connection. At net/http's 250, 10,000
-// requests that wait for 1 s each take 40 s over one connection, and 10 s over
-// four; at 1,000 they take 10 s and 3 s; at 10,000, 1.7 s and 1.5 s. It is also
-// how many goroutines a client can have started by asking and resetting, again
-// and again, and four times that how many can stand before them until net/http
-// ends the connection.
-const maxStreams = 10_000
+// MinHeaderSize is the least that HTTP.MaxHeaderSize may be: a URL of 8 KB fits,
+// and what the event loops take.
+const MinHeaderSize = 16 << 10
+
+// headerSlop is what net/http takes over Server.MaxHeaderBytes.
+const headerSlop = 4 << 10
 
 // HTTP serves a handler until it is told to drain.
 type HTTP struct {
@@ -26,8 +25,12 @@ type HTTP struct {
 
 	ReadHeaderTimeout time.Duration // for a client to send its headers
 	IdleTimeout       time.Duration // of a connection between requests
-	ShutdownDelay     time.Duration // to serve on after ctx is done, not ready, before draining
-	ShutdownTimeout   time.Duration // for requests to finish when draining
+	WriteTimeout      time.Duration // for a client to take an answer, or each 32 KB of one, from when it is due; 0 is 30 s
+
+	MaxHeaderSize   int           // bytes of a request's line and header; MinHeaderSize or more, or 0 for 32 KB
+	MaxStreams      int           // requests of one connection of HTTP/2 at once; 0 is 250
+	ShutdownDelay   time.Duration // to serve on after ctx is done, not ready, before draining
+	ShutdownTimeout time.Duration // for requests to finish when draining
 
 	Waiting  func() int // how many requests wait now
 	NotReady func()     // called once, when ctx is done or accepting failed
@@ -59,16 +62,25 @@ type Drained interface {
 // over TLS where a listener is of crypto/tls. It closes lns. An error is that of
 // accepting, after which it drains too.
 func (s HTTP) Serve(ctx context.Context, lns ...net.Listener) error {
+	s.WriteTimeout = cmp.Or(s.WriteTimeout, 30*time.Second)
+	s.MaxHeaderSize = cmp.Or(s.MaxHeaderSize, 32<<10)
+	s.MaxStreams = cmp.Or(s.MaxStreams, 250)
 	base, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
+	connections := &connections{log: s.Log, timeout: s.WriteTimeout, streams: s.MaxStreams}
 	srv := &http.Server{
-		Handler:     s.Handler,
+		Handler:     deadlines{s.Handler, s.WriteTimeout, connections},
 		BaseContext: func(net.Listener) context.Context { return base },
-		// No ReadTimeout and no WriteTimeout: either would end a request that waits.
+		ConnContext: connections.context,
+		ConnState:   connections.state,
+		// No ReadTimeout: it would end a request that waits. WriteTimeout is for the
+		// answers of net/http's own: deadlines lifts it while a request waits.
+		WriteTimeout:      s.WriteTimeout,
 		ReadHeaderTimeout: s.ReadHeaderTimeout,
+		MaxHeaderBytes:    s.MaxHeaderSize - headerSlop,
 		IdleTimeout:       s.IdleTimeout,
 		Protocols:         new(http.Protocols),
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: s.MaxStreams, WriteByteTimeout: s.WriteTimeout},
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	srv.Protocols.SetHTTP1(true)

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -14,6 +16,7 @@ import (
 
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/program"
 )
 
 // Config is the one list of settings. The tags name the environment variable,
@@ -26,6 +29,11 @@ type Config struct {
 
 	MaxDelay    time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"a longer fixed delay is answered 400, never cut; a longer sample is drawn again"`
 	MaxInFlight int           `env:"MAX_IN_FLIGHT" envDefault:"100000" help:"requests that wait at once; one more is answered 503 with Retry-After"`
+
+	MaxInFlightPerConnection int `env:"MAX_IN_FLIGHT_PER_CONNECTION" envDefault:"1000" help:"requests at once on one connection of HTTP/2, as SETTINGS_MAX_CONCURRENT_STREAMS tells clients; as many again may be reset each second before the connection is ended"`
+	MaxInFlightPerClient     int `env:"MAX_IN_FLIGHT_PER_CLIENT" envDefault:"0" help:"requests that wait at once from one client address (of IPv6, one /64); 0 is half of MAX_IN_FLIGHT, or all of it up to 1000"`
+
+	MaxHeaderSize int `env:"MAX_HEADER_SIZE" envDefault:"32768" help:"bytes of a request's line and header, 16384 or more; a larger one is answered 431, or its connection ended"`
 
 	MaxBodySize int64 `env:"MAX_BODY_SIZE" envDefault:"104857600" help:"bytes; a larger size= is answered 400"`
 
@@ -43,7 +51,7 @@ type Config struct {
 	Fastlane bool `env:"FASTLANE" envDefault:"true" help:"on Linux, answer plain GET /delay/NUMBER from event loops, for less than a kilobyte a waiting request; false has net/http answer all"`
 
 	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time for a client to send its headers, and again its body"`
-	WriteTimeout    time.Duration `env:"WRITE_TIMEOUT" envDefault:"30s" help:"time for a client to take each part of a body that is sent in parts"`
+	WriteTimeout    time.Duration `env:"WRITE_TIMEOUT" envDefault:"30s" help:"time for a client to take an answer, or each 32 KB of one, from when it is due; then its connection is ended, or its stream of HTTP/2"`
 	IdleTimeout     time.Duration `env:"IDLE_TIMEOUT" envDefault:"2m" help:"time that a connection is kept open between requests"`
 	ShutdownDelay   time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s" help:"time to serve on after SIGTERM while /readyz answers 503, for load balancers to see it; then SHUTDOWN_TIMEOUT begins"`
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s" help:"time for waiting requests to finish after SIGTERM; those left are answered 503"`
@@ -74,6 +82,7 @@ func DefaultConfig() Config {
 	return Config{
 		Host: "localhost", Port: 3000,
 		MaxDelay: 10 * time.Minute, MaxInFlight: 100_000, MaxBodySize: 100 << 20,
+		MaxInFlightPerConnection: 1000, MaxHeaderSize: 32 << 10,
 		TimeScale: 1, Admin: true, AdminHosts: []string{"none"}, JournalSize: 10_000, Fastlane: true,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
 		CORSOrigins: []string{"*"}, RedirectHosts: []string{"*"}, ProxyHosts: []string{"none"}, ProxyTimeout: 30 * time.Second,
@@ -84,6 +93,17 @@ func DefaultConfig() Config {
 
 // TLS reports whether there are TLS_HOSTS.
 func (c Config) TLS() bool { return len(c.TLSHosts) > 0 && !slices.Equal(c.TLSHosts, []string{"none"}) }
+
+// maxHeaderSize is the most that MAX_HEADER_SIZE may be: net/http's own default.
+const maxHeaderSize = http.DefaultMaxHeaderBytes
+
+// clientShare returns how many requests of one client address may wait at once.
+func (c Config) clientShare() int {
+	if c.MaxInFlightPerClient > 0 {
+		return c.MaxInFlightPerClient
+	}
+	return max(c.MaxInFlight/2, min(c.MaxInFlight, 1000))
+}
 
 // Validate returns all that is wrong with c, joined: one error a setting, which
 // names it as the environment does.
@@ -98,6 +118,10 @@ func (c Config) Validate() error {
 	check(c.PublishedPort == nil || *c.PublishedPort >= 0 && *c.PublishedPort <= 65535, "PUBLISHED_PORT: it is no port: want 0 to 65535")
 	check(c.MaxDelay > 0, "MAX_DELAY: %v is not accepted: want more than 0", c.MaxDelay)
 	check(c.MaxInFlight > 0, "MAX_IN_FLIGHT: %d is not accepted: want 1 or more", c.MaxInFlight)
+	check(c.MaxInFlightPerConnection > 0, "MAX_IN_FLIGHT_PER_CONNECTION: %d is not accepted: want 1 or more", c.MaxInFlightPerConnection)
+	check(c.MaxInFlightPerConnection <= math.MaxInt32, "MAX_IN_FLIGHT_PER_CONNECTION: %d is not accepted: want up to %d", c.MaxInFlightPerConnection, math.MaxInt32)
+	check(c.MaxInFlightPerClient >= 0, "MAX_IN_FLIGHT_PER_CLIENT: %d is not accepted: want 0 or more", c.MaxInFlightPerClient)
+	check(c.MaxHeaderSize >= program.MinHeaderSize && c.MaxHeaderSize <= maxHeaderSize, "MAX_HEADER_SIZE: %d is not accepted: want %d to %d", c.MaxHeaderSize, program.MinHeaderSize, maxHeaderSize)
 	check(c.MaxBodySize >= 0, "MAX_BODY_SIZE: %d is not accepted: want 0 or more", c.MaxBodySize)
 	if err := clock.CheckScale(c.TimeScale); err != nil {
 		errs = append(errs, fmt.Errorf("TIME_SCALE: %w", err))

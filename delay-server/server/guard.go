@@ -13,7 +13,7 @@ import (
 )
 
 // maxURL is the most bytes of a request's path and query. net/http itself ends
-// a request whose headers are over 1 MiB, with its own 431.
+// a request whose headers are over MAX_HEADER_SIZE, with its own 431.
 const maxURL = 8 << 10
 
 // bounds is the server's handler within bounds: it refuses URLs that are too

@@ -2,12 +2,13 @@ package server
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
-	"runtime"
+	"net/http"
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
 	h2 "golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -72,28 +73,17 @@ func (c *h2Conn) get(path string) (stream uint32) {
 	}
 	stream = c.next
 	c.next += 2
-	c.must(c.WriteHeaders(h2.HeadersFrameParam{StreamID: stream, BlockFragment: c.text.Bytes(), EndStream: true, EndHeaders: true}))
+	// An error is left to the next read: the server may have ended the connection.
+	_ = c.WriteHeaders(h2.HeadersFrameParam{StreamID: stream, BlockFragment: c.text.Bytes(), EndStream: true, EndHeaders: true})
 	return stream
-}
-
-// awaitPing reads until the server answers a PING: it has then read all that was
-// sent before.
-func (c *h2Conn) awaitPing() {
-	c.t.Helper()
-	for {
-		switch frame := c.read().(type) {
-		case *h2.PingFrame:
-			return
-		case *h2.GoAwayFrame:
-			c.t.Fatalf("the server ends the connection: %v", frame)
-		}
-	}
 }
 
 // All of them stand at one barrier: it opens for none where some have to queue.
 func TestOneConnectionHasThousandsOfStreams(t *testing.T) {
 	const n = 5000
-	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	config := DefaultConfig()
+	config.MaxInFlightPerConnection = n
+	_, base, _ := start(t, config, io.Discard)
 	c := dialH2(t, base)
 	for range n {
 		c.get("/barrier/b?parties=5000&timeout=1m")
@@ -114,70 +104,147 @@ func TestOneConnectionHasThousandsOfStreams(t *testing.T) {
 	}
 }
 
-// A client that asks and resets, again and again (CVE-2023-44487), has no more
-// goroutines than it may have streams, and no more waiting than are admitted;
-// nobody else waits for it.
-func TestRapidResetsStayBounded(t *testing.T) {
+// A client that asks and resets, again and again (CVE-2023-44487), has its
+// connection ended. Nothing waits after that, and others are answered meanwhile.
+func TestRapidResetsEndTheConnection(t *testing.T) {
 	for _, tc := range []struct {
-		name string
-		held int // that wait all along, as many as may
-	}{{"with room", 0}, {"with no room left", 50}} {
+		name   string
+		resets int
+		ended  bool
+	}{
+		{"as many as may wait at once", 100, false},
+		{"twenty times as many", 2000, true},
+	} {
 		t.Run(tc.name, func(t *testing.T) {
 			config := DefaultConfig()
-			if tc.held > 0 {
-				config.MaxInFlight = tc.held
-			}
+			config.MaxInFlightPerConnection = 100
 			srv, base, _ := start(t, config, io.Discard)
-			c, before := dialH2(t, base), runtime.NumGoroutine()
-			held := make([]uint32, tc.held)
-			for i := range held {
-				held[i] = c.get("/delay/10m")
+			c := dialH2(t, base)
+			for range tc.resets {
+				if c.WriteRSTStream(c.get("/delay/10m"), h2.ErrCodeCancel) != nil {
+					break
+				}
 			}
-			eventually(t, "all wait", func() bool { return srv.journal.Waiting() == tc.held })
-			const slack = 100 // of connections
-			if n := resetFlood(t, c, base) - before; n > tc.held+int(c.streams)+slack {
-				t.Errorf("a flood had %d goroutines at once, want no more than SETTINGS_MAX_CONCURRENT_STREAMS, %d", n, c.streams)
+			ended := c.pingFails()
+			if ended != tc.ended {
+				t.Errorf("after %d resets: the connection is ended: %v, want %v", tc.resets, ended, tc.ended)
 			}
-			eventually(t, "none waits but those held", func() bool { return srv.journal.Waiting() == tc.held })
-			_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
-			if none := strings.Contains(metrics, `waits_total{outcome="left"} 0`); none != (tc.held > 0) {
-				t.Errorf("none of the flood was admitted: got %v, want %v", none, tc.held > 0)
-			}
-			for _, stream := range held {
-				c.must(c.WriteRSTStream(stream, h2.ErrCodeCancel))
-			}
-			eventually(t, "no stream waits that was reset", func() bool { return srv.journal.Waiting() == 0 && srv.limit.Inside() == 0 })
+			do(t, newClient(t), "GET", base+"/healthz", nil)
+			eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 && srv.limit.Inside() == 0 })
 		})
 	}
 }
 
-// resetFlood resets 20,000 requests as soon as they are asked, sees that another
-// client is answered meanwhile, and returns how many goroutines there were.
-func resetFlood(t *testing.T, c *h2Conn, base string) (goroutines int) {
-	var both sync.WaitGroup
-	both.Go(func() {
-		for range 20_000 {
-			c.must(c.WriteRSTStream(c.get("/delay/10m"), h2.ErrCodeCancel))
+// pingFails reports whether the connection ends before the server answers a PING.
+func (c *h2Conn) pingFails() bool {
+	if c.WritePing(false, [8]byte{}) != nil {
+		return true
+	}
+	for {
+		frame, err := c.ReadFrame()
+		if err != nil {
+			return true
 		}
-		c.must(c.WritePing(false, [8]byte{}))
-	})
-	flooded := make(chan struct{})
-	both.Go(func() {
-		client := newClient(t)
-		for going := true; going; {
-			select {
-			case <-flooded:
-				going = false
-			default:
-			}
-			if reply, _ := do(t, client, "GET", base+"/healthz", nil); reply.StatusCode != 200 {
-				t.Errorf("another client during the flood: status %d, want 200", reply.StatusCode)
-			}
-			goroutines = max(goroutines, runtime.NumGoroutine())
+		if _, ok := frame.(*h2.PingFrame); ok {
+			return false
 		}
+	}
+}
+
+// A client of HTTP/2 that gives no window has each of its answers ended after
+// WRITE_TIMEOUT, whoever writes it, and its connection, unless a request waits.
+func TestAWindowOfZeroEndsAfterTheWriteTimeout(t *testing.T) {
+	for _, tc := range []struct{ path, beside string }{
+		{"/delay/0", ""}, {"/delay/0?size=100000", ""}, {"/doc", ""}, {"/", ""}, {"/openapi.yaml", ""}, {"/metrics", ""}, {"/healthz", ""},
+		{"/nothing", ""}, {"/delay/0?fault=garbage", ""}, {"/sse?count=3&interval=0", ""}, {"/bytes/100", ""}, {"/admin/runs", ""},
+		{"/delay/0", "/delay/10m"},
+	} {
+		t.Run(tc.path+" beside "+tc.beside, func(t *testing.T) {
+			t.Parallel()
+			config := DefaultConfig()
+			config.WriteTimeout = 200 * time.Millisecond
+			srv, base, _ := start(t, config, io.Discard)
+			c := dialH2(t, base)
+			c.must(c.WriteSettings(h2.Setting{ID: h2.SettingInitialWindowSize, Val: 0}))
+			begun := time.Now()
+			if tc.beside != "" {
+				c.get(tc.beside)
+			}
+			stream := c.get(tc.path)
+			var reset, closed bool
+			for !closed && !(reset && tc.beside != "") {
+				switch frame, err := c.ReadFrame(); frame := frame.(type) {
+				case *h2.RSTStreamFrame:
+					reset = reset || frame.StreamID == stream
+				default:
+					closed = err != nil
+				}
+			}
+			if took := time.Since(begun); took < config.WriteTimeout {
+				t.Errorf("ended after %v, want WRITE_TIMEOUT, %v, or more", took, config.WriteTimeout)
+			}
+			if tc.beside != "" {
+				if c.pingFails() || srv.journal.Waiting() != 1 {
+					t.Error("the connection of a request that waits is ended")
+				}
+				return
+			}
+			eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+		})
+	}
+}
+
+func TestAHeaderOverTheBound(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	for name, client := range map[string]*http.Client{"HTTP/1.1": newClient(t), "HTTP/2": newH2CClient(t)} {
+		for _, size := range []int{20 << 10, 33 << 10} {
+			req, err := http.NewRequestWithContext(t.Context(), "GET", base+"/delay/0", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("X-Large", strings.Repeat("x", size))
+			reply, err := client.Do(req)
+			if err == nil {
+				reply.Body.Close()
+			}
+			switch {
+			case size < 32<<10 && (err != nil || reply.StatusCode != 200):
+				t.Errorf("%s: a header of %d bytes: got %v, %v, want 200", name, size, reply, err)
+			case size > 32<<10 && err == nil && reply.StatusCode != 431:
+				t.Errorf("%s: a header of %d bytes: got %s, want 431", name, size, reply.Status)
+			case size > 32<<10 && err != nil && !strings.Contains(err.Error(), "advertised limit"): // of HTTP/2, which the client keeps
+				t.Errorf("%s: a header of %d bytes: got %v, want 431", name, size, err)
+			}
+		}
+	}
+}
+
+// One client address waits no more than its share, whichever way its requests go,
+// and /readyz tells it so.
+func TestAClientsShare(t *testing.T) {
+	lanes(t, func(t *testing.T, config Config) {
+		config.MaxInFlightPerClient = 2
+		srv, base, _ := start(t, config, io.Discard)
+		ready := func(want int) {
+			t.Helper()
+			if reply, body := do(t, newClient(t), "GET", base+"/readyz", nil); reply.StatusCode != want {
+				t.Errorf("/readyz: got %d %q, want %d", reply.StatusCode, body, want)
+			}
+		}
+		ready(200)
+		plainConn, other := dial(t, base), dialH2(t, base)
+		fmt.Fprint(plainConn, plain("600000"))
+		other.get("/delay/10m")
+		eventually(t, "two wait", func() bool { return srv.journal.Waiting() == 2 })
+		for _, path := range []string{"/delay/1", "/delay/1?_=1"} {
+			reply, body := do(t, newClient(t), "GET", base+path, nil)
+			if reply.StatusCode != 503 || reply.Header.Get("Retry-After") == "" || !strings.Contains(body, "MAX_IN_FLIGHT_PER_CLIENT") {
+				t.Errorf("%s beyond the share: got %d %q, want 503 that names the setting", path, reply.StatusCode, body)
+			}
+		}
+		ready(503)
+		plainConn.Close()
+		eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 && srv.limit.Inside() == 1 })
+		ready(200)
 	})
-	c.awaitPing()
-	close(flooded)
-	both.Wait()
-	return goroutines
 }

@@ -124,10 +124,15 @@ func (s *Server) file(c echo.Context, name, mediaType string) error {
 // healthz says that the process answers.
 func (s *Server) healthz(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }
 
-// readyz says that the process wants requests: not while it drains.
+// readyz says whether a request from this client would be admitted.
 func (s *Server) readyz(c echo.Context) error {
 	if s.draining.Load() {
 		return problem.New(http.StatusServiceUnavailable, "draining: %d requests wait", s.journal.Waiting())
+	}
+	client := s.limit.Client(clientAddr(c.Request()))
+	defer client.Release()
+	if err := client.Full(); err != nil {
+		return s.full(err)
 	}
 	return c.String(http.StatusOK, "ready\n")
 }

@@ -121,7 +121,7 @@ func (s *Server) passOn(c echo.Context, target *url.URL, last func()) error {
 		defer body.end()
 	}
 	head := c.Request().Method == http.MethodHead
-	err := s.proxy.Serve(&streamedReply{Response: c.Response(), timeout: s.config.WriteTimeout, head: head, last: last}, c.Request(), target)
+	err := s.proxy.Serve(&streamedReply{Response: c.Response(), head: head, last: last}, c.Request(), target)
 	if streamed && errors.Is(err, context.Canceled) && body.late() {
 		err = body.failure(os.ErrDeadlineExceeded)
 	}
@@ -131,13 +131,12 @@ func (s *Server) passOn(c echo.Context, target *url.URL, last func()) error {
 	return err
 }
 
-// streamedReply gives the client timeout to take each part.
+// streamedReply calls last before the last of an answer is sent.
 type streamedReply struct {
 	*echo.Response
-	timeout time.Duration
-	head    bool  // the reply is to HEAD: no body follows
-	left    int64 // bytes of the body; negative where that is not known
-	last    func()
+	head bool  // the reply is to HEAD: no body follows
+	left int64 // bytes of the body; negative where that is not known
+	last func()
 
 	noContent bool // the status has none, whatever the target sends
 }
@@ -171,24 +170,11 @@ func (r *streamedReply) Write(p []byte) (n int, err error) {
 	if r.left -= int64(len(p)); r.left == 0 {
 		r.last()
 	}
-	r.inTime(func() { n, err = r.Response.Write(p) })
-	return n, err
+	return r.Response.Write(p)
 }
 
 // FlushError is what http.ResponseController has for Flush.
-func (r *streamedReply) FlushError() (err error) {
-	r.inTime(func() { err = http.NewResponseController(r.Writer).Flush() })
-	return err
-}
-
-// inTime has send end within the timeout. A deadline that stayed would end the
-// reply between two parts.
-func (r *streamedReply) inTime(send func()) {
-	control := http.NewResponseController(r.Writer)
-	_ = control.SetWriteDeadline(time.Now().Add(r.timeout))
-	send()
-	_ = control.SetWriteDeadline(time.Time{})
-}
+func (r *streamedReply) FlushError() error { return http.NewResponseController(r.Writer).Flush() }
 
 func isProblem(err error) bool {
 	var known *problem.Problem

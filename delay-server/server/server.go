@@ -30,7 +30,7 @@ type Server struct {
 	log      *slog.Logger
 	clock    *clock.Clock
 	planner  *plan.Planner
-	limit    *gate.Limit
+	limit    *gate.Shares
 	pools    *gate.Pools
 	barriers *gate.Barriers
 	holds    *gate.Holds
@@ -80,7 +80,7 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 			RedirectHosts: config.RedirectHosts, ProxyHosts: config.ProxyHosts, Recordings: recordings,
 			MaxInFlight: config.MaxInFlight, Now: now.Now, Flash: config.FlashCompat,
 		}),
-		limit:    gate.NewLimit(config.MaxInFlight),
+		limit:    gate.NewShares(config.MaxInFlight, config.clientShare()),
 		pools:    new(gate.Pools),
 		barriers: new(gate.Barriers),
 		holds:    gate.NewHolds(),

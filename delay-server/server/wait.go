@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -56,6 +57,7 @@ type visit struct {
 	waiter  *clock.Waiter
 	wait    journal.Wait
 	outcome journal.Outcome
+	client  *gate.Client
 }
 
 // read makes the plan, and takes the body. The error is the plan's, or of the body.
@@ -95,9 +97,11 @@ func (v *visit) follow() error {
 func (v *visit) begin() error {
 	r := v.c.Request()
 	v.wait = journal.Wait{Run: v.plan.Run, Method: r.Method, Path: r.URL.Path, Asked: v.plan.Wait, Start: v.waiter.Entered()}
-	if !v.limit.Enter() {
+	v.client = v.limit.Client(clientAddr(r))
+	if err := v.client.Enter(); err != nil {
+		v.client.Release()
 		v.journal.Refuse(v.wait)
-		return tooMany("%d requests wait already, as many as this server's MAX_IN_FLIGHT admits", v.config.MaxInFlight)
+		return v.full(err)
 	}
 	v.journal.Begin(&v.wait)
 	// Until the end is known it is that of a panic, with which faults end and
@@ -113,7 +117,8 @@ func (v *visit) begin() error {
 func (v *visit) end() {
 	v.journal.End(v.wait, v.outcome)
 	annotate(v.c, &v.wait, v.outcome)
-	v.limit.Leave()
+	v.client.Leave()
+	v.client.Release()
 }
 
 // serve waits for a turn, waits as planned, and answers.
@@ -180,7 +185,7 @@ func (v *visit) send() error {
 	}
 	begun := v.waiter.Now()
 	sender := answer.Sender{
-		Timeout: v.config.WriteTimeout,
+		Elapsed: func() time.Duration { return v.waiter.Now().Sub(begun) },
 		Sleep: func(due time.Duration) error {
 			return v.waiter.Until(v.c.Request().Context(), begun.Add(due))
 		},
@@ -227,6 +232,22 @@ func ended(err error) (journal.Outcome, error) {
 	default:
 		return journal.Left, errLeft
 	}
+}
+
+// full returns err, from gate.Client, in terms of the settings.
+func (s *Server) full(err error) error {
+	if errors.Is(err, gate.ErrShareFull) {
+		return tooMany("too many requests in flight from this client's address (MAX_IN_FLIGHT_PER_CLIENT=%d)", s.config.clientShare())
+	}
+	return tooMany("%d requests wait already, as many as this server's MAX_IN_FLIGHT admits", s.config.MaxInFlight)
+}
+
+// clientAddr returns the address of the connection's other end: what a header
+// says of a client further away, any client could say. It is zero where the
+// connection is not TCP.
+func clientAddr(r *http.Request) netip.Addr {
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return peer.Addr()
 }
 
 func tooMany(format string, args ...any) error {

@@ -64,7 +64,7 @@ func TestLimitedIsNeverFasterThanTheRate(t *testing.T) {
 
 func TestSendSleepsUntilEachPartIsDue(t *testing.T) {
 	var slept []time.Duration
-	s := answer.Sender{Timeout: time.Second, Sleep: func(due time.Duration) error { slept = append(slept, due); return nil }}
+	s := answer.Sender{Elapsed: notYet, Sleep: func(due time.Duration) error { slept = append(slept, due); return nil }}
 	rec := httptest.NewRecorder()
 	a := answer.Answer{Status: 200}
 	a.Flash(time.Second)
@@ -82,7 +82,7 @@ func TestSendSleepsUntilEachPartIsDue(t *testing.T) {
 
 func TestSendEndsWhereTheSleepDoes(t *testing.T) {
 	gone := errors.New("gone")
-	s := answer.Sender{Timeout: time.Second, Sleep: func(due time.Duration) error {
+	s := answer.Sender{Elapsed: notYet, Sleep: func(due time.Duration) error {
 		if due > time.Second {
 			return gone
 		}
@@ -116,7 +116,7 @@ func TestAnEmptyPartIsAWaitAlone(t *testing.T) {
 	for name, body := range map[string]answer.Body{"plain": tells, "limited": tells.Limited(1e6), "later": tells.Later(0)} {
 		t.Run(name, func(t *testing.T) {
 			now, told = 0, nil
-			s := answer.Sender{Timeout: time.Second, Sleep: func(due time.Duration) error { now = due.Truncate(time.Second); return nil }}
+			s := answer.Sender{Elapsed: notYet, Sleep: func(due time.Duration) error { now = due.Truncate(time.Second); return nil }}
 			rec := httptest.NewRecorder()
 			if err := s.Send(rec, httptest.NewRequest("GET", "/", nil), answer.Answer{Status: 200, Body: body}); err != nil {
 				t.Fatal(err)
@@ -139,6 +139,9 @@ func TestTruncateOfNoLengthSendsAllPartsAndNoEnd(t *testing.T) {
 	body := answer.Body{Length: -1, Parts: func(yield func(time.Duration, []byte) bool) {
 		_ = yield(0, []byte("a")) && yield(0, []byte("b"))
 	}}
-	s := answer.Sender{Timeout: time.Second}
+	s := answer.Sender{Elapsed: notYet}
 	_ = s.Send(rec, httptest.NewRequest("GET", "/", nil), answer.Answer{Status: 200, Body: body, Fault: answer.Truncate})
 }
+
+// notYet is a clock by which nothing is due but what is due at once.
+func notYet() time.Duration { return 0 }

@@ -9,17 +9,17 @@ import (
 
 // Sender sends answers.
 type Sender struct {
-	// Sleep waits for so long from the moment at which it is first called for an
-	// answer, and returns an error when the client leaves or the server stops.
+	// Sleep waits until so long after the begin of the answer, and returns an error
+	// when the client leaves or the server stops.
 	Sleep func(due time.Duration) error
+
+	// Elapsed returns how long ago the answer began.
+	Elapsed func() time.Duration
 
 	// Last, where it is not nil, is called before the last of an answer is given
 	// to the connection, where the sender can tell: once the client has that, it
 	// may send its next request at once.
 	Last func()
-
-	// Timeout is the time that a client has to take each part of a body.
-	Timeout time.Duration
 }
 
 // Send sends a with the headers that are already set on w, where a has none of
@@ -72,30 +72,35 @@ func (a Answer) setHeader(h http.Header) {
 	}
 }
 
-// sendParts sends the headers at once and each part when it is due.
+// sendParts sends the headers at once and each part when it is due. Parts that
+// are due already are left to the connection's buffer to join.
 func (s Sender) sendParts(w http.ResponseWriter, r *http.Request, a Answer) error {
-	control := http.NewResponseController(w)
+	flush := http.NewResponseController(w).Flush
 	w.WriteHeader(a.Status)
 	bodiless := r.Method == http.MethodHead || !HasBody(a.Status)
 	if bodiless || a.Body.length() == 0 {
 		s.last()
 	}
-	if err := s.sendPart(w, control, nil); err != nil {
-		return fmt.Errorf("send headers: %w", err)
-	}
 	if bodiless {
-		return nil
+		return flush()
 	}
 	left := a.Body.length()
 	halve := a.Fault == Truncate && left >= 0
 	if halve {
 		left /= 2
 	}
+	var elapsed time.Duration
 	for due, part := range a.Body.parts() {
 		if halve {
 			part = part[:min(int64(len(part)), left)]
 		}
-		if due > 0 {
+		if due > elapsed {
+			elapsed = s.Elapsed()
+		}
+		if due > elapsed {
+			if err := flush(); err != nil {
+				return fmt.Errorf("send body: %w", err)
+			}
 			if err := s.Sleep(due); err != nil {
 				return err
 			}
@@ -106,31 +111,19 @@ func (s Sender) sendParts(w http.ResponseWriter, r *http.Request, a Answer) erro
 		if left -= int64(len(part)); left == 0 {
 			s.last()
 		}
-		if err := s.sendPart(w, control, part); err != nil {
+		if err := write(w, part); err != nil {
 			return fmt.Errorf("send body: %w", err)
 		}
 		if left == 0 && halve {
 			break
 		}
 	}
+	if err := flush(); err != nil {
+		return fmt.Errorf("send body: %w", err)
+	}
 	if a.Fault == Truncate {
 		panic(http.ErrAbortHandler)
 	}
-	return nil
-}
-
-// sendPart sends a part of a body, after headers not yet sent, within Timeout. The deadline does not outlive
-// it: over HTTP/2 it would end the stream in the pause before the next part.
-func (s Sender) sendPart(w http.ResponseWriter, control *http.ResponseController, part []byte) error {
-	// A recorder in a test has no deadline; net/http's own connections have.
-	_ = control.SetWriteDeadline(time.Now().Add(s.Timeout))
-	if err := write(w, part); err != nil {
-		return err
-	}
-	if err := control.Flush(); err != nil {
-		return err
-	}
-	_ = control.SetWriteDeadline(time.Time{})
 	return nil
 }
 

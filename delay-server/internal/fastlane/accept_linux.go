@@ -1,6 +1,7 @@
 package fastlane
 
 import (
+	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -9,10 +10,10 @@ import (
 // accept takes the connections that ask to be let in.
 func (l *loop) accept() {
 	for range atOnce {
-		fd, err := accept(l.entry)
+		fd, client, err := accept(l.entry)
 		switch err {
 		case nil:
-			l.deal(fd)
+			l.deal(fd, client)
 		case unix.EAGAIN:
 			return
 		case unix.ECONNABORTED:
@@ -39,18 +40,18 @@ func (l *loop) mind(events uint32) {
 }
 
 // deal gives a connection to the loop whose turn it is.
-func (l *loop) deal(fd int) {
+func (l *loop) deal(fd int, client netip.Addr) {
 	l.turn++
 	to := l.lane.loops[l.turn%uint32(len(l.lane.loops))]
 	if to == l {
-		l.add(fd)
-	} else if !to.post(func() { to.add(fd) }) {
+		l.add(fd, client)
+	} else if !to.post(func() { to.add(fd, client) }) {
 		closeFD(fd)
 	}
 }
 
 // add has the loop serve a connection.
-func (l *loop) add(fd int) {
+func (l *loop) add(fd int, client netip.Addr) {
 	if l.closed || l.watch(fd, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLET) != nil {
 		closeFD(fd)
 		return
@@ -58,7 +59,7 @@ func (l *loop) add(fd int) {
 	for fd >= len(l.conns) {
 		l.conns = append(l.conns, make([]*conn, 1+len(l.conns))...)
 	}
-	c := &conn{fd: fd}
+	c := &conn{fd: fd, client: l.lane.config.Limit.Client(client)}
 	l.conns[fd] = c
 	l.open++
 	l.fresh.add(c, l.now)
@@ -70,6 +71,7 @@ func (l *loop) add(fd int) {
 // remove has the loop serve a connection no longer.
 func (l *loop) remove(c *conn) {
 	c.leaveList()
+	c.client.Release()
 	l.conns[c.fd] = nil
 	l.open--
 }

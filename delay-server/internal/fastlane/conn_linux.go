@@ -4,14 +4,16 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/gate"
 )
 
 // conn is a connection: it waits, or it is in one of the loop's lists.
 type conn struct {
-	fd   int
-	more bool   // the system may have more of it to read
-	half bool   // the client has said that it sends no more
-	rest []byte // read, and not yet a request's that is served
+	fd     int
+	client *gate.Client // whose share of Config.Limit its requests take
+	more   bool         // the system may have more of it to read
+	half   bool         // the client has said that it sends no more
+	rest   []byte       // read, and not yet a request's that is served
 
 	served bool // it has had an answer
 	unread bool // it is among the loop's unread: another turn goes on with it

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 )
 
@@ -26,7 +27,7 @@ type Config struct {
 	Journal  *journal.Journal
 	Log      *slog.Logger
 	MaxDelay time.Duration // a request to wait for longer is not plain
-	Limit    Limit         // a request that it does not admit is not plain
+	Limit    *gate.Shares  // a request that it does not admit is not plain
 	Header   http.Header   // of each answer, but for its Content-Type, Content-Length and Server-Timing
 	Telling  []string      // names of headers that may change the answer, of up to 23 bytes: a request with one is not plain
 	// Canonical leaves a delay that is written in another way than the answer would
@@ -41,12 +42,6 @@ type Config struct {
 
 	// Cut gives the answer to those that Lane.Cut cuts.
 	Cut http.Handler
-}
-
-// Limit admits requests, each of which leaves again.
-type Limit interface {
-	Enter() bool
-	Leave()
 }
 
 // Lane is a net.Listener of the connections that it does not serve itself. Use

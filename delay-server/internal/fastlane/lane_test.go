@@ -20,16 +20,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// anyNumber is a limit that admits all.
-type anyNumber struct{}
-
-func (anyNumber) Enter() bool { return true }
-func (anyNumber) Leave()      {}
 
 // open returns a lane on a free port of loopback, which is closed by the test's end.
 func open(t *testing.T) *Lane {
@@ -40,7 +35,7 @@ func open(t *testing.T) *Lane {
 	}
 	now := clock.New()
 	lane, err := Listen(ln.(*net.TCPListener), Config{
-		Clock: now, Journal: journal.New(1, now.Now, func(journal.Wait) {}), Log: slog.New(slog.DiscardHandler), Limit: anyNumber{},
+		Clock: now, Journal: journal.New(1, now.Now, func(journal.Wait) {}), Log: slog.New(slog.DiscardHandler), Limit: gate.NewShares(1<<20, 1<<20),
 		Header: http.Header{}, MaxDelay: time.Minute, ReadTimeout: time.Minute, IdleTimeout: time.Minute, WriteTimeout: time.Minute,
 		Cut: http.NotFoundHandler(),
 	})
@@ -214,7 +209,7 @@ func TestListenWithoutDescriptors(t *testing.T) {
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
 			t.Fatal(err)
 		}
-		lane, err := Listen(ln.(*net.TCPListener), Config{Clock: now, Limit: anyNumber{}, Header: http.Header{}, Log: slog.New(slog.DiscardHandler)})
+		lane, err := Listen(ln.(*net.TCPListener), Config{Clock: now, Limit: gate.NewShares(1<<20, 1<<20), Header: http.Header{}, Log: slog.New(slog.DiscardHandler)})
 		if !errors.Is(err, unix.EMFILE) {
 			t.Errorf("Listen with %d descriptors free = %v, %v, want EMFILE", more, lane, err)
 		}

@@ -85,7 +85,7 @@ func (l *loop) serve(c *conn, b []byte) bool {
 			c.rest = bytes.Clone(b)
 			return true
 		}
-		if !ok || config.Canonical && !r.isCanonical() || r.wait > config.MaxDelay || !config.Limit.Enter() {
+		if !ok || config.Canonical && !r.isCanonical() || r.wait > config.MaxDelay || c.client.Enter() != nil {
 			l.handOver(c, b, nil)
 			return false
 		}
@@ -193,7 +193,7 @@ func (l *loop) ended(c *conn, waited time.Duration, outcome journal.Outcome) {
 	w := c.wait()
 	w.Waited = waited
 	l.lane.config.Journal.End(w, outcome)
-	l.lane.config.Limit.Leave()
+	c.client.Leave()
 	c.path = ""
 }
 

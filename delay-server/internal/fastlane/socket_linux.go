@@ -2,6 +2,7 @@ package fastlane
 
 import (
 	"net"
+	"net/netip"
 	"os"
 	"unsafe"
 
@@ -28,12 +29,22 @@ func send(fd int, b []byte) (n int, err error) {
 	})
 }
 
-// accept returns unix.EAGAIN where nobody asks to be let in.
-func accept(fd int) (conn int, err error) {
-	return again(func() (uintptr, unix.Errno) {
-		n, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+// accept returns a connection and its client's address, zero where that is no
+// address of IP. The error is unix.EAGAIN where nobody asks to be let in.
+func accept(fd int) (conn int, client netip.Addr, err error) {
+	var peer unix.RawSockaddrInet6 // has room for one of IPv4 too
+	size := uint32(unix.SizeofSockaddrInet6)
+	conn, err = again(func() (uintptr, unix.Errno) {
+		n, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&peer)), uintptr(unsafe.Pointer(&size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 		return n, errno
 	})
+	switch peer.Family {
+	case unix.AF_INET:
+		client = netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(&peer)).Addr)
+	case unix.AF_INET6:
+		client = netip.AddrFrom16(peer.Addr)
+	}
+	return conn, client, err
 }
 
 // poll returns how many events there are at once.

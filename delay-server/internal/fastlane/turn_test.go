@@ -5,6 +5,7 @@ package fastlane
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 )
 
@@ -21,7 +23,7 @@ func still(t *testing.T) (l *loop, answered *int) {
 	now, answered := clock.New(), new(int)
 	count := func(journal.Wait) { *answered++ }
 	lane := &Lane{form: newForm(http.Header{}), names: newNames(nil), closed: make(chan struct{}), config: Config{
-		Clock: now, Journal: journal.New(1, now.Now, count), Log: slog.New(slog.DiscardHandler), Limit: anyNumber{},
+		Clock: now, Journal: journal.New(1, now.Now, count), Log: slog.New(slog.DiscardHandler), Limit: gate.NewShares(1<<20, 1<<20),
 		MaxDelay: time.Hour, ReadTimeout: time.Minute, IdleTimeout: time.Minute, WriteTimeout: time.Minute,
 	}}
 	l, err := newLoop(lane)
@@ -72,7 +74,7 @@ func TestATurnServesFewRequestsOfOneConnection(t *testing.T) {
 	const n = 10*mostServed + 3
 	l, answered := still(t)
 	_, fd := client(t, strings.Repeat(with("GET /delay/0 HTTP/1.1", ""), n))
-	l.add(fd)
+	l.add(fd, netip.Addr{})
 	l.event(l.conns[fd], unix.EPOLLIN)
 	for turn := 1; ; turn++ {
 		if want := min(turn*mostServed, n); *answered != want {
@@ -94,7 +96,7 @@ func TestATurnGoesOnWithFewConnections(t *testing.T) {
 	l, answered := still(t)
 	for range n {
 		_, fd := client(t, strings.Repeat(with("GET /delay/0 HTTP/1.1", ""), 2*mostServed))
-		l.add(fd)
+		l.add(fd, netip.Addr{})
 		l.event(l.conns[fd], unix.EPOLLIN)
 	}
 	l.goOn()
@@ -122,8 +124,8 @@ func TestDrainingAnswersWhatWasSent(t *testing.T) {
 		{"half a request", "GET /delay/0 HT", 0, 0},
 	} {
 		for when, drain := range map[string]func(*loop, int){
-			"added before": func(l *loop, fd int) { l.add(fd); l.drain() },
-			"added after":  func(l *loop, fd int) { l.drain(); l.add(fd) },
+			"added before": func(l *loop, fd int) { l.add(fd, netip.Addr{}); l.drain() },
+			"added after":  func(l *loop, fd int) { l.drain(); l.add(fd, netip.Addr{}) },
 		} {
 			l, _ := still(t)
 			close(l.lane.closed)

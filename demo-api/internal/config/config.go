@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"flash.test/delay-server/delay"
+	"flash.test/delay-server/program"
 	"flash.test/delay-server/settings"
 )
 
@@ -38,7 +40,10 @@ type Config struct {
 	MaxDelay    time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"a longer fixed delay is answered 400, never cut"`
 	Timeout     time.Duration `env:"TIMEOUT" envDefault:"30s" help:"time for one call; one that takes longer fails the request, with 504"`
 
+	MaxHeaderSize int `env:"MAX_HEADER_SIZE" envDefault:"32768" help:"bytes of a request's line and header, 16384 or more; a larger one is answered 431, or its connection ended"`
+
 	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time for a client to send its headers, and again its body"`
+	WriteTimeout    time.Duration `env:"WRITE_TIMEOUT" envDefault:"30s" help:"time for a client to take an answer, or each 32 KB of one, from when it is due; then its connection is ended, or its stream of HTTP/2"`
 	IdleTimeout     time.Duration `env:"IDLE_TIMEOUT" envDefault:"2m" help:"time that a connection is kept open between requests"`
 	ShutdownDelay   time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s" help:"time to serve on after SIGTERM while /readyz answers 503, for load balancers to see it; then SHUTDOWN_TIMEOUT begins"`
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s" help:"time for waiting requests to finish after SIGTERM; those left are answered 503"`
@@ -51,7 +56,7 @@ type Config struct {
 
 // prefixes begin the names of settings and of nothing else that is usual in an
 // environment: a variable that begins so and is no setting gets a warning.
-var prefixes = []string{"DELAY_", "DATABASE_", "CALLS_", "MAX_", "TIMEOUT_", "READ_", "IDLE_", "SHUTDOWN_", "LOG_"}
+var prefixes = []string{"DELAY_", "DATABASE_", "CALLS_", "MAX_", "TIMEOUT_", "READ_", "WRITE_", "IDLE_", "SHUTDOWN_", "LOG_"}
 
 // mostCalls keeps Server-Timing, which names each call in about 20 bytes,
 // below the 100 KB that curl takes as one line of a header.
@@ -104,6 +109,8 @@ func (c Config) Validate() error {
 	check(c.MaxDelay > 0, "MAX_DELAY: %v is not accepted: want more than 0", c.MaxDelay)
 	check(c.Timeout > 0, "TIMEOUT: %v is not accepted: want more than 0", c.Timeout)
 	check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is not accepted: want more than 0", c.ReadTimeout)
+	check(c.WriteTimeout > 0, "WRITE_TIMEOUT: %v is not accepted: want more than 0", c.WriteTimeout)
+	check(c.MaxHeaderSize >= program.MinHeaderSize && c.MaxHeaderSize <= http.DefaultMaxHeaderBytes, "MAX_HEADER_SIZE: %d is not accepted: want %d to %d", c.MaxHeaderSize, program.MinHeaderSize, http.DefaultMaxHeaderBytes)
 	check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is not accepted: want more than 0", c.IdleTimeout)
 	check(c.ShutdownDelay >= 0, "SHUTDOWN_DELAY: %v is not accepted: want 0 or more", c.ShutdownDelay)
 	check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT: %v is not accepted: want 0 or more", c.ShutdownTimeout)

@@ -15,7 +15,7 @@ func TestDefaults(t *testing.T) {
 	want := config.Config{
 		Host: "localhost", Port: 5000,
 		DatabaseConnections: 90,
-		Calls:               2, MaxCalls: 1000, MaxInFlight: 10_000, Delay: "1000", MaxDelay: 10 * time.Minute, Timeout: 30 * time.Second,
+		Calls:               2, MaxCalls: 1000, MaxInFlight: 10_000, Delay: "1000", MaxDelay: 10 * time.Minute, Timeout: 30 * time.Second, MaxHeaderSize: 32 << 10, WriteTimeout: 30 * time.Second,
 		ReadTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
 		LogFormat: "text",
 	}

@@ -20,8 +20,6 @@ const (
 	// aliveEvery is how often a silent stream says that it is alive: proxies
 	// close one that is silent for a minute.
 	aliveEvery = 15 * time.Second
-	// viewerTimeout is how long a viewer may take to read what is written.
-	viewerTimeout = 10 * time.Second
 )
 
 // events is an event stream to one viewer. What is sent is flushed at once, or
@@ -122,11 +120,8 @@ func (e *events) take() (text []byte, closed bool) {
 }
 
 func (e *events) flush(text []byte) error {
-	to := http.NewResponseController(e.reply)
-	_ = to.SetWriteDeadline(time.Now().Add(viewerTimeout)) // a test's recorder has none
-	defer to.SetWriteDeadline(time.Time{})                 // the next request of the connection has its own
 	if _, err := e.reply.Write(text); err != nil {
 		return err
 	}
-	return to.Flush()
+	return http.NewResponseController(e.reply).Flush()
 }

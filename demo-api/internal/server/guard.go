@@ -15,7 +15,7 @@ import (
 )
 
 // maxURL is the most bytes of a request's path and query. net/http itself ends
-// a request whose headers are over 1 MiB, with its own 431.
+// a request whose headers are over MAX_HEADER_SIZE, with its own 431.
 const maxURL = 8 << 10
 
 // guard refuses URLs that are too long, before routing, bounds the time that a

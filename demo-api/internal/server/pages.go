@@ -45,10 +45,14 @@ func (s *Server) asset(c echo.Context) error {
 // healthz says that the process answers.
 func (s *Server) healthz(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }
 
-// readyz says that the process wants requests: not while it drains.
+// readyz says that the process wants requests: not while it drains, nor
+// while its calls in flight leave room for none.
 func (s *Server) readyz(c echo.Context) error {
 	if s.draining.Load() {
 		return problem.New(http.StatusServiceUnavailable, "draining: %d requests wait", s.waiting.Load())
+	}
+	if s.room.full() {
+		return problem.New(http.StatusServiceUnavailable, "%d calls are in flight, as many as this server makes (MAX_IN_FLIGHT)", s.options.MaxInFlight)
 	}
 	return c.String(http.StatusOK, "ready\n")
 }

@@ -26,3 +26,6 @@ func (r *room) take(n int) (leave func(), err error) {
 	}
 	return func() { r.taken.Add(-int64(n)) }, nil
 }
+
+// full reports whether there is no room for a call.
+func (r *room) full() bool { return r.taken.Load() >= r.most }

@@ -45,6 +45,8 @@ type Options struct {
 	MaxInFlight int // calls at once, over all requests; more than MaxCalls, so that a race fits
 
 	ReadTimeout     time.Duration // for a client to send its headers, and again its body
+	WriteTimeout    time.Duration // for a client to take an answer, or each part of one
+	MaxHeaderSize   int           // bytes of a request's line and header
 	IdleTimeout     time.Duration // of a connection between requests
 	ShutdownDelay   time.Duration // to serve on, not ready, once Serve's context is done
 	ShutdownTimeout time.Duration // for requests to finish after that
