@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"container/list"
+	"hash/maphash"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -61,11 +62,15 @@ const mostCounts = 10_000
 // runs counts requests within runs, for seeds and fail_first.
 type runs struct {
 	mu     sync.Mutex
+	seed   maphash.Seed               // of the keys
 	counts map[countKey]*list.Element // of *count
 	recent list.List                  // the most recently used in front
 }
 
-type countKey struct{ run, what string }
+// countKey has hashes in place of texts, since a text may be as long as a request's
+// header, and keeps all of it in memory. The chance that any two of mostCounts
+// texts have the same hash is 3 in 10¹².
+type countKey struct{ run, what uint64 }
 
 type count struct {
 	key countKey
@@ -76,10 +81,10 @@ type count struct {
 func (r *runs) next(run, what string) int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := countKey{run, what}
 	if r.counts == nil {
-		r.counts = map[countKey]*list.Element{}
+		r.seed, r.counts = maphash.MakeSeed(), map[countKey]*list.Element{}
 	}
+	key := countKey{r.hash(run), r.hash(what)}
 	e, known := r.counts[key]
 	if !known {
 		e = r.recent.PushFront(&count{key: key})
@@ -94,13 +99,19 @@ func (r *runs) next(run, what string) int64 {
 	return c.n - 1
 }
 
-// forget forgets the counts for which gone reports true of their run, and reports whether there were any.
-func (r *runs) forget(gone func(run string) bool) bool {
+func (r *runs) hash(text string) uint64 { return maphash.String(r.seed, text) }
+
+// Forget forgets the counts of the run, for seeds and fail_first, and reports whether there were any.
+func (p *Planner) Forget(run string) bool {
+	r := &p.runs
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := len(r.counts)
+	if r.counts == nil {
+		return false
+	}
+	before, gone := len(r.counts), r.hash(run)
 	for key, e := range r.counts {
-		if gone(key.run) {
+		if key.run == gone {
 			delete(r.counts, key)
 			r.recent.Remove(e)
 		}
@@ -108,13 +119,13 @@ func (r *runs) forget(gone func(run string) bool) bool {
 	return len(r.counts) < before
 }
 
-// Forget forgets the counts of the run, for seeds and fail_first, and reports whether there were any.
-func (p *Planner) Forget(run string) bool {
-	return p.runs.forget(func(of string) bool { return of == run })
-}
-
 // ForgetAll forgets the counts of every run, and of the requests that belong to none.
-func (p *Planner) ForgetAll() { p.runs.forget(func(string) bool { return true }) }
+func (p *Planner) ForgetAll() {
+	p.runs.mu.Lock()
+	defer p.runs.mu.Unlock()
+	clear(p.runs.counts)
+	p.runs.recent.Init()
+}
 
 // chance is where samples are drawn from.
 type chance = *rand.Rand
