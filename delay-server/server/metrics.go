@@ -2,6 +2,8 @@ package server
 
 import (
 	"net/http"
+	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,7 +47,7 @@ func newMetrics(j *journal.Journal, pools *gate.Pools) *metrics {
 		}, func() float64 { return float64(j.Waiting()) }),
 		waits,
 		m.overshoot,
-		poolCollector{pools},
+		&poolCollector{pools: pools, named: map[string]bool{}},
 	)
 	m.handler = echo.WrapHandler(http.Handler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
 	return m
@@ -59,23 +61,61 @@ func (m *metrics) observe(w journal.Wait) {
 }
 
 var (
-	poolBusy   = prometheus.NewDesc("delay_server_pool_busy_workers", "Workers of the pool that serve a request now.", []string{"pool"}, nil)
-	poolQueued = prometheus.NewDesc("delay_server_pool_queued", "Requests that wait for a worker of the pool.", []string{"pool"}, nil)
+	poolBusy   = prometheus.NewDesc("delay_server_pool_busy_workers", "Workers of the pool that serve a request now. A pool that requests name has a label of its own if it is among the first 100 seen; those beyond are one, \"other pools\".", []string{"pool"}, nil)
+	poolQueued = prometheus.NewDesc("delay_server_pool_queued", "Requests that wait for a worker of the pool, labelled as the workers are.", []string{"pool"}, nil)
 )
 
-// poolCollector shows the pools that live at the time of asking.
-type poolCollector struct{ pools *gate.Pools }
+// mostPoolLabels is how many names of requests' pools become labels, as long as
+// the server runs: a time series is kept for each label.
+const mostPoolLabels = 100
+
+// otherPools is the label of the pools whose names are no labels. No pool can
+// have a name with a space.
+const otherPools = "other pools"
+
+// poolCollector shows the pools that live at the time of asking. An operator's
+// have their names as labels, and so have the first mostPoolLabels that it sees
+// of requests.
+type poolCollector struct {
+	pools *gate.Pools
+
+	mu    sync.Mutex
+	named map[string]bool // names of requests' pools that are labels
+}
 
 // Describe implements prometheus.Collector.
-func (c poolCollector) Describe(descs chan<- *prometheus.Desc) {
+func (c *poolCollector) Describe(descs chan<- *prometheus.Desc) {
 	descs <- poolBusy
 	descs <- poolQueued
 }
 
 // Collect implements prometheus.Collector.
-func (c poolCollector) Collect(collected chan<- prometheus.Metric) {
-	for _, p := range c.pools.States() {
+func (c *poolCollector) Collect(collected chan<- prometheus.Metric) {
+	show := func(p gate.PoolState) {
 		collected <- prometheus.MustNewConstMetric(poolBusy, prometheus.GaugeValue, float64(p.Busy), p.Name)
 		collected <- prometheus.MustNewConstMetric(poolQueued, prometheus.GaugeValue, float64(p.Queued), p.Name)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	others := gate.PoolState{Name: otherPools}
+	for _, p := range c.pools.States() {
+		if p.Operator || c.isNamed(p.Name) {
+			show(p)
+			continue
+		}
+		others.Busy += p.Busy
+		others.Queued += p.Queued
+	}
+	if others.Busy > 0 {
+		show(others)
+	}
+}
+
+// isNamed reports whether the name of a request's pool is a label, and makes it
+// one while there are fewer than mostPoolLabels.
+func (c *poolCollector) isNamed(name string) bool {
+	if !c.named[name] && len(c.named) < mostPoolLabels {
+		c.named[strings.Clone(name)] = true // it is a part of a whole request
+	}
+	return c.named[name]
 }

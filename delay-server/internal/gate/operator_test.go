@@ -14,7 +14,7 @@ func TestAnOperatorsPoolMayBeResized(t *testing.T) {
 	resized := old
 	resized.Workers = 2
 	first, second := enter(t, &p, resized), enter(t, &p, resized)
-	if states := p.States(); len(states) != 1 || states[0] != (gate.PoolState{Name: "db", Busy: 3}) {
+	if states := p.States(); len(states) != 1 || states[0] != (gate.PoolState{Name: "db", Operator: true, Busy: 3}) {
 		t.Errorf("States() = %+v, want db with 3 busy workers", states)
 	}
 	for _, spec := range []gate.PoolSpec{old, resized} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -177,20 +178,23 @@ func (p *Pools) giveUp(q *pool, place *place) bool {
 	return q.queue.leave(place)
 }
 
-// PoolState is what a live pool does now.
+// PoolState is what the live pools of a name do now.
 type PoolState struct {
 	Name         string
+	Operator     bool // one of them is an operator's
 	Busy, Queued int
 }
 
-// States returns the live pools, in no order, those of one name as one.
+// States returns the state of each name that has a live pool, by name.
 func (p *Pools) States() []PoolState {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	states := make(map[string]PoolState, len(p.live))
 	for key, q := range p.live {
 		s := states[key.Name]
-		states[key.Name] = PoolState{Name: key.Name, Busy: s.Busy + q.served.Len(), Queued: s.Queued + q.queue.len()}
+		states[key.Name] = PoolState{
+			Name: key.Name, Operator: s.Operator || key.Operator, Busy: s.Busy + q.served.Len(), Queued: s.Queued + q.queue.len(),
+		}
 	}
-	return slices.Collect(maps.Values(states))
+	p.mu.Unlock()
+	return slices.SortedFunc(maps.Values(states), func(a, b PoolState) int { return strings.Compare(a.Name, b.Name) })
 }
