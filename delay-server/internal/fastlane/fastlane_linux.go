@@ -147,7 +147,8 @@ func (lane *Lane) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Cut ends all that wait, and returns once they are answered. The lane is closed.
+// Cut ends the requests that wait, and those that would from now on, and returns
+// once they are answered. The lane is closed.
 func (lane *Lane) Cut() {
 	lane.cut()
 	lane.tell((*loop).cut)

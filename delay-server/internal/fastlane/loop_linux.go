@@ -45,6 +45,7 @@ type loop struct {
 	resting     bool      // until Go's poller has something
 	full        bool      // the process had no descriptor for one more
 	draining    bool
+	cutReply    []byte // the answer to every request that waits, once the loop is cut; nil before
 
 	ready [256]unix.EpollEvent
 	found int // of ready
@@ -121,36 +122,42 @@ func (l *loop) watch(fd int, events uint32) error {
 // run serves until the loop drains and nobody waits.
 func (l *loop) run() {
 	for !l.draining || l.open > 0 {
-		n := l.await()
-		l.now = time.Now()
-		l.share()
-		entry, bell := false, false
-		for _, e := range l.ready[:n] {
-			switch fd := int(e.Fd); fd {
-			case l.entry:
-				entry = true
-			case int(l.alarm):
-				l.line.Rang()
-			case int(l.sweep):
-				l.sweepAt = time.Time{}
-			case l.bell:
-				bell = true
-			default:
-				l.event(l.conns[fd], e.Events)
-			}
-		}
-		l.goOn()
-		l.expire()
-		// After the events, since both bring descriptors that those may be about.
-		if bell {
-			l.readInbox()
-		}
-		if entry {
-			l.accept()
-		}
-		l.timeOut()
+		l.step()
 	}
 	l.end()
+}
+
+// step is one turn: it handles what is ready, and waits for that first.
+func (l *loop) step() {
+	n := l.await()
+	l.now = time.Now()
+	l.share()
+	entry, bell := false, false
+	for _, e := range l.ready[:n] {
+		switch fd := int(e.Fd); fd {
+		case l.entry:
+			entry = true
+		case int(l.alarm):
+			l.line.Rang()
+		case int(l.sweep):
+			l.sweepAt = time.Time{}
+		case l.bell:
+			bell = true
+		default:
+			l.event(l.conns[fd], e.Events)
+		}
+	}
+	l.goOn()
+	l.expire()
+	// After the events, since both bring descriptors that those may be about. The
+	// inbox comes last: drain, which it may hold, closes the listening socket.
+	if entry {
+		l.accept()
+	}
+	if bell {
+		l.readInbox()
+	}
+	l.timeOut()
 }
 
 // end ends a loop that does not run, or no longer.
@@ -308,12 +315,13 @@ func (l *loop) lookOnce(c *conn) {
 	l.converse(c)
 }
 
-// cut answers all that wait as Config.Cut does.
+// cut answers every request that waits, and that would wait from now on, as
+// Config.Cut does.
 func (l *loop) cut() {
 	r, _ := http.NewRequest(http.MethodGet, "/", nil) // both are well-formed
-	reply := record(l.lane.config.Cut, r).bytes(l.date.at(l.now))
+	l.cutReply = record(l.lane.config.Cut, r).bytes(l.date.at(l.now))
 	for len(l.waiting) > 0 {
-		l.cutOff(l.waiting[len(l.waiting)-1], reply)
+		l.cutOff(l.waiting[len(l.waiting)-1])
 	}
 }
 

@@ -113,7 +113,10 @@ func (l *loop) hold(c *conn, rest []byte) {
 	c.due = c.arrived.Time().Add(c.asked)
 	heap.Push(&l.waiting, c)
 	c.rest = bytes.Clone(rest)
-	if c.more {
+	switch {
+	case l.cutReply != nil:
+		l.cutOff(c)
+	case c.more:
 		l.overhear(c)
 	}
 }
@@ -175,10 +178,10 @@ func (l *loop) answer(c *conn, rest []byte) bool {
 	return true
 }
 
-// cutOff answers c, which waits, with reply, the last.
-func (l *loop) cutOff(c *conn, reply []byte) {
+// cutOff answers c, which waits, with cutReply, the last.
+func (l *loop) cutOff(c *conn) {
 	heap.Remove(&l.waiting, c.place-1)
-	_, _ = send(c.fd, reply) // to a client that reads
+	_, _ = send(c.fd, l.cutReply) // to a client that reads
 	l.ended(c, l.waited(c), journal.Cut)
 	l.close(c)
 }

@@ -3,7 +3,9 @@
 package fastlane
 
 import (
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -24,7 +26,7 @@ func still(t *testing.T) (l *loop, answered *int) {
 	count := func(journal.Wait) { *answered++ }
 	lane := &Lane{form: newForm(http.Header{}), names: newNames(nil), closed: make(chan struct{}), config: Config{
 		Clock: now, Journal: journal.New(1, now.Now, count), Log: slog.New(slog.DiscardHandler), Limit: gate.NewShares(1<<20, 1<<20),
-		MaxDelay: time.Hour, ReadTimeout: time.Minute, IdleTimeout: time.Minute, WriteTimeout: time.Minute,
+		MaxDelay: time.Hour, ReadTimeout: time.Minute, IdleTimeout: time.Minute, WriteTimeout: time.Minute, Cut: http.NotFoundHandler(),
 	}}
 	l, err := newLoop(lane)
 	if err != nil {
@@ -137,5 +139,63 @@ func TestDrainingAnswersWhatWasSent(t *testing.T) {
 				t.Errorf("%s, %s: %d wait, %d are open, the client has %q, the end %v; want %d waiting, %d answers", tc.name, when, len(l.waiting), l.open, text, ended, tc.waits, tc.answers)
 			}
 		}
+	}
+}
+
+// A request that begins to wait once the loop is cut is answered as those that
+// waited before, however late it comes to the loop.
+func TestACutLoopHasNobodyWait(t *testing.T) {
+	waits := with("GET /delay/60000 HTTP/1.1", "")
+	for _, tc := range []struct {
+		name, sent string
+		cut        func(l *loop, fd int)
+	}{
+		{"waits before", waits, func(l *loop, fd int) { l.add(fd, netip.Addr{}); l.lookOnce(l.conns[fd]); l.drain(); l.cut() }},
+		{"is added after", waits, func(l *loop, fd int) { l.drain(); l.cut(); l.add(fd, netip.Addr{}) }},
+		{"is left to another turn", strings.Repeat(with("GET /delay/0 HTTP/1.1", ""), mostServed) + waits, func(l *loop, fd int) {
+			l.add(fd, netip.Addr{})
+			l.lookOnce(l.conns[fd])
+			l.drain()
+			l.cut()
+			l.goOn()
+		}},
+	} {
+		l, ended := still(t)
+		close(l.lane.closed)
+		other, fd := client(t, tc.sent)
+		tc.cut(l, fd)
+		text, gone := received(other)
+		requests := strings.Count(tc.sent, "GET ")
+		if strings.Count(text, "HTTP/1.1 404 ") != 1 || !gone || len(l.waiting) != 0 || l.open != 0 || *ended != requests {
+			t.Errorf("%s: the client has %q, the end %v; %d wait, %d are open, the journal saw %d end; want Config.Cut's answer, the end, none, and %d",
+				tc.name, text, gone, len(l.waiting), l.open, *ended, requests)
+		}
+	}
+}
+
+// A client that connects in the turn in which the loop is to drain is accepted
+// before the listening socket is closed.
+func TestTheDrainingTurnAcceptsFirst(t *testing.T) {
+	l, answered := still(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.listen(ln.(*net.TCPListener)); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, with("GET /delay/0 HTTP/1.1", "")); err != nil {
+		t.Fatal(err)
+	}
+	close(l.lane.closed)
+	l.post(l.drain)
+	l.step()
+	if *answered != 1 || l.entry != -1 {
+		t.Errorf("%d are answered, the listening socket is %d, want 1 and -1", *answered, l.entry)
 	}
 }
