@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -35,6 +36,11 @@ type HTTP struct {
 	Waiting  func() int // how many requests wait now
 	NotReady func()     // called once, when ctx is done or accepting failed
 	Draining func()     // called once, when draining begins
+
+	// HTTP1 are more listeners, of connections without TLS on which HTTP/2's preface
+	// is an error. On those of Serve net/http reads 14 bytes to look for one, before
+	// it answers a malformed request that is shorter.
+	HTTP1 []net.Listener
 
 	// Beside are those that serve beside Handler, what they accept on lns: they
 	// are drained with it, and cut after the same time.
@@ -68,28 +74,35 @@ func (s HTTP) Serve(ctx context.Context, lns ...net.Listener) error {
 	base, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
 	connections := &connections{log: s.Log, timeout: s.WriteTimeout, streams: s.MaxStreams}
-	srv := &http.Server{
-		Handler:     deadlines{s.Handler, s.WriteTimeout, connections},
-		BaseContext: func(net.Listener) context.Context { return base },
-		ConnContext: connections.context,
-		ConnState:   connections.state,
-		// No ReadTimeout: it would end a request that waits. WriteTimeout is for the
-		// answers of net/http's own: deadlines lifts it while a request waits.
-		WriteTimeout:      s.WriteTimeout,
-		ReadHeaderTimeout: s.ReadHeaderTimeout,
-		MaxHeaderBytes:    s.MaxHeaderSize - headerSlop,
-		IdleTimeout:       s.IdleTimeout,
-		Protocols:         new(http.Protocols),
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: s.MaxStreams, WriteByteTimeout: s.WriteTimeout},
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	serve := func(protocols *http.Protocols) *http.Server {
+		return &http.Server{
+			Handler:     deadlines{s.Handler, s.WriteTimeout, connections},
+			BaseContext: func(net.Listener) context.Context { return base },
+			ConnContext: connections.context,
+			ConnState:   connections.state,
+			// No ReadTimeout: it would end a request that waits. WriteTimeout is for the
+			// answers of net/http's own: deadlines lifts it while a request waits.
+			WriteTimeout:      s.WriteTimeout,
+			ReadHeaderTimeout: s.ReadHeaderTimeout,
+			MaxHeaderBytes:    s.MaxHeaderSize - headerSlop,
+			IdleTimeout:       s.IdleTimeout,
+			Protocols:         protocols,
+			HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: s.MaxStreams, WriteByteTimeout: s.WriteTimeout},
+			ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		}
 	}
-	srv.Protocols.SetHTTP1(true)
-	srv.Protocols.SetHTTP2(true)
-	srv.Protocols.SetUnencryptedHTTP2(true)
+	var every, http1 http.Protocols
+	http1.SetHTTP1(true)
+	every.SetHTTP1(true)
+	every.SetHTTP2(true)
+	every.SetUnencryptedHTTP2(true)
+	servers := servers{serve(&every), serve(&http1)}
 
-	failed := make(chan error, len(lns))
-	for _, ln := range lns {
-		go func() { failed <- fmt.Errorf("serve %s: %w", ln.Addr(), srv.Serve(ln)) }()
+	failed := make(chan error, len(lns)+len(s.HTTP1))
+	for i, lns := range [][]net.Listener{lns, s.HTTP1} {
+		for _, ln := range lns {
+			go func() { failed <- fmt.Errorf("serve %s: %w", ln.Addr(), servers[i].Serve(ln)) }()
+		}
 	}
 	var err error
 	select {
@@ -99,7 +112,7 @@ func (s HTTP) Serve(ctx context.Context, lns ...net.Listener) error {
 		s.NotReady()
 		err = s.linger(failed)
 	}
-	s.drain(srv, func() { cut(s.Cut) })
+	s.drain(servers, func() { cut(s.Cut) })
 	return err
 }
 
@@ -124,10 +137,10 @@ const endNow = "press Ctrl-C again to end at once"
 // sendCut is the time that those who are cut have to say so to their clients.
 const sendCut = time.Second
 
-func (s HTTP) drain(srv *http.Server, cut func()) {
+func (s HTTP) drain(servers servers, cut func()) {
 	s.Draining()
 	s.logDraining()
-	err := s.shutdown(srv, s.ShutdownTimeout)
+	err := s.shutdown(servers, s.ShutdownTimeout)
 	if !errors.Is(err, context.DeadlineExceeded) {
 		s.Log.Info("stopped", "cut", 0)
 		return
@@ -137,8 +150,10 @@ func (s HTTP) drain(srv *http.Server, cut func()) {
 	for _, d := range s.Beside {
 		d.Cut()
 	}
-	if s.shutdown(srv, sendCut) != nil {
-		_ = srv.Close() // its error is that of a listener that is closed already
+	if s.shutdown(servers, sendCut) != nil {
+		for _, srv := range servers {
+			_ = srv.Close() // its error is that of a listener that is closed already
+		}
 	}
 	level := slog.LevelInfo
 	if n > 0 {
@@ -157,12 +172,27 @@ func (s HTTP) logDraining() {
 	log.Info("draining")
 }
 
-func (s HTTP) shutdown(srv *http.Server, timeout time.Duration) error {
+func (s HTTP) shutdown(servers servers, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	err := srv.Shutdown(ctx)
+	err := servers.shutdown(ctx)
 	for _, d := range s.Beside {
 		err = errors.Join(err, d.Shutdown(ctx))
 	}
 	return err
+}
+
+// servers serve one handler: the first with all protocols, the second with
+// HTTP/1.1 alone.
+type servers [2]*http.Server
+
+// shutdown has both drain at the same time: neither takes a request any more.
+func (s servers) shutdown(ctx context.Context) error {
+	var errs [len(s)]error
+	var running sync.WaitGroup
+	for i, srv := range s {
+		running.Go(func() { errs[i] = srv.Shutdown(ctx) })
+	}
+	running.Wait()
+	return errors.Join(errs[:]...)
 }

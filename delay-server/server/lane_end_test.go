@@ -72,3 +72,21 @@ func endsOfWaits(t *testing.T, config Config) map[string]string {
 	seen["end"] = times.ReplaceAllString(grep(log.String(), "msg=draining")+grep(log.String(), "msg=stopped"), "$1=…")
 	return seen
 }
+
+// A malformed request is answered when it has come, however short, whether or
+// not the connection has had an answer: net/http looks for 14 bytes of HTTP/2's
+// preface, up to READ_TIMEOUT, on connections that may be of HTTP/2.
+func TestLaneAnswersShortMalformedRequestsAtOnce(t *testing.T) {
+	config := DefaultConfig()
+	config.ReadTimeout = time.Hour
+	_, base, _ := start(t, config, io.Discard)
+	for _, before := range []string{"", plain("0"), plain("1"), plain("0") + plain("0?_=1")} {
+		conn := dial(t, base)
+		_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+		fmt.Fprint(conn, before+"x\r\n\r\n")
+		text, err := io.ReadAll(conn)
+		if want := "HTTP/1.1 400 Bad Request"; err != nil || strings.Count(string(text), want) != 1 {
+			t.Errorf("%q, then a short malformed request: %q, %v, want %s", before, text, err, want)
+		}
+	}
+}

@@ -108,6 +108,7 @@ func foreignStreams() []stream {
 		{"line feeds alone", strings.Repeat("\n", 10), sentinel},
 		{"a client hello of TLS", "\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03" + strings.Repeat("\xc0", 160), sentinel},
 		{"SSH", "SSH-2.0-OpenSSH_9.6\r\n", sentinel},
+		{"the preface of HTTP/2 behind a reply", get("/delay/1") + replied + preface + get("/delay/0"), sentinel},
 		{"a preface that goes wrong", "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", sentinel},
 		{"PROXY protocol", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + get("/delay/0"), sentinel},
 	}

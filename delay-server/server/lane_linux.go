@@ -9,34 +9,34 @@ import (
 	"slices"
 
 	"flash.test/delay-server/internal/fastlane"
-	"flash.test/delay-server/program"
 )
 
 // openLanes puts a lane in the place of each listener of plain TCP, where the
 // settings want one. All lns are closed where the error is not nil.
-func (s *Server) openLanes(lns []net.Listener) ([]net.Listener, []program.Drained, error) {
+func (s *Server) openLanes(lns []net.Listener) (listeners, error) {
 	// A scenario may answer any path, and a collector is told of each request.
 	if !s.config.Fastlane || s.scenario != nil || s.config.OTLPEndpoint != "" {
-		return lns, nil, nil
+		return listeners{all: lns}, nil
 	}
-	all := make([]net.Listener, len(lns))
-	var lanes []program.Drained
+	opened := listeners{all: make([]net.Listener, len(lns))}
 	for i, ln := range lns {
 		tcp, plain := ln.(*net.TCPListener)
 		if !plain {
-			all[i] = ln
+			opened.all[i] = ln
 			continue
 		}
 		lane, err := fastlane.Listen(tcp, s.laneConfig())
 		if err != nil {
-			for _, ln := range slices.Concat(lns, all[:i]) {
+			for _, ln := range slices.Concat(lns, opened.all[:i]) {
 				_ = ln.Close()
 			}
-			return nil, nil, fmt.Errorf("open the fast lane (FASTLANE=false does without): %w", err)
+			return listeners{}, fmt.Errorf("open the fast lane (FASTLANE=false does without): %w", err)
 		}
-		all[i], lanes = lane, append(lanes, lane)
+		opened.all[i] = lane
+		opened.http1 = append(opened.http1, lane.HTTP1())
+		opened.lanes = append(opened.lanes, lane)
 	}
-	return all, lanes, nil
+	return opened, nil
 }
 
 func (s *Server) laneConfig() fastlane.Config {

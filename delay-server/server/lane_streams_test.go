@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// preface is how a client of HTTP/2 begins, up to its settings.
+const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+
 // stream is what a client sends on one connection.
 type stream struct {
 	says string // what it shows
@@ -114,8 +117,7 @@ func pipelinedStreams() []stream {
 		{"HTTP/1.0 behind HTTP/1.1", get("/delay/5") + request("GET /delay/1 HTTP/1.0") + get("/delay/0"), sentinel},
 		{"a blank line between two", get("/delay/1") + "\r\n" + get("/delay/0"), sentinel},
 		{"a blank line between two, in a packet of its own", get("/delay/1") + cut + "\r\n" + cut + get("/delay/0"), sentinel},
-		// Not here: the preface of HTTP/2 behind a request. net/http refuses it as a
-		// method, but where it is handed the connection with it, and speaks HTTP/2.
+		{"the preface of HTTP/2 behind a request", get("/delay/1") + preface, sentinel},
 	}
 }
 

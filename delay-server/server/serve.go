@@ -21,7 +21,7 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	if slices.ContainsFunc(lns, isTCP) { // any other is a test's, whose time the system's alarm does not know
 		defer s.clock.Precise()()
 	}
-	lns, lanes, err := s.openLanes(lns)
+	opened, err := s.openLanes(lns)
 	if err != nil {
 		return err
 	}
@@ -38,9 +38,17 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 		Waiting:           s.journal.Waiting,
 		NotReady:          func() { s.draining.Store(true) },
 		Draining:          s.drain,
-		Beside:            lanes,
+		HTTP1:             opened.http1,
+		Beside:            opened.lanes,
 		Cut:               errCut,
-	}.Serve(ctx, lns...)
+	}.Serve(ctx, opened.all...)
+}
+
+// listeners are what Serve accepts connections from.
+type listeners struct {
+	all   []net.Listener
+	http1 []net.Listener // of connections that are not of HTTP/2
+	lanes []program.Drained
 }
 
 func isTCP(ln net.Listener) bool {

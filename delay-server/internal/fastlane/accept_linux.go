@@ -71,21 +71,28 @@ func (l *loop) add(fd int, client netip.Addr) {
 // remove has the loop serve a connection no longer.
 func (l *loop) remove(c *conn) {
 	c.leaveList()
-	c.client.Release()
 	l.conns[c.fd] = nil
 	l.open--
 }
 
 func (l *loop) close(c *conn) {
 	l.remove(c)
+	c.client.Release()
 	closeFD(c.fd)
 }
 
 // handOver gives a connection, of which this was read and not sent, to net/http.
+// It takes a place of Config.Limit until the rest is sent.
 func (l *loop) handOver(c *conn, read, unsent []byte) {
 	l.remove(c)
 	l.forget(c.fd)
-	l.lane.handOver(c.fd, read, unsent)
+	counted := len(unsent) > 0 && c.client.Enter() == nil
+	l.lane.handOver(handover{c.fd, read, unsent, c.served || !mayBeHTTP2(read), func() {
+		if counted {
+			c.client.Leave()
+		}
+		c.client.Release()
+	}})
 }
 
 // forget has epoll no longer tell of a descriptor whose file may live on by

@@ -54,6 +54,7 @@ type Lane struct {
 	loops  []*loop
 
 	handed  chan net.Conn
+	http1   chan net.Conn // as handed, but not of HTTP/2
 	closed  chan struct{} // when Close is called
 	ended   chan struct{} // when nothing is left after that
 	closing sync.Once
@@ -73,7 +74,7 @@ type Lane struct {
 func Listen(ln *net.TCPListener, config Config) (*Lane, error) {
 	lane := &Lane{
 		config: config, addr: ln.Addr(), form: newForm(config.Header), names: newNames(config.Telling),
-		handed: make(chan net.Conn), closed: make(chan struct{}), ended: make(chan struct{}),
+		handed: make(chan net.Conn), http1: make(chan net.Conn), closed: make(chan struct{}), ended: make(chan struct{}),
 	}
 	lane.uncut, lane.cut = context.WithCancel(context.Background())
 	if err := lane.open(ln); err != nil {
@@ -111,11 +112,23 @@ func (lane *Lane) open(ln *net.TCPListener) (err error) {
 	return lane.loops[0].listen(ln)
 }
 
-// Accept implements net.Listener: it returns the next connection on which
-// something came that is not plain, and net.ErrClosed after Close.
-func (lane *Lane) Accept() (net.Conn, error) {
+// Accept implements net.Listener: it returns the next connection that may be of
+// HTTP/2, and net.ErrClosed after Close.
+func (lane *Lane) Accept() (net.Conn, error) { return lane.accept(lane.handed) }
+
+// HTTP1 returns the listener of the other connections on which something came
+// that is not plain. Some have had answers of HTTP/1.1, so a preface of HTTP/2 is
+// an error there. Its Close is the lane's.
+func (lane *Lane) HTTP1() net.Listener { return http1{lane} }
+
+type http1 struct{ *Lane }
+
+// Accept implements net.Listener.
+func (l http1) Accept() (net.Conn, error) { return l.accept(l.http1) }
+
+func (lane *Lane) accept(handed <-chan net.Conn) (net.Conn, error) {
 	select {
-	case c := <-lane.handed:
+	case c := <-handed:
 		return c, nil
 	case <-lane.closed:
 		return nil, net.ErrClosed

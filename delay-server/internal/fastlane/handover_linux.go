@@ -1,6 +1,7 @@
 package fastlane
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -10,22 +11,46 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// preface is how a connection of HTTP/2 begins.
+var preface = []byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+
+// mayBeHTTP2 reports whether a connection that begins with b may be of HTTP/2.
+func mayBeHTTP2(b []byte) bool {
+	n := min(len(b), len(preface))
+	return bytes.Equal(b[:n], preface[:n])
+}
+
+// handover is a connection on its way to net/http.
+type handover struct {
+	fd           int
+	read, unsent []byte // copied before handOver returns
+	http1        bool   // it is not of HTTP/2
+	sent         func() // called once, when nothing is left to send
+}
+
 // handOver gives a connection to net/http, as if what was read of it had not
-// been. The client has to take what was not sent first.
-func (lane *Lane) handOver(fd int, read, unsent []byte) {
-	file := os.NewFile(uintptr(fd), "connection")
+// been. The client has WriteTimeout to take what was not sent.
+func (lane *Lane) handOver(h handover) {
+	file := os.NewFile(uintptr(h.fd), "connection")
 	conn, err := lane.fileConn(file)
 	if err != nil { // no connection any more
 		lane.config.Log.Debug("hand over", "error", err)
+		h.sent()
 		return
 	}
-	read = append([]byte(nil), read...)
-	if len(unsent) == 0 {
-		lane.give(&handed{conn, read})
+	to := lane.handed
+	if h.http1 {
+		to = lane.http1
+	}
+	read := bytes.Clone(h.read)
+	if len(h.unsent) == 0 {
+		h.sent()
+		lane.give(to, &handed{conn, read})
 		return
 	}
-	unsent = append([]byte(nil), unsent...)
+	unsent := bytes.Clone(h.unsent)
 	lane.serving.Go(func() {
+		defer h.sent()
 		_ = conn.SetWriteDeadline(time.Now().Add(lane.config.WriteTimeout))
 		defer context.AfterFunc(lane.uncut, func() { _ = conn.SetWriteDeadline(time.Now()) })()
 		if _, err := conn.Write(unsent); err != nil {
@@ -33,7 +58,7 @@ func (lane *Lane) handOver(fd int, read, unsent []byte) {
 			return
 		}
 		_ = conn.SetWriteDeadline(time.Time{})
-		lane.give(&handed{conn, read})
+		lane.give(to, &handed{conn, read})
 	})
 }
 
@@ -54,9 +79,9 @@ func (lane *Lane) fileConn(file *os.File) (net.Conn, error) {
 	return conn, err
 }
 
-func (lane *Lane) give(conn net.Conn) {
+func (lane *Lane) give(to chan<- net.Conn, conn net.Conn) {
 	select {
-	case lane.handed <- conn:
+	case to <- conn:
 	case <-lane.closed:
 		_ = conn.Close()
 	}

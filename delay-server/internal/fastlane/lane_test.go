@@ -111,7 +111,7 @@ func TestWhatIsHandedOverIsReadFromItsBegin(t *testing.T) {
 	if _, err := io.WriteString(dial(t, lane), sent); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := lane.Accept()
+	conn, err := lane.HTTP1().Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +141,10 @@ func TestAClosedLaneAcceptsNone(t *testing.T) {
 	if err := lane.Shutdown(t.Context()); err != nil {
 		t.Fatalf("Shutdown = %v", err)
 	}
-	if _, err := lane.Accept(); err != net.ErrClosed { // what net.Listener promises, not an error around it
-		t.Errorf("Accept = %v, want net.ErrClosed", err)
+	for _, ln := range []net.Listener{lane, lane.HTTP1()} {
+		if _, err := ln.Accept(); err != net.ErrClosed { // what net.Listener promises, not an error around it
+			t.Errorf("Accept = %v, want net.ErrClosed", err)
+		}
 	}
 	if n, err := idle.Read(make([]byte, 1)); err == nil {
 		t.Errorf("an idle connection reads %d bytes, want its end", n)
@@ -161,7 +163,7 @@ func TestEpollForgetsWhatIsHandedOver(t *testing.T) {
 	if _, err := io.WriteString(dial(t, lane), "POST / HTTP/1.1\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := lane.Accept()
+	conn, err := lane.HTTP1().Accept()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func still(t *testing.T) (l *loop, answered *int) {
 	t.Helper()
 	now, answered := clock.New(), new(int)
 	count := func(journal.Wait) { *answered++ }
-	lane := &Lane{form: newForm(http.Header{}), names: newNames(nil), closed: make(chan struct{}), config: Config{
+	lane := &Lane{form: newForm(http.Header{}), names: newNames(nil), handed: make(chan net.Conn, 1), http1: make(chan net.Conn, 1), closed: make(chan struct{}), config: Config{
 		Clock: now, Journal: journal.New(1, now.Now, count), Log: slog.New(slog.DiscardHandler), Limit: gate.NewShares(1<<20, 1<<20),
 		MaxDelay: time.Hour, ReadTimeout: time.Minute, IdleTimeout: time.Minute, WriteTimeout: time.Minute, Cut: http.NotFoundHandler(),
 	}}
@@ -197,5 +197,38 @@ func TestTheDrainingTurnAcceptsFirst(t *testing.T) {
 	l.step()
 	if *answered != 1 || l.entry != -1 {
 		t.Errorf("%d are answered, the listening socket is %d, want 1 and -1", *answered, l.entry)
+	}
+}
+
+// A connection goes to the listener of HTTP/2 only where it may be of that.
+func TestHandsOverByProtocol(t *testing.T) {
+	get, magic := with("GET /delay/0 HTTP/1.1", ""), string(preface)
+	for _, tc := range []struct {
+		name, sent string
+		http1      bool
+	}{
+		{"the preface", magic + "more", false},
+		{"the preface alone", magic, false},
+		{"its first byte", "P", false},
+		{"another request", "POST / HTTP/1.1\r\n", true},
+		{"a short one that is malformed", "x\r\n\r\n", true},
+		{"a preface that goes wrong", magic[:len(magic)-4] + "XX\r\n", true},
+		{"the preface behind an answer", get + magic, true},
+		{"its first bytes behind an answer", get + "PRI ", true},
+	} {
+		l, _ := still(t)
+		other, fd := client(t, tc.sent)
+		l.add(fd, netip.Addr{})
+		l.event(l.conns[fd], unix.EPOLLIN)
+		want, not := l.lane.handed, l.lane.http1
+		if tc.http1 {
+			want, not = not, want
+		}
+		if len(want) != 1 || len(not) != 0 {
+			t.Errorf("%s: handed over as of HTTP/1.1 alone: %v, want %v", tc.name, !tc.http1, tc.http1)
+			continue
+		}
+		_ = (<-want).Close()
+		received(other)
 	}
 }
