@@ -26,17 +26,29 @@ type deadlines struct {
 	connections *connections
 }
 
-// ServeHTTP implements http.Handler.
-func (d deadlines) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	dw := &deadlineWriter{ResponseWriter: w, control: http.NewResponseController(w), timeout: d.timeout}
-	if r.ProtoMajor < 2 {
-		if r.ContentLength != 0 { // net/http may have to write 100 Continue after the wait
-			_ = dw.control.SetWriteDeadline(time.Time{})
-		}
-		d.handler.ServeHTTP(dw, r)
-		dw.set()
+// ServeHTTP implements http.Handler. Its frame, and those that it calls before
+// the wait, are kept small: they are on the stack of each request that waits.
+func (d *deadlines) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	dw := d.writer(w, r)
+	if r.ProtoMajor >= 2 {
+		d.serveHTTP2(dw, r)
 		return
 	}
+	d.handler.ServeHTTP(dw, r)
+	dw.set()
+}
+
+//go:noinline
+func (d *deadlines) writer(w http.ResponseWriter, r *http.Request) *deadlineWriter {
+	dw := &deadlineWriter{ResponseWriter: w, control: http.NewResponseController(w), timeout: d.timeout}
+	if r.ProtoMajor < 2 && r.ContentLength != 0 { // net/http may have to write 100 Continue after the wait
+		_ = dw.control.SetWriteDeadline(time.Time{})
+	}
+	return dw
+}
+
+//go:noinline
+func (d *deadlines) serveHTTP2(dw *deadlineWriter, r *http.Request) {
 	dw.connection, _ = r.Context().Value(connectionKey{}).(*connection)
 	if c := dw.connection; c != nil {
 		if wasReset(r.Context()) {

@@ -76,7 +76,7 @@ func (s HTTP) Serve(ctx context.Context, lns ...net.Listener) error {
 	connections := &connections{log: s.Log, timeout: s.WriteTimeout, streams: s.MaxStreams}
 	serve := func(protocols *http.Protocols) *http.Server {
 		return &http.Server{
-			Handler:     deadlines{s.Handler, s.WriteTimeout, connections},
+			Handler:     &deadlines{s.Handler, s.WriteTimeout, connections},
 			BaseContext: func(net.Listener) context.Context { return base },
 			ConnContext: connections.context,
 			ConnState:   connections.state,

@@ -241,7 +241,7 @@ func TestThousandsHeldAndReleasedAtOnce(t *testing.T) {
 	for name, newClient := range clients {
 		t.Run(name, func(t *testing.T) {
 			config := DefaultConfig()
-			config.MaxInFlight = n
+			config.MaxInFlight, config.MaxInFlightPerClient, config.MaxInFlightPerConnection = n, n, n+2
 			_, base, _ := start(t, config, io.Discard)
 			s := steer(t, base)
 			client := newClient(t)

@@ -37,14 +37,20 @@ func (s *Server) wait(read planFunc, anyMethod bool) echo.HandlerFunc {
 				return err
 			}
 		}
-		arrived := s.clock.Arrival()
-		v := &visit{Server: s, c: c}
+		v := s.arrive(c)
 		if err := v.read(read); err != nil {
 			return err
 		}
-		v.waiter = s.clock.Waiter(arrived)
 		return v.follow()
 	}
+}
+
+// arrive is not inlined: its temporaries would be on the stack of each request
+// that waits.
+//
+//go:noinline
+func (s *Server) arrive(c echo.Context) *visit {
+	return &visit{Server: s, c: c, arrived: s.clock.Arrival()}
 }
 
 // visit is one request on its way from its plan to its answer. It is one
@@ -54,6 +60,7 @@ type visit struct {
 	*Server
 	c       echo.Context
 	plan    *plan.Plan
+	arrived clock.Arrival
 	waiter  *clock.Waiter
 	wait    journal.Wait
 	outcome journal.Outcome
@@ -78,6 +85,7 @@ func (v *visit) request() plan.Request {
 // follow does what the plan says and has the journal see it. The error is
 // errLeft, errCut, a refusal, or an upstream's failure.
 func (v *visit) follow() error {
+	v.waiter = v.clock.Waiter(v.arrived)
 	defer v.waiter.Leave() // last, so that an advance has all of it done
 	if err := v.begin(); err != nil {
 		return err
@@ -96,12 +104,12 @@ func (v *visit) follow() error {
 // paid back by one end where the error is nil.
 func (v *visit) begin() error {
 	r := v.c.Request()
-	v.wait = journal.Wait{Run: v.plan.Run, Method: r.Method, Path: r.URL.Path, Asked: v.plan.Wait, Start: v.waiter.Entered()}
+	// Field by field: a literal's copy would be on the stack too.
+	v.wait.Run, v.wait.Method, v.wait.Path = v.plan.Run, r.Method, r.URL.Path
+	v.wait.Asked, v.wait.Start = v.plan.Wait, v.waiter.Entered()
 	v.client = v.limit.Client(clientAddr(r))
 	if err := v.client.Enter(); err != nil {
-		v.client.Release()
-		v.journal.Refuse(v.wait)
-		return v.full(err)
+		return v.refuse(err)
 	}
 	v.journal.Begin(&v.wait)
 	// Until the end is known it is that of a panic, with which faults end and
@@ -111,6 +119,13 @@ func (v *visit) begin() error {
 		v.outcome = journal.Faulted
 	}
 	return nil
+}
+
+//go:noinline
+func (v *visit) refuse(err error) error {
+	v.client.Release()
+	v.journal.Refuse(v.wait)
+	return v.full(err)
 }
 
 // end has the journal see the end.
