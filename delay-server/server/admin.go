@@ -161,9 +161,7 @@ func (a condition) late(err error, format string, args ...any) error {
 		p := problem.New(http.StatusGatewayTimeout, format, args...)
 		p.Detail += " after " + a.timeout.String()
 		return p
-	case errors.Is(err, errCut):
-		return errCut
 	default:
-		return errLeft
+		return err // errCut, or the client left
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/problem"
+	"flash.test/delay-server/program"
 )
 
 // errOwn is all that a client is told of what the server's log tells in full.
@@ -18,13 +19,14 @@ var errOwn = problem.New(http.StatusInternalServerError, "an error of the server
 // be given any more it ends the connection, or the stream of HTTP/2: net/http
 // would make a whole answer of what was sent so far.
 func (s *Server) fail(err error, c echo.Context) {
-	if c.Response().Committed || errors.Is(err, errLeft) {
-		panic(http.ErrAbortHandler)
-	}
-	if s.config.FlashCompat && s.failAsFlash(err, c) {
+	committed := c.Response().Committed
+	if !committed && s.config.FlashCompat && s.failAsFlash(err, c) {
 		return
 	}
 	p := s.problem(err, c)
+	if committed || p == nil {
+		panic(http.ErrAbortHandler)
+	}
 	if p == errCut {
 		c.Response().Header().Set("Connection", "close")
 	}
@@ -37,6 +39,8 @@ func (s *Server) write(w http.ResponseWriter, p *problem.Problem) {
 	}
 }
 
+// problem returns what err is to the client, nil where the client has left, and
+// logs one of the server's own.
 func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 	r := c.Request()
 	var (
@@ -59,6 +63,8 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 			accepted += ", and the routes of this server's SCENARIO"
 		}
 		return problem.New(route.Code, "nothing is at %s; accepted: %s", problem.Quote(r.URL.Path), accepted)
+	case errors.Is(err, errLeft) || program.ClientLeft(r, err):
+		return nil
 	}
 	s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	return errOwn

@@ -16,6 +16,7 @@ import (
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/problem"
+	"flash.test/delay-server/program"
 	"flash.test/delay-server/query"
 )
 
@@ -83,7 +84,7 @@ func (v *visit) request() plan.Request {
 }
 
 // follow does what the plan says and has the journal see it. The error is
-// errLeft, errCut, a refusal, or an upstream's failure.
+// errLeft, errCut, a refusal, an upstream's failure, or one of the server's own.
 func (v *visit) follow() error {
 	v.waiter = v.clock.Waiter(v.arrived)
 	defer v.waiter.Leave() // last, so that an advance has all of it done
@@ -93,7 +94,7 @@ func (v *visit) follow() error {
 	defer v.end()
 	err := v.serve()
 	if err != nil {
-		v.outcome, err = ended(err)
+		v.outcome, err = ended(v.c.Request(), err)
 	} else if v.plan.Answer.Fault == "" {
 		v.outcome = journal.Answered
 	}
@@ -112,12 +113,7 @@ func (v *visit) begin() error {
 		return v.refuse(err)
 	}
 	v.journal.Begin(&v.wait)
-	// Until the end is known it is that of a panic, with which faults end and
-	// bodies that break off.
-	v.outcome = journal.Left
-	if v.plan.Answer.Fault != "" {
-		v.outcome = journal.Faulted
-	}
+	v.outcome = journal.Failed // that of a panic
 	return nil
 }
 
@@ -154,6 +150,11 @@ func (v *visit) serve() error {
 		return err
 	}
 	v.report()
+	// The outcome of a panic from here on: faults end with one, and bodies that break off.
+	v.outcome = journal.Left
+	if v.plan.Answer.Fault != "" {
+		v.outcome = journal.Faulted
+	}
 	return v.send()
 }
 
@@ -212,9 +213,10 @@ func (v *visit) send() error {
 // sent has the journal see that the last of the answer is about to be sent.
 func (v *visit) sent() { v.journal.Sent(&v.wait) }
 
-// ended says how a request ended that ended with err, and what that is to the
-// client: errLeft where it is gone.
-func ended(err error) (journal.Outcome, error) {
+// ended says how r ended, which ended with err, and what that is to the client:
+// errLeft where it is gone. An error that it does not know is one of the server's
+// own, and returned as it is.
+func ended(r *http.Request, err error) (journal.Outcome, error) {
 	var full *gate.FullError
 	var conflict *gate.ConflictError
 	var parties *gate.PartiesError
@@ -244,8 +246,10 @@ func ended(err error) (journal.Outcome, error) {
 		return journal.Failed, problem.New(http.StatusServiceUnavailable, "%v through the admin API", err)
 	case isProblem(err):
 		return journal.Answered, err // after the whole wait, by an upstream's failure
-	default:
+	case program.ClientLeft(r, err):
 		return journal.Left, errLeft
+	default:
+		return journal.Failed, err
 	}
 }
 

@@ -21,7 +21,7 @@ const (
 	Cut      Outcome = "cut"       // the server's shutdown ended it
 	Refused  Outcome = "refused"   // by MAX_IN_FLIGHT, a pool or a rate limit: there was no wait
 	TimedOut Outcome = "timed_out" // the event that it waited for did not come within its timeout
-	Failed   Outcome = "failed"    // the event that it waited for was called off: a barrier broke, a hold was failed
+	Failed   Outcome = "failed"    // the event that it waited for was called off: a barrier broke, a hold was failed; or the server made an error
 )
 
 // Outcomes lists all outcomes.

@@ -1,13 +1,13 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/problem"
+	"flash.test/delay-server/program"
 
 	"flash.test/demo-api/internal/fetch"
 	"flash.test/demo-api/internal/sweep"
@@ -20,11 +20,12 @@ const statusLeft = 499
 
 // fail answers an error.
 func (s *Server) fail(err error, c echo.Context) {
-	if c.Response().Committed {
+	committed := c.Response().Committed
+	p := s.problem(err, c)
+	if committed {
 		s.log.Debug("answer", "path", c.Path(), "error", err)
 		return
 	}
-	p := s.problem(err, c)
 	if errors.Is(err, errCut) {
 		c.Response().Header().Set("Connection", "close")
 	}
@@ -33,7 +34,7 @@ func (s *Server) fail(err error, c echo.Context) {
 	}
 }
 
-// problem is the one map from error to status.
+// problem is the one map from error to status. It logs an error of the server's own.
 func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 	r := c.Request()
 	var known *problem.Problem
@@ -50,7 +51,7 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 		return s.callFailed(http.StatusBadGateway, err, c)
 	case errors.Is(err, upstream.ErrTooSlow):
 		return s.callFailed(http.StatusGatewayTimeout, err, c)
-	case errors.Is(err, context.Canceled):
+	case program.ClientLeft(r, err):
 		return problem.New(statusLeft, "the client left; all calls were cancelled")
 	}
 	s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)

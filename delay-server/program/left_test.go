@@ -1,0 +1,59 @@
+package program_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"flash.test/delay-server/program"
+)
+
+func TestClientLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // of HTTP/2 it waits for a context that may be about to end
+		alive := t.Context()
+		left, leave := context.WithCancel(alive)
+		leave()
+		ended, end := context.WithCancelCause(alive)
+		end(errors.New("out of memory"))
+		late, stop := context.WithTimeout(alive, 0)
+		defer stop()
+		unknown := errors.New("feature not supported")
+		for _, tc := range []struct {
+			name string
+			ctx  context.Context
+			err  error
+			want bool
+		}{
+			{"cancelled", left, context.Canceled, true},
+			{"a broken pipe", alive, &net.OpError{Op: "write", Err: os.NewSyscallError("write", syscall.EPIPE)}, true},
+			{"a reset", alive, fmt.Errorf("send body: %w", syscall.ECONNRESET), true},
+			{"not read in time", alive, fmt.Errorf("send body: %w", os.ErrDeadlineExceeded), true},
+			{"a closed connection", alive, net.ErrClosed, true},
+			{"a closed pipe", alive, io.ErrClosedPipe, true},
+			{"net/http's own error, of one that left", left, errors.New("http2: stream closed"), true},
+			{"unknown", alive, unknown, false},
+			{"the end of a file", alive, io.ErrUnexpectedEOF, false},
+			{"a full disk", alive, syscall.ENOSPC, false},
+			{"no descriptor", alive, &net.OpError{Op: "dial", Err: syscall.EMFILE}, false},
+			{"a deadline of the server's own", late, context.DeadlineExceeded, false},
+			{"a cause of the server's own", ended, context.Cause(ended), false},
+			{"more than declared", alive, http.ErrContentLength, false},
+		} {
+			for _, major := range []int{1, 2} {
+				r := httptest.NewRequestWithContext(tc.ctx, http.MethodGet, "/", nil)
+				r.ProtoMajor = major
+				if got := program.ClientLeft(r, tc.err); got != tc.want {
+					t.Errorf("%s, HTTP/%d: ClientLeft(%v) = %v, want %v", tc.name, major, tc.err, got, tc.want)
+				}
+			}
+		}
+	})
+}
