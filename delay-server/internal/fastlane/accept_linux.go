@@ -87,12 +87,15 @@ func (l *loop) handOver(c *conn, read, unsent []byte) {
 	l.remove(c)
 	l.forget(c.fd)
 	counted := len(unsent) > 0 && c.client.Enter() == nil
-	l.lane.handOver(handover{c.fd, read, unsent, c.served || !mayBeHTTP2(read), func() {
-		if counted {
-			c.client.Leave()
-		}
-		c.client.Release()
-	}})
+	l.lane.handOver(handover{
+		fd: c.fd, read: read, unsent: unsent, http1: c.served || !mayBeHTTP2(read), last: len(unsent) > 0 && c.last,
+		sent: func() {
+			if counted {
+				c.client.Leave()
+			}
+			c.client.Release()
+		},
+	})
 }
 
 // forget has epoll no longer tell of a descriptor whose file may live on by

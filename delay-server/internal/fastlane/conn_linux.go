@@ -24,6 +24,7 @@ type conn struct {
 	due     time.Time
 	arrived clock.Arrival
 	path    string // where Config.Paths asks for it
+	last    bool   // the connection ends with its answer
 	heard   bool   // more has come of the client since it waits
 
 	// Of one that does not.

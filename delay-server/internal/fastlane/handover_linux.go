@@ -25,6 +25,7 @@ type handover struct {
 	fd           int
 	read, unsent []byte // copied before handOver returns
 	http1        bool   // it is not of HTTP/2
+	last         bool   // it ends with unsent
 	sent         func() // called once, when nothing is left to send
 }
 
@@ -53,7 +54,7 @@ func (lane *Lane) handOver(h handover) {
 		defer h.sent()
 		_ = conn.SetWriteDeadline(time.Now().Add(lane.config.WriteTimeout))
 		defer context.AfterFunc(lane.uncut, func() { _ = conn.SetWriteDeadline(time.Now()) })()
-		if _, err := conn.Write(unsent); err != nil {
+		if _, err := conn.Write(unsent); err != nil || h.last {
 			_ = conn.Close()
 			return
 		}

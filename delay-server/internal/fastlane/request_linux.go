@@ -11,6 +11,7 @@ import (
 type request struct {
 	wait time.Duration
 	path []byte // part of what was parsed
+	last bool   // the client wants the connection closed behind the answer
 }
 
 // longest is the most bytes that a plain request has.
@@ -43,7 +44,7 @@ func parse(b []byte, telling *names) (r request, n int, ok bool) {
 	if r.wait, ok = delay.ParseNumber(number); !ok {
 		return r, 0, false
 	}
-	n, ok = parseHeader(b[:min(len(b), longest)], end, telling)
+	n, r.last, ok = parseHeader(b[:min(len(b), longest)], end, telling)
 	return r, n, ok
 }
 
@@ -55,38 +56,42 @@ func (r request) isCanonical() bool {
 }
 
 // parseHeader reads the header that begins at n, and returns where it ends. It
-// is ok where it has one Host, and nothing that may change the answer.
-func parseHeader(b []byte, n int, telling *names) (end int, ok bool) {
+// is ok where it has one Host, and nothing that may change the answer. The request
+// is the connection's last where one of its options is close.
+func parseHeader(b []byte, n int, telling *names) (end int, last, ok bool) {
 	host := false
 	for {
 		length := bytes.IndexByte(b[n:], '\n') + 1
 		line := b[n : n+length]
 		n += length
 		if length < 2 || line[length-2] != '\r' {
-			return 0, false
+			return 0, false, false
 		}
 		line = line[:length-2]
 		if len(line) == 0 {
-			return n, host
+			return n, last, host
 		}
 		colon := bytes.IndexByte(line, ':')
 		if colon <= 0 || !all(line[:colon], &inName) {
-			return 0, false
+			return 0, false, false
 		}
 		name, value := line[:colon], line[colon+1:]
 		switch {
 		case len(name) == len("Host") && bytes.EqualFold(name, hostName):
 			value = bytes.Trim(value, " ")
 			if host || len(value) == 0 || !all(value, &inHost) {
-				return 0, false
+				return 0, false, false
 			}
 			host = true
 		case len(name) == len("Connection") && bytes.EqualFold(name, connectionName):
-			if !bytes.EqualFold(bytes.Trim(value, " "), keepAlive) {
-				return 0, false
+			option := bytes.Trim(value, " ")
+			if bytes.EqualFold(option, closeOption) {
+				last = true
+			} else if !bytes.EqualFold(option, keepAlive) {
+				return 0, false, false
 			}
 		case !all(value, &inValue) || telling.has(name):
-			return 0, false
+			return 0, false, false
 		}
 	}
 }
@@ -95,13 +100,14 @@ var (
 	hostName       = []byte("Host")
 	connectionName = []byte("Connection")
 	keepAlive      = []byte("keep-alive")
+	closeOption    = []byte("close")
 )
 
 // names are names of headers, by their lengths: those that may change the answer.
 type names [24][][]byte
 
 // framing are the headers that net/http has a meaning of its own for.
-var framing = []string{"Content-Length", "Transfer-Encoding", "Expect", "Upgrade", "Trailer", "Te", "HTTP2-Settings", "Proxy-Connection", "Keep-Alive"}
+var framing = []string{"Content-Length", "Transfer-Encoding", "Expect", "Upgrade", "Trailer", "HTTP2-Settings"}
 
 // newNames returns framing and more, each of up to 23 bytes.
 func newNames(more []string) *names {
@@ -138,12 +144,12 @@ func newSet(ranges ...string) (s set) {
 	return s
 }
 
-// What a plain request's header is made of: of RFC 9110's tokens and values, and
-// of a host, what nobody reads differently.
+// What a plain request's header is made of: RFC 9110's tokens and values, and the
+// hosts that net/http accepts. No answer to a plain request depends on its host.
 var (
-	inName  = newSet("AZ", "az", "09", "-", "_")
-	inValue = newSet(" ~", "\t")
-	inHost  = newSet("AZ", "az", "09", "-", "_", ".", ":")
+	inName  = newSet("AZ", "az", "09", "!", "#", "$", "%", "&", "'", "*", "+", "-", ".", "^", "_", "`", "|", "~")
+	inValue = newSet(" ~", "\t", "\x80\xff")
+	inHost  = newSet("AZ", "az", "09", "!", "$", "%", "&", "'", "(", ")", "*", "+", ",", "-", ".", ":", ";", "=", "[", "]", "_", "~")
 )
 
 func all(b []byte, of *set) bool {

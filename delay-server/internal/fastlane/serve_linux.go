@@ -90,7 +90,7 @@ func (l *loop) serve(c *conn, b []byte) bool {
 			return false
 		}
 		c.leaveList()
-		c.asked, c.arrived = r.wait, arrived
+		c.asked, c.arrived, c.last = r.wait, arrived, r.last
 		if config.Paths {
 			c.path = string(r.path)
 		}
@@ -157,21 +157,22 @@ func (l *loop) due(c *conn) {
 // the connection is the loop's no longer: the client has left, has had its last
 // answer, or does not read, and net/http goes on with it, and with rest.
 func (l *loop) answer(c *conn, rest []byte) bool {
-	waited := l.waited(c)
+	waited, last := l.waited(c), c.last || l.draining
 	t := answer.Timing{Asked: c.asked, Queued: answer.Unsaid, Held: answer.Unsaid, Waited: waited, Real: answer.Unsaid}
 	if l.lane.config.Clock.Adjusted() {
 		t.Real = c.arrived.Lasted()
 	}
-	l.out = l.lane.form.append(l.out[:0], t, l.date.at(l.now), l.draining)
+	l.out = l.lane.form.append(l.out[:0], t, l.date.at(l.now), last)
 	// Before it is sent: once the client has it, it may ask again, for this place.
 	l.ended(c, waited, journal.Answered)
 	c.served = true
 	n, err := send(c.fd, l.out)
 	switch {
-	case err != nil && err != unix.EAGAIN || n == len(l.out) && l.draining:
+	case err != nil && err != unix.EAGAIN || n == len(l.out) && last:
 		l.close(c)
 		return false
 	case n < len(l.out):
+		c.last = last
 		l.handOver(c, rest, l.out[n:])
 		return false
 	}

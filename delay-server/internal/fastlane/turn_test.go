@@ -3,6 +3,7 @@
 package fastlane
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -24,7 +25,7 @@ func still(t *testing.T) (l *loop, answered *int) {
 	t.Helper()
 	now, answered := clock.New(), new(int)
 	count := func(journal.Wait) { *answered++ }
-	lane := &Lane{form: newForm(http.Header{}), names: newNames(nil), handed: make(chan net.Conn, 1), http1: make(chan net.Conn, 1), closed: make(chan struct{}), config: Config{
+	lane := &Lane{form: newForm(http.Header{}), names: newNames(nil), closed: make(chan struct{}), config: Config{
 		Clock: now, Journal: journal.New(1, now.Now, count), Log: slog.New(slog.DiscardHandler), Limit: gate.NewShares(1<<20, 1<<20),
 		MaxDelay: time.Hour, ReadTimeout: time.Minute, IdleTimeout: time.Minute, WriteTimeout: time.Minute, Cut: http.NotFoundHandler(),
 	}}
@@ -59,11 +60,17 @@ func client(t *testing.T, sent string) (client, server int) {
 	return ends[0], ends[1]
 }
 
-// received is all that has come to a client, and whether the end has.
+// received is all that has come to a client, and whether the end has. Another
+// thread that polls may put off the end for a moment.
 func received(fd int) (text string, ended bool) {
 	b := make([]byte, 64<<10)
 	for {
 		n, err := read(fd, b)
+		if err == unix.EAGAIN {
+			if ready, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 20); ready > 0 {
+				continue
+			}
+		}
 		if err != nil || n == 0 {
 			return text, err == nil
 		}
@@ -217,6 +224,7 @@ func TestHandsOverByProtocol(t *testing.T) {
 		{"its first bytes behind an answer", get + "PRI ", true},
 	} {
 		l, _ := still(t)
+		l.lane.handed, l.lane.http1 = make(chan net.Conn, 1), make(chan net.Conn, 1)
 		other, fd := client(t, tc.sent)
 		l.add(fd, netip.Addr{})
 		l.event(l.conns[fd], unix.EPOLLIN)
@@ -230,5 +238,31 @@ func TestHandsOverByProtocol(t *testing.T) {
 		}
 		_ = (<-want).Close()
 		received(other)
+	}
+}
+
+// An answer that a client does not take holds a place, up to WriteTimeout; then
+// the connection ends.
+func TestAnAnswerThatIsNotTakenHoldsAPlace(t *testing.T) {
+	l, _ := still(t)
+	l.lane.uncut, l.lane.cut = context.WithCancel(t.Context())
+	defer l.lane.cut()
+	l.lane.config.WriteTimeout = 50 * time.Millisecond
+	other, fd := client(t, strings.Repeat(with("GET /delay/0 HTTP/1.1", ""), 3))
+	full := make([]byte, 64<<10)
+	for _, err := send(fd, full); err == nil; _, err = send(fd, full) {
+	}
+	begin := time.Now()
+	l.add(fd, netip.Addr{})
+	l.event(l.conns[fd], unix.EPOLLIN)
+	if n := l.lane.config.Limit.Inside(); n != 1 || l.open != 0 {
+		t.Errorf("%d places are taken, %d are open, want 1 and 0", n, l.open)
+	}
+	l.lane.serving.Wait()
+	if n, lasted := l.lane.config.Limit.Inside(), time.Since(begin); n != 0 || lasted < l.lane.config.WriteTimeout {
+		t.Errorf("%d places are taken after %v, want 0 after WriteTimeout", n, lasted)
+	}
+	if _, ended := received(other); !ended {
+		t.Error("the connection has not ended")
 	}
 }
