@@ -42,7 +42,7 @@ func TestTheStacksOfAWaitingRequest(t *testing.T) {
 		{"/delay/10m", 7 << 10},
 		{"/delay/10m/url/example.com", 7 << 10},
 		{"/delay/uniform:9m,10m", 13 << 10},
-		{"/delay/9m?status=404:10&header=A:b&size=100&rate=10&seed=1&run=r", 13 << 10},
+		{"/delay/9m?status=404:10&header=X-A:b&size=100&rate=10&seed=1&run=r", 13 << 10},
 		{"/hold/h", 13 << 10},
 	} {
 		t.Run(tc.path, func(t *testing.T) {

@@ -22,14 +22,28 @@ var (
 // framing are headers that frame a message or speak for the connection.
 var framing = []string{"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
 
-// reserved are headers that a link must not be able to set beside framing:
-// those that speak for the server, and those by which a browser would do
-// something on this origin.
-var reserved = []string{
-	"Content-Encoding", "Proxy-Authenticate",
-	"Date", "Server-Timing", "X-Content-Type-Options", "X-Ignored-Parameters",
-	"Alt-Svc", "Clear-Site-Data", "Content-Disposition", "Content-Security-Policy", "Link", "Location", "Nel", "Origin-Agent-Cluster", "Public-Key-Pins",
-	"Refresh", "Report-To", "Reporting-Endpoints", "Service-Worker-Allowed", "Set-Cookie", "Sourcemap", "Strict-Transport-Security", "Timing-Allow-Origin", "Www-Authenticate", "X-Frame-Options",
+// accepted are the headers beside X-… that a link may set: no browser, proxy or
+// CDN does more by them than to keep an answer, or to ask for it again.
+var accepted = []string{
+	"Accept-Patch", "Accept-Post", "Accept-Ranges", "Age", "Allow", "Cache-Control", "Content-Digest", "Content-Language", "Content-Range",
+	"Content-Type", "Correlation-Id", "Deprecation", "Etag", "Expires", "Grpc-Message", "Grpc-Status", "Last-Modified", "Pragma",
+	"Preference-Applied", "Ratelimit", "Ratelimit-Limit", "Ratelimit-Policy", "Ratelimit-Remaining", "Ratelimit-Reset", "Repr-Digest",
+	"Request-Id", "Retry-After", "Server", "Sunset", "Vary", "Warning",
+}
+
+// actedOn are beginnings of the names X-… that are the server's own, or that a
+// browser, a proxy or a CDN acts on.
+var actedOn = []string{
+	"X-Ignored-Parameters",
+	"X-Auto-Login", "X-Content-Security-Policy", "X-Content-Type-Options", "X-Dns-Prefetch-Control", "X-Download-Options", "X-Frame-Options",
+	"X-Permitted-Cross-Domain-Policies", "X-Pingback", "X-Sourcemap", "X-Ua-Compatible", "X-Webkit-Csp", "X-Xrds-Location", "X-Xss-Protection",
+	"X-Accel-", "X-Appengine-", "X-Envoy-", "X-Hiawatha-", "X-Kong-", "X-Lighttpd-", "X-Litespeed-", "X-Middleware-", "X-Reproxy-", "X-Sendfile",
+}
+
+// mayBeSet reports whether a link may set the header.
+func mayBeSet(name string) bool {
+	return slices.Contains(accepted, name) || strings.HasPrefix(name, "X-") &&
+		!slices.ContainsFunc(actedOn, func(beginning string) bool { return strings.HasPrefix(name, beginning) })
 }
 
 const mostHeaders = 50
@@ -55,8 +69,11 @@ func readHeader(values []string, operator bool) ([]answer.Field, error) {
 		}
 		name = textproto.CanonicalMIMEHeaderKey(name)
 		switch {
-		case slices.Contains(framing, name) || !operator && isReserved(name):
+		case slices.Contains(framing, name) && operator:
 			return refuse("is the server's own to set")
+		case !operator && !mayBeSet(name):
+			return nil, &ParameterError{"header", i, bad("header %s is the server's own to set, or one that browsers or proxies may act on; "+
+				"accepted: X-… but for those that they act on, and %s; a scenario may set more", problem.Quote(text), strings.Join(accepted, ", "))}
 		case name == "Content-Type" && !operator && !isSafeType(value):
 			return refuse("is a type that a browser may run, or not known to be none; of types are accepted: application/json, text/plain, text/csv, application/octet-stream, and of images, audio and video the usual")
 		case name == "Content-Type" && slices.ContainsFunc(fields, func(f answer.Field) bool { return f.Name == name }):
@@ -65,10 +82,6 @@ func readHeader(values []string, operator bool) ([]answer.Field, error) {
 		fields = append(fields, answer.Field{Name: name, Value: value})
 	}
 	return fields, nil
-}
-
-func isReserved(name string) bool {
-	return slices.Contains(reserved, name) || strings.HasPrefix(name, "Access-Control-") || strings.HasPrefix(name, "Cross-Origin-")
 }
 
 func isSafeType(value string) bool {

@@ -48,7 +48,7 @@ var refusedParameters = []struct{ name, query, want string }{
 	{"fault and size", "fault=empty&size=10", "fault=empty and size contradict each other"},
 	{"fault and status", "fault=reset&status=503", "fault=reset and status contradict each other"},
 	{"fault and rate", "fault=hang&rate=1", "fault=hang and rate contradict each other"},
-	{"fault and header", "fault=garbage&header=A:b", "fault=garbage and header contradict each other"},
+	{"fault and header", "fault=garbage&header=X-A:b", "fault=garbage and header contradict each other"},
 	{"truncate what is empty", "fault=truncate&size=0", "fault=truncate and size=0 contradict each other"},
 	{"slowing an empty body", "size=0&body_delay=1s", "size=0 and body_delay contradict each other"},
 	{"limiting an empty body", "size=0&rate=1", "size=0 and rate contradict each other"},
@@ -86,6 +86,7 @@ var refusedParameters = []struct{ name, query, want string }{
 	{"header: a redirect that passes REDIRECT_HOSTS", "header=Location:http://evil.example", "is the server's own to set"},
 	{"header: its own timing", "header=Server-Timing:asked%3Bdur=0", "is the server's own to set"},
 	{"header: CORS", "header=Access-Control-Allow-Credentials:true", "is the server's own to set"},
+	{"header: what is accepted", "header=Link:x", `header "Link:x" is the server's own to set, or one that browsers or proxies may act on; accepted: X-… but for those that they act on, and Accept-Patch, `},
 	{"header: a page", "header=Content-Type:text/html", "is a type that a browser may run"},
 	{"header: a page in capitals", "header=CONTENT-TYPE:TEXT/HTML", "is a type that a browser may run"},
 	{"header: an image that is a page", "header=Content-Type:image/svg%2bxml", "is a type that a browser may run"},
@@ -281,7 +282,7 @@ func TestASampleAboveMaxDelayIsCutAndSaid(t *testing.T) {
 // FuzzDelay holds that any path and query end in a plan within limits or in an
 // error of the client's.
 func FuzzDelay(f *testing.F) {
-	f.Add("1000", "status=404:10,503:5&size=10&rate=1&header=a:b&pool=p&workers=1")
+	f.Add("1000", "status=404:10,503:5&size=10&rate=1&header=X-A:b&pool=p&workers=1")
 	f.Add("lognormal:120ms,900ms", "fault=truncate&seed=1&run=x&fail_first=2&body_delay=uniform:1,2")
 	f.Add("weighted:1:50", "fault=hang")
 	f.Add("uniform:0,1m", "body_delay=uniform:0,1m&rate=0.01&status=205:50")
