@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -27,6 +28,11 @@ func (b bounds) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// net/http reads on for the body before it sends a reply that did not.
 		b.endBody(w)
 	}
+	// A client that pipelines and reads nothing keeps its goroutine runnable: with 20
+	// such clients the p99 of others' /delay/10 was 33 to 55 times what it is without
+	// them, and with this 1.4 to 3 times (2 cores). After the handler, it would hold
+	// back answers that are due.
+	runtime.Gosched()
 	if r = b.routed(w, r); r != nil {
 		b.echo.ServeHTTP(w, r)
 	}

@@ -196,7 +196,7 @@ type scale struct {
 
 var (
 	full  = scale{size: 1, timeout: 2 * time.Second, strike: 4 * time.Second, after: 3 * time.Second}
-	brief = scale{size: 0.25, timeout: time.Second, strike: 2 * time.Second, after: time.Second}
+	brief = scale{size: 0.25, timeout: time.Second, strike: 3 * time.Second, after: time.Second}
 )
 
 // of returns a count at this scale.
