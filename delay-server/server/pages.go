@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -38,7 +40,7 @@ func short(d time.Duration) string {
 	return text
 }
 
-// pageView is what a page is made of.
+// pageView is what a page is made of. What depends on the request is a gap.
 type pageView struct {
 	Base   string // the scheme and host that the client used, for curl lines
 	Host   string // that host, with its port
@@ -54,39 +56,96 @@ type pageView struct {
 	Settings []settings.Setting
 }
 
-func (s *Server) newPageView(r *http.Request) pageView {
-	scheme, secure := "http://", ""
-	if r.TLS != nil {
-		scheme = "https://"
-	}
+// The gaps of a page are characters of Unicode's private use. They stand in the
+// text of elements alone: what fills them is escaped for that.
+const (
+	baseGap = "\uE000"
+	hostGap = "\uE001"
+	nameGap = "\uE002"
+	runGap  = "\uE003"
+)
+
+var gaps = regexp.MustCompile("[" + baseGap + hostGap + nameGap + runGap + "]")
+
+func (s *Server) pageView() pageView {
+	secure, auth := "", ""
 	if s.config.TLS() {
 		secure = "https://" + net.JoinHostPort(s.config.TLSHosts[0], strconv.Itoa(s.config.TLSPort))
 	}
-	auth := ""
 	if s.access.token != "" {
 		auth = ` -H "Authorization: Bearer $ADMIN_TOKEN"`
 	}
 	return pageView{
-		Base: scheme + r.Host, Host: r.Host, Name: hostname(r.Host), Secure: secure, Run: strings.ToLower(rand.Text()[:6]),
+		Base: baseGap, Host: hostGap, Name: nameGap, Secure: secure, Run: runGap,
 		Auth: auth, Config: s.config, Build: version.Get(),
 		Forms: delay.Forms, Faults: answer.Faults, Settings: settings.List(Config{}),
+	}
+}
+
+// fill returns what stands in the gaps of the answer to r, as HTML.
+func fill(r *http.Request) map[string][]byte {
+	scheme := "http://"
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+	escaped := func(text string) []byte { return []byte(template.HTMLEscapeString(text)) }
+	return map[string][]byte{
+		baseGap: escaped(scheme + r.Host), hostGap: escaped(r.Host), nameGap: escaped(hostname(r.Host)),
+		runGap: escaped(strings.ToLower(rand.Text()[:6])),
 	}
 }
 
 // hostname returns the host of a Host header, without port and brackets.
 func hostname(host string) string { return (&url.URL{Host: host}).Hostname() }
 
-// page answers one of the embedded pages.
+// splitAtGaps returns html in parts: each gap, and all that stands between two.
+func splitAtGaps(html []byte) [][]byte {
+	var parts [][]byte
+	end := 0
+	for _, at := range gaps.FindAllIndex(html, -1) {
+		parts = append(parts, html[end:at[0]], html[at[0]:at[1]])
+		end = at[1]
+	}
+	return append(parts, html[end:])
+}
+
+// page answers one of the embedded pages. It is rendered once, and all answers
+// share its bytes: a client that does not read them holds no copy.
 func (s *Server) page(name string) echo.HandlerFunc {
-	return func(c echo.Context) error {
+	render := sync.OnceValues(func() ([][]byte, error) {
 		var html bytes.Buffer
-		if err := templates.ExecuteTemplate(&html, name, s.newPageView(c.Request())); err != nil {
+		err := templates.ExecuteTemplate(&html, name, s.pageView())
+		return splitAtGaps(html.Bytes()), err
+	})
+	return func(c echo.Context) error {
+		parts, err := render()
+		if err != nil {
 			return err
 		}
-		h := c.Response().Header()
+		fill := fill(c.Request())
+		filled := func(part []byte) []byte {
+			if text, ok := fill[string(part)]; ok {
+				return text
+			}
+			return part
+		}
+		length := 0
+		for _, part := range parts {
+			length += len(filled(part))
+		}
+		w := c.Response()
+		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
-		return c.Blob(http.StatusOK, echo.MIMETextHTMLCharsetUTF8, html.Bytes())
+		h.Set("Content-Type", echo.MIMETextHTMLCharsetUTF8)
+		h.Set("Content-Length", strconv.Itoa(length))
+		w.WriteHeader(http.StatusOK)
+		for _, part := range parts {
+			if _, err := w.Write(filled(part)); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 
@@ -104,20 +163,35 @@ func (s *Server) asset(c echo.Context) error {
 	if !known {
 		return echo.ErrNotFound
 	}
-	return s.file(c, name, mediaType)
+	return file(c, name, mediaType)
 }
 
 // openAPI answers the description of all endpoints.
-func (s *Server) openAPI(c echo.Context) error { return s.file(c, "openapi.yaml", "application/yaml") }
+func (s *Server) openAPI(c echo.Context) error { return file(c, "openapi.yaml", "application/yaml") }
+
+// files are the embedded files, whose bytes all answers share: each ReadFile
+// returns a copy.
+var files = func() map[string][]byte {
+	entries, err := pages.ReadDir("pages")
+	all := make(map[string][]byte, len(entries))
+	for _, entry := range entries {
+		if all[entry.Name()], err = pages.ReadFile("pages/" + entry.Name()); err != nil {
+			break
+		}
+	}
+	if err != nil {
+		panic(err)
+	}
+	return all
+}()
 
 // file answers an embedded file.
-func (s *Server) file(c echo.Context, name, mediaType string) error {
-	body, err := pages.ReadFile("pages/" + name)
-	if err != nil {
-		return err
-	}
-	c.Response().Header().Set("X-Content-Type-Options", "nosniff")
-	c.Response().Header().Set("Cache-Control", "no-cache")
+func file(c echo.Context, name, mediaType string) error {
+	body := files[name]
+	h := c.Response().Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	return c.Blob(http.StatusOK, mediaType, body)
 }
 

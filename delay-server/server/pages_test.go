@@ -1,0 +1,98 @@
+package server
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestPagesSayWhatTheClientUsed asks one server by several hosts: none may be
+// told another's.
+func TestPagesSayWhatTheClientUsed(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	address := strings.TrimPrefix(base, "http://")
+	for _, tc := range []struct{ name, host, want string }{
+		{"a name", "delay.example.com", "http://delay.example.com/delay/"},
+		{"a port", "127.0.0.1:8080", "http://127.0.0.1:8080/delay/"},
+		{"an address of IPv6", "[::1]:8080", "http://[::1]:8080/delay/"},
+		{"what HTML would read", "a&b'c", "http://a&amp;b&#39;c/delay/"},
+		{"a long one", strings.Repeat("a.", 4000) + "b", "http://" + strings.Repeat("a.", 4000) + "b/delay/"},
+		{"the first again", "delay.example.com", "http://delay.example.com/delay/"},
+	} {
+		for _, path := range []string{"/", "/doc"} {
+			t.Run(tc.name+" "+path, func(t *testing.T) {
+				conn, err := net.Dial("tcp", address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, tc.host)
+				reply, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer reply.Body.Close()
+				body, err := io.ReadAll(reply.Body)
+				if err != nil || reply.Header.Get("Content-Length") != strconv.Itoa(len(body)) {
+					t.Errorf("GET %s: %d bytes and %v, Content-Length %q", path, len(body), err, reply.Header.Get("Content-Length"))
+				}
+				if !strings.Contains(string(body), tc.want) || gaps.Match(body) {
+					t.Errorf("GET %s of %.40s: want it to say %.60q, and to have no gaps", path, tc.host, tc.want)
+				}
+				if tc.host != address && strings.Contains(string(body), address) {
+					t.Errorf("GET %s of %.40s says %s", path, tc.host, address)
+				}
+			})
+		}
+	}
+}
+
+func TestThePageHasARunOfItsOwn(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	_, first := do(t, newClient(t), "GET", base+"/doc", nil)
+	_, second := do(t, newClient(t), "GET", base+"/doc", nil)
+	if first == second {
+		t.Error("GET /doc twice: both name the same run")
+	}
+}
+
+// discard is an http.ResponseWriter that keeps nothing.
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header         { return d.header }
+func (d discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d discard) WriteHeader(int)             {}
+
+// TestAnswersShareThePages bounds what an answer that nobody reads can hold: far
+// less than a copy of the page.
+func TestAnswersShareThePages(t *testing.T) {
+	srv, err := New(DefaultConfig(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := srv.Handler()
+	for _, path := range []string{"/doc", "/openapi.yaml"} {
+		t.Run(path, func(t *testing.T) {
+			request := httptest.NewRequest("GET", path, nil)
+			full := httptest.NewRecorder()
+			handler.ServeHTTP(full, request)
+			var before, after runtime.MemStats
+			const answers = 100
+			runtime.ReadMemStats(&before)
+			for range answers {
+				handler.ServeHTTP(discard{http.Header{}}, request)
+			}
+			runtime.ReadMemStats(&after)
+			if got := int(after.TotalAlloc-before.TotalAlloc) / answers; got > full.Body.Len()/4 {
+				t.Errorf("GET %s allocates %d bytes for an answer of %d, want a quarter at the most", path, got, full.Body.Len())
+			}
+		})
+	}
+}
