@@ -3,12 +3,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	_ "golang.org/x/crypto/x509roots/fallback" // for https through /proxy/: the image has no certificates
 
 	"flash.test/delay-server/internal/config"
@@ -31,6 +33,10 @@ var delayServer = program.Program[server.Config]{
 
 func serve(ctx context.Context, cfg server.Config, stdout, stderr io.Writer) error {
 	log := cfg.NewLogger(stderr)
+	// In a container of little memory the garbage is collected before it fills it.
+	if _, err := memlimit.Set(); err != nil && !errors.Is(err, memlimit.ErrCgroupsNotSupported) && !errors.Is(err, memlimit.ErrNoCgroup) {
+		log.Warn("the memory limit is not known", "error", err)
+	}
 	srv, err := server.New(cfg, log)
 	if err != nil {
 		return program.BadSettings("delay-server", err)

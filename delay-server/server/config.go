@@ -28,7 +28,7 @@ type Config struct {
 	PublishedPort *int `env:"PUBLISHED_PORT" help:"port of the host at which a container engine publishes PORT, for the addresses printed at the start; 0 for one that the engine chose"`
 
 	MaxDelay    time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"a longer fixed delay is answered 400, never cut; a longer sample is drawn again"`
-	MaxInFlight int           `env:"MAX_IN_FLIGHT" envDefault:"100000" help:"requests that wait at once; one more is answered 503 with Retry-After"`
+	MaxInFlight int           `env:"MAX_IN_FLIGHT" envDefault:"0" help:"requests that wait at once; one more is answered 503 with Retry-After; 0 is 100000, or as many as the memory limit of the container allows, which the log says at the start"`
 
 	MaxInFlightPerConnection int `env:"MAX_IN_FLIGHT_PER_CONNECTION" envDefault:"1000" help:"requests at once on one connection of HTTP/2, as SETTINGS_MAX_CONCURRENT_STREAMS tells clients; as many again may be reset each second before the connection is ended"`
 	MaxInFlightPerClient     int `env:"MAX_IN_FLIGHT_PER_CLIENT" envDefault:"0" help:"requests that wait at once from one client address (of IPv6, one /64); 0 is half of MAX_IN_FLIGHT, or all of it up to 1000"`
@@ -81,7 +81,7 @@ var Prefixes = []string{"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUT
 func DefaultConfig() Config {
 	return Config{
 		Host: "localhost", Port: 3000,
-		MaxDelay: 10 * time.Minute, MaxInFlight: 100_000, MaxBodySize: 100 << 20,
+		MaxDelay: 10 * time.Minute, MaxBodySize: 100 << 20,
 		MaxInFlightPerConnection: 1000, MaxHeaderSize: 32 << 10,
 		TimeScale: 1, Admin: true, AdminHosts: []string{"none"}, JournalSize: 10_000, Fastlane: true,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
@@ -117,7 +117,7 @@ func (c Config) Validate() error {
 	check(c.Port >= 0 && c.Port <= 65535, "PORT: %d is no port: want 0 to 65535", c.Port)
 	check(c.PublishedPort == nil || *c.PublishedPort >= 0 && *c.PublishedPort <= 65535, "PUBLISHED_PORT: it is no port: want 0 to 65535")
 	check(c.MaxDelay > 0, "MAX_DELAY: %v is not accepted: want more than 0", c.MaxDelay)
-	check(c.MaxInFlight > 0, "MAX_IN_FLIGHT: %d is not accepted: want 1 or more", c.MaxInFlight)
+	check(c.MaxInFlight >= 0, "MAX_IN_FLIGHT: %d is not accepted: want 0 or more", c.MaxInFlight)
 	check(c.MaxInFlightPerConnection > 0, "MAX_IN_FLIGHT_PER_CONNECTION: %d is not accepted: want 1 or more", c.MaxInFlightPerConnection)
 	check(c.MaxInFlightPerConnection <= math.MaxInt32, "MAX_IN_FLIGHT_PER_CONNECTION: %d is not accepted: want up to %d", c.MaxInFlightPerConnection, math.MaxInt32)
 	check(c.MaxInFlightPerClient >= 0, "MAX_IN_FLIGHT_PER_CLIENT: %d is not accepted: want 0 or more", c.MaxInFlightPerClient)

@@ -56,6 +56,9 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
+	if config.MaxInFlight == 0 {
+		config.MaxInFlight = defaultInFlight(log)
+	}
 	recordings, err := readRecordings(config, log)
 	if err != nil {
 		return nil, err

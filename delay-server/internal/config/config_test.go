@@ -21,7 +21,7 @@ func TestLoadOfNothingIsTheDefault(t *testing.T) {
 
 func TestLoadReportsEachBadSettingOnce(t *testing.T) {
 	bad := map[string]string{
-		"PORT": "70000", "MAX_DELAY": "0s", "MAX_IN_FLIGHT": "0", "READ_TIMEOUT": "-1s", "IDLE_TIMEOUT": "soon",
+		"PORT": "70000", "MAX_DELAY": "0s", "MAX_IN_FLIGHT": "-1", "READ_TIMEOUT": "-1s", "IDLE_TIMEOUT": "soon",
 		"SHUTDOWN_TIMEOUT": "-1s", "LOG_FORMAT": "xml", "LOG_LEVEL": "loud", "CORS_ORIGINS": "example.com",
 		"REDIRECT_HOSTS": "https://example.com", "FLASH_COMPAT": "perhaps", "PROXY_HOSTS": "http://example.com", "PROXY_TIMEOUT": "0s",
 		"TLS_HOSTS": "flash.siwalik.in:443", "TLS_DIR": "", "TLS_PORT": "-1",

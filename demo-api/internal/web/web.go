@@ -6,6 +6,7 @@ import (
 	"embed"
 	"html/template"
 	"io"
+	"io/fs"
 	"path"
 )
 
@@ -32,13 +33,26 @@ var types = map[string]string{
 	".svg": "image/svg+xml",
 }
 
-// Asset returns a file that a page refers to and its content type, or false
-// where there is none of that name.
-func Asset(name string) (body []byte, contentType string, ok bool) {
-	contentType, ok = types[path.Ext(name)]
-	if !ok {
-		return nil, "", false
+// assets are the bytes of the files that pages refer to, which all answers share:
+// each ReadFile returns a copy.
+var assets = func() map[string][]byte {
+	all := map[string][]byte{}
+	for ext := range types {
+		names, _ := fs.Glob(files, "*"+ext) // the pattern is good
+		for _, name := range names {
+			body, err := files.ReadFile(name)
+			if err != nil {
+				panic(err)
+			}
+			all[name] = body
+		}
 	}
-	body, err := files.ReadFile(name)
-	return body, contentType, err == nil
+	return all
+}()
+
+// Asset returns a file that a page refers to and its content type, or false
+// where there is none of that name. The body must not be changed.
+func Asset(name string) (body []byte, contentType string, ok bool) {
+	body, ok = assets[name]
+	return body, types[path.Ext(name)], ok
 }
