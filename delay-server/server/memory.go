@@ -10,9 +10,9 @@ const (
 	mostInFlight  = 100_000 // what MAX_IN_FLIGHT is where memory allows it
 	leastInFlight = 100     // what it is in however little memory
 
-	// A request that waits in net/http takes 17 to 21 KB with its connection, and
-	// more while garbage waits to be collected.
-	waitSize = 24 << 10
+	// A request that waits in net/http takes 17 to 21 KB with its connection; the
+	// rest is for connections whose requests are refused.
+	waitSize = 32 << 10
 
 	// The rest of the server takes the larger of a third of the memory and this.
 	restSize = 30 << 20

@@ -17,9 +17,9 @@ func TestInFlightByMemory(t *testing.T) {
 		{"less than the rest of the server takes", 16 * MiB, 100},
 		{"as much as the rest takes", 30 * MiB, 100},
 		{"a little more", 32 * MiB, 100},
-		{"64 MiB", 64 * MiB, 1450},
-		{"90 MiB, of which a third is the rest", 90 * MiB, 2560},
-		{"1 GiB", 1024 * MiB, 29127},
+		{"64 MiB", 64 * MiB, 1088},
+		{"90 MiB, of which a third is the rest", 90 * MiB, 1920},
+		{"1 GiB", 1024 * MiB, 21845},
 		{"more than 100,000 take", 8 << 30, 100_000},
 		{"the most that can be said", 1<<64 - 1, 100_000},
 	} {
