@@ -30,7 +30,7 @@ func (b bounds) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// A client that pipelines and reads nothing keeps its goroutine runnable: with 20
 	// such clients the p99 of others' /delay/10 was 33 to 55 times what it is without
-	// them, and with this 1.4 to 3 times (2 cores). After the handler, it would hold
+	// them, and with this about twice (2 cores). After the handler, it would hold
 	// back answers that are due.
 	runtime.Gosched()
 	if r = b.routed(w, r); r != nil {
