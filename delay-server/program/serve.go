@@ -101,7 +101,7 @@ func (s HTTP) Serve(ctx context.Context, lns ...net.Listener) error {
 	failed := make(chan error, len(lns)+len(s.HTTP1))
 	for i, lns := range [][]net.Listener{lns, s.HTTP1} {
 		for _, ln := range lns {
-			go func() { failed <- fmt.Errorf("serve %s: %w", ln.Addr(), servers[i].Serve(ln)) }()
+			go func() { failed <- fmt.Errorf("serve %s: %w", ln.Addr(), servers[i].Serve(Fair(ln))) }()
 		}
 	}
 	var err error

@@ -12,6 +12,7 @@ import (
 
 	"flash.test/delay-server/internal/authority"
 	"flash.test/delay-server/problem"
+	"flash.test/delay-server/program"
 )
 
 // openAuthority opens that of TLS_DIR; nil without TLS_HOSTS.
@@ -29,7 +30,7 @@ func openAuthority(config Config, log *slog.Logger) (*authority.Authority, error
 // TLS returns ln with TLS, for Serve, by the certificate for TLS_HOSTS, without
 // which it may not be called. A client chooses HTTP/2 or HTTP/1.1.
 func (s *Server) TLS(ln net.Listener) net.Listener {
-	return tls.NewListener(ln, &tls.Config{
+	return tls.NewListener(program.Fair(ln), &tls.Config{
 		GetCertificate: s.ca.GetCertificate,
 		NextProtos:     []string{"h2", "http/1.1"},
 	})
