@@ -30,7 +30,7 @@ type Config struct {
 	MaxDelay    time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"a longer fixed delay is answered 400, never cut; a longer sample is drawn again"`
 	MaxInFlight int           `env:"MAX_IN_FLIGHT" envDefault:"0" help:"requests that wait at once; one more is answered 503 with Retry-After; 0 is 100000, or as many as the memory limit of the container allows, which the log says at the start"`
 
-	MaxInFlightPerConnection int `env:"MAX_IN_FLIGHT_PER_CONNECTION" envDefault:"1000" help:"requests at once on one connection of HTTP/2, as SETTINGS_MAX_CONCURRENT_STREAMS tells clients; as many again may be reset each second before the connection is ended"`
+	MaxInFlightPerConnection int `env:"MAX_IN_FLIGHT_PER_CONNECTION" envDefault:"250" help:"requests at once on one connection of HTTP/2, as SETTINGS_MAX_CONCURRENT_STREAMS tells clients; as many again may be reset each second before the connection is ended; raise it to load the server over one connection, to 10000 say"`
 	MaxInFlightPerClient     int `env:"MAX_IN_FLIGHT_PER_CLIENT" envDefault:"0" help:"requests that wait at once from one client address (of IPv6, one /64); 0 is half of MAX_IN_FLIGHT, or all of it up to 1000"`
 
 	MaxHeaderSize int `env:"MAX_HEADER_SIZE" envDefault:"32768" help:"bytes of a request's line and header, 16384 or more; a larger one is answered 431, or its connection ended"`
@@ -82,7 +82,7 @@ func DefaultConfig() Config {
 	return Config{
 		Host: "localhost", Port: 3000,
 		MaxDelay: 10 * time.Minute, MaxBodySize: 100 << 20,
-		MaxInFlightPerConnection: 1000, MaxHeaderSize: 32 << 10,
+		MaxInFlightPerConnection: 250, MaxHeaderSize: 32 << 10,
 		TimeScale: 1, Admin: true, AdminHosts: []string{"none"}, JournalSize: 10_000, Fastlane: true,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
 		CORSOrigins: []string{"*"}, RedirectHosts: []string{"*"}, ProxyHosts: []string{"none"}, ProxyTimeout: 30 * time.Second,
