@@ -37,6 +37,7 @@ func serve(ctx context.Context, cfg config.Config, stdout, stderr io.Writer) err
 	}
 	defer stop()
 	slow := upstream.New(url, cfg.Timeout, cfg.MaxCalls)
+	slow.KeepIdle(cfg.IdleTimeout)
 	slow.Token = cfg.DelayServerToken
 	traces, err := tracing.Start(ctx, "demo-api", cfg.OTLPEndpoint, log)
 	if err != nil {

@@ -46,7 +46,7 @@ func New(base string, timeout time.Duration, idle int) *Client {
 			// No MaxConnsPerHost: requests beyond it would queue. The default
 			// of two idle connections would close and dial again all others.
 			MaxIdleConnsPerHost: idle,
-			IdleConnTimeout:     90 * time.Second, // delay-server closes them after 2m
+			IdleConnTimeout:     maxIdle,
 			// What a compressed answer saves in bytes it costs in time.
 			DisableCompression: true,
 		},
@@ -58,6 +58,14 @@ func New(base string, timeout time.Duration, idle int) *Client {
 // Trace has the requests be part of the traces of their contexts. It is called
 // before the first of them; without it their traces are passed on.
 func (c *Client) Trace(t tracing.Tracing) { c.traced = t.Transport(c.transport) }
+
+// maxIdle is how long a connection is kept between requests at the most:
+// delay-server closes them after two minutes, while a request may be on its way.
+const maxIdle = 90 * time.Second
+
+// KeepIdle has connections closed that had no request for d, or for 90 s if that
+// is less. It is called before the first request.
+func (c *Client) KeepIdle(d time.Duration) { c.transport.IdleConnTimeout = min(d, maxIdle) }
 
 // maxBody is how much of an answer's body is read, in bytes, to free its
 // connection for another request; one with more to say is closed instead.

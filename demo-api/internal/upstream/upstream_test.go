@@ -199,3 +199,46 @@ func TestLeave(t *testing.T) {
 	}
 	<-ended // the upstream sees it too
 }
+
+// A connection that had no request for the time of KeepIdle is closed.
+func TestKeepIdle(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		keep   time.Duration
+		closed bool
+	}{
+		{"a millisecond", time.Millisecond, true},
+		{"an hour, so 90 s", time.Hour, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			closed := make(chan struct{})
+			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+				if state == http.StateClosed {
+					close(closed)
+				}
+			}
+			srv.Start()
+			defer srv.Close()
+			c := upstream.New(srv.URL, time.Minute, 1)
+			c.KeepIdle(tc.keep)
+			if _, err := c.Get(t.Context(), upstream.Request{Delay: "0"}); err != nil {
+				t.Fatal(err)
+			}
+			wait := 10 * time.Second
+			if !tc.closed {
+				wait = 50 * time.Millisecond
+			}
+			select {
+			case <-closed:
+				if !tc.closed {
+					t.Error("the connection is closed, want it kept")
+				}
+			case <-time.After(wait):
+				if tc.closed {
+					t.Errorf("the connection is open after %v, want it closed", wait)
+				}
+			}
+		})
+	}
+}
