@@ -56,9 +56,16 @@ var (
 	// 60 times those of an idle server.
 	streams = bounds{goroutines: 150}
 
-	// A wait over HTTP/2 has a goroutine and about 10 KB: 10,000 of them, a share
-	// of MAX_IN_FLIGHT, are 100 MB.
-	waits = bounds{memory: 5, goroutines: 1000}
+	// At demo-api each stream makes a call, whose connection has both its ends in
+	// that process: 2 descriptors.
+	streamCalls = bounds{goroutines: 150, calls: 2 * 3 * 250}
+
+	// 4 connections may have 250 goroutines each of streams that were reset.
+	resets = bounds{goroutines: 150}
+
+	// A wait over HTTP/2 has a goroutine and about 10 KB: 2,500 of them, 250 on
+	// each of 10 connections, are 25 MB, what an idle server has.
+	waits = bounds{memory: 2, goroutines: 400}
 )
 
 var attacks = []attack{
@@ -66,12 +73,12 @@ var attacks = []attack{
 	{name: "window-delay", paths: withNginx("/delay/0"), strike: zeroWindow, held: true, bounds: streams},
 	{name: "window-garbage", paths: ours("/delay/0?fault=garbage"), strike: zeroWindow, held: true, bounds: streams},
 	{name: "window-page", paths: map[target]string{demoAPI: "/"}, strike: zeroWindow, held: true, bounds: streams},
-	{name: "window-call", paths: map[target]string{demoAPI: "/get_data?calls=1&delay=0"}, strike: zeroWindow, held: true, bounds: streams},
+	{name: "window-call", paths: map[target]string{demoAPI: "/get_data?calls=1&delay=0"}, strike: zeroWindow, held: true, bounds: streamCalls},
 
 	{name: "header-hpack", paths: withNginx("/delay/600000"), strike: manyFields},
 	{name: "header-large", paths: withNginx("/delay/600000"), strike: largeHeaders},
 
-	{name: "rapid-reset", paths: withNginx("/delay/1000"), strike: rapidReset},
+	{name: "rapid-reset", paths: withNginx("/delay/1000"), strike: rapidReset, bounds: resets},
 	{name: "fill", paths: withNginx("/delay/600000"), strike: fill, bounds: waits},
 
 	{name: "slow-sse", paths: ours("/sse?count=100000&interval=0"), strike: slowReaders},

@@ -13,6 +13,7 @@ import (
 type bounds struct {
 	memory     float64 // growth at the most, in multiples of what it has idle
 	goroutines float64 // the most, in multiples of those idle
+	calls      float64 // descriptors of calls that the attacked server makes meanwhile
 	p99        float64 // of the well-behaved client, in multiples of that idle
 	cpu        float64 // in a second after the attack, in multiples of that idle
 }
@@ -38,7 +39,7 @@ const (
 // or returns b with the zero fields from other.
 func (b bounds) or(other bounds) bounds {
 	for _, f := range []struct{ to, from *float64 }{
-		{&b.memory, &other.memory}, {&b.goroutines, &other.goroutines}, {&b.p99, &other.p99}, {&b.cpu, &other.cpu},
+		{&b.memory, &other.memory}, {&b.goroutines, &other.goroutines}, {&b.p99, &other.p99}, {&b.cpu, &other.cpu}, {&b.calls, &other.calls},
 	} {
 		if *f.to == 0 {
 			*f.to = *f.from
@@ -76,7 +77,7 @@ func (r *result) judge() {
 	check("failed", max(r.during.share(), r.after.share()), max(mostFailed, r.idle.share()))
 	check("CPU after ×", ratio(r.after.load(), r.idleAfter.load()), b.cpu)
 	open := mostOpen * float64(r.idle.descriptors)
-	check("descriptors", float64(r.during.descriptors), open+conns)
+	check("descriptors", float64(r.during.descriptors), open+conns+b.calls)
 	if r.attack.held {
 		check("descriptors still open", float64(r.during.open), open)
 	}
