@@ -43,13 +43,17 @@ func (p *Planner) Bytes(r Request) (*Plan, error) {
 	}})
 }
 
+// noiseBlock is how many bytes of noise are drawn at a time, which takes about
+// 30 µs: the sender yields between parts.
+const noiseBlock = 4 << 10
+
 // noise returns a body of n random bytes, the same ones for the same seed.
 func noise(n, seed int64) answer.Body {
 	return answer.Body{Length: n, Parts: func(yield func(time.Duration, []byte) bool) {
 		random := rand.New(rand.NewSource(seed))
-		part := make([]byte, min(n, block))
+		part := make([]byte, min(n, noiseBlock))
 		for left := n; left > 0; left -= int64(len(part)) {
-			part = part[:min(left, block)]
+			part = part[:min(left, noiseBlock)]
 			for i := range part {
 				part[i] = byte(random.Intn(256))
 			}
