@@ -77,6 +77,7 @@ var onlyImporters = []struct{ module, importers string }{
 	{"github.com/labstack/echo", "delay-server/server demo-api/server deploy/bench/peer"},
 	{"github.com/prometheus/client_golang", "delay-server/server"},
 	{"github.com/caarlos0/env", "delay-server/settings"},
+	{"github.com/KimMachineGun/automemlimit", "delay-server/(main) delay-server/server"},
 	{"github.com/agnivade/levenshtein", "delay-server/spelling"},
 	{"gonum.org/v1/gonum", "delay-server/delay"},
 	{"gonum.org/v1/plot", "demo-api/sweep deploy/bench/report"},
