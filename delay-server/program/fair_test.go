@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"runtime"
+	"sync/atomic"
 	"testing"
 )
 
@@ -29,17 +30,17 @@ func TestFairConnectionsYield(t *testing.T) {
 	}
 	yielded := 0
 	for range 100 {
-		ran := false
-		go func() { ran = true }()
+		var ran atomic.Bool
+		go func() { ran.Store(true) }()
 		if n, err := conn.Read(make([]byte, 1)); n != 1 || err != nil {
 			t.Fatalf("Read = %d, %v, want 1 and no error", n, err)
 		}
-		if ran {
+		if ran.Load() {
 			yielded++
 		}
 	}
-	if yielded < 90 { // once in 61 times the runtime looks first for who has yielded
-		t.Errorf("after %d of 100 reads what was runnable had run, want nearly all", yielded)
+	if yielded < 25 { // nearly all, but the race detector has the scheduler choose at random; without a yield, none
+		t.Errorf("after %d of 100 reads what was runnable had run, want 25 or more", yielded)
 	}
 }
 
