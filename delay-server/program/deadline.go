@@ -26,8 +26,8 @@ type deadlines struct {
 	connections *connections
 }
 
-// ServeHTTP implements http.Handler. Its frame, and those that it calls before
-// the wait, are kept small: they are on the stack of each request that waits.
+// ServeHTTP implements http.Handler. Its frame and the frames below it
+// before the wait are kept small: they are on the stack of each request that waits.
 func (d *deadlines) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	dw := d.writer(w, r)
 	if r.ProtoMajor >= 2 {

@@ -37,7 +37,7 @@ func inFlight(memory uint64) int {
 func defaultInFlight(log *slog.Logger) int {
 	memory, err := memlimit.FromCgroup()
 	if err != nil {
-		memory = 0 // no limit is known: that of another system than Linux, too
+		memory = 0 // no limit is known, as on other systems than Linux
 	}
 	n := inFlight(memory)
 	if n < mostInFlight {

@@ -13,7 +13,7 @@ import (
 // lets waiting requests finish up to SHUTDOWN_TIMEOUT,
 // answers those left 503, logs how many that were, and returns nil. It speaks
 // HTTP/1.1 and HTTP/2, over TLS where a listener is one of TLS. It closes lns.
-// An error is that of accepting.
+// An error is from accepting.
 func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	defer s.tracing.Close()
 	defer s.proxy.Close()

@@ -113,7 +113,7 @@ func (v *visit) begin() error {
 		return v.refuse(err)
 	}
 	v.journal.Begin(&v.wait)
-	v.outcome = journal.Failed // that of a panic
+	v.outcome = journal.Failed // in case of a panic
 	return nil
 }
 

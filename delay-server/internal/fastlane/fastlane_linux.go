@@ -160,7 +160,7 @@ func (lane *Lane) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Cut ends the requests that wait, and those that would from now on, and returns
+// Cut ends the requests that wait and any that begin to wait later, and returns
 // once they are answered. The lane is closed.
 func (lane *Lane) Cut() {
 	lane.cut()

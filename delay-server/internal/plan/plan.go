@@ -132,7 +132,7 @@ func (p *Planner) plan(r Request, d delay.Delay, params parameters, make making)
 	return p.draw(r, &from, params.get("run"))
 }
 
-// measureFlash measures Flash's answer to a wait of d, or that of make.
+// measureFlash measures the answer of make, or Flash's answer to a wait of d.
 func (p *Planner) measureFlash(d delay.Delay, make making) func(*shape) extent {
 	return func(*shape) extent {
 		if make == nil {

@@ -29,7 +29,7 @@ type File struct {
 type look struct {
 	info os.FileInfo // nil where there was none
 	text string      // "" where it could not be read
-	err  error       // that of reading it
+	err  error       // from reading it
 }
 
 // same reports whether both are of the same version of the same file: its time
@@ -45,7 +45,7 @@ func sameInfo(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
-// Open reads the file of that name. The error is that of reading it, or Load's.
+// Open reads the file of that name. The error is from reading it, or Load's.
 func Open(name string, planner *plan.Planner, log *slog.Logger) (*File, error) {
 	f := &File{name: name, planner: planner, log: log, seen: read(name)}
 	s, err := f.load(f.seen)
@@ -69,7 +69,7 @@ func (f *File) Reload() {
 }
 
 // Watch reloads the file once two ticks in a row have found it changed, and the
-// same: one that is still being written is not read. It does so until ctx is done.
+// same, so that a half-written file is not read. It runs until ctx is done.
 // It polls: so it sees what an editor puts in the file's place, and what happens
 // in a mounted folder.
 func (f *File) Watch(ctx context.Context, tick <-chan time.Time) {

@@ -20,7 +20,7 @@ const maxStreams = 250
 // for Options.ShutdownDelay, while /readyz answers 503, and drains: it stops
 // accepting, lets requests finish up to Options.ShutdownTimeout, answers those
 // left 503, logs how many that were, and returns nil. It speaks HTTP/1.1 and,
-// without TLS, HTTP/2. It closes lns. An error is that of accepting.
+// without TLS, HTTP/2. It closes lns. An error is from accepting.
 func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	return program.HTTP{
 		Handler:           s.Handler(),

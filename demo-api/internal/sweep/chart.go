@@ -24,7 +24,7 @@ var (
 // Both axes are logarithmic: the sum of equal waits is a straight line that
 // rises, the longest of them one that does not, until a limit bends it. What
 // was not measured is dashed. The limit is how many calls there were at once at the
-// most, 0 for any number. The error is that of writing.
+// most, 0 for any number. The error is from writing.
 func Chart(w io.Writer, format, title string, limit int, points []Point) error {
 	const margin = 6 * vg.Millimeter
 	image, err := draw.NewFormattedCanvas(24*vg.Centimeter, 15*vg.Centimeter, format)

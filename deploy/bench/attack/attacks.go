@@ -157,21 +157,7 @@ func logGoes(ctx context.Context, s *site) error {
 // terminate has 2,000 clients wait for far longer than SHUTDOWN_TIMEOUT and ends
 // the server: it must end in time, with status 0.
 func terminate(ctx context.Context, s *site) error {
-	request := s.request(s.path, "")
-	const at = 50
-	err := s.each(ctx, at, func(ctx context.Context, _ int) error {
-		for range s.scale.of(2000) / at {
-			conn, err := s.dial(ctx, s.addr)
-			if err != nil {
-				return err
-			}
-			if _, err := conn.Write(request); err != nil {
-				return err
-			}
-			s.sent.Add(1)
-		}
-		return nil
-	})
+	err := s.requestEach(ctx, 2000)
 	if err := errors.Join(err, s.process.Signal(syscall.SIGTERM)); err != nil {
 		return err
 	}

@@ -138,12 +138,12 @@ func idle(ctx context.Context, s *site) error {
 	})
 }
 
-// leaveAtOnce has 5,000 clients wait, who all leave at the same time.
-func leaveAtOnce(ctx context.Context, s *site) error {
+// requestEach opens n connections, to the scale, and sends a request on each.
+func (s *site) requestEach(ctx context.Context, n int) error {
 	request := s.request(s.path, "")
 	const at = 50
-	err := s.each(ctx, at, func(ctx context.Context, _ int) error {
-		for range s.scale.of(5000) / at {
+	return s.each(ctx, at, func(ctx context.Context, _ int) error {
+		for range s.scale.of(n) / at {
 			conn, err := s.dial(ctx, s.addr)
 			if err != nil {
 				return err
@@ -155,6 +155,11 @@ func leaveAtOnce(ctx context.Context, s *site) error {
 		}
 		return nil
 	})
+}
+
+// leaveAtOnce has 5,000 clients wait, who all leave at the same time.
+func leaveAtOnce(ctx context.Context, s *site) error {
+	err := s.requestEach(ctx, 5000)
 	if err := sleep(ctx, time.Second/2); err != nil {
 		return nil
 	}
