@@ -160,44 +160,50 @@ func TestALeavingClientEndsItsWaitForAnUpstream(t *testing.T) {
 }
 
 func TestProxyGivesAClientReadTimeoutForEachPartOfItsBody(t *testing.T) {
-	// Not beside others: a part of 32 MiB may take 500 ms on a machine that is busy.
+	t.Parallel()
+	const readTimeout = 3 * time.Second // a busy machine may keep 32 MiB back for 1 s
 	host := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(700 * time.Millisecond) // which READ_TIMEOUT has nothing to do with
+		time.Sleep(readTimeout + time.Second)
 		body, err := io.ReadAll(r.Body)
 		fmt.Fprint(w, len(body), err)
 	})
+	config := proxying()
+	config.ReadTimeout = readTimeout
+	_, base, _ := start(t, config, io.Discard)
+	url := base + "/delay/0/proxy/" + host
 	for name, newClient := range clients {
-		t.Run(name, func(t *testing.T) {
-			config := proxying()
-			config.ReadTimeout = 500 * time.Millisecond
-			_, base, _ := start(t, config, io.Discard)
-
+		t.Run(name+"/slow body", func(t *testing.T) {
+			t.Parallel()
 			body, parts := io.Pipe()
 			go func() {
-				for range 4 { // longer than READ_TIMEOUT in all
-					time.Sleep(200 * time.Millisecond)
+				for range 4 {
+					time.Sleep(readTimeout / 3)
 					fmt.Fprint(parts, "a part")
 				}
 				parts.Close()
 			}()
-			if reply, text := do(t, newClient(t), "POST", base+"/delay/0/proxy/"+host, body); reply.StatusCode != 200 || text != "24 <nil>" {
-				t.Errorf("a slow body: got %d %q, want all 24 bytes of it", reply.StatusCode, text)
+			if reply, text := do(t, newClient(t), "POST", url, body); reply.StatusCode != 200 || text != "24 <nil>" {
+				t.Errorf("got %d %q, want all 24 bytes", reply.StatusCode, text)
 			}
-
+		})
+		t.Run(name+"/slow upstream", func(t *testing.T) {
+			t.Parallel()
 			large := unsized{io.LimitReader(zeros{}, 32<<20)}
-			if reply, text := do(t, newClient(t), "POST", base+"/delay/0/proxy/"+host, large); reply.StatusCode != 200 || text != "33554432 <nil>" {
-				t.Errorf("a body that the upstream lets wait: got %d %q, want all 33554432 bytes of it", reply.StatusCode, text)
+			if reply, text := do(t, newClient(t), "POST", url, large); reply.StatusCode != 200 || text != "33554432 <nil>" {
+				t.Errorf("got %d %q, want all 33554432 bytes", reply.StatusCode, text)
 			}
-
-			body, parts = io.Pipe()
+		})
+		t.Run(name+"/stalled body", func(t *testing.T) {
+			t.Parallel()
+			body, parts := io.Pipe()
 			defer parts.Close()
 			go func() { fmt.Fprint(parts, "a part") }()
-			reply, text := do(t, newClient(t), "POST", base+"/delay/0/proxy/"+host, body)
-			if p := failure(t, reply, text); p.Status != 408 || !strings.Contains(p.Detail, "the next part of the body did not come within 500ms, this server's READ_TIMEOUT; 6 bytes did") {
-				t.Errorf("a body that stops: got %d %q, want 408", p.Status, p.Detail)
+			reply, text := do(t, newClient(t), "POST", url, body)
+			if p := failure(t, reply, text); p.Status != 408 || !strings.Contains(p.Detail, "the next part of the body did not come within 3s, this server's READ_TIMEOUT; 6 bytes did") {
+				t.Errorf("got %d %q, want 408", p.Status, p.Detail)
 			}
 			if reply.ProtoMajor == 1 && !reply.Close {
-				t.Error("the connection is kept: the body's rest would be read as a request")
+				t.Error("the connection is kept: the rest of the body would be read as a request")
 			}
 		})
 	}
