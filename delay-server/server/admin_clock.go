@@ -157,8 +157,11 @@ func (s *Server) advance(ctx context.Context, d time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, adminTimeout, errLate)
 	defer cancel()
 	err := s.clock.Advance(ctx, d)
-	if errors.Is(err, clock.ErrRuns) {
+	switch {
+	case errors.Is(err, clock.ErrNotFrozen):
 		return problem.New(http.StatusConflict, `%v; accepted: {"freeze":true} first`, err)
+	case errors.Is(err, clock.ErrOutOfRange):
+		return problem.New(http.StatusConflict, "%v", err)
 	}
 	return condition{timeout: adminTimeout}.late(err, "%v", err)
 }

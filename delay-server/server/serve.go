@@ -18,8 +18,8 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	defer s.tracing.Close()
 	defer s.proxy.Close()
 	defer s.watchScenario()()
-	if slices.ContainsFunc(lns, isTCP) { // any other is a test's, whose time the system's alarm does not know
-		defer s.clock.Precise()()
+	if slices.ContainsFunc(lns, isTCP) { // any other is a test's, whose time no timerfd knows
+		defer s.clock.UseTimerfd()()
 	}
 	opened, err := s.openLanes(lns)
 	if err != nil {

@@ -143,7 +143,7 @@ func answersAsFlash(t *testing.T, flash contract, mode string, config Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := hurried.clock.Scale(clock.LeastScale); err != nil {
+	if err := hurried.clock.Scale(clock.MinScale); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range flash.Cases {

@@ -51,7 +51,7 @@ func (s *Server) wait(read planFunc, anyMethod bool) echo.HandlerFunc {
 //
 //go:noinline
 func (s *Server) arrive(c echo.Context) *visit {
-	return &visit{Server: s, c: c, arrived: s.clock.Arrival()}
+	return &visit{Server: s, c: c, arrived: s.clock.Timestamp()}
 }
 
 // visit is one request on its way from its plan to its answer. It is one
@@ -61,7 +61,7 @@ type visit struct {
 	*Server
 	c       echo.Context
 	plan    *plan.Plan
-	arrived clock.Arrival
+	arrived clock.Timestamp
 	waiter  *clock.Waiter
 	wait    journal.Wait
 	outcome journal.Outcome

@@ -4,22 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
-// ErrRuns is returned by Clock.Advance of a clock that is not frozen.
-var ErrRuns = errors.New("the clock runs, and only a frozen one can be advanced")
+var (
+	// ErrNotFrozen is returned by Clock.Advance where the clock is not frozen.
+	ErrNotFrozen = errors.New("the clock runs, and only a frozen one can be advanced")
 
-// RestError is returned by Clock.Advance where requests that are awake have not
-// come to rest in time: the clock stands Left before the time that was asked for.
-type RestError struct {
+	// ErrOutOfRange is returned by Clock.Advance where the clock would be further
+	// from its start than a time.Duration can tell.
+	ErrOutOfRange = errors.New("the clock can be advanced by 292 years in all")
+)
+
+// AdvanceTimeoutError is returned by Clock.Advance where requests were still
+// active when its context was done. The clock is Left before its target.
+type AdvanceTimeoutError struct {
 	Requests int
 	Left     time.Duration
 	Err      error // context.Cause
 }
 
 // Error says how far the clock has come.
-func (e *RestError) Error() string {
+func (e *AdvanceTimeoutError) Error() string {
 	why := "another advance goes on"
 	switch {
 	case e.Requests == 1:
@@ -31,60 +38,62 @@ func (e *RestError) Error() string {
 }
 
 // Unwrap returns the context's cause.
-func (e *RestError) Unwrap() error { return e.Err }
+func (e *AdvanceTimeoutError) Unwrap() error { return e.Err }
 
-// Advance moves a frozen clock on by d. It stops at each time that a request is
-// due at, wakes those of that time, and goes on once nobody is awake: each has
-// left, or waits for something else. So each sees the very time that it asked
-// for, and when Advance returns all that the time brings has been done.
-// The error is ErrRuns, also where the clock is set running meanwhile, or a
-// *RestError when ctx is done first.
+// Advance moves a frozen clock on by d. It stops at each due time, fires what is
+// due, and goes on once nothing is active. So each request sees the very time
+// that it asked for, and when Advance returns all that the time brings has been
+// done. The error is ErrOutOfRange, ErrNotFrozen, also where the clock is set
+// running meanwhile, or an *AdvanceTimeoutError when ctx is done first.
 func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
 	select {
 	case c.advancing <- struct{}{}:
 		defer func() { <-c.advancing }()
 	case <-ctx.Done():
-		return &RestError{Left: d, Err: context.Cause(ctx)}
+		return &AdvanceTimeoutError{Left: d, Err: context.Cause(ctx)}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	until := c.Now().Add(d)
+	target := c.Now().Add(d)
+	if target.Sub(c.start) == math.MaxInt64 { // what Sub returns for more, too
+		return ErrOutOfRange
+	}
 	for {
-		if c.mode == nil || !c.mode.frozen {
-			return ErrRuns
+		if c.setting == nil || !c.setting.frozen {
+			return ErrNotFrozen
 		}
-		if c.awake.Load() == 0 {
+		if c.active.Load() == 0 {
 			first := c.first()
-			if first.IsZero() || first.After(until) {
-				c.show(until)
+			if first.IsZero() || first.After(target) {
+				c.setNow(target)
 				return nil
 			}
-			c.wake(first)
+			c.advanceTo(first)
 		}
-		if err := c.changed.Wait(ctx, func() bool { return c.awake.Load() == 0 }); err != nil {
-			n := max(1, int(c.awake.Load())) // the last may have left since
-			return &RestError{n, until.Sub(c.Now()), err}
-		}
-	}
-}
-
-// wake shows the time at which the first of all are due, and wakes them.
-func (c *Clock) wake(due time.Time) {
-	c.show(due)
-	c.wakeSleepers(due)
-	for _, l := range c.lines {
-		if !l.first.IsZero() && !l.first.After(due) {
-			l.wake()
+		if err := c.changed.Wait(ctx, func() bool { return c.active.Load() == 0 }); err != nil {
+			n := max(1, int(c.active.Load())) // the last may have left since
+			return &AdvanceTimeoutError{n, target.Sub(c.Now()), err}
 		}
 	}
 }
 
-// show sets a frozen clock to a later time.
-func (c *Clock) show(t time.Time) {
-	if t.After(c.mode.here) {
-		c.setting.Lock()
-		c.mode.here = t
-		c.setting.Unlock()
+// advanceTo sets the clock to the first due time and wakes what is due.
+func (c *Clock) advanceTo(due time.Time) {
+	c.setNow(due)
+	c.fireWaiters(due)
+	for _, q := range c.queues {
+		if !q.first.IsZero() && !q.first.After(due) {
+			q.ring()
+		}
+	}
+}
+
+// setNow sets a frozen clock to a later time.
+func (c *Clock) setNow(t time.Time) {
+	if t.After(c.setting.virtual) {
+		c.settingMu.Lock()
+		c.setting.virtual = t
+		c.settingMu.Unlock()
 		c.changed.Broadcast()
 	}
 }

@@ -3,6 +3,7 @@ package clock_test
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -44,7 +45,7 @@ func TestAdvanceWakesInDueOrder(t *testing.T) {
 					want = append(want, wait)
 				}
 				go func() {
-					w := c.Waiter(c.Arrival())
+					w := c.Waiter(c.Timestamp())
 					defer w.Leave()
 					if err := w.Until(ctx, start.Add(wait)); err != nil {
 						return
@@ -83,7 +84,7 @@ func TestAdvanceToTheVeryTime(t *testing.T) {
 		c, start := frozen()
 		done := make(chan error, 1)
 		go func() {
-			w := c.Waiter(c.Arrival())
+			w := c.Waiter(c.Timestamp())
 			defer w.Leave()
 			done <- w.Until(t.Context(), start.Add(time.Second))
 		}()
@@ -109,7 +110,7 @@ func TestAdvanceCarriesOneThatSleepsOn(t *testing.T) {
 		const naps = 1000
 		var saw []time.Duration
 		go func() {
-			w := c.Waiter(c.Arrival())
+			w := c.Waiter(c.Timestamp())
 			defer w.Leave()
 			for n := range naps {
 				due := start.Add(time.Duration(n+1) * time.Second)
@@ -129,18 +130,18 @@ func TestAdvanceCarriesOneThatSleepsOn(t *testing.T) {
 	})
 }
 
-// One that is woken and has an event happen is done when it leaves, and Advance
+// One that is woken and fires a signal is done when it leaves, and Advance
 // then waits for the other; each sees the time of the first.
 func TestAdvanceWaitsForThoseWhomTheWokenWake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		const chain = 50
 		waiters := make([]*clock.Waiter, chain)
-		events := make([]*clock.Event, chain)
+		signals := make([]*clock.Signal, chain)
 		var saw []time.Duration
 		for i := range chain {
-			waiters[i] = c.Waiter(c.Arrival())
-			events[i] = waiters[i].Event()
+			waiters[i] = c.Waiter(c.Timestamp())
+			signals[i] = waiters[i].Signal()
 		}
 		for i, w := range waiters {
 			go func() {
@@ -149,7 +150,7 @@ func TestAdvanceWaitsForThoseWhomTheWokenWake(t *testing.T) {
 				if i == 0 {
 					err = w.Until(t.Context(), start.Add(time.Second))
 				} else {
-					err = w.Await(t.Context(), events[i], time.Time{})
+					err = w.Await(t.Context(), signals[i], time.Time{})
 				}
 				if err != nil {
 					t.Error(err)
@@ -157,7 +158,7 @@ func TestAdvanceWaitsForThoseWhomTheWokenWake(t *testing.T) {
 				time.Sleep(time.Millisecond) // the machine's: its answer is slow
 				saw = append(saw, w.Now().Sub(start))
 				if i+1 < chain {
-					events[i+1].Happen()
+					signals[i+1].Fire()
 				}
 			}()
 		}
@@ -177,7 +178,7 @@ func TestAdvanceReturnsOnceTheWokenHaveComeToRest(t *testing.T) {
 	}{
 		{"it leaves", func(context.Context, *clock.Waiter) {}},
 		{"it waits for a later time", func(ctx context.Context, w *clock.Waiter) { _ = w.Until(ctx, w.Now().Add(time.Hour)) }},
-		{"it waits for an event", func(ctx context.Context, w *clock.Waiter) { _ = w.Await(ctx, w.Event(), time.Time{}) }},
+		{"it waits for a signal", func(ctx context.Context, w *clock.Waiter) { _ = w.Await(ctx, w.Signal(), time.Time{}) }},
 		{"it left before: nothing is to be waited for", nil},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -185,7 +186,7 @@ func TestAdvanceReturnsOnceTheWokenHaveComeToRest(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			var rested time.Time
 			go func() {
-				w := c.Waiter(c.Arrival())
+				w := c.Waiter(c.Timestamp())
 				defer w.Leave()
 				_ = w.Until(ctx, start.Add(time.Second))
 				if tc.rest != nil {
@@ -225,8 +226,8 @@ func TestAdvanceOfAClockThatRuns(t *testing.T) {
 			c := clock.New()
 			set(c)
 			before := c.Now()
-			if err := c.Advance(t.Context(), time.Second); !errors.Is(err, clock.ErrRuns) || !c.Now().Equal(before) {
-				t.Errorf("%s: Advance = %v, and the clock is %v on; want ErrRuns and 0", name, err, c.Now().Sub(before))
+			if err := c.Advance(t.Context(), time.Second); !errors.Is(err, clock.ErrNotFrozen) || !c.Now().Equal(before) {
+				t.Errorf("%s: Advance = %v, and the clock is %v on; want ErrNotFrozen and 0", name, err, c.Now().Sub(before))
 			}
 		})
 	}
@@ -236,14 +237,14 @@ func TestAdvanceOfAClockThatIsSetRunningMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		go func() {
-			w := c.Waiter(c.Arrival())
+			w := c.Waiter(c.Timestamp())
 			defer w.Leave()
 			_ = w.Until(t.Context(), start.Add(time.Second))
 			c.Unfreeze()
 		}()
 		synctest.Wait()
-		if err := c.Advance(t.Context(), time.Hour); !errors.Is(err, clock.ErrRuns) {
-			t.Errorf("Advance = %v, want ErrRuns", err)
+		if err := c.Advance(t.Context(), time.Hour); !errors.Is(err, clock.ErrNotFrozen) {
+			t.Errorf("Advance = %v, want ErrNotFrozen", err)
 		}
 		if got := c.Now().Sub(start); got != time.Second {
 			t.Errorf("the clock went on by %v, want 1s", got)
@@ -251,11 +252,30 @@ func TestAdvanceOfAClockThatIsSetRunningMeanwhile(t *testing.T) {
 	})
 }
 
+// A year at a time, up to what a Duration from the start can tell.
+func TestAdvanceIsBoundedInAll(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	c, start := frozen()
+	for range math.MaxInt64 / int64(year) {
+		advance(t, c, year)
+	}
+	before := c.State()
+	if before.Elapsed < 290*year || c.Now().Sub(start) < 290*year {
+		t.Errorf("State() = %+v, want 292 years elapsed", before)
+	}
+	for _, d := range []time.Duration{year, math.MaxInt64} {
+		if err := c.Advance(t.Context(), d); !errors.Is(err, clock.ErrOutOfRange) || c.State() != before {
+			t.Errorf("Advance(%v) = %v, and State() = %+v, want ErrOutOfRange and %+v", d, err, c.State(), before)
+		}
+	}
+	advance(t, c, time.Second)
+}
+
 func TestTwoAdvancesAddUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		go func() {
-			w := c.Waiter(c.Arrival())
+			w := c.Waiter(c.Timestamp())
 			defer w.Leave()
 			_ = w.Until(t.Context(), start.Add(time.Second))
 			time.Sleep(time.Minute) // so that the other waits for the one
@@ -282,7 +302,7 @@ func TestAdvanceGivesUpOnThoseWhoDoNotComeToRest(t *testing.T) {
 		stuck := make(chan struct{})
 		for range 3 {
 			go func() {
-				w := c.Waiter(c.Arrival())
+				w := c.Waiter(c.Timestamp())
 				defer w.Leave()
 				_ = w.Until(t.Context(), start.Add(time.Second))
 				<-stuck
@@ -297,13 +317,13 @@ func TestAdvanceGivesUpOnThoseWhoDoNotComeToRest(t *testing.T) {
 			says     []string
 		}{
 			{"it stops where they are due", 3 * time.Second, 2 * time.Second, 3, []string{"stands 2s before", "3 requests are still being answered", cause.Error()}},
-			{"it does not start before they have come to rest", 5 * time.Second, 5 * time.Second, 3, []string{"stands 5s before"}},
+			{"it does not start before they have become inactive", 5 * time.Second, 5 * time.Second, 3, []string{"stands 5s before"}},
 		} {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, cause)
 			err := c.Advance(ctx, want.d)
 			cancel()
-			var rest *clock.RestError
-			if !errors.As(err, &rest) || !errors.Is(err, cause) || rest.Left != want.left || rest.Requests != want.requests {
+			var timeout *clock.AdvanceTimeoutError
+			if !errors.As(err, &timeout) || !errors.Is(err, cause) || timeout.Left != want.left || timeout.Requests != want.requests {
 				t.Errorf("%s: Advance(%v) = %#v, want %d requests, %v left, and %v", want.name, want.d, err, want.requests, want.left, cause)
 			}
 			for _, s := range want.says {
@@ -319,7 +339,7 @@ func TestAdvanceGivesUpOnThoseWhoDoNotComeToRest(t *testing.T) {
 		synctest.Wait()
 		advance(t, c, 2*time.Second)
 		if got := c.Now().Sub(start); got != 3*time.Second {
-			t.Errorf("once they had come to rest it went on to %v, want 3s", got)
+			t.Errorf("once they had become inactive it went on to %v, want 3s", got)
 		}
 	})
 }
@@ -328,7 +348,7 @@ func TestAdvanceGivesUpWhileAnotherGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		go func() {
-			w := c.Waiter(c.Arrival())
+			w := c.Waiter(c.Timestamp())
 			defer w.Leave()
 			_ = w.Until(t.Context(), start.Add(time.Second))
 			time.Sleep(time.Minute)
@@ -340,9 +360,9 @@ func TestAdvanceGivesUpWhileAnotherGoesOn(t *testing.T) {
 		cause := errors.New("the caller's patience ended")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, cause)
 		defer cancel()
-		var rest *clock.RestError
-		if err := c.Advance(ctx, time.Hour); !errors.As(err, &rest) || !errors.Is(err, cause) || rest.Left != time.Hour {
-			t.Errorf("Advance = %#v, want a *RestError with 1h0m0s left and %v", err, cause)
+		var timeout *clock.AdvanceTimeoutError
+		if err := c.Advance(ctx, time.Hour); !errors.As(err, &timeout) || !errors.Is(err, cause) || timeout.Left != time.Hour {
+			t.Errorf("Advance = %#v, want an *AdvanceTimeoutError with 1h0m0s left and %v", err, cause)
 		}
 		if err := <-first; err != nil || c.Now().Sub(start) != time.Second {
 			t.Errorf("the first Advance = %v and the clock is %v on, want nil and 1s", err, c.Now().Sub(start))
@@ -359,7 +379,7 @@ func TestAdvanceWhileClientsLeave(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 50 {
 			wg.Go(func() {
-				w := c.Waiter(c.Arrival())
+				w := c.Waiter(c.Timestamp())
 				defer w.Leave()
 				_ = w.Until(ctx, start.Add(time.Duration(i)*time.Second))
 			})
@@ -374,19 +394,19 @@ func TestAdvanceWhileClientsLeave(t *testing.T) {
 	}
 }
 
-// A request that an event has freed, and that does not wait again yet, is awake:
+// A request that a signal has freed, and that does not wait again yet, is awake:
 // the time that it asks for next is counted from before the advance.
 func TestAdvanceWaitsForThoseWhoAreFreedBeforeTheyWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
 		c.Freeze()
-		w := c.Waiter(c.Arrival())
-		event := w.Event()
-		event.Happen() // before it is awaited
+		w := c.Waiter(c.Timestamp())
+		signal := w.Signal()
+		signal.Fire() // before it is awaited
 		advanced := make(chan error, 1)
 		go func() { advanced <- c.Advance(t.Context(), time.Second) }()
 		synctest.Wait()
-		if err := w.Await(t.Context(), event, time.Time{}); err != nil {
+		if err := w.Await(t.Context(), signal, time.Time{}); err != nil {
 			t.Fatalf("Await = %v, want nil", err)
 		}
 		if err := w.Until(t.Context(), w.Now().Add(time.Second)); err != nil {
@@ -407,7 +427,7 @@ func TestResetMovesTheClockByNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
 		c.Freeze()
-		if err := c.Scale(clock.LeastScale); err != nil {
+		if err := c.Scale(clock.MinScale); err != nil {
 			t.Fatal(err)
 		}
 		begin := c.Now()

@@ -22,17 +22,17 @@ var clocks = map[string]func() *clock.Clock{
 
 // BenchmarkOvershoot is how much later than asked a wait is over: of one that
 // waits alone, so that the process is idle until then, by the runtime's timers
-// and by what Precise has in their place.
+// and by what UseTimerfd has in their place.
 func BenchmarkOvershoot(b *testing.B) {
-	for _, alarm := range []string{"runtime", "precise"} {
-		b.Run("alarm="+alarm, func(b *testing.B) {
+	for _, timer := range []string{"runtime", "timerfd"} {
+		b.Run("timer="+timer, func(b *testing.B) {
 			c := clock.New()
-			if alarm == "precise" {
-				defer c.Precise()()
+			if timer == "timerfd" {
+				defer c.UseTimerfd()()
 			}
 			var over []time.Duration
 			for b.Loop() {
-				w := c.Waiter(c.Arrival())
+				w := c.Waiter(c.Timestamp())
 				due := w.Entered().Add(10 * time.Millisecond)
 				if err := w.Until(b.Context(), due); err != nil {
 					b.Fatal(err)
@@ -70,7 +70,7 @@ func BenchmarkWait(b *testing.B) {
 				c := newClock()
 				b.ReportAllocs()
 				for b.Loop() {
-					w := c.Waiter(c.Arrival())
+					w := c.Waiter(c.Timestamp())
 					_ = w.Until(ctx, w.Entered().Add(wait))
 					w.Leave()
 				}
@@ -93,7 +93,7 @@ func BenchmarkWaitAmongSleepers(b *testing.B) {
 			ended := make(chan struct{})
 			for i := range sleeping {
 				go func() {
-					w := c.Waiter(c.Arrival())
+					w := c.Waiter(c.Timestamp())
 					_ = w.Until(ctx, w.Entered().Add(time.Hour+time.Duration(i)))
 					w.Leave()
 					ended <- struct{}{}
@@ -104,7 +104,7 @@ func BenchmarkWaitAmongSleepers(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				w := c.Waiter(c.Arrival())
+				w := c.Waiter(c.Timestamp())
 				_ = w.Until(ctx, w.Entered().Add(time.Microsecond))
 				w.Leave()
 			}
@@ -129,7 +129,7 @@ func BenchmarkAdvance(b *testing.B) {
 				ended := make(chan struct{})
 				for i := range requests {
 					go func() {
-						w := c.Waiter(c.Arrival())
+						w := c.Waiter(c.Timestamp())
 						_ = w.Until(ctx, w.Entered().Add(time.Second+time.Duration(i)*apart))
 						w.Leave()
 						ended <- struct{}{}

@@ -1,5 +1,23 @@
 // Package clock is where waiting happens: nothing else in the program sleeps.
 // Its clock can be scaled, frozen and advanced; left alone it is the machine's.
+// Wall time is the machine's, virtual time is this clock's.
+//
+// A goroutine blocks in a [Waiter]. An event loop keeps its [Timer]s in a [Queue],
+// and works on them without the clock's mutex.
+//
+// Invariants:
+//
+//   - A Waiter or Queue is active or parked. Advance moves the clock only while all
+//     are parked and no Hold is out.
+//   - Post and Signal.Fire make active what they wake before they return. So who
+//     wakes another, and only then parks or leaves, does not let the clock move in
+//     between.
+//   - Lock order: a lock of package gate, then the clock's mutex, then settingMu.
+//     A Queue's wake is called under the clock's mutex; it must not call the clock.
+//   - Never Post while holding a lock that wake takes, such as an event loop's own.
+//   - Anyone may call Post. All other methods of a Queue are for its owner; At, Stop
+//     and RunDue only while it is active. Owner.Fire is called by RunDue, without any
+//     lock, and may call each of these but RunDue.
 package clock
 
 import (
@@ -16,25 +34,25 @@ import (
 type Clock struct {
 	start time.Time
 
-	setting sync.RWMutex // taken after mu
-	mode    *mode        // nil while the clock is the machine's; set with both, read with either
+	settingMu sync.RWMutex // taken after mu
+	setting   *setting     // nil while the clock is the machine's; set with both locks, read with either
 
 	advancing chan struct{} // holds the one Advance that goes on
 
-	mu       sync.Mutex
-	sleepers sleepers     // those that wait for a time
-	lines    []*Line      // those that stand for many
-	awake    atomic.Int64 // waiters and lines that neither sleep nor have left
-	changed  cond.Cond    // of the three
-	alarm    alarm        // that rings for the first of the sleepers; nil before any has slept
+	mu      sync.Mutex
+	timers  timerHeap    // of waiters
+	queues  []*Queue     // that are not closed
+	active  atomic.Int64 // active waiters and queues, and holds
+	changed cond.Cond    // of the three
+	timer   wallTimer    // set to the first of timers; nil before any was
 }
 
-// mode is how the clock goes: at real it showed here, and since then it has
-// gone on by a second in scale seconds, or not at all.
-type mode struct {
-	real, here time.Time
-	scale      float64
-	frozen     bool
+// setting is how the clock goes: at the wall time it showed virtual, and since
+// then it has gone on by a second in scale seconds, or not at all.
+type setting struct {
+	wall, virtual time.Time
+	scale         float64
+	frozen        bool
 }
 
 // New returns a clock that is the machine's monotonic one until it is set
@@ -45,64 +63,83 @@ func New() *Clock {
 	return c
 }
 
+// Hold counts one request as active until Release: it is still being answered,
+// such as to a client that does not read. It is called by what is active.
+func (c *Clock) Hold() { c.active.Add(1) }
+
+// Release undoes one Hold.
+func (c *Clock) Release() {
+	c.active.Add(-1)
+	c.changed.Notify()
+}
+
 // Now returns the time on this clock, which never goes back.
 func (c *Clock) Now() time.Time {
-	_, here := c.now()
-	return here
+	_, virtual := c.now()
+	return virtual
 }
 
-// now returns the time on the machine's clock, and on this one. The clock is not
-// set between the two: it would go back for those who have seen it go on.
-func (c *Clock) now() (real, here time.Time) {
-	c.setting.RLock()
-	defer c.setting.RUnlock()
-	real = time.Now()
-	return real, c.mode.at(real)
+// now returns the wall and the virtual time. The clock is not set between the
+// two: it would go back for those who have seen it go on.
+func (c *Clock) now() (wall, virtual time.Time) {
+	c.settingMu.RLock()
+	defer c.settingMu.RUnlock()
+	wall = time.Now()
+	return wall, c.setting.toVirtual(wall)
 }
 
-// at returns what the clock shows at a time of the machine's.
-func (m *mode) at(real time.Time) time.Time {
+// toVirtual returns the virtual time at a wall time.
+func (s *setting) toVirtual(wall time.Time) time.Time {
 	switch {
-	case m == nil:
-		return real
-	case m.frozen:
-		return m.here
+	case s == nil:
+		return wall
+	case s.frozen:
+		return s.virtual
 	}
-	here := m.here
-	ns := float64(real.Sub(m.real)) / m.scale
+	virtual := s.virtual
+	ns := float64(wall.Sub(s.wall)) / s.scale
 	for ; ns >= math.MaxInt64; ns -= math.MaxInt64 { // a Duration goes no further
-		here = here.Add(math.MaxInt64)
+		virtual = virtual.Add(math.MaxInt64)
 	}
-	return here.Add(time.Duration(ns))
+	return virtual.Add(time.Duration(ns))
 }
 
-// lasts returns how long, by the machine's clock, wait takes by this one:
-// rounded up, so that nobody wakes early. It is forever while the clock is frozen.
-func (m *mode) lasts(wait time.Duration) time.Duration {
+// toWall returns how long a virtual wait takes in wall time: rounded up, so that
+// nobody wakes early. It is forever while the clock is frozen.
+func (s *setting) toWall(wait time.Duration) time.Duration {
 	switch {
-	case m == nil || wait <= 0:
+	case s == nil || wait <= 0:
 		return max(wait, 0)
-	case m.frozen:
+	case s.frozen:
 		return math.MaxInt64
 	}
 	// The comparison is with a float64 that is exactly 1<<63.
-	if long := math.Ceil(float64(wait) * m.scale); long < math.MaxInt64 {
+	if long := math.Ceil(float64(wait) * s.scale); long < math.MaxInt64 {
 		return time.Duration(long)
 	}
 	return math.MaxInt64
 }
 
+// untilDue returns the wall time from the virtual time now until due, forever for
+// a zero due.
+func (c *Clock) untilDue(due, now time.Time) time.Duration {
+	if due.IsZero() {
+		return math.MaxInt64
+	}
+	return c.setting.toWall(due.Sub(now))
+}
+
 // The scales that a clock can go by.
 const (
-	LeastScale = 1e-6
-	MostScale  = 1e6
+	MinScale = 1e-6
+	MaxScale = 1e6
 )
 
 // CheckScale returns an error, which says what is accepted, for a scale that no
 // clock can go by.
 func CheckScale(scale float64) error {
-	if !(scale >= LeastScale && scale <= MostScale) { // NaN is neither
-		return fmt.Errorf("scale %v is not accepted; accepted: from %v to %v: how many seconds a wait of one second lasts", scale, LeastScale, MostScale)
+	if !(scale >= MinScale && scale <= MaxScale) { // NaN is neither
+		return fmt.Errorf("scale %v is not accepted; accepted: from %v to %v: how many seconds a wait of one second lasts", scale, MinScale, MaxScale)
 	}
 	return nil
 }
@@ -113,7 +150,7 @@ func (c *Clock) Scale(scale float64) error {
 	if err := CheckScale(scale); err != nil {
 		return err
 	}
-	c.set(func(m *mode) { m.scale = scale })
+	c.set(func(s *setting) { s.scale = scale })
 	return nil
 }
 
@@ -123,31 +160,35 @@ func (c *Clock) Reset(scale float64) error {
 	if err := CheckScale(scale); err != nil {
 		return err
 	}
-	c.set(func(m *mode) { m.scale, m.frozen = scale, false })
+	c.set(func(s *setting) { s.scale, s.frozen = scale, false })
 	return nil
 }
 
 // Freeze stops the clock: nobody's time comes but by Advance.
-func (c *Clock) Freeze() { c.set(func(m *mode) { m.frozen = true }) }
+func (c *Clock) Freeze() { c.set(func(s *setting) { s.frozen = true }) }
 
 // Unfreeze lets the clock go on, by its scale, from where it stands.
-func (c *Clock) Unfreeze() { c.set(func(m *mode) { m.frozen = false }) }
+func (c *Clock) Unfreeze() { c.set(func(s *setting) { s.frozen = false }) }
 
-func (c *Clock) set(change func(*mode)) {
+func (c *Clock) set(change func(*setting)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.setting.Lock()
-	defer c.setting.Unlock()
-	real := time.Now()
-	next := mode{real, c.mode.at(real), 1, false}
-	if c.mode != nil {
-		next.scale, next.frozen = c.mode.scale, c.mode.frozen
+	c.settingMu.Lock()
+	defer c.settingMu.Unlock()
+	wall := time.Now()
+	next := setting{wall, c.setting.toVirtual(wall), 1, false}
+	if c.setting != nil {
+		next.scale, next.frozen = c.setting.scale, c.setting.frozen
 	}
 	change(&next)
-	c.mode = &next
-	c.setAlarm(next.here)
-	for _, l := range c.lines {
-		l.setAlarm(next.here)
+	c.setting = &next
+	c.setTimer(next.virtual)
+	for _, q := range c.queues {
+		if q.parked {
+			q.setWake(next.virtual)
+		} else {
+			q.stale = true // a wake that is pending is not to be put off
+		}
 	}
 }
 
@@ -170,8 +211,8 @@ func (c *Clock) State() State {
 func (c *Clock) state() State {
 	now := c.Now()
 	s := State{Scale: 1, Elapsed: now.Sub(c.start), Waiting: c.waiting()}
-	if c.mode != nil {
-		s.Scale, s.Frozen = c.mode.scale, c.mode.frozen
+	if c.setting != nil {
+		s.Scale, s.Frozen = c.setting.scale, c.setting.frozen
 	}
 	if first := c.first(); !first.IsZero() {
 		s.Next = max(0, first.Sub(now))
@@ -179,23 +220,21 @@ func (c *Clock) state() State {
 	return s
 }
 
-// waiting returns how many wait for a time.
+// waiting returns the number of timers that have a due time.
 func (c *Clock) waiting() int {
-	n := len(c.sleepers)
-	for _, l := range c.lines {
-		n += l.waiting
+	n := len(c.timers)
+	for _, q := range c.queues {
+		n += q.waiting
 	}
 	return n
 }
 
-// first returns when the first of all is due, zero where none waits.
-func (c *Clock) first() (due time.Time) {
-	if len(c.sleepers) > 0 {
-		due = c.sleepers[0].due
-	}
-	for _, l := range c.lines {
-		if !l.first.IsZero() && (due.IsZero() || l.first.Before(due)) {
-			due = l.first
+// first returns the first due time, zero where there is none.
+func (c *Clock) first() time.Time {
+	due := c.timers.first()
+	for _, q := range c.queues {
+		if !q.first.IsZero() && (due.IsZero() || q.first.Before(due)) {
+			due = q.first
 		}
 	}
 	return due
@@ -203,7 +242,7 @@ func (c *Clock) first() (due time.Time) {
 
 // Adjusted reports whether the clock is, or ever was, other than the machine's.
 func (c *Clock) Adjusted() bool {
-	c.setting.RLock()
-	defer c.setting.RUnlock()
-	return c.mode != nil
+	c.settingMu.RLock()
+	defer c.settingMu.RUnlock()
+	return c.setting != nil
 }

@@ -17,7 +17,7 @@ import (
 // newWaiter returns a waiter of a new clock.
 func newWaiter() *clock.Waiter {
 	c := clock.New()
-	return c.Waiter(c.Arrival())
+	return c.Waiter(c.Timestamp())
 }
 
 func TestSleepsUntilDueExactly(t *testing.T) {
@@ -61,11 +61,11 @@ func TestEndsAtOnceWithTheCause(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			start := time.Now()
 			time.AfterFunc(3*time.Millisecond, func() { cancel(cause) })
-			err := c.Waiter(c.Arrival()).Until(ctx, c.Now().Add(time.Hour))
+			err := c.Waiter(c.Timestamp()).Until(ctx, c.Now().Add(time.Hour))
 			if got := time.Since(start); !errors.Is(err, cause) || got != 3*time.Millisecond {
 				t.Errorf("%s: Until = %v after %v, want %v after 3ms", name, err, got, cause)
 			}
-			if err := c.Waiter(c.Arrival()).Until(ctx, c.Now()); !errors.Is(err, cause) {
+			if err := c.Waiter(c.Timestamp()).Until(ctx, c.Now()); !errors.Is(err, cause) {
 				t.Errorf("%s: Until(now) of a client that has left = %v, want %v", name, err, cause)
 			}
 			if got := c.State().Waiting; got != 0 {
@@ -85,7 +85,7 @@ func TestIsNeverEarlyOnTheMachinesClock(t *testing.T) {
 		}
 		for _, wait := range []time.Duration{1, 50 * time.Microsecond, 999 * time.Microsecond, 3 * time.Millisecond} {
 			for range 20 {
-				w := c.Waiter(c.Arrival())
+				w := c.Waiter(c.Timestamp())
 				due := w.Entered().Add(wait)
 				if err := w.Until(t.Context(), due); err != nil {
 					t.Fatal(err)
@@ -106,14 +106,14 @@ func TestIsNeverEarlyOnTheMachinesClock(t *testing.T) {
 // By this clock nobody is ever early; by either, nobody is later than a nanosecond
 // of the slower of the two.
 func TestIsExactAtAnyScale(t *testing.T) {
-	for _, scale := range []float64{clock.LeastScale, 0.001, 0.1, 1.0 / 3, 0.5, 1, math.Pi, 7, 1000, clock.MostScale} {
+	for _, scale := range []float64{clock.MinScale, 0.001, 0.1, 1.0 / 3, 0.5, 1, math.Pi, 7, 1000, clock.MaxScale} {
 		for _, wait := range []time.Duration{1, 7, 999, time.Millisecond + 1, time.Second, 10*time.Minute + 1, time.Hour} {
 			synctest.Test(t, func(t *testing.T) {
 				c := clock.New()
 				if err := c.Scale(scale); err != nil {
 					t.Fatal(err)
 				}
-				w := c.Waiter(c.Arrival())
+				w := c.Waiter(c.Timestamp())
 				due := w.Entered().Add(wait)
 				if err := w.Until(t.Context(), due); err != nil {
 					t.Fatalf("scale %v: Until(now+%v) = %v", scale, wait, err)
@@ -152,7 +152,7 @@ func TestClockSetInMidWait(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c := clock.New()
-			w := c.Waiter(c.Arrival())
+			w := c.Waiter(c.Timestamp())
 			go func() {
 				for _, s := range tc.steps {
 					time.Sleep(s.after)
@@ -195,7 +195,7 @@ func TestNowNeverGoesBack(t *testing.T) {
 				c.Unfreeze()
 			case 3:
 				did = "Advance"
-				_ = c.Advance(t.Context(), time.Duration(r.Int64N(int64(time.Hour)))) // or ErrRuns
+				_ = c.Advance(t.Context(), time.Duration(r.Int64N(int64(time.Hour)))) // or ErrNotFrozen
 			case 4:
 				did = "Sleep"
 				time.Sleep(time.Duration(r.Int64N(int64(time.Minute))))
@@ -234,7 +234,7 @@ func TestNowNeverGoesBackWhileTheClockIsSet(t *testing.T) {
 		})
 	}
 	for range 20_000 {
-		for _, s := range []float64{clock.LeastScale, clock.MostScale} {
+		for _, s := range []float64{clock.MinScale, clock.MaxScale} {
 			if err := c.Scale(s); err != nil {
 				t.Error(err)
 			}
@@ -247,7 +247,7 @@ func TestNowNeverGoesBackWhileTheClockIsSet(t *testing.T) {
 func TestTheFastestClockGoesOnForDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
-		if err := c.Scale(clock.LeastScale); err != nil {
+		if err := c.Scale(clock.MinScale); err != nil {
 			t.Fatal(err)
 		}
 		last := c.Now()
@@ -259,7 +259,7 @@ func TestTheFastestClockGoesOnForDays(t *testing.T) {
 			}
 			last = now
 		}
-		w := c.Waiter(c.Arrival())
+		w := c.Waiter(c.Timestamp())
 		if err := w.Until(t.Context(), w.Entered().Add(time.Hour)); err != nil || w.Lasted() != 3600*time.Microsecond {
 			t.Errorf("an hour's wait on it then lasted %v, %v; want 3.6ms", w.Lasted(), err)
 		}
@@ -274,13 +274,13 @@ func TestCheckScale(t *testing.T) {
 	}{
 		{"as the machine's", 1, true},
 		{"a tenth", 0.1, true},
-		{"the least", clock.LeastScale, true},
-		{"the most", clock.MostScale, true},
+		{"the least", clock.MinScale, true},
+		{"the most", clock.MaxScale, true},
 		{"zero is what Freeze is for", 0, false},
 		{"minus zero", math.Copysign(0, -1), false},
 		{"negative", -1, false},
-		{"below the least", math.Nextafter(clock.LeastScale, 0), false},
-		{"above the most", math.Nextafter(clock.MostScale, math.Inf(1)), false},
+		{"below the least", math.Nextafter(clock.MinScale, 0), false},
+		{"above the most", math.Nextafter(clock.MaxScale, math.Inf(1)), false},
 		{"the smallest of all", math.SmallestNonzeroFloat64, false},
 		{"the largest of all", math.MaxFloat64, false},
 		{"infinite", math.Inf(1), false},
@@ -306,7 +306,7 @@ func TestState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		c := clock.New()
-		sleep := func(d time.Duration) { go func() { _ = c.Waiter(c.Arrival()).Until(ctx, c.Now().Add(d)) }() }
+		sleep := func(d time.Duration) { go func() { _ = c.Waiter(c.Timestamp()).Until(ctx, c.Now().Add(d)) }() }
 		for _, tc := range []struct {
 			name string
 			do   func()

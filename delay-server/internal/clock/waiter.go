@@ -1,69 +1,62 @@
 package clock
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"time"
 )
 
-// ErrDue is returned by Waiter.Await where the time came before the event.
-var ErrDue = errors.New("the time came before the event")
+// ErrDeadline is returned by Waiter.Await where the time came before the signal.
+var ErrDeadline = errors.New("the time came before the signal")
 
-// Arrival is when a request came: by the machine's clock, and by this one.
-type Arrival struct{ real, here time.Time }
+// Timestamp is an instant on the machine's clock and on this one.
+type Timestamp struct{ wall, virtual time.Time }
 
-// Time returns when that was, by the clock.
-func (a Arrival) Time() time.Time { return a.here }
+// Time returns the instant on the clock.
+func (t Timestamp) Time() time.Time { return t.virtual }
 
-// Lasted returns how long ago that is by the machine's clock.
-func (a Arrival) Lasted() time.Duration { return time.Since(a.real) }
+// Lasted returns the wall time since then.
+func (t Timestamp) Lasted() time.Duration { return time.Since(t.wall) }
 
-// Arrival returns that of a request that comes now.
-func (c *Clock) Arrival() Arrival {
-	real, here := c.now()
-	return Arrival{real, here}
+// Timestamp returns the current time.
+func (c *Clock) Timestamp() Timestamp {
+	wall, virtual := c.now()
+	return Timestamp{wall, virtual}
 }
 
-// Waiter is one request's hold on the clock, which Advance does not move while
-// the request is awake. It is used by one goroutine, that of the request, from
-// Clock.Waiter to Leave.
+// Waiter blocks the goroutine of one request. It is active, but for the time that
+// it blocks, from Clock.Waiter to Leave.
 type Waiter struct {
 	clock   *Clock
-	arrived Arrival
+	arrived Timestamp
+	woken   chan error // buffers the one result that ends a wait: nil or ErrDeadline; nil before the first wait
 
-	// Has room for the one wake that a sleep may end by, and says what that is: nil
-	// or ErrDue. It is nil before the first sleep.
-	woken chan error
-
-	// Guarded by the clock's mutex while the waiter sleeps, its own otherwise.
-	due    time.Time // zero for never
-	place  int       // among the clock's sleepers; -1 for none
-	event  *Event    // that it awaits; nil for none
-	asleep bool
+	// Guarded by the clock's mutex while the waiter is parked, its own otherwise.
+	timer  Timer
+	signal *Signal // that it awaits; nil for none
+	parked bool
 }
 
-// Waiter returns the waiter, awake, of a request that arrived then. It is paid
-// back by one Leave.
-func (c *Clock) Waiter(arrived Arrival) *Waiter {
-	c.awake.Add(1)
-	return &Waiter{clock: c, arrived: arrived, place: -1}
+// Waiter returns an active waiter for a request that arrived then. The caller
+// calls Leave after use.
+func (c *Clock) Waiter(arrived Timestamp) *Waiter {
+	c.Hold()
+	w := &Waiter{clock: c, arrived: arrived}
+	w.timer.Owner = (*deadline)(w)
+	return w
 }
 
 // Now returns the time on the clock.
 func (w *Waiter) Now() time.Time { return w.clock.Now() }
 
-// Entered returns when the request came, by the clock.
+// Entered returns when the request arrived, by the clock.
 func (w *Waiter) Entered() time.Time { return w.arrived.Time() }
 
-// Lasted returns how long ago that is by the machine's clock.
+// Lasted returns the wall time since the request arrived.
 func (w *Waiter) Lasted() time.Duration { return w.arrived.Lasted() }
 
-// Leave ends what the waiter is for: its request has been answered.
-func (w *Waiter) Leave() {
-	w.clock.awake.Add(-1)
-	w.clock.changed.Notify()
-}
+// Leave says that the request has been answered.
+func (w *Waiter) Leave() { w.clock.Release() }
 
 // Until returns nil once due has come by the clock, never before it. It returns
 // context.Cause(ctx) at once when ctx is done first.
@@ -71,125 +64,100 @@ func (w *Waiter) Until(ctx context.Context, due time.Time) error {
 	if !w.clock.Now().Before(due) {
 		return context.Cause(ctx)
 	}
-	if err := w.sleep(ctx, nil, due); !errors.Is(err, ErrDue) {
+	if err := w.Await(ctx, nil, due); !errors.Is(err, ErrDeadline) {
 		return err
 	}
 	return nil
 }
 
-// Await returns nil once the event, which is of this waiter, has happened. It
-// returns ErrDue when due comes first, which a zero due never does, and
-// context.Cause(ctx) when ctx is done first.
-func (w *Waiter) Await(ctx context.Context, event *Event, due time.Time) error {
-	return w.sleep(ctx, event, due)
+// Signal ends one wait of one waiter.
+type Signal struct {
+	waiter *Waiter
+	fired  bool
 }
 
-// Event is what one waiter awaits once.
-type Event struct {
-	waiter   *Waiter
-	happened bool
-}
+// Signal returns a signal for the waiter to await.
+func (w *Waiter) Signal() *Signal { return &Signal{waiter: w} }
 
-// Event returns an event for the waiter to await.
-func (w *Waiter) Event() *Event { return &Event{waiter: w} }
-
-// Happen wakes the waiter, now or as soon as it awaits the event. Where it has
-// ceased to await it, nothing comes of it.
-func (e *Event) Happen() {
-	c := e.waiter.clock
+// Fire wakes the waiter, now or as soon as it awaits the signal. The waiter is
+// active before Fire returns. Nothing happens where it no longer awaits the signal.
+func (s *Signal) Fire() {
+	c := s.waiter.clock
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e.happened = true
-	if e.waiter.event == e {
-		e.waiter.wake(nil)
+	s.fired = true
+	if s.waiter.signal == s {
+		s.waiter.wake(nil)
 	}
 }
 
-// sleep returns nil, ErrDue or context.Cause(ctx), by what comes first. One that
-// is woken goes on without the clock's mutex: of thousands that are due at once,
-// each would wait for the others.
-func (w *Waiter) sleep(ctx context.Context, event *Event, due time.Time) error {
-	if awake, err := w.lieDown(ctx, event, due); awake {
+// Await returns nil once the signal, which is of this waiter, has fired,
+// ErrDeadline when due comes first, which a zero due never does, and
+// context.Cause(ctx) when ctx is done first.
+//
+// A waiter that is woken goes on without the clock's mutex: of thousands that are
+// due at once, each would wait for the others.
+func (w *Waiter) Await(ctx context.Context, signal *Signal, due time.Time) error {
+	if queued, err := w.enqueue(ctx, signal, due); !queued {
 		return err
 	}
 	select {
-	case why := <-w.woken:
-		return why
+	case err := <-w.woken:
+		return err
 	case <-ctx.Done():
 	}
 	w.clock.mu.Lock()
 	defer w.clock.mu.Unlock()
-	if !w.asleep { // a wake came at the same time
+	if !w.parked { // it was woken at the same time
 		return <-w.woken
 	}
-	w.getUp()
+	w.dequeue()
 	return context.Cause(ctx)
 }
 
-// lieDown begins a sleep, or reports that there is nothing to sleep for, and why.
-func (w *Waiter) lieDown(ctx context.Context, event *Event, due time.Time) (awake bool, why error) {
-	w.clock.mu.Lock()
-	defer w.clock.mu.Unlock()
+// enqueue parks the waiter, or reports false and what Await returns at once.
+func (w *Waiter) enqueue(ctx context.Context, signal *Signal, due time.Time) (queued bool, err error) {
+	c := w.clock
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
-	case event != nil && event.happened:
-		return true, nil
-	case !due.IsZero() && !w.clock.Now().Before(due):
-		return true, ErrDue
+	case signal != nil && signal.fired:
+		return false, nil
+	case !due.IsZero() && !c.Now().Before(due):
+		return false, ErrDeadline
 	case ctx.Err() != nil:
-		return true, context.Cause(ctx)
+		return false, context.Cause(ctx)
 	}
-	w.asleep, w.event, w.due = true, event, due
+	w.parked, w.signal = true, signal
 	if w.woken == nil {
 		w.woken = make(chan error, 1)
 	}
-	if !due.IsZero() {
-		heap.Push(&w.clock.sleepers, w)
-		if w.place == 0 {
-			w.clock.setAlarm(w.clock.Now())
-		}
+	c.timers.set(&w.timer, due)
+	if w.timer.index == 1 {
+		c.setTimer(c.Now())
 	}
-	w.clock.awake.Add(-1)
-	w.clock.changed.Broadcast()
-	return false, nil
+	c.active.Add(-1)
+	c.changed.Broadcast()
+	return true, nil
 }
 
-// getUp ends a sleep, however it ended.
-func (w *Waiter) getUp() {
-	w.asleep, w.event = false, nil
-	w.clock.awake.Add(1)
-	if w.place >= 0 {
-		heap.Remove(&w.clock.sleepers, w.place)
-	}
+// dequeue makes the waiter active.
+func (w *Waiter) dequeue() {
+	w.parked, w.signal = false, nil
+	w.clock.active.Add(1)
+	w.clock.timers.remove(&w.timer)
 }
 
-// wake has a waiter that sleeps get up, and says why.
-func (w *Waiter) wake(why error) {
-	if w.asleep {
-		w.getUp()
-		w.woken <- why
+// wake ends a wait with err.
+func (w *Waiter) wake(err error) {
+	if w.parked {
+		w.dequeue()
+		w.woken <- err
 	}
 }
 
-// sleepers is a heap of those that wait for a time, the first due in front.
-type sleepers []*Waiter
+// deadline is the Waiter as the owner of its timer.
+type deadline Waiter
 
-func (s sleepers) Len() int           { return len(s) }
-func (s sleepers) Less(i, j int) bool { return s[i].due.Before(s[j].due) }
-func (s sleepers) Swap(i, j int) {
-	s[i], s[j] = s[j], s[i]
-	s[i].place, s[j].place = i, j
-}
-
-func (s *sleepers) Push(w any) {
-	waiter := w.(*Waiter)
-	waiter.place = len(*s)
-	*s = append(*s, waiter)
-}
-
-func (s *sleepers) Pop() any {
-	last := len(*s) - 1
-	w := (*s)[last]
-	(*s)[last], *s = nil, (*s)[:last]
-	w.place = -1
-	return w
-}
+// Fire ends the wait: it is due.
+func (d *deadline) Fire() { (*Waiter)(d).wake(ErrDeadline) }

@@ -14,32 +14,32 @@ func TestAwait(t *testing.T) {
 	cause := errors.New("the client left")
 	const never = 0
 	for _, tc := range []struct {
-		name               string
-		happens, due, gone time.Duration // after the begin; negative for before it
-		want               error
-		after              time.Duration
+		name             string
+		fires, due, gone time.Duration // after the begin; negative for before it
+		want             error
+		after            time.Duration
 	}{
-		{"the event comes first", 2, 3, 4, nil, 2},
-		{"the time comes first", 3, 2, 4, clock.ErrDue, 2},
+		{"the signal comes first", 2, 3, 4, nil, 2},
+		{"the time comes first", 3, 2, 4, clock.ErrDeadline, 2},
 		{"the client leaves first", 3, 4, 2, cause, 2},
-		{"only the event comes", 2, never, never, nil, 2},
-		{"only the time comes", never, 2, never, clock.ErrDue, 2},
+		{"only the signal comes", 2, never, never, nil, 2},
+		{"only the time comes", never, 2, never, clock.ErrDeadline, 2},
 		{"only the client leaves", never, never, 2, cause, 2},
-		{"the event has come already", -1, 2, never, nil, 0},
-		{"the event and the time have come already", -1, -2, never, nil, 0},
-		{"the event has come and the client has left", -1, never, -1, nil, 0},
-		{"the time has come already", 2, -1, never, clock.ErrDue, 0},
+		{"the signal has come already", -1, 2, never, nil, 0},
+		{"the signal and the time have come already", -1, -2, never, nil, 0},
+		{"the signal has come and the client has left", -1, never, -1, nil, 0},
+		{"the time has come already", 2, -1, never, clock.ErrDeadline, 0},
 		{"the client has left already", 2, 3, -1, cause, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c := clock.New()
-			w := c.Waiter(c.Arrival())
+			w := c.Waiter(c.Timestamp())
 			defer w.Leave()
-			event := w.Event()
+			signal := w.Signal()
 			ctx, cancel := context.WithCancelCause(t.Context())
 			for at, do := range map[*time.Duration]func(){
-				&tc.happens: event.Happen,
-				&tc.gone:    func() { cancel(cause) },
+				&tc.fires: signal.Fire,
+				&tc.gone:  func() { cancel(cause) },
 			} {
 				switch {
 				case *at < 0:
@@ -52,7 +52,7 @@ func TestAwait(t *testing.T) {
 			if tc.due != never {
 				due = c.Now().Add(tc.due)
 			}
-			if err := w.Await(ctx, event, due); !errors.Is(err, tc.want) || w.Lasted() != tc.after {
+			if err := w.Await(ctx, signal, due); !errors.Is(err, tc.want) || w.Lasted() != tc.after {
 				t.Errorf("%s: Await = %v after %v, want %v after %v", tc.name, err, w.Lasted(), tc.want, tc.after)
 			}
 			if got := c.State().Waiting; got != 0 {
@@ -62,20 +62,20 @@ func TestAwait(t *testing.T) {
 	}
 }
 
-func TestEventThatNobodyAwaitsAnyMore(t *testing.T) {
+func TestSignalThatNobodyAwaitsAnyMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
-		w := c.Waiter(c.Arrival())
-		event := w.Event()
-		if err := w.Await(t.Context(), event, c.Now().Add(time.Second)); !errors.Is(err, clock.ErrDue) {
-			t.Fatalf("Await = %v, want ErrDue", err)
+		w := c.Waiter(c.Timestamp())
+		signal := w.Signal()
+		if err := w.Await(t.Context(), signal, c.Now().Add(time.Second)); !errors.Is(err, clock.ErrDeadline) {
+			t.Fatalf("Await = %v, want ErrDeadline", err)
 		}
-		time.AfterFunc(time.Second, event.Happen)
+		time.AfterFunc(time.Second, signal.Fire)
 		if err := w.Until(t.Context(), c.Now().Add(time.Minute)); err != nil || w.Lasted() != 61*time.Second {
 			t.Errorf("Until = %v, %v after the begin, want nil after 1m1s", err, w.Lasted())
 		}
 		w.Leave()
-		event.Happen()
+		signal.Fire()
 		c.Freeze()
 		if err := c.Advance(t.Context(), time.Hour); err != nil { // it does not wait for w
 			t.Errorf("Advance = %v, want nil", err)
@@ -83,14 +83,14 @@ func TestEventThatNobodyAwaitsAnyMore(t *testing.T) {
 	})
 }
 
-func TestEventHappensOnAFrozenClock(t *testing.T) {
+func TestSignalFiresOnAFrozenClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
 		c.Freeze()
-		w := c.Waiter(c.Arrival())
-		event := w.Event()
-		time.AfterFunc(time.Second, event.Happen)
-		if err := w.Await(t.Context(), event, c.Now().Add(1)); err != nil || w.Lasted() != time.Second || !w.Now().Equal(w.Entered()) {
+		w := c.Waiter(c.Timestamp())
+		signal := w.Signal()
+		time.AfterFunc(time.Second, signal.Fire)
+		if err := w.Await(t.Context(), signal, c.Now().Add(1)); err != nil || w.Lasted() != time.Second || !w.Now().Equal(w.Entered()) {
 			t.Errorf("Await = %v after %v, want nil after 1s", err, w.Lasted())
 		}
 	})
@@ -105,7 +105,7 @@ func TestAwaitWaiting(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		for i := range 3 {
-			time.AfterFunc(time.Duration(i+1)*time.Second, func() { _ = c.Waiter(c.Arrival()).Until(ctx, c.Now().Add(time.Hour)) })
+			time.AfterFunc(time.Duration(i+1)*time.Second, func() { _ = c.Waiter(c.Timestamp()).Until(ctx, c.Now().Add(time.Hour)) })
 		}
 		start := time.Now()
 		want := clock.State{Scale: 1, Frozen: true, Waiting: 3, Next: time.Hour}

@@ -59,7 +59,8 @@ func (l *loop) add(fd int, client netip.Addr) {
 	for fd >= len(l.conns) {
 		l.conns = append(l.conns, make([]*conn, 1+len(l.conns))...)
 	}
-	c := &conn{fd: fd, client: l.lane.config.Limit.Client(client)}
+	c := &conn{loop: l, fd: fd, client: l.lane.config.Limit.Client(client)}
+	c.Owner = c
 	l.conns[fd] = c
 	l.open++
 	l.fresh.add(c, l.now)

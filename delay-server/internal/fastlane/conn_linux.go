@@ -9,6 +9,9 @@ import (
 
 // conn is a connection: it waits, or it is in one of the loop's lists.
 type conn struct {
+	clock.Timer // of a request that waits
+	loop        *loop
+
 	fd     int
 	client *gate.Client // whose share of Config.Limit its requests take
 	more   bool         // the system may have more of it to read
@@ -19,10 +22,9 @@ type conn struct {
 	unread bool // it is among the loop's unread: another turn goes on with it
 
 	// Of one that waits.
-	place   int // among the waiting, counted from 1; 0 for none
+	waiting bool
 	asked   time.Duration
-	due     time.Time
-	arrived clock.Arrival
+	arrived clock.Timestamp
 	path    string // where Config.Paths asks for it
 	last    bool   // the connection ends with its answer
 	heard   bool   // more has come of the client since it waits
@@ -34,38 +36,10 @@ type conn struct {
 }
 
 // waits reports whether c has a request that has not been answered.
-func (c *conn) waits() bool { return c.place > 0 }
+func (c *conn) waits() bool { return c.waiting }
 
-// waiting is a heap of those that wait, the first due in front.
-type waiting []*conn
-
-func (w waiting) Len() int           { return len(w) }
-func (w waiting) Less(i, j int) bool { return w[i].due.Before(w[j].due) }
-func (w waiting) Swap(i, j int) {
-	w[i], w[j] = w[j], w[i]
-	w[i].place, w[j].place = i+1, j+1
-}
-
-func (w *waiting) Push(c any) {
-	*w = append(*w, c.(*conn))
-	c.(*conn).place = len(*w)
-}
-
-func (w *waiting) Pop() any {
-	last := len(*w) - 1
-	c := (*w)[last]
-	(*w)[last], *w = nil, (*w)[:last]
-	c.place = 0
-	return c
-}
-
-// first returns when the first is due, zero where none waits.
-func (w waiting) first() (due time.Time) {
-	if len(w) > 0 {
-		due = w[0].due
-	}
-	return due
-}
+// Fire answers c's request, which is due.
+func (c *conn) Fire() { c.loop.due(c) }
 
 // list is a ring of connections that have the same time for something, the
 // one whose time is over first in front. One of container/list would take an

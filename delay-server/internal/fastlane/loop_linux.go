@@ -21,13 +21,13 @@ import (
 // has it wait for the loop's own epoll: no thread is blocked.
 type loop struct {
 	lane  *Lane
-	line  *clock.Line
+	queue *clock.Queue // of those that wait
 	epoll *os.File
 	raw   syscall.RawConn    // of epoll
 	poll  int                // the descriptor of epoll
 	look  func(uintptr) bool // lookAgain, made once
 
-	alarm timerfd.Timer // for the first of the waiting
+	alarm timerfd.Timer // for the queue
 	sweep timerfd.Timer // for the first of the lists
 	bell  int           // an eventfd, for the inbox
 	entry int           // the listening socket; -1 for none
@@ -35,7 +35,6 @@ type loop struct {
 
 	conns       []*conn // by descriptor
 	open        int     // how many of them there are
-	waiting     waiting
 	fresh, idle list
 	unread      []*conn   // of which one turn is not to read all
 	sweepAt     time.Time // zero for never
@@ -102,7 +101,7 @@ func newLoop(lane *Lane) (_ *loop, err error) {
 		}
 	}
 	l.look = l.lookAgain
-	l.line = lane.config.Clock.Line(l.alarm.Set)
+	l.queue = lane.config.Clock.NewQueue(l.alarm.Set)
 	return l, nil
 }
 
@@ -138,7 +137,7 @@ func (l *loop) step() {
 		case l.entry:
 			entry = true
 		case int(l.alarm):
-			l.line.Rang()
+			l.queue.Fired()
 		case int(l.sweep):
 			l.sweepAt = time.Time{}
 		case l.bell:
@@ -148,7 +147,7 @@ func (l *loop) step() {
 		}
 	}
 	l.goOn()
-	l.expire()
+	l.behind = l.queue.RunDue(atOnce)
 	// After the events, since both bring descriptors that those may be about. The
 	// inbox comes last: drain, which it may hold, closes the listening socket.
 	if entry {
@@ -162,7 +161,7 @@ func (l *loop) step() {
 
 // end ends a loop that does not run, or no longer.
 func (l *loop) end() {
-	l.line.Leave()
+	l.queue.Close()
 	l.closeAll()
 }
 
@@ -193,13 +192,13 @@ func (l *loop) await() int {
 func (l *loop) lookAgain(uintptr) bool {
 	if l.resting {
 		l.resting = false
-		l.line.Rise()
+		l.queue.Unpark()
 		l.rested = time.Now()
 	}
 	if l.found, _ = poll(l.poll, l.ready[:]); l.found > 0 || l.behind || len(l.unread) > 0 {
 		return true
 	}
-	l.line.Rest(l.waiting.first(), len(l.waiting))
+	l.queue.Park()
 	l.resting = true
 	return false
 }
@@ -236,17 +235,6 @@ func (l *loop) goOn() {
 	}
 	if len(l.unread) == 0 {
 		l.unread = nil
-	}
-}
-
-// expire answers those whose time has come.
-func (l *loop) expire() {
-	now := l.lane.config.Clock.Now()
-	for range atOnce {
-		if l.behind = len(l.waiting) > 0 && !l.waiting[0].due.After(now); !l.behind {
-			return
-		}
-		l.due(l.waiting[0])
 	}
 }
 
@@ -320,8 +308,10 @@ func (l *loop) lookOnce(c *conn) {
 func (l *loop) cut() {
 	r, _ := http.NewRequest(http.MethodGet, "/", nil) // both are well-formed
 	l.cutReply = record(l.lane.config.Cut, r).bytes(l.date.at(l.now))
-	for len(l.waiting) > 0 {
-		l.cutOff(l.waiting[len(l.waiting)-1])
+	for _, c := range l.conns {
+		if c != nil && c.waits() {
+			l.cutOff(c)
+		}
 	}
 }
 

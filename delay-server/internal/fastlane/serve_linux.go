@@ -2,7 +2,6 @@ package fastlane
 
 import (
 	"bytes"
-	"container/heap"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -79,7 +78,7 @@ func (l *loop) serve(c *conn, b []byte) bool {
 			l.putOff(c)
 			return true
 		}
-		arrived := config.Clock.Arrival()
+		arrived := config.Clock.Timestamp()
 		r, n, ok := parse(b, l.lane.names)
 		if !ok && c.served && len(b) < leastRead {
 			c.rest = bytes.Clone(b)
@@ -110,8 +109,8 @@ func (l *loop) serve(c *conn, b []byte) bool {
 
 // hold has c's request wait, and what came behind it.
 func (l *loop) hold(c *conn, rest []byte) {
-	c.due = c.arrived.Time().Add(c.asked)
-	heap.Push(&l.waiting, c)
+	c.waiting = true
+	l.queue.At(&c.Timer, c.arrived.Time().Add(c.asked))
 	c.rest = bytes.Clone(rest)
 	switch {
 	case l.cutReply != nil:
@@ -119,6 +118,12 @@ func (l *loop) hold(c *conn, rest []byte) {
 	case c.more:
 		l.overhear(c)
 	}
+}
+
+// stop ends the wait of c's request.
+func (l *loop) stop(c *conn) {
+	c.waiting = false
+	l.queue.Stop(&c.Timer)
 }
 
 // overhear notes what comes of a client whose request waits: that it has left,
@@ -133,7 +138,7 @@ func (l *loop) overhear(c *conn) {
 	case err == unix.EAGAIN:
 		c.more = false
 	case err != nil || n == 0:
-		heap.Remove(&l.waiting, c.place-1)
+		l.stop(c)
 		l.ended(c, l.waited(c), journal.Left)
 		l.close(c)
 	default:
@@ -145,7 +150,7 @@ func (l *loop) overhear(c *conn) {
 
 // due answers c, whose time has come, and goes on with what came behind.
 func (l *loop) due(c *conn) {
-	heap.Remove(&l.waiting, c.place-1)
+	c.waiting = false
 	rest := c.rest
 	c.rest, c.heard = nil, false
 	if l.answer(c, rest) && l.serve(c, rest) {
@@ -181,7 +186,7 @@ func (l *loop) answer(c *conn, rest []byte) bool {
 
 // cutOff answers c, which waits, with cutReply, the last.
 func (l *loop) cutOff(c *conn) {
-	heap.Remove(&l.waiting, c.place-1)
+	l.stop(c)
 	_, _ = send(c.fd, l.cutReply) // to a client that reads
 	l.ended(c, l.waited(c), journal.Cut)
 	l.close(c)

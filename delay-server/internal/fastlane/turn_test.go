@@ -142,8 +142,8 @@ func TestDrainingAnswersWhatWasSent(t *testing.T) {
 			drain(l, fd)
 			text, ended := received(other)
 			answers := strings.Count(text, "\r\nConnection: close\r\n")
-			if len(l.waiting) != tc.waits || l.open != tc.waits || answers != tc.answers || ended != (tc.waits == 0) {
-				t.Errorf("%s, %s: %d wait, %d are open, the client has %q, the end %v; want %d waiting, %d answers", tc.name, when, len(l.waiting), l.open, text, ended, tc.waits, tc.answers)
+			if l.queue.Len() != tc.waits || l.open != tc.waits || answers != tc.answers || ended != (tc.waits == 0) {
+				t.Errorf("%s, %s: %d wait, %d are open, the client has %q, the end %v; want %d waiting, %d answers", tc.name, when, l.queue.Len(), l.open, text, ended, tc.waits, tc.answers)
 			}
 		}
 	}
@@ -173,9 +173,9 @@ func TestACutLoopHasNobodyWait(t *testing.T) {
 		tc.cut(l, fd)
 		text, gone := received(other)
 		requests := strings.Count(tc.sent, "GET ")
-		if strings.Count(text, "HTTP/1.1 404 ") != 1 || !gone || len(l.waiting) != 0 || l.open != 0 || *ended != requests {
+		if strings.Count(text, "HTTP/1.1 404 ") != 1 || !gone || l.queue.Len() != 0 || l.open != 0 || *ended != requests {
 			t.Errorf("%s: the client has %q, the end %v; %d wait, %d are open, the journal saw %d end; want Config.Cut's answer, the end, none, and %d",
-				tc.name, text, gone, len(l.waiting), l.open, *ended, requests)
+				tc.name, text, gone, l.queue.Len(), l.open, *ended, requests)
 		}
 	}
 }

@@ -78,13 +78,13 @@ func (b *Barriers) Enter(ctx context.Context, w *clock.Waiter, spec BarrierSpec)
 	if p == nil {
 		return err
 	}
-	err = w.Await(ctx, p.event, w.Now().Add(spec.Timeout))
+	err = w.Await(ctx, p.signal, w.Now().Add(spec.Timeout))
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !at.line.leave(p) {
 		return p.verdict
 	}
-	if errors.Is(err, clock.ErrDue) {
+	if errors.Is(err, clock.ErrDeadline) {
 		timeout := &BarrierTimeoutError{spec, at.line.len() + 1}
 		at.line.free(at.line.len(), &BrokenError{timeout})
 		err = timeout

@@ -16,7 +16,7 @@ import (
 func stand(ctx context.Context, c *clock.Clock, b *gate.Barriers, spec gate.BarrierSpec) <-chan error {
 	end := make(chan error, 1)
 	go func() {
-		w := c.Waiter(c.Arrival())
+		w := c.Waiter(c.Timestamp())
 		defer w.Leave()
 		end <- b.Enter(ctx, w, spec)
 	}()
@@ -71,7 +71,7 @@ func TestBarrierIsCyclic(t *testing.T) {
 		var wg sync.WaitGroup
 		for range parties {
 			wg.Go(func() {
-				w := c.Waiter(c.Arrival())
+				w := c.Waiter(c.Timestamp())
 				defer w.Leave()
 				for round := range rounds {
 					mu.Lock()
@@ -124,7 +124,7 @@ func TestBarrierRefusesOtherParties(t *testing.T) {
 		first := stand(t.Context(), c, &b, spec)
 		for _, parties := range []int{1, 2, 4} {
 			other := gate.BarrierSpec{Name: "b", Parties: parties, Timeout: time.Minute}
-			err := b.Enter(t.Context(), c.Waiter(c.Arrival()), other)
+			err := b.Enter(t.Context(), c.Waiter(c.Timestamp()), other)
 			var refused *gate.PartiesError
 			if !errors.As(err, &refused) || *refused != (gate.PartiesError{Name: "b", Asked: parties, Lives: 3}) {
 				t.Errorf("Enter(%+v) where others stand for 3 = %v, want a *PartiesError", other, err)
@@ -142,7 +142,7 @@ func TestBarrierRefusesOtherParties(t *testing.T) {
 			}
 		}
 		// Nobody stands there any more: it may be for any number.
-		if err := b.Enter(t.Context(), c.Waiter(c.Arrival()), gate.BarrierSpec{Name: "b", Parties: 1}); err != nil {
+		if err := b.Enter(t.Context(), c.Waiter(c.Timestamp()), gate.BarrierSpec{Name: "b", Parties: 1}); err != nil {
 			t.Errorf("Enter of a barrier with another number of parties after the first = %v", err)
 		}
 		standNowhere(t, &b)

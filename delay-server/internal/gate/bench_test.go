@@ -21,7 +21,7 @@ func benchmarkFree(b *testing.B, waiting int, enter func(context.Context, *clock
 	for b.Loop() {
 		for range waiting {
 			go func() {
-				w := c.Waiter(c.Arrival())
+				w := c.Waiter(c.Timestamp())
 				defer w.Leave()
 				ended <- enter(b.Context(), w)
 			}()
@@ -50,7 +50,7 @@ func BenchmarkBarrier(b *testing.B) {
 		return barriers.Enter(ctx, w, gate.BarrierSpec{Name: "b", Parties: parties, Timeout: time.Hour})
 	}
 	last := clock.New()
-	benchmarkFree(b, parties-1, enter, func() error { return enter(b.Context(), last.Waiter(last.Arrival())) })
+	benchmarkFree(b, parties-1, enter, func() error { return enter(b.Context(), last.Waiter(last.Timestamp())) })
 }
 
 // BenchmarkHold is from the release until all have gone.

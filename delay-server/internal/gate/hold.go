@@ -68,14 +68,14 @@ func NewHolds() *Holds {
 // *HoldTimeoutError, or context.Cause(ctx) when ctx is done first.
 func (h *Holds) Enter(ctx context.Context, w *clock.Waiter, spec HoldSpec) error {
 	l, p := h.join(w, spec.Name)
-	err := w.Await(ctx, p.event, w.Now().Add(spec.Timeout))
+	err := w.Await(ctx, p.signal, w.Now().Add(spec.Timeout))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !l.leave(p) {
 		return p.verdict
 	}
 	h.forget(spec.Name)
-	if errors.Is(err, clock.ErrDue) {
+	if errors.Is(err, clock.ErrDeadline) {
 		return &HoldTimeoutError{spec}
 	}
 	return err

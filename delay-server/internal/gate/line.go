@@ -12,7 +12,7 @@ type line struct{ places list.List }
 
 // place is where one waiter stands in a line.
 type place struct {
-	event   *clock.Event // that it is freed
+	signal  *clock.Signal // that it is freed
 	element *list.Element
 	verdict error // what it was freed with; nil where it may pass
 	turn    *turn // of a pool, to come
@@ -20,9 +20,9 @@ type place struct {
 
 func (l *line) len() int { return l.places.Len() }
 
-// join has w stand last in the line, to await the event of its place.
+// join has w stand last in the line, to await the signal of its place.
 func (l *line) join(w *clock.Waiter) *place {
-	p := &place{event: w.Event()}
+	p := &place{signal: w.Signal()}
 	p.element = l.places.PushBack(p)
 	return p
 }
@@ -36,7 +36,7 @@ func (l *line) free(n int, verdict error) {
 		first := l.places.Front()
 		p := l.places.Remove(first).(*place)
 		p.element, p.verdict = nil, verdict
-		p.event.Happen()
+		p.signal.Fire()
 	}
 }
 

@@ -119,7 +119,7 @@ func (p *Pools) Enter(ctx context.Context, w *clock.Waiter, spec PoolSpec, servi
 	if place == nil {
 		return leave, nil
 	}
-	if err := w.Await(ctx, place.event, time.Time{}); err != nil {
+	if err := w.Await(ctx, place.signal, time.Time{}); err != nil {
 		if !p.giveUp(q, place) {
 			leave() // the turn came at the same moment
 		}

@@ -18,7 +18,7 @@ import (
 // newWaiter returns a waiter of a new clock.
 func newWaiter() *clock.Waiter {
 	c := clock.New()
-	return c.Waiter(c.Arrival())
+	return c.Waiter(c.Timestamp())
 }
 
 // enter enters or fails the test.
@@ -40,7 +40,7 @@ func TestPoolServesInWaves(t *testing.T) {
 			start := time.Now()
 			for range tc.requests {
 				wg.Go(func() {
-					w := c.Waiter(c.Arrival())
+					w := c.Waiter(c.Timestamp())
 					defer w.Leave()
 					leave, err := p.Enter(t.Context(), w, gate.PoolSpec{Name: "db", Workers: tc.workers, Queue: -1}, 0)
 					if err != nil {
@@ -192,7 +192,7 @@ func TestAdvanceServesAQueue(t *testing.T) {
 			ended := make(chan time.Duration, requests)
 			for range requests {
 				go func() {
-					w := c.Waiter(c.Arrival())
+					w := c.Waiter(c.Timestamp())
 					defer w.Leave()
 					leave, err := p.Enter(t.Context(), w, gate.PoolSpec{Name: "db", Workers: workers, Queue: -1}, 0)
 					if err != nil {
@@ -235,7 +235,7 @@ func TestPoolUnderContention(t *testing.T) {
 		wg.Go(func() {
 			for range 100 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(200))*time.Microsecond)
-				w := c.Waiter(c.Arrival())
+				w := c.Waiter(c.Timestamp())
 				leave, err := p.Enter(ctx, w, gate.PoolSpec{Name: "db", Workers: 3, Queue: 20}, 0)
 				if err == nil {
 					if !inside.Enter() {

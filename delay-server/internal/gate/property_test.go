@@ -181,7 +181,7 @@ func (g *game) script() []step {
 
 // serve is what a handler does.
 func (g *game) serve(ctx context.Context, r *request, steps []step) {
-	w := g.clock.Waiter(g.clock.Arrival())
+	w := g.clock.Waiter(g.clock.Timestamp())
 	defer w.Leave()
 	now := func() time.Duration { return w.Now().Sub(g.start) }
 	for _, s := range steps {

@@ -57,7 +57,7 @@ const poolWorkers = 3
 func (c *crowd) enter(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), rand.N(4*time.Millisecond), errGone)
 	defer cancel()
-	w := c.clock.Waiter(c.clock.Arrival())
+	w := c.clock.Waiter(c.clock.Timestamp())
 	defer w.Leave()
 	timeout := rand.N(8 * time.Millisecond)
 	switch rand.IntN(3) {

@@ -16,7 +16,7 @@ func TestAllAlarmsWakeAll(t *testing.T) {
 	var wg sync.WaitGroup
 	wait := func(d time.Duration) {
 		wg.Go(func() {
-			w := c.Waiter(c.Arrival())
+			w := c.Waiter(c.Timestamp())
 			defer w.Leave()
 			if err := w.Until(t.Context(), w.Entered().Add(d)); err != nil {
 				t.Errorf("Until: %v", err)
@@ -30,12 +30,12 @@ func TestAllAlarmsWakeAll(t *testing.T) {
 		wait(time.Duration(i) * 200 * time.Microsecond)
 	}
 	for range 3 {
-		stop := c.Precise()
+		stop := c.UseTimerfd()
 		time.Sleep(10 * time.Millisecond)
 		stop()
 		time.Sleep(5 * time.Millisecond)
 	}
-	stop := c.Precise()
+	stop := c.UseTimerfd()
 	defer stop()
 	wg.Wait()
 	if s := c.State(); s.Waiting != 0 {
