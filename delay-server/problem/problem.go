@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -42,29 +43,36 @@ func New(status int, format string, args ...any) *Problem {
 // Error returns the detail.
 func (p *Problem) Error() string { return p.Detail }
 
-// Write sends p as the whole reply. Headers that are already set stay. The
-// error is the connection's.
-func (p *Problem) Write(w http.ResponseWriter) error {
-	var body bytes.Buffer
-	e := json.NewEncoder(&body)
+// Encode returns p's header, one value to a name and without Content-Length, and body.
+func (p *Problem) Encode() (header http.Header, body []byte) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // read by people, never as HTML
-	if err := e.Encode(p); err != nil {
-		return err
+	_ = e.Encode(p)        // of strings and a number: never an error
+	header = http.Header{
+		"Content-Type":           {ContentType},
+		"Cache-Control":          {"no-store"},
+		"X-Content-Type-Options": {"nosniff"},
 	}
-	h := w.Header()
-	h.Set("Content-Type", ContentType)
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
 	after := p.RetryAfter
 	if after <= 0 && (p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable) {
 		after = time.Second
 	}
 	if after > 0 {
 		seconds := (after + time.Second - 1) / time.Second
-		h.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+		header.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
 	}
+	return header, b.Bytes()
+}
+
+// Write sends p as the whole reply. Headers that are already set stay. The
+// error is the connection's.
+func (p *Problem) Write(w http.ResponseWriter) error {
+	header, body := p.Encode()
+	maps.Copy(w.Header(), header)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(p.Status)
-	_, err := w.Write(body.Bytes())
+	_, err := w.Write(body)
 	return err
 }
 
