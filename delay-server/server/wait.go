@@ -293,7 +293,7 @@ func param(c echo.Context, name string) string {
 // by the server's clock, and real by the machine's, where the two may differ.
 func (v *visit) report() {
 	p := v.plan
-	timing := answer.Timing{Asked: p.Wait, Cut: p.Cut, Queued: answer.Unsaid, Held: answer.Unsaid, Waited: v.wait.Waited, Real: answer.Unsaid}
+	timing := answer.Timing{Asked: p.Wait, Cut: p.Cut, Queued: answer.Omitted, Held: answer.Omitted, Waited: v.wait.Waited, Real: answer.Omitted}
 	if p.Pool != nil {
 		timing.Queued = v.wait.Queued
 	}

@@ -3,7 +3,7 @@ package answer
 
 import (
 	"fmt"
-	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/delay"
+	"flash.test/delay-server/problem"
 )
 
 // Media types of the bodies that are made here.
@@ -44,21 +45,27 @@ func (a *Answer) Default(name, value string) {
 	}
 }
 
-// Body is what follows the headers: Whole at once, or Parts, each at its time.
-type Body struct {
-	Whole []byte
-
-	// Parts are the body's parts, each with the time from the sending of the
-	// headers at which it is due. A part may be reused once the next is asked for.
-	// An empty part is a wait alone: the next is asked for when it is over, and
-	// can say what time it is.
-	Parts iter.Seq2[time.Duration, []byte]
-
-	// Length is the sum of all Parts in bytes, or negative where it is not known.
-	Length int64
-
-	// Paced marks Parts that are due over time: no proxy on the way is to buffer them.
-	Paced bool
+// SetHeader sets a's headers but for Content-Length in h, in place of those of
+// the same names. Values of Vary and Server-Timing are added to h's.
+func (a *Answer) SetHeader(h http.Header) {
+	if a.Location != "" {
+		h.Set("Location", a.Location)
+	}
+	if a.ContentType != "" {
+		h.Set("Content-Type", a.ContentType)
+	}
+	if a.Body.Paced {
+		h.Set("Cache-Control", "no-cache")
+		h.Set("X-Accel-Buffering", "no") // or nginx buffers the body
+	}
+	for _, f := range a.Header {
+		if f.Name != "Vary" && f.Name != "Server-Timing" {
+			h.Del(f.Name)
+		}
+	}
+	for _, f := range a.Header {
+		h.Add(f.Name, f.Value)
+	}
 }
 
 // Flash makes a Flash's answer to a wait, byte for byte but for a's status.
@@ -87,6 +94,20 @@ func AppendFlash(b []byte, status int, wait time.Duration) []byte {
 // Redirect returns a 302 to target, which must be a checked absolute URL.
 func Redirect(target string) Answer {
 	return Answer{Status: http.StatusFound, Location: target}
+}
+
+// FromProblem returns p as an answer: the headers and the body that p.Write sends.
+func FromProblem(p *problem.Problem) Answer {
+	header, body := p.Encode()
+	a := Answer{Status: p.Status, Header: make([]Field, 0, len(header)), Body: Body{Whole: body}}
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		if name == "Content-Type" {
+			a.ContentType = header.Get(name)
+		} else {
+			a.Header = append(a.Header, Field{name, header.Get(name)})
+		}
+	}
+	return a
 }
 
 // HasBody reports whether a reply of the HTTP status may have a body

@@ -1,75 +1,90 @@
 package answer
 
 import (
-	"iter"
+	"bytes"
 	"math"
-	"slices"
 	"time"
 )
 
-// pattern is what filled bodies are made of: lines of 64 bytes, so that a body
-// can be read and cut in a terminal.
-var pattern = func() []byte {
-	const line = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.\n"
-	block := make([]byte, 0, 32<<10)
-	for len(block) < cap(block) {
-		block = append(block, line...)
-	}
-	return block
-}()
-
-// Filled returns a body of so many bytes.
-func Filled(size int64) Body {
-	return Body{Length: size, Parts: func(yield func(time.Duration, []byte) bool) {
-		for left := size; left > 0; {
-			part := pattern[:min(left, int64(len(pattern)))]
-			if !yield(0, part) {
-				return
-			}
-			left -= int64(len(part))
-		}
-	}}
+// Part is one part of a body. Its bytes must not be changed.
+type Part struct {
+	Due   time.Duration // from the sending of the headers
+	Bytes []byte        // none for a wait alone: the next part is made when it is over
 }
 
-// parts returns b as parts, the whole in blocks that are due at once, so that
-// each has its own time to be taken.
-func (b Body) parts() iter.Seq2[time.Duration, []byte] {
-	if b.Parts != nil {
-		return b.Parts
+// Body is what follows the headers: Whole at once, or where Open is not nil,
+// parts, each at its time.
+type Body struct {
+	Whole []byte
+
+	// Open returns a function that returns one part after the other, and false
+	// after the last. A part's bytes are valid until the next call. Open may be
+	// called many times, and by several goroutines at a time.
+	Open func() func() (Part, bool)
+
+	// Length is the number of bytes in all parts, negative where it is not known.
+	Length int64
+
+	// Paced marks parts that are due over time: no proxy on the way is to buffer them.
+	Paced bool
+}
+
+// block is how many bytes a part has at most where all of a body is due at once.
+const block = 32 << 10
+
+// Parts opens b. Whole comes in blocks that are due at once.
+func (b Body) Parts() func() (Part, bool) {
+	if b.Open != nil {
+		return b.Open()
 	}
-	return func(yield func(time.Duration, []byte) bool) {
-		for block := range slices.Chunk(b.Whole, len(pattern)) {
-			if !yield(0, block) {
-				return
-			}
-		}
+	whole := b.Whole
+	return func() (Part, bool) {
+		part := whole[:min(len(whole), block)]
+		whole = whole[len(part):]
+		return Part{Bytes: part}, len(part) > 0
 	}
 }
 
-// length returns b's bytes, negative where that is not known.
-func (b Body) length() int64 {
-	if b.Parts != nil {
+// Size returns the number of b's bytes, negative where it is not known.
+func (b Body) Size() int64 {
+	if b.Open != nil {
 		return b.Length
 	}
 	return int64(len(b.Whole))
 }
 
-// Later returns b with each part due by that much later.
-func (b Body) Later(by time.Duration) Body {
-	parts := b.parts()
-	return Body{Length: b.length(), Paced: true, Parts: func(yield func(time.Duration, []byte) bool) {
-		for due, part := range parts {
-			if !yield(due+by, part) {
-				return
-			}
+// paddingBlock consists of lines of 64 bytes, so that padding can be read and
+// cut in a terminal.
+var paddingBlock = bytes.Repeat([]byte("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.\n"), block/64)
+
+// Padding returns a body of size bytes.
+func Padding(size int64) Body {
+	return Body{Length: size, Open: func() func() (Part, bool) {
+		left := size
+		return func() (Part, bool) {
+			part := paddingBlock[:min(left, block)]
+			left -= int64(len(part))
+			return Part{Bytes: part}, len(part) > 0
 		}
 	}}
 }
 
-// pace is how often a limited body sends a part.
-const pace = 20 * time.Millisecond
+// Delayed returns b with each part due later by d.
+func (b Body) Delayed(d time.Duration) Body {
+	return Body{Length: b.Size(), Paced: true, Open: func() func() (Part, bool) {
+		next := b.Parts()
+		return func() (Part, bool) {
+			part, ok := next()
+			part.Due += d
+			return part, ok
+		}
+	}}
+}
 
-// TransferTime returns how long n bytes take at so many bytes a second.
+// throttleInterval is how often a throttled body sends a part.
+const throttleInterval = 20 * time.Millisecond
+
+// TransferTime returns how long n bytes take at a rate.
 func TransferTime(n int64, bytesPerSecond float64) time.Duration {
 	nanoseconds := float64(n) / bytesPerSecond * float64(time.Second)
 	if nanoseconds >= math.MaxInt64 {
@@ -78,25 +93,34 @@ func TransferTime(n int64, bytesPerSecond float64) time.Duration {
 	return time.Duration(nanoseconds)
 }
 
-// Limited returns b at no more than so many bytes a second: a byte is due no
-// earlier than the bytes up to and with it take at that rate.
-func (b Body) Limited(bytesPerSecond float64) Body {
-	parts := b.parts()
-	atOnce := max(1, int(bytesPerSecond*pace.Seconds()))
-	return Body{Length: b.length(), Paced: true, Parts: func(yield func(time.Duration, []byte) bool) {
-		sent := int64(0)
-		for due, part := range parts {
-			if len(part) == 0 && !yield(max(due, TransferTime(sent, bytesPerSecond)), part) {
-				return
-			}
-			for len(part) > 0 {
-				n := min(len(part), atOnce)
-				sent += int64(n)
-				if !yield(max(due, TransferTime(sent, bytesPerSecond)), part[:n]) {
-					return
-				}
-				part = part[n:]
-			}
-		}
+// Throttled returns b at no more than a rate: each byte is due no earlier than
+// all bytes up to it take at that rate.
+func (b Body) Throttled(bytesPerSecond float64) Body {
+	return Body{Length: b.Size(), Paced: true, Open: func() func() (Part, bool) {
+		t := &throttle{next: b.Parts(), rate: bytesPerSecond}
+		return t.pull
 	}}
+}
+
+// throttle pulls the parts of a throttled body.
+type throttle struct {
+	next func() (Part, bool)
+	rate float64 // bytes a second
+	sent int64
+	rest Part // of a part of next
+}
+
+func (t *throttle) pull() (Part, bool) {
+	if len(t.rest.Bytes) == 0 {
+		part, ok := t.next()
+		if !ok {
+			return Part{}, false
+		}
+		t.rest = part
+	}
+	maxPart := max(1, int(t.rate*throttleInterval.Seconds()))
+	part := t.rest.Bytes[:min(len(t.rest.Bytes), maxPart)]
+	t.rest.Bytes = t.rest.Bytes[len(part):]
+	t.sent += int64(len(part))
+	return Part{max(t.rest.Due, TransferTime(t.sent, t.rate)), part}, true
 }

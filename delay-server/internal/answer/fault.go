@@ -15,21 +15,21 @@ const (
 	Reset    Fault = "reset"    // the connection ends with a TCP RST
 	Empty    Fault = "empty"    // the connection ends without a byte
 	Garbage  Fault = "garbage"  // bytes that are no HTTP, then the connection's end; over HTTP/2, a body of them, then RST_STREAM
-	Truncate Fault = "truncate" // half of the body that Content-Length promises, or all Parts where it promises none, then the connection's end
+	Truncate Fault = "truncate" // half of the body that Content-Length promises, or all parts where it promises none, then the connection's end
 	Hang     Fault = "hang"     // no answer until the client leaves, or MAX_DELAY, then as Empty
 )
 
 // Faults lists all faults.
 var Faults = []Fault{Reset, Empty, Garbage, Truncate, Hang}
 
-// noHTTP is what Garbage sends: no version of HTTP begins so.
-const noHTTP = "\x00\xff\xfe GARBAGE \x7f\x00 this is no HTTP \xff\x00\r\n\r\n"
+// NoHTTP is what Garbage sends: no version of HTTP begins so.
+const NoHTTP = "\x00\xff\xfe GARBAGE \x7f\x00 this is no HTTP \xff\x00\r\n\r\n"
 
 // send ends the connection in f's way, which is not Truncate's.
 func (f Fault) send(w http.ResponseWriter, r *http.Request) error {
 	if r.ProtoMajor >= 2 || f == Empty {
 		if f == Garbage {
-			_, _ = w.Write([]byte(noHTTP)) // the stream ends all the same
+			_, _ = w.Write([]byte(NoHTTP)) // the stream ends all the same
 			_ = http.NewResponseController(w).Flush()
 		}
 		panic(http.ErrAbortHandler)
@@ -40,7 +40,7 @@ func (f Fault) send(w http.ResponseWriter, r *http.Request) error {
 	}
 	if f == Garbage {
 		defer conn.Close()
-		_, err = conn.Write([]byte(noHTTP))
+		_, err = conn.Write([]byte(NoHTTP))
 		return err
 	}
 	if secure, ok := conn.(*tls.Conn); ok {

@@ -32,8 +32,11 @@ func (s Sender) Send(w http.ResponseWriter, r *http.Request, a Answer) error {
 		s.last()
 		return a.Fault.send(w, r)
 	}
-	a.setHeader(w.Header())
-	if a.Body.Parts == nil && a.Fault == "" && len(a.Body.Whole) <= len(pattern) {
+	a.SetHeader(w.Header())
+	if n := a.Body.Size(); n >= 0 && mayHaveLength(a.Status) {
+		w.Header().Set("Content-Length", strconv.FormatInt(n, 10))
+	}
+	if a.Body.Open == nil && a.Fault == "" && len(a.Body.Whole) <= block {
 		s.last()
 		w.WriteHeader(a.Status)
 		return write(w, a.Body.Whole)
@@ -47,50 +50,27 @@ func (s Sender) last() {
 	}
 }
 
-// setHeader puts the headers of a in the place of those that are already set.
-func (a Answer) setHeader(h http.Header) {
-	if a.Location != "" {
-		h.Set("Location", a.Location)
-	}
-	if a.ContentType != "" {
-		h.Set("Content-Type", a.ContentType)
-	}
-	if n := a.Body.length(); n >= 0 && (HasBody(a.Status) || a.Status == http.StatusResetContent) {
-		h.Set("Content-Length", strconv.FormatInt(n, 10))
-	}
-	if a.Body.Paced {
-		h.Set("Cache-Control", "no-cache")
-		h.Set("X-Accel-Buffering", "no") // nginx would gather what it passes on
-	}
-	for _, f := range a.Header {
-		if f.Name != "Vary" && f.Name != "Server-Timing" { // lists, to which both sides add
-			h.Del(f.Name)
-		}
-	}
-	for _, f := range a.Header {
-		h.Add(f.Name, f.Value)
-	}
-}
-
 // sendParts sends the headers at once and each part when it is due. Parts that
 // are due already are left to the connection's buffer to join.
 func (s Sender) sendParts(w http.ResponseWriter, r *http.Request, a Answer) error {
 	flush := http.NewResponseController(w).Flush
 	w.WriteHeader(a.Status)
 	bodiless := r.Method == http.MethodHead || !HasBody(a.Status)
-	if bodiless || a.Body.length() == 0 {
+	if bodiless || a.Body.Size() == 0 {
 		s.last()
 	}
 	if bodiless {
 		return flush()
 	}
-	left := a.Body.length()
+	left := a.Body.Size()
 	halve := a.Fault == Truncate && left >= 0
 	if halve {
 		left /= 2
 	}
 	var elapsed time.Duration
-	for due, part := range a.Body.parts() {
+	next := a.Body.Parts()
+	for p, ok := next(); ok; p, ok = next() {
+		due, part := p.Due, p.Bytes
 		if halve {
 			part = part[:min(int64(len(part)), left)]
 		}

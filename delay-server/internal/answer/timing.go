@@ -6,11 +6,11 @@ import (
 	"flash.test/delay-server/delay"
 )
 
-// Unsaid is the time of a Timing that goes without saying.
-const Unsaid time.Duration = -1
+// Omitted marks a time of a Timing that is left out of the header.
+const Omitted time.Duration = -1
 
-// Timing is what the header Server-Timing says of a wait. All times but Asked
-// may be Unsaid.
+// Timing is the value of the header Server-Timing. All times but Asked
+// may be Omitted.
 type Timing struct {
 	Asked, Queued, Held, Waited, Real time.Duration
 
@@ -33,7 +33,7 @@ func (t *Timing) Append(b []byte) []byte {
 }
 
 func appendTime(b []byte, name string, d time.Duration) []byte {
-	if d == Unsaid {
+	if d == Omitted {
 		return b
 	}
 	return delay.AppendMilliseconds(append(b, name...), d)

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
@@ -49,7 +50,7 @@ type Config struct {
 type Lane struct {
 	config Config
 	addr   net.Addr
-	form   form
+	head   *answer.Head // of each reply
 	names  *names
 	loops  []*loop
 
@@ -73,7 +74,7 @@ type Lane struct {
 // is the system's.
 func Listen(ln *net.TCPListener, config Config) (*Lane, error) {
 	lane := &Lane{
-		config: config, addr: ln.Addr(), form: newForm(config.Header), names: newNames(config.Telling),
+		config: config, addr: ln.Addr(), head: newHead(config.Header), names: newNames(config.Telling),
 		handed: make(chan net.Conn), http1: make(chan net.Conn), closed: make(chan struct{}), ended: make(chan struct{}),
 	}
 	lane.uncut, lane.cut = context.WithCancel(context.Background())

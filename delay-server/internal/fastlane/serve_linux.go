@@ -163,11 +163,11 @@ func (l *loop) due(c *conn) {
 // answer, or does not read, and net/http goes on with it, and with rest.
 func (l *loop) answer(c *conn, rest []byte) bool {
 	waited, last := l.waited(c), c.last || l.draining
-	t := answer.Timing{Asked: c.asked, Queued: answer.Unsaid, Held: answer.Unsaid, Waited: waited, Real: answer.Unsaid}
+	t := answer.Timing{Asked: c.asked, Queued: answer.Omitted, Held: answer.Omitted, Waited: waited, Real: answer.Omitted}
 	if l.lane.config.Clock.Adjusted() {
 		t.Real = c.arrived.Lasted()
 	}
-	l.out = l.lane.form.append(l.out[:0], t, l.date.at(l.now), last)
+	l.out = appendReply(l.out[:0], l.lane.head, t, l.date.at(l.now), last)
 	// Before it is sent: once the client has it, it may ask again, for this place.
 	l.ended(c, waited, journal.Answered)
 	c.served = true

@@ -25,7 +25,7 @@ func still(t *testing.T) (l *loop, answered *int) {
 	t.Helper()
 	now, answered := clock.New(), new(int)
 	count := func(journal.Wait) { *answered++ }
-	lane := &Lane{form: newForm(http.Header{}), names: newNames(nil), closed: make(chan struct{}), config: Config{
+	lane := &Lane{head: newHead(http.Header{}), names: newNames(nil), closed: make(chan struct{}), config: Config{
 		Clock: now, Journal: journal.New(1, now.Now, count), Log: slog.New(slog.DiscardHandler), Limit: gate.NewShares(1<<20, 1<<20),
 		MaxDelay: time.Hour, ReadTimeout: time.Minute, IdleTimeout: time.Minute, WriteTimeout: time.Minute, Cut: http.NotFoundHandler(),
 	}}

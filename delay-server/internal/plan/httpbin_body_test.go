@@ -3,10 +3,13 @@ package plan_test
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"math/rand"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,15 +26,24 @@ type part struct {
 
 // schedule returns the parts of a plan's body that have bytes.
 func schedule(p *plan.Plan) (parts []part) {
-	if p.Answer.Body.Parts == nil {
+	if p.Answer.Body.Open == nil {
 		return nil
 	}
-	for due, text := range p.Answer.Body.Parts {
-		if len(text) > 0 {
-			parts = append(parts, part{due, string(text)})
+	for p := range partsOf(p.Answer.Body) {
+		if len(p.Bytes) > 0 {
+			parts = append(parts, part{p.Due, string(p.Bytes)})
 		}
 	}
 	return parts
+}
+
+// partsOf returns the parts of a body, which it opens each time.
+func partsOf(b answer.Body) iter.Seq[answer.Part] {
+	return func(yield func(answer.Part) bool) {
+		next := b.Parts()
+		for part, ok := next(); ok && yield(part); part, ok = next() {
+		}
+	}
 }
 
 // sent returns how many bytes of a plan's body are sent.
@@ -104,7 +116,8 @@ func TestDripIsSoManyStarsInTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		sent, last := 0, time.Duration(0)
-		for due, text := range got.Answer.Body.Parts {
+		for part := range partsOf(got.Answer.Body) {
+			due, text := part.Due, part.Bytes
 			sent += len(text)
 			if strings.Trim(string(text), "*") != "" {
 				t.Fatalf("%+v: got %.20q, want stars", tc, text)
@@ -182,9 +195,9 @@ func TestEventsTellTheTimeOfTheirSending(t *testing.T) {
 			}
 			start := time.Now()
 			var stream bytes.Buffer
-			for due, text := range got.Answer.Body.Parts {
-				time.Sleep(time.Until(start.Add(due)))
-				stream.Write(text)
+			for part := range partsOf(got.Answer.Body) {
+				time.Sleep(time.Until(start.Add(part.Due)))
+				stream.Write(part.Bytes)
 			}
 			var want bytes.Buffer
 			for id := range int64(4) {
@@ -192,6 +205,87 @@ func TestEventsTellTheTimeOfTheirSending(t *testing.T) {
 			}
 			if stream.String() != want.String() {
 				t.Errorf("/sse?%s: got %s, want %s", query, &stream, &want)
+			}
+		})
+	}
+}
+
+// Between two parts a body that is sent holds little, since many may be.
+func TestABodyThatWaitsIsSmall(t *testing.T) {
+	p := plan.New(plan.Limits{MaxDelay: time.Hour, MaxBody: 1 << 30})
+	for _, target := range []string{
+		"/sse?count=1000", "/sse?count=1000&jitter=0.5&body_delay=1", "/sse?count=1000&interval=uniform:1,2&rate=1", "/drip?numbytes=1000&duration=100",
+		"/drip?numbytes=100000&duration=100&body_delay=1&rate=1", "/bytes/100000?body_delay=1&rate=1", "/status/200?size=1000000&rate=1&body_delay=1",
+	} {
+		t.Run(target, func(t *testing.T) {
+			got, err := planHTTPBin(t, p, target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pullers := make([]func() (answer.Part, bool), 2000)
+			before := heap()
+			for i := range pullers {
+				pullers[i] = got.Answer.Body.Parts()
+				pulls := 5
+				if strings.HasPrefix(target, "/bytes") {
+					pulls = 1 // what comes after needs a generator of 5 KB
+				}
+				for range pulls {
+					if _, ok := pullers[i](); !ok {
+						t.Fatal("the body is over")
+					}
+				}
+			}
+			if each := (heap() - before) / len(pullers); each > 400 {
+				t.Errorf("a body that waits holds %d bytes, want up to 400", each)
+			}
+			runtime.KeepAlive(pullers)
+		})
+	}
+}
+
+// A plan may be shared: its body is opened by many requests at a time.
+func TestABodyIsOpenedByMany(t *testing.T) {
+	for _, target := range []string{"/sse?count=6&jitter=0.5&seed=1", "/drip?numbytes=100&duration=1", "/bytes/10000?seed=1&rate=100", "/status/200?size=100000"} {
+		t.Run(target, func(t *testing.T) {
+			got, err := planHTTPBin(t, plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1 << 20, Now: func() time.Time { return time.UnixMilli(1e12) }}), target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := schedule(got)
+			var readers sync.WaitGroup
+			for range 4 {
+				readers.Go(func() {
+					if parts := schedule(got); !slices.Equal(parts, want) {
+						t.Errorf("got %d parts, want the %d of another that reads it", len(parts), len(want))
+					}
+				})
+			}
+			readers.Wait()
+		})
+	}
+}
+
+func BenchmarkBody(b *testing.B) {
+	p := plan.New(plan.Limits{MaxDelay: time.Hour, MaxBody: 1 << 30})
+	for _, target := range []string{"/sse?count=1000000&duration=1000", "/sse?count=1000000&duration=1000&jitter=0.5", "/drip?numbytes=100000000&duration=100", "/status/200?size=1000000000&rate=1000000"} {
+		got, err := planHTTPBin(b, p, target)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run("open"+target, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				got.Answer.Body.Parts()()
+			}
+		})
+		b.Run("pull"+target, func(b *testing.B) {
+			next := got.Answer.Body.Parts()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, ok := next(); !ok {
+					next = got.Answer.Body.Parts()
+				}
 			}
 		})
 	}

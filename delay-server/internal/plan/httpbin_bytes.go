@@ -49,17 +49,37 @@ const noiseBlock = 4 << 10
 
 // noise returns a body of n random bytes, the same ones for the same seed.
 func noise(n, seed int64) answer.Body {
-	return answer.Body{Length: n, Parts: func(yield func(time.Duration, []byte) bool) {
-		random := rand.New(rand.NewSource(seed))
-		part := make([]byte, min(n, noiseBlock))
-		for left := n; left > 0; left -= int64(len(part)) {
-			part = part[:min(left, noiseBlock)]
-			for i := range part {
-				part[i] = byte(random.Intn(256))
-			}
-			if !yield(0, part) {
-				return
-			}
-		}
+	return answer.Body{Length: n, Open: func() func() (answer.Part, bool) {
+		p := &noisePuller{seed: seed, left: n}
+		return p.pull
 	}}
+}
+
+// noisePuller makes the parts of noise. What it draws with is 5 KB: it is made
+// once the first bytes are due, and dropped after the last.
+type noisePuller struct {
+	seed, left int64
+	waited     bool
+	rng        *rand.Rand
+	part       []byte
+}
+
+func (p *noisePuller) pull() (answer.Part, bool) {
+	switch {
+	case p.left == 0:
+		return answer.Part{}, false
+	case !p.waited:
+		p.waited = true
+		return answer.Part{}, true
+	case p.rng == nil:
+		p.rng, p.part = rand.New(rand.NewSource(p.seed)), make([]byte, min(p.left, noiseBlock))
+	}
+	p.part = p.part[:min(p.left, noiseBlock)]
+	for i := range p.part {
+		p.part[i] = byte(p.rng.Intn(256))
+	}
+	if p.left -= int64(len(p.part)); p.left == 0 {
+		p.rng = nil
+	}
+	return answer.Part{Bytes: p.part}, true
 }

@@ -62,21 +62,25 @@ func (p parameters) dripStatus() (statuses, error) {
 // together is how close bytes are that drip sends in one part.
 const together = time.Millisecond
 
+// stars is what drip sends.
+var stars = bytes.Repeat([]byte("*"), block)
+
 // drip returns a body of n bytes, the first due at once, the last after whole.
-// Those of one part are due with the last of them.
+// The bytes of one part are due with the last of them.
 func drip(n int64, whole time.Duration) answer.Body {
-	drops := bytes.Repeat([]byte("*"), int(min(n, block)))
-	atOnce := int64(block)
+	maxPart := int64(block)
 	if whole > 0 {
-		atOnce = int64(min(block, max(1, float64(n)*float64(together)/float64(whole))))
+		maxPart = int64(min(block, max(1, float64(n)*float64(together)/float64(whole))))
 	}
-	return answer.Body{Length: n, Paced: whole > 0, Parts: func(yield func(time.Duration, []byte) bool) {
-		for sent := int64(0); sent < n; {
-			part := drops[:min(atOnce, n-sent)]
-			sent += int64(len(part))
-			if !yield(even(whole, sent-1, n), part) {
-				return
+	return answer.Body{Length: n, Paced: whole > 0, Open: func() func() (answer.Part, bool) {
+		sent := int64(0)
+		return func() (answer.Part, bool) {
+			if sent == n {
+				return answer.Part{}, false
 			}
+			part := stars[:min(maxPart, n-sent)]
+			sent += int64(len(part))
+			return answer.Part{Due: even(whole, sent-1, n), Bytes: part}, true
 		}
 	}}
 }

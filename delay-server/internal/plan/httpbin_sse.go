@@ -12,8 +12,8 @@ import (
 	"flash.test/delay-server/problem"
 )
 
-// longestEvent bounds the bytes of an event, whose number has up to 11 digits.
-const longestEvent = 64
+// maxEvent is how many bytes an event has at most: its number has up to 11 digits.
+const maxEvent = 64
 
 // stream is the events of /sse. Those after the first come evenly, each gap
 // stretched by jitter, or where interval is given, after a sample of it each.
@@ -50,7 +50,7 @@ func (p *Planner) SSE(r Request) (*Plan, error) {
 		}
 	}
 	e.make = func(a *answer.Answer, chance chance, longest time.Duration) {
-		a.ContentType, a.Body = "text/event-stream; charset=utf-8", p.events(s, chance, longest)
+		a.ContentType, a.Body = "text/event-stream; charset=utf-8", p.events(&s, chance, longest)
 	}
 	return p.httpbin(r, params, "0", e)
 }
@@ -65,7 +65,7 @@ func (p *Planner) stream(params parameters) (s stream, err error) {
 	); err != nil {
 		return s, err
 	}
-	if s.count, err = readWhole("count", params.or("count", "10"), 1, p.limits.MaxBody/longestEvent); err != nil {
+	if s.count, err = readWhole("count", params.or("count", "10"), 1, p.limits.MaxBody/maxEvent); err != nil {
 		return s, err
 	}
 	if s.first, err = p.time(params, "first", params.or("first", "0")); err != nil {
@@ -127,48 +127,83 @@ func (s stream) length() int64 {
 
 // events returns the body of s, whose last event is due after longest at the
 // latest. Its times are drawn while it is sent, and the same whenever it is
-// read: a long stream holds no list of them.
-func (p *Planner) events(s stream, chance chance, longest time.Duration) answer.Body {
-	between, shortest := time.Duration(0), time.Duration(0)
+// opened: a long stream holds no list of them.
+func (p *Planner) events(s *stream, chance chance, longest time.Duration) answer.Body {
+	e := &events{stream: s, longest: longest, now: p.limits.Now}
+	between := time.Duration(0)
 	switch {
 	case s.count == 1:
 	case s.interval != nil:
-		shortest = least(*s.interval)
-		between = shortest * time.Duration(s.count-1)
+		e.shortest = least(*s.interval)
+		between = e.shortest * time.Duration(s.count-1)
 	default:
 		between = least(s.duration)
 	}
-	first, _ := sample(s.first, chance, longest-between)
-	whole, _ := sample(s.duration, chance, longest-first)
-	now := time.Now
-	if p.limits.Now != nil {
-		now = p.limits.Now
+	e.first, _ = sample(s.first, chance, longest-between)
+	e.whole, _ = sample(s.duration, chance, longest-e.first)
+	if e.now == nil {
+		e.now = time.Now
 	}
-	one, two := chance.Uint64(), chance.Uint64()
-	return answer.Body{Length: -1, Paced: true, Parts: func(yield func(time.Duration, []byte) bool) {
-		chance := rand.New(rand.NewPCG(one, two))
-		event := make([]byte, 0, longestEvent)
-		due := first
-		for id := range s.sent {
-			switch {
-			case id == 0:
-			case s.interval != nil:
-				gap, _ := sample(*s.interval, chance, longest-due-shortest*time.Duration(s.count-1-id))
-				due += gap
-			default:
-				gap := even(whole, id, s.count) - even(whole, id-1, s.count)
-				due = min(due+stretched(gap, s.jitter, chance), longest)
-			}
-			// The empty part waits, so that the event tells the time of its sending.
-			if !yield(due, nil) {
-				return
-			}
-			event = appendEvent(event[:0], id, now())
-			if !yield(due, event) {
-				return
-			}
-		}
-	}}
+	e.seed1, e.seed2 = chance.Uint64(), chance.Uint64()
+	return answer.Body{Length: -1, Paced: true, Open: e.open}
+}
+
+// events is the body of a stream. It is not changed: each puller has its own state.
+type events struct {
+	*stream
+	first    time.Duration // from the headers to the first event
+	whole    time.Duration // from the first event to the last, where interval is nil
+	shortest time.Duration // what no sample of interval is below
+	longest  time.Duration // from the headers to the last event, at most
+	now      func() time.Time
+
+	seed1, seed2 uint64
+}
+
+func (e *events) open() func() (answer.Part, bool) {
+	p := &eventPuller{events: e, due: e.first}
+	p.source.Seed(e.seed1, e.seed2)
+	return p.pull
+}
+
+// eventPuller makes the parts of events, two for each event: an empty one to wait
+// for, so that the event has the time of its sending, and the event.
+type eventPuller struct {
+	*events
+	source rand.PCG
+	id     int64         // of the event
+	due    time.Duration // of the event, or where it is not yet drawn, of the one before
+	waited bool          // for the event
+	event  [maxEvent]byte
+}
+
+func (p *eventPuller) pull() (answer.Part, bool) {
+	if p.id == p.sent {
+		return answer.Part{}, false
+	}
+	if !p.waited {
+		p.draw()
+		p.waited = true
+		return answer.Part{Due: p.due}, true
+	}
+	event := appendEvent(p.event[:0], p.id, p.now())
+	p.id++
+	p.waited = false
+	return answer.Part{Due: p.due, Bytes: event}, true
+}
+
+// draw draws when the event is due.
+func (p *eventPuller) draw() {
+	chance := rand.New(&p.source)
+	switch {
+	case p.id == 0:
+	case p.interval != nil:
+		gap, _ := sample(*p.interval, chance, p.longest-p.due-p.shortest*time.Duration(p.count-1-p.id))
+		p.due += gap
+	default:
+		gap := even(p.whole, p.id, p.count) - even(p.whole, p.id-1, p.count)
+		p.due = min(p.due+stretched(gap, p.jitter, chance), p.longest)
+	}
 }
 
 // stretched returns gap made longer or shorter by up to a share of it.

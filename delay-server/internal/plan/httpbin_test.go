@@ -195,7 +195,7 @@ func TestHTTPBinTakesTheParametersOfAll(t *testing.T) {
 		{"half of the bytes", "/bytes/10?fault=truncate", func(p *plan.Plan) bool { return p.Answer.Body.Length == 10 && sent(p) == 5 }},
 		{"fail_first fails with the code of the path", "/status/404?fail_first=1&run=a", func(p *plan.Plan) bool { return p.Answer.Status == 404 }},
 		{"fail_first fails with 503", "/sse?fail_first=1&run=a", func(p *plan.Plan) bool { return p.Answer.Status == 503 }},
-		{"a status without a body", "/drip?code=204", func(p *plan.Plan) bool { return p.Answer.Body.Parts == nil && p.Answer.ContentType == "" }},
+		{"a status without a body", "/drip?code=204", func(p *plan.Plan) bool { return p.Answer.Body.Open == nil && p.Answer.ContentType == "" }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := planHTTPBin(t, planner(), tc.target)

@@ -190,16 +190,16 @@ func (s *shape) apply(a *answer.Answer, bodyDelay time.Duration) {
 		return
 	}
 	if s.size >= 0 {
-		a.Body = answer.Filled(s.size)
+		a.Body = answer.Padding(s.size)
 		if a.ContentType != "" {
 			a.ContentType = answer.Bytes
 		}
 	}
 	if s.rate > 0 {
-		a.Body = a.Body.Limited(s.rate)
+		a.Body = a.Body.Throttled(s.rate)
 	}
 	if bodyDelay > 0 {
-		a.Body = a.Body.Later(bodyDelay)
+		a.Body = a.Body.Delayed(bodyDelay)
 	}
 }
 

@@ -119,7 +119,7 @@ func TestParametersShapeTheAnswer(t *testing.T) {
 			return p.Answer.Status == 204 && p.Answer.Body.Whole == nil && p.Answer.ContentType == ""
 		}},
 		{"size", "size=100", func(p *plan.Plan) bool { return p.Answer.Body.Length == 100 && p.Answer.ContentType == answer.Bytes }},
-		{"size 0", "size=0", func(p *plan.Plan) bool { return p.Answer.Body.Length == 0 && p.Answer.Body.Parts != nil }},
+		{"size 0", "size=0", func(p *plan.Plan) bool { return p.Answer.Body.Length == 0 && p.Answer.Body.Open != nil }},
 		{"headers", "header=x-a:%20b%20&header=X-A:c", func(p *plan.Plan) bool {
 			return slices.Equal(p.Answer.Header, []answer.Field{{Name: "X-A", Value: "b"}, {Name: "X-A", Value: "c"}})
 		}},
@@ -346,7 +346,7 @@ func checkPlan(t *testing.T, got *plan.Plan, err error, input string) {
 	if got.Wait < 0 || a.Status < 200 || a.Status > 599 || a.Body.Length > 1000 || int64(len(a.Body.Whole)) > 1000 {
 		t.Fatalf("%q: %+v", input, got)
 	}
-	if !answer.HasBody(a.Status) && (a.Body.Parts != nil || len(a.Body.Whole) > 0 || a.ContentType != "") {
+	if !answer.HasBody(a.Status) && (a.Body.Open != nil || len(a.Body.Whole) > 0 || a.ContentType != "") {
 		t.Fatalf("%q: a body with the status %d", input, a.Status)
 	}
 	for _, field := range a.Header {
@@ -355,12 +355,12 @@ func checkPlan(t *testing.T, got *plan.Plan, err error, input string) {
 		}
 	}
 	last, sent := time.Duration(0), int64(0)
-	if a.Body.Parts != nil && (a.Fault == "" || a.Fault == answer.Truncate) {
-		for due, part := range a.Body.Parts {
-			if due < last {
-				t.Fatalf("%q: a part is due at %v, after one at %v", input, due, last)
+	if a.Body.Open != nil && (a.Fault == "" || a.Fault == answer.Truncate) {
+		for part := range partsOf(a.Body) {
+			if part.Due < last {
+				t.Fatalf("%q: a part is due at %v, after one at %v", input, part.Due, last)
 			}
-			last, sent = due, sent+int64(len(part))
+			last, sent = part.Due, sent+int64(len(part.Bytes))
 		}
 		if a.Body.Length >= 0 && sent != a.Body.Length {
 			t.Fatalf("%q: %d bytes come, %d are promised", input, sent, a.Body.Length)

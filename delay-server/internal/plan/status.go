@@ -87,10 +87,7 @@ func readStatus(text string) (int, bool) {
 // (RFC 9110, sections 10.2.3 and 15), where it has none of the name. Upgrade is
 // not a header of HTTP/2 (RFC 9113, section 8.2.2).
 func require(a *answer.Answer, protoMajor int) {
-	length := a.Body.Length
-	if a.Body.Parts == nil {
-		length = int64(len(a.Body.Whole))
-	}
+	length := a.Body.Size()
 	switch a.Status {
 	case http.StatusMultipleChoices, http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 		http.StatusUseProxy, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:

@@ -1,0 +1,127 @@
+package answer
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+)
+
+// NoLength is the length of a reply that has neither Content-Length nor
+// Transfer-Encoding: one to HEAD whose body has no known length.
+const NoLength int64 = math.MinInt64
+
+// Head is a response's status line and header, with gaps for Content-Length and
+// Server-Timing, and without Date. It may be shared: nothing changes it.
+type Head struct {
+	Status int
+	Header http.Header // as given to NewHead
+
+	text       []byte // the status line and the lines of the header, sorted by name
+	connection span   // the lines of Connection in text
+	length     int    // where Content-Length goes in text
+	timing     int    // where Server-Timing goes in text
+	hasLength  bool   // the status may have Content-Length
+	hasDate    bool   // text has Date
+}
+
+// span is a part of a text.
+type span struct{ start, end int }
+
+// NewHead returns the head of a response as net/http writes it. The header is
+// kept and must not be changed any more. It must have a Content-Type if the
+// response has a body, for net/http would detect one, and no Transfer-Encoding,
+// Trailer or "Connection: close". Values of Server-Timing follow the Timing.
+func NewHead(status int, header http.Header) *Head {
+	h := &Head{Status: status, Header: header, hasLength: mayHaveLength(status)}
+	_, h.hasDate = header["Date"]
+	var b bytes.Buffer
+	if text := http.StatusText(status); text != "" {
+		fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", status, text)
+	} else {
+		fmt.Fprintf(&b, "HTTP/1.1 %d status code %d\r\n", status, status)
+	}
+	start := b.Len()
+	without := map[string]bool{"Content-Length": true}
+	if status == http.StatusNotModified {
+		without["Content-Type"] = true
+	}
+	_ = header.WriteSubset(&b, without) // a buffer takes all
+	h.text = b.Bytes()
+	h.connection = span{find(h.text, start, "Connection"), find(h.text, start, "Connection\x00")}
+	h.length = find(h.text, start, "Content-Length")
+	h.timing = find(h.text, start, "Server-Timing")
+	return h
+}
+
+// find returns where in text, from start on, the first line begins whose name is
+// not less than the given one.
+func find(text []byte, start int, name string) int {
+	at := start
+	for line := range bytes.Lines(text[start:]) {
+		before, _, _ := bytes.Cut(line, []byte(":"))
+		if string(before) >= name {
+			break
+		}
+		at += len(line)
+	}
+	return at
+}
+
+// Append appends the head of an HTTP/1.1 response to b, with the empty line that
+// ends it, byte for byte as net/http writes it. Where the status may have a
+// body, a negative length other than NoLength is sent as "Transfer-Encoding:
+// chunked". The timing is left out where it is nil. The date is a value of the
+// header Date.
+func (h *Head) Append(b []byte, length int64, timing *Timing, date []byte, close bool) []byte {
+	b = append(b, h.text[:h.connection.start]...)
+	if !close {
+		b = append(b, h.text[h.connection.start:h.connection.end]...)
+	}
+	b = append(b, h.text[h.connection.end:h.length]...)
+	if length >= 0 && h.hasLength {
+		b = append(b, "Content-Length: "...)
+		b = strconv.AppendInt(b, length, 10)
+		b = append(b, "\r\n"...)
+	}
+	b = append(b, h.text[h.length:h.timing]...)
+	if timing != nil {
+		b = append(b, "Server-Timing: "...)
+		b = timing.Append(b)
+		b = append(b, "\r\n"...)
+	}
+	b = append(b, h.text[h.timing:]...)
+	if !h.hasDate {
+		b = append(b, "Date: "...)
+		b = append(b, date...)
+		b = append(b, "\r\n"...)
+	}
+	if close {
+		b = append(b, "Connection: close\r\n"...)
+	}
+	if length < 0 && length != NoLength && h.hasLength {
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	}
+	return append(b, "\r\n"...)
+}
+
+// CopyTo sets in header what Append writes, for net/http to write.
+func (h *Head) CopyTo(header http.Header, length int64, timing *Timing) {
+	for name, values := range h.Header {
+		header[name] = slices.Clip(values) // or what is added there would be added to h
+	}
+	if length >= 0 && h.hasLength {
+		header.Set("Content-Length", strconv.FormatInt(length, 10))
+	}
+	if timing != nil {
+		header["Server-Timing"] = append([]string{string(timing.Append(nil))}, h.Header["Server-Timing"]...)
+	}
+}
+
+// mayHaveLength reports whether a reply of the status may have Content-Length or
+// Transfer-Encoding (RFC 9112, sections 6.1 and 6.2).
+func mayHaveLength(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
