@@ -47,7 +47,7 @@ type Server struct {
 
 	running    context.Context // done when draining begins
 	drain      context.CancelFunc
-	adminWaits *gate.Limit
+	adminWaits *gate.Semaphore
 }
 
 // New returns a server of these settings that logs to log. The error is
@@ -100,7 +100,7 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 	s.journal = journal.New(config.JournalSize, s.clock.Now, s.ended)
 	s.metrics = newMetrics(s.journal, s.pools)
 	s.running, s.drain = context.WithCancel(context.Background())
-	s.adminWaits = gate.NewLimit(mostAdminWaits)
+	s.adminWaits = gate.NewSemaphore(mostAdminWaits)
 	s.echo = s.routes()
 	return s, nil
 }

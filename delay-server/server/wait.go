@@ -169,7 +169,7 @@ func (v *visit) admit() (leave func(), err error) {
 	if v.plan.Pool == nil {
 		return func() {}, nil
 	}
-	return v.pools.Enter(v.c.Request().Context(), v.waiter, *v.plan.Pool, v.plan.Wait+v.plan.Sending)
+	return v.awaitWorker()
 }
 
 // await waits for the plan's event, where there is one, and then for its time.
@@ -184,14 +184,6 @@ func (v *visit) await(from time.Time) error {
 		from = happened
 	}
 	return v.waiter.Until(v.c.Request().Context(), from.Add(v.plan.Wait))
-}
-
-func (v *visit) awaitEvent() error {
-	ctx := v.c.Request().Context()
-	if v.plan.Barrier != nil {
-		return v.barriers.Enter(ctx, v.waiter, *v.plan.Barrier)
-	}
-	return v.holds.Enter(ctx, v.waiter, *v.plan.Hold)
 }
 
 // send sends the answer, whose parts are due from now on.
@@ -217,9 +209,9 @@ func (v *visit) sent() { v.journal.Sent(&v.wait) }
 // errLeft where it is gone. An error that it does not know is one of the server's
 // own, and returned as it is.
 func ended(r *http.Request, err error) (journal.Outcome, error) {
-	var full *gate.FullError
-	var conflict *gate.ConflictError
-	var parties *gate.PartiesError
+	var full *gate.PoolFullError
+	var conflict *gate.PoolMismatchError
+	var parties *gate.BarrierMismatchError
 	var over *gate.RateError
 	switch {
 	case errors.Is(err, errCut):

@@ -1,24 +1,19 @@
 package gate
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
-
-	"flash.test/delay-server/internal/clock"
 )
 
-// BarrierSpec is the barrier that a request comes to, and how long it stands
-// there at the most.
+// BarrierSpec names a barrier and bounds the wait there.
 type BarrierSpec struct {
 	Name    string
 	Parties int // how many pass together, 1 or more
 	Timeout time.Duration
 }
 
-// The errors of a request that comes to a barrier in vain.
+// The errors of a request that does not pass a barrier.
 type (
 	// BarrierTimeoutError is returned where too few arrived in time. It breaks
 	// the barrier.
@@ -30,11 +25,11 @@ type (
 	// BrokenError is returned to the others that stand at a barrier when it breaks.
 	BrokenError struct{ Reason *BarrierTimeoutError }
 
-	// PartiesError is returned where others stand at the barrier for another
-	// number of parties.
-	PartiesError struct {
-		Name         string
-		Asked, Lives int
+	// BarrierMismatchError is returned where others stand at the barrier for
+	// another number of parties.
+	BarrierMismatchError struct {
+		Name           string
+		Asked, Current int
 	}
 )
 
@@ -52,8 +47,8 @@ func (e *BrokenError) Error() string {
 func (e *BrokenError) Unwrap() error { return e.Reason }
 
 // Error says how the two differ.
-func (e *PartiesError) Error() string {
-	return fmt.Sprintf("at barrier %q others stand with parties=%d: asked for was parties=%d", e.Name, e.Lives, e.Asked)
+func (e *BarrierMismatchError) Error() string {
+	return fmt.Sprintf("at barrier %q others stand with parties=%d: asked for was parties=%d", e.Name, e.Current, e.Asked)
 }
 
 // Barriers are cyclic barriers by name: those that stand at one pass together
@@ -65,55 +60,64 @@ type Barriers struct {
 }
 
 type barrier struct {
+	waitQueue
 	parties int
-	line    line
 }
 
-// Enter has w stand at the barrier until the parties are complete. One that is
-// gone when ctx is done gives its place up; one whose time is over breaks the
-// barrier, for all that stand there. The error is a *PartiesError at once, a
-// *BarrierTimeoutError, a *BrokenError, or context.Cause(ctx).
-func (b *Barriers) Enter(ctx context.Context, w *clock.Waiter, spec BarrierSpec) error {
-	at, p, err := b.join(w, spec)
-	if p == nil {
-		return err
-	}
-	err = w.Await(ctx, p.signal, w.Now().Add(spec.Timeout))
+// Enter reports that t passes, and frees the others, where t completes the
+// parties. Otherwise t is queued, unless the error is a *BarrierMismatchError. A
+// queued ticket is freed with nil or a *BrokenError.
+func (b *Barriers) Enter(t *Ticket, spec BarrierSpec) (passed bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !at.line.leave(p) {
-		return p.verdict
-	}
-	if errors.Is(err, clock.ErrDeadline) {
-		timeout := &BarrierTimeoutError{spec, at.line.len() + 1}
-		at.line.free(at.line.len(), &BrokenError{timeout})
-		err = timeout
-	}
-	if at.line.len() == 0 {
-		delete(b.live, spec.Name)
-	}
-	return err
-}
-
-// join returns a place at the barrier, or none to the last to come, who lets all
-// pass.
-func (b *Barriers) join(w *clock.Waiter, spec BarrierSpec) (*barrier, *place, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	t.reset()
 	at := b.live[spec.Name]
 	if at == nil {
-		at = &barrier{parties: spec.Parties}
-	} else if at.parties != spec.Parties {
-		return nil, nil, &PartiesError{spec.Name, spec.Parties, at.parties}
+		at = &barrier{waitQueue{mu: &b.mu, name: spec.Name}, spec.Parties}
 	}
-	if at.line.len()+1 == at.parties {
-		at.line.free(at.line.len(), nil)
-		delete(b.live, spec.Name)
-		return nil, nil, nil
+	switch {
+	case at.parties != spec.Parties:
+		return false, &BarrierMismatchError{spec.Name, spec.Parties, at.parties}
+	case at.len+1 == at.parties:
+		delete(b.live, at.name)
+		at.release(at.len, nil)
+		return true, nil
 	}
 	if b.live == nil {
 		b.live = map[string]*barrier{}
 	}
-	b.live[spec.Name] = at
-	return at, at.line.join(w), nil
+	b.live[at.name] = at
+	t.timeout = spec.Timeout
+	at.enqueue(t)
+	return false, nil
+}
+
+// Leave takes t out of the queue. It reports false where t is in none: Freed
+// tells whether it was freed at the same time.
+func (b *Barriers) Leave(t *Ticket) (left bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !t.leave() {
+		return false
+	}
+	if t.queue.len == 0 {
+		delete(b.live, t.queue.name)
+	}
+	return true
+}
+
+// Timeout takes t, whose time is over, out of the queue, and breaks the barrier:
+// the error is a *BarrierTimeoutError, and the others are freed with a
+// *BrokenError. It reports false where t was freed at the same time: see Freed.
+func (b *Barriers) Timeout(t *Ticket) (timedOut bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !t.leave() {
+		return false, nil
+	}
+	at := b.live[t.queue.name]
+	delete(b.live, at.name)
+	timeout := &BarrierTimeoutError{BarrierSpec{at.name, at.parties, t.timeout}, at.len + 1}
+	at.release(at.len, &BrokenError{timeout})
+	return true, timeout
 }

@@ -18,7 +18,7 @@ func stand(ctx context.Context, c *clock.Clock, b *gate.Barriers, spec gate.Barr
 	go func() {
 		w := c.Waiter(c.Timestamp())
 		defer w.Leave()
-		end <- b.Enter(ctx, w, spec)
+		end <- enterBarrier(ctx, w, b, spec)
 	}()
 	synctest.Wait()
 	return end
@@ -77,7 +77,7 @@ func TestBarrierIsCyclic(t *testing.T) {
 					mu.Lock()
 					begun[round]++
 					mu.Unlock()
-					if err := b.Enter(t.Context(), w, gate.BarrierSpec{Name: "b", Parties: parties, Timeout: time.Minute}); err != nil {
+					if err := enterBarrier(t.Context(), w, &b, gate.BarrierSpec{Name: "b", Parties: parties, Timeout: time.Minute}); err != nil {
 						t.Errorf("round %d: Enter = %v", round, err)
 					}
 					mu.Lock()
@@ -124,10 +124,10 @@ func TestBarrierRefusesOtherParties(t *testing.T) {
 		first := stand(t.Context(), c, &b, spec)
 		for _, parties := range []int{1, 2, 4} {
 			other := gate.BarrierSpec{Name: "b", Parties: parties, Timeout: time.Minute}
-			err := b.Enter(t.Context(), c.Waiter(c.Timestamp()), other)
-			var refused *gate.PartiesError
-			if !errors.As(err, &refused) || *refused != (gate.PartiesError{Name: "b", Asked: parties, Lives: 3}) {
-				t.Errorf("Enter(%+v) where others stand for 3 = %v, want a *PartiesError", other, err)
+			err := enterBarrier(t.Context(), c.Waiter(c.Timestamp()), &b, other)
+			var refused *gate.BarrierMismatchError
+			if !errors.As(err, &refused) || *refused != (gate.BarrierMismatchError{Name: "b", Asked: parties, Current: 3}) {
+				t.Errorf("Enter(%+v) where others stand for 3 = %v, want a *BarrierMismatchError", other, err)
 			} else if got, want := err.Error(), `at barrier "b" others stand with parties=3: asked for was parties=`; len(got) != len(want)+1 || got[:len(want)] != want {
 				t.Errorf("it says %q, want %q and the number", got, want)
 			}
@@ -142,7 +142,7 @@ func TestBarrierRefusesOtherParties(t *testing.T) {
 			}
 		}
 		// Nobody stands there any more: it may be for any number.
-		if err := b.Enter(t.Context(), c.Waiter(c.Timestamp()), gate.BarrierSpec{Name: "b", Parties: 1}); err != nil {
+		if err := enterBarrier(t.Context(), c.Waiter(c.Timestamp()), &b, gate.BarrierSpec{Name: "b", Parties: 1}); err != nil {
 			t.Errorf("Enter of a barrier with another number of parties after the first = %v", err)
 		}
 		standNowhere(t, &b)
@@ -224,7 +224,7 @@ func TestBarrierTimeoutsAtOnceBreakItOnce(t *testing.T) {
 
 func TestBarrierWithoutTimeFails(t *testing.T) {
 	var b gate.Barriers
-	err := b.Enter(t.Context(), newWaiter(), gate.BarrierSpec{Name: "b", Parties: 2})
+	err := enterBarrier(t.Context(), newWaiter(), &b, gate.BarrierSpec{Name: "b", Parties: 2})
 	var timeout *gate.BarrierTimeoutError
 	if !errors.As(err, &timeout) || timeout.Arrived != 1 {
 		t.Errorf("Enter with a timeout of 0 = %v, want a *BarrierTimeoutError with 1 arrived", err)

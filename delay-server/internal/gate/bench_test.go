@@ -47,7 +47,7 @@ func benchmarkFree(b *testing.B, waiting int, enter func(context.Context, *clock
 func BenchmarkBarrier(b *testing.B) {
 	var barriers gate.Barriers
 	enter := func(ctx context.Context, w *clock.Waiter) error {
-		return barriers.Enter(ctx, w, gate.BarrierSpec{Name: "b", Parties: parties, Timeout: time.Hour})
+		return enterBarrier(ctx, w, &barriers, gate.BarrierSpec{Name: "b", Parties: parties, Timeout: time.Hour})
 	}
 	last := clock.New()
 	benchmarkFree(b, parties-1, enter, func() error { return enter(b.Context(), last.Waiter(last.Timestamp())) })
@@ -57,7 +57,7 @@ func BenchmarkBarrier(b *testing.B) {
 func BenchmarkHold(b *testing.B) {
 	holds := gate.NewHolds()
 	enter := func(ctx context.Context, w *clock.Waiter) error {
-		return holds.Enter(ctx, w, gate.HoldSpec{Name: "h", Timeout: time.Hour})
+		return enterHold(ctx, w, holds, gate.HoldSpec{Name: "h", Timeout: time.Hour})
 	}
 	benchmarkFree(b, parties, enter, func() error {
 		_, err := holds.Release("h", parties)
@@ -68,13 +68,13 @@ func BenchmarkHold(b *testing.B) {
 // BenchmarkPool is what a worker that is free costs.
 func BenchmarkPool(b *testing.B) {
 	var pools gate.Pools
-	w := newWaiter()
+	var ticket gate.Ticket
+	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		leave, err := pools.Enter(b.Context(), w, gate.PoolSpec{Name: "p", Workers: 1}, 0)
-		if err != nil {
+		if admitted, err := pools.Enter(&ticket, gate.PoolSpec{Name: "p", Workers: 1}, 0, now); !admitted {
 			b.Fatal(err)
 		}
-		leave()
+		pools.Leave(&ticket, now)
 	}
 }

@@ -6,16 +6,7 @@ func (b *Barriers) Standing() map[string]int {
 	defer b.mu.Unlock()
 	standing := map[string]int{}
 	for name, at := range b.live {
-		standing[name] = at.line.len()
+		standing[name] = at.len
 	}
 	return standing
-}
-
-// Locked reports whether somebody is at the pools now.
-func (p *Pools) Locked() bool {
-	if p.mu.TryLock() {
-		p.mu.Unlock()
-		return false
-	}
-	return true
 }

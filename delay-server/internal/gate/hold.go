@@ -10,17 +10,16 @@ import (
 	"sync"
 	"time"
 
-	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/cond"
 )
 
-// HoldSpec is where a request is held and for how long at the most.
+// HoldSpec names a hold and bounds the wait there.
 type HoldSpec struct {
 	Name    string
 	Timeout time.Duration
 }
 
-// The errors of a request that is held in vain.
+// The errors of a request that is held and not released.
 type (
 	// HoldTimeoutError is returned where nobody released a hold in time.
 	HoldTimeoutError struct{ Hold HoldSpec }
@@ -53,56 +52,64 @@ func (e *FewerHeldError) Error() string {
 // Holds hold requests under names until they are released. Use NewHolds.
 type Holds struct {
 	mu      sync.Mutex
-	lines   map[string]*line // of those names that hold anybody
-	arrived cond.Cond        // one more is held
+	queues  map[string]*waitQueue
+	arrived cond.Cond // one more is held
 }
 
 // NewHolds returns holds that hold nobody.
 func NewHolds() *Holds {
-	h := &Holds{lines: map[string]*line{}}
+	h := &Holds{queues: map[string]*waitQueue{}}
 	h.arrived.L = &h.mu
 	return h
 }
 
-// Enter holds w until it is released. The error is a *HoldFailedError, a
-// *HoldTimeoutError, or context.Cause(ctx) when ctx is done first.
-func (h *Holds) Enter(ctx context.Context, w *clock.Waiter, spec HoldSpec) error {
-	l, p := h.join(w, spec.Name)
-	err := w.Await(ctx, p.signal, w.Now().Add(spec.Timeout))
+// Enter queues t, which is freed with nil or a *HoldFailedError.
+func (h *Holds) Enter(t *Ticket, spec HoldSpec) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !l.leave(p) {
-		return p.verdict
+	t.reset()
+	t.timeout = spec.Timeout
+	q := h.queues[spec.Name]
+	if q == nil {
+		q = &waitQueue{mu: &h.mu, name: spec.Name}
+		h.queues[spec.Name] = q
 	}
-	h.forget(spec.Name)
-	if errors.Is(err, clock.ErrDeadline) {
-		return &HoldTimeoutError{spec}
-	}
-	return err
-}
-
-func (h *Holds) join(w *clock.Waiter, name string) (*line, *place) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	l := h.lines[name]
-	if l == nil {
-		l = new(line)
-		h.lines[name] = l
-	}
+	q.enqueue(t)
 	h.arrived.Broadcast()
-	return l, l.join(w)
 }
 
-// forget drops a name that holds nobody.
-func (h *Holds) forget(name string) {
-	if h.lines[name].len() == 0 {
-		delete(h.lines, name)
+// Leave takes t out of the queue. It reports false where t is in none: Freed
+// tells whether it was freed at the same time.
+func (h *Holds) Leave(t *Ticket) (left bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !t.leave() {
+		return false
+	}
+	h.forget(t.queue)
+	return true
+}
+
+// Timeout is Leave for a ticket whose time is over: the error is a
+// *HoldTimeoutError. It reports false where t was freed at the same time: see
+// Freed.
+func (h *Holds) Timeout(t *Ticket) (timedOut bool, err error) {
+	if !h.Leave(t) {
+		return false, nil
+	}
+	return true, &HoldTimeoutError{HoldSpec{t.queue.name, t.timeout}}
+}
+
+// forget drops a queue that is empty.
+func (h *Holds) forget(q *waitQueue) {
+	if q.len == 0 {
+		delete(h.queues, q.name)
 	}
 }
 
 func (h *Holds) held(name string) int {
-	if l := h.lines[name]; l != nil {
-		return l.len()
+	if q := h.queues[name]; q != nil {
+		return q.len
 	}
 	return 0
 }
@@ -111,16 +118,16 @@ func (h *Holds) held(name string) int {
 // order of arrival, or all where count is 0, and returns how many that were. The
 // error is ErrNobodyHeld or a *FewerHeldError.
 func (h *Holds) Release(name string, count int) (released int, err error) {
-	return h.free(name, count, nil)
+	return h.release(name, count, nil)
 }
 
 // Fail ends all that are held under the name with a *HoldFailedError and returns
 // how many that were. The error is ErrNobodyHeld.
 func (h *Holds) Fail(name string) (failed int, err error) {
-	return h.free(name, 0, &HoldFailedError{name})
+	return h.release(name, 0, &HoldFailedError{name})
 }
 
-func (h *Holds) free(name string, count int, verdict error) (int, error) {
+func (h *Holds) release(name string, count int, with error) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	held := h.held(name)
@@ -131,8 +138,9 @@ func (h *Holds) free(name string, count int, verdict error) (int, error) {
 		return 0, &FewerHeldError{count, held}
 	}
 	n := cmp.Or(count, held)
-	h.lines[name].free(n, verdict)
-	h.forget(name)
+	q := h.queues[name]
+	q.release(n, with)
+	h.forget(q)
 	return n, nil
 }
 
@@ -162,9 +170,9 @@ func (h *Holds) AwaitWaiting(ctx context.Context, name string, n int) (HoldState
 func (h *Holds) States() []HoldState {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	states := make([]HoldState, 0, len(h.lines))
-	for _, name := range slices.Sorted(maps.Keys(h.lines)) {
-		states = append(states, HoldState{name, h.lines[name].len()})
+	states := make([]HoldState, 0, len(h.queues))
+	for _, name := range slices.Sorted(maps.Keys(h.queues)) {
+		states = append(states, HoldState{name, h.queues[name].len})
 	}
 	return states
 }

@@ -18,7 +18,7 @@ func hold(ctx context.Context, h *gate.Holds, c *clock.Clock, spec gate.HoldSpec
 	go func() {
 		w := c.Waiter(c.Timestamp())
 		defer w.Leave()
-		end <- h.Enter(ctx, w, spec)
+		end <- enterHold(ctx, w, h, spec)
 	}()
 	synctest.Wait()
 	return end
@@ -204,10 +204,10 @@ func TestHoldAwaitWaiting(t *testing.T) {
 		start := time.Now()
 		for i := range 3 {
 			time.AfterFunc(time.Duration(i+1)*time.Second, func() {
-				_ = h.Enter(t.Context(), c.Waiter(c.Timestamp()), gate.HoldSpec{Name: "h", Timeout: time.Hour})
+				_ = enterHold(t.Context(), c.Waiter(c.Timestamp()), h, gate.HoldSpec{Name: "h", Timeout: time.Hour})
 			})
 			time.AfterFunc(time.Duration(i+1)*time.Millisecond, func() {
-				_ = h.Enter(t.Context(), c.Waiter(c.Timestamp()), gate.HoldSpec{Name: "other", Timeout: time.Hour})
+				_ = enterHold(t.Context(), c.Waiter(c.Timestamp()), h, gate.HoldSpec{Name: "other", Timeout: time.Hour})
 			})
 		}
 		want := gate.HoldState{Name: "h", Waiting: 3}
@@ -241,7 +241,7 @@ func TestReleaseWhatWasAwaited(t *testing.T) {
 			go func() {
 				w := c.Waiter(c.Timestamp())
 				defer w.Leave()
-				ends <- h.Enter(t.Context(), w, gate.HoldSpec{Name: "h", Timeout: time.Minute})
+				ends <- enterHold(t.Context(), w, h, gate.HoldSpec{Name: "h", Timeout: time.Minute})
 			}()
 		}
 		if _, err := h.AwaitWaiting(t.Context(), "h", n); err != nil {

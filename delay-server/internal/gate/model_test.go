@@ -114,7 +114,7 @@ func (m *model) comeToBarrier(r *modelled, s step) {
 	standing := m.barriers[s.name]
 	switch {
 	case len(standing) > 0 && standing[0].steps[0].parties != s.parties:
-		m.end(r, &gate.PartiesError{Name: s.name, Asked: s.parties, Lives: standing[0].steps[0].parties})
+		m.end(r, &gate.BarrierMismatchError{Name: s.name, Asked: s.parties, Current: standing[0].steps[0].parties})
 	case len(standing)+1 == s.parties:
 		delete(m.barriers, s.name)
 		for _, x := range append(standing, r) {
@@ -133,13 +133,13 @@ func (m *model) comeToPool(r *modelled, s step) {
 	}
 	switch {
 	case p.spec != s.pool():
-		m.end(r, &gate.ConflictError{Asked: s.pool(), Lives: p.spec})
+		m.end(r, &gate.PoolMismatchError{Asked: s.pool(), Current: p.spec})
 	case p.busy < s.workers:
 		p.busy++
 		r.workers = append(r.workers, s.name)
 		m.pass(r)
 	case s.queue >= 0 && len(p.queue) >= s.queue:
-		m.end(r, &gate.FullError{Pool: p.spec})
+		m.end(r, &gate.PoolFullError{Pool: p.spec})
 	default:
 		p.queue = append(p.queue, r)
 	}

@@ -18,9 +18,9 @@ func TestAnOperatorsPoolMayBeResized(t *testing.T) {
 		t.Errorf("States() = %+v, want db with 3 busy workers", states)
 	}
 	for _, spec := range []gate.PoolSpec{old, resized} {
-		var full *gate.FullError
-		if _, err := p.Enter(t.Context(), newWaiter(), spec, 0); !errors.As(err, &full) {
-			t.Errorf("Enter(%+v) of a full pool: %v, want a FullError", spec, err)
+		var full *gate.PoolFullError
+		if _, err := enterPool(t.Context(), newWaiter(), &p, spec, 0); !errors.As(err, &full) {
+			t.Errorf("Enter(%+v) of a full pool: %v, want a *PoolFullError", spec, err)
 		}
 	}
 	leave()

@@ -2,15 +2,12 @@ package gate
 
 import (
 	"container/heap"
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"flash.test/delay-server/internal/clock"
 )
 
 // PoolSpec says which pool of workers serves a request.
@@ -33,23 +30,23 @@ func (s PoolSpec) key() PoolSpec {
 	return PoolSpec{Name: s.Name}
 }
 
-// FullError is returned where all workers are busy and the queue is full.
-type FullError struct {
+// PoolFullError is returned where all workers are busy and the queue is full.
+type PoolFullError struct {
 	Pool  PoolSpec
 	After time.Duration // from now until a worker is free, as far as is known, or 0
 }
 
 // Error says what is full.
-func (e *FullError) Error() string {
+func (e *PoolFullError) Error() string {
 	return fmt.Sprintf("pool %q is full: %d are served and %d wait", e.Pool.Name, e.Pool.Workers, e.Pool.Queue)
 }
 
-// ConflictError is returned where a pool lives that is defined otherwise.
-type ConflictError struct{ Asked, Lives PoolSpec }
+// PoolMismatchError is returned where a pool lives that is defined otherwise.
+type PoolMismatchError struct{ Asked, Current PoolSpec }
 
 // Error says how the two differ.
-func (e *ConflictError) Error() string {
-	return fmt.Sprintf("pool %q is in use with %s: asked for were %s", e.Asked.Name, e.Lives.sizes(), e.Asked.sizes())
+func (e *PoolMismatchError) Error() string {
+	return fmt.Sprintf("pool %q is in use with %s: asked for were %s", e.Asked.Name, e.Current.sizes(), e.Asked.sizes())
 }
 
 func (s PoolSpec) sizes() string {
@@ -69,113 +66,89 @@ type Pools struct {
 type pool struct {
 	spec   PoolSpec
 	served turns
-	queue  line
+	queue  waitQueue
 }
 
-// turn is one request in the hands of a worker, now or later.
-type turn struct {
-	service time.Duration // how long it takes, as far as is known
-	end     time.Time     // its begin and service
-	index   int           // in turns
+// turns is a heap of the tickets that have a worker: the first ends first.
+type turns []*Ticket
+
+func (ts turns) Len() int           { return len(ts) }
+func (ts turns) Less(i, j int) bool { return ts[i].end.Before(ts[j].end) }
+func (ts turns) Swap(i, j int) {
+	ts[i], ts[j] = ts[j], ts[i]
+	ts[i].index, ts[j].index = int32(i), int32(j)
 }
-
-// turns is a heap whose first is the one that ends first.
-type turns []*turn
-
-func (t turns) Len() int           { return len(t) }
-func (t turns) Less(i, j int) bool { return t[i].end.Before(t[j].end) }
-func (t turns) Swap(i, j int)      { t[i], t[j] = t[j], t[i]; t[i].index, t[j].index = i, j }
 
 // Push implements heap.Interface.
-func (t *turns) Push(x any) { one := x.(*turn); one.index = len(*t); *t = append(*t, one) }
-
-// Pop implements heap.Interface.
-func (t *turns) Pop() any {
-	last := len(*t) - 1
-	one := (*t)[last]
-	(*t)[last] = nil
-	*t = (*t)[:last]
-	return one
+func (ts *turns) Push(x any) {
+	t := x.(*Ticket)
+	t.index = int32(len(*ts))
+	*ts = append(*ts, t)
 }
 
-// serve begins a turn.
-func (p *pool) serve(t *turn, now time.Time) {
+// Pop implements heap.Interface.
+func (ts *turns) Pop() any {
+	last := len(*ts) - 1
+	t := (*ts)[last]
+	(*ts)[last], *ts = nil, (*ts)[:last]
+	return t
+}
+
+// serve begins t's turn.
+func (p *pool) serve(t *Ticket, now time.Time) {
 	t.end = now.Add(t.service)
 	heap.Push(&p.served, t)
 }
 
-// Enter has w wait in order of arrival for a worker of the pool, whose turn takes
-// service as far as is known, and returns the function that gives the worker
-// back, to be called once. The error is a
-// *FullError or a *ConflictError at once, or context.Cause(ctx) when ctx is
-// done while waiting.
-func (p *Pools) Enter(ctx context.Context, w *clock.Waiter, spec PoolSpec, service time.Duration) (leave func(), err error) {
-	t := &turn{service: service}
-	q, place, err := p.join(w, spec, t)
-	if err != nil {
-		return nil, err
-	}
-	leave = func() { p.leave(spec, t, w.Now()) }
-	if place == nil {
-		return leave, nil
-	}
-	if err := w.Await(ctx, place.signal, time.Time{}); err != nil {
-		if !p.giveUp(q, place) {
-			leave() // the turn came at the same moment
-		}
-		return nil, err
-	}
-	return leave, nil
-}
-
-// join takes a free worker, and then returns no place, or one in the queue.
-func (p *Pools) join(w *clock.Waiter, spec PoolSpec, t *turn) (*pool, *place, error) {
-	now := w.Now()
+// Enter reports that t has a worker of the pool for a turn that takes service, as
+// far as is known. Otherwise t is queued, and freed once it has one, unless the
+// error is a *PoolFullError or a *PoolMismatchError. A ticket that has a worker
+// or is queued must leave.
+func (p *Pools) Enter(t *Ticket, spec PoolSpec, service time.Duration, now time.Time) (admitted bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	q := p.live[spec.key()]
+	t.reset()
+	at := p.live[spec.key()]
 	switch {
-	case q == nil:
+	case at == nil:
 		if p.live == nil {
 			p.live = map[PoolSpec]*pool{}
 		}
-		q = &pool{spec: spec}
-		p.live[spec.key()] = q
-		q.serve(t, now)
-		return nil, nil, nil
-	case q.spec != spec:
-		return nil, nil, &ConflictError{Asked: spec, Lives: q.spec}
-	case q.served.Len() < spec.Workers:
-		q.serve(t, now)
-		return nil, nil, nil
-	case spec.Queue >= 0 && q.queue.len() >= spec.Queue:
-		return nil, nil, &FullError{Pool: spec, After: max(0, q.served[0].end.Sub(now))}
+		at = &pool{spec: spec, queue: waitQueue{mu: &p.mu}}
+		p.live[spec.key()] = at
+	case at.spec != spec:
+		return false, &PoolMismatchError{Asked: spec, Current: at.spec}
+	case len(at.served) >= spec.Workers && spec.Queue >= 0 && at.queue.len >= spec.Queue:
+		return false, &PoolFullError{Pool: spec, After: max(0, at.served[0].end.Sub(now))}
 	}
-	place := q.queue.join(w)
-	place.turn = t
-	return q, place, nil
+	t.pool, t.service = at, service
+	if len(at.served) < spec.Workers {
+		at.serve(t, now)
+		return true, nil
+	}
+	at.queue.enqueue(t)
+	return false, nil
 }
 
-// leave ends a turn: its worker serves the first in the queue, or is free.
-func (p *Pools) leave(spec PoolSpec, t *turn, now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	q := p.live[spec.key()]
-	heap.Remove(&q.served, t.index)
-	switch {
-	case q.queue.len() > 0:
-		q.serve(q.queue.first().turn, now)
-		q.queue.free(1, nil)
-	case q.served.Len() == 0:
-		delete(p.live, spec.key())
+// Leave takes t out of the queue, or gives its worker to the first ticket in it.
+// It does nothing where t has neither.
+func (p *Pools) Leave(t *Ticket, now time.Time) {
+	at := t.pool
+	if at == nil {
+		return
 	}
-}
-
-// giveUp leaves the queue, and reports false where the turn has come already.
-func (p *Pools) giveUp(q *pool, place *place) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return q.queue.leave(place)
+	if !t.leave() {
+		heap.Remove(&at.served, int(t.index))
+		if next := at.queue.first; next != nil {
+			at.serve(next, now)
+			at.queue.release(1, nil)
+		} else if len(at.served) == 0 {
+			delete(p.live, at.spec.key())
+		}
+	}
+	t.reset()
 }
 
 // PoolState is what the live pools of a name do now.
@@ -192,7 +165,7 @@ func (p *Pools) States() []PoolState {
 	for key, q := range p.live {
 		s := states[key.Name]
 		states[key.Name] = PoolState{
-			Name: key.Name, Operator: s.Operator || key.Operator, Busy: s.Busy + q.served.Len(), Queued: s.Queued + q.queue.len(),
+			Name: key.Name, Operator: s.Operator || key.Operator, Busy: s.Busy + len(q.served), Queued: s.Queued + q.queue.len,
 		}
 	}
 	p.mu.Unlock()

@@ -15,16 +15,10 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-// newWaiter returns a waiter of a new clock.
-func newWaiter() *clock.Waiter {
-	c := clock.New()
-	return c.Waiter(c.Timestamp())
-}
-
 // enter enters or fails the test.
 func enter(t *testing.T, p *gate.Pools, spec gate.PoolSpec) func() {
 	t.Helper()
-	leave, err := p.Enter(t.Context(), newWaiter(), spec, 0)
+	leave, err := enterPool(t.Context(), newWaiter(), p, spec, 0)
 	if err != nil {
 		t.Fatalf("Enter(%+v): %v", spec, err)
 	}
@@ -42,7 +36,7 @@ func TestPoolServesInWaves(t *testing.T) {
 				wg.Go(func() {
 					w := c.Waiter(c.Timestamp())
 					defer w.Leave()
-					leave, err := p.Enter(t.Context(), w, gate.PoolSpec{Name: "db", Workers: tc.workers, Queue: -1}, 0)
+					leave, err := enterPool(t.Context(), w, &p, gate.PoolSpec{Name: "db", Workers: tc.workers, Queue: -1}, 0)
 					if err != nil {
 						t.Error(err)
 						return
@@ -93,14 +87,14 @@ func TestPoolFullConflictAndNewDefinition(t *testing.T) {
 		queued := make(chan func())
 		go func() { queued <- enter(t, &p, spec) }()
 		synctest.Wait()
-		var full *gate.FullError
-		if _, err := p.Enter(t.Context(), newWaiter(), spec, 0); !errors.As(err, &full) {
-			t.Errorf("Enter of a full pool = %v, want a *FullError", err)
+		var full *gate.PoolFullError
+		if _, err := enterPool(t.Context(), newWaiter(), &p, spec, 0); !errors.As(err, &full) {
+			t.Errorf("Enter of a full pool = %v, want a *PoolFullError", err)
 		}
-		var conflict *gate.ConflictError
+		var conflict *gate.PoolMismatchError
 		for _, other := range []gate.PoolSpec{{Name: "db", Workers: 2, Queue: 1}, {Name: "db", Workers: 1, Queue: -1}} {
-			if _, err := p.Enter(t.Context(), newWaiter(), other, 0); !errors.As(err, &conflict) || conflict.Lives != spec {
-				t.Errorf("Enter(%+v) of a live pool %+v = %v, want a *ConflictError", other, spec, err)
+			if _, err := enterPool(t.Context(), newWaiter(), &p, other, 0); !errors.As(err, &conflict) || conflict.Current != spec {
+				t.Errorf("Enter(%+v) of a live pool %+v = %v, want a *PoolMismatchError", other, spec, err)
 			}
 		}
 		if got := p.States(); len(got) != 1 || got[0] != (gate.PoolState{Name: "db", Busy: 1, Queued: 1}) {
@@ -121,7 +115,7 @@ func TestPoolLeavingTheQueueGivesThePlaceUp(t *testing.T) {
 		gone := errors.New("gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		left := make(chan error)
-		go func() { _, err := p.Enter(ctx, newWaiter(), spec, 0); left <- err }()
+		go func() { _, err := enterPool(ctx, newWaiter(), &p, spec, 0); left <- err }()
 		synctest.Wait()
 		cancel(gone)
 		if err := <-left; !errors.Is(err, gone) {
@@ -133,51 +127,6 @@ func TestPoolLeavingTheQueueGivesThePlaceUp(t *testing.T) {
 		leave()
 		(<-queued)()
 	})
-}
-
-// lastMoment is a context that has something done when it is found to be over.
-type lastMoment struct {
-	context.Context
-	do func()
-}
-
-func (c lastMoment) Err() error {
-	err := c.Context.Err()
-	if err != nil {
-		c.do()
-	}
-	return err
-}
-
-func TestPoolLeavingWhenTheTurnComesHandsItOn(t *testing.T) {
-	var p gate.Pools
-	spec := gate.PoolSpec{Name: "db", Workers: 1, Queue: 1}
-	leave := enter(t, &p, spec)
-	left := make(chan struct{})
-	giveTurn := sync.OnceFunc(func() {
-		go func() { leave(); close(left) }()
-		for !p.Locked() { // it cannot be done before the one that is over has seen so
-			runtime.Gosched()
-		}
-	})
-	gone := errors.New("gone")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	end := make(chan error)
-	go func() {
-		_, err := p.Enter(lastMoment{ctx, giveTurn}, newWaiter(), spec, 0)
-		end <- err
-	}()
-	for len(p.States()) == 0 || p.States()[0].Queued == 0 {
-		runtime.Gosched()
-	}
-	cancel(gone)
-	if err := <-end; err != gone {
-		t.Errorf("Enter of one that left = %v, want %v", err, gone)
-	}
-	<-left
-	if states := p.States(); len(states) != 0 {
-		t.Errorf("pools that live on: %+v", states)
-	}
 }
 
 // One Advance serves the whole queue: each that leaves hands its worker on at
@@ -194,7 +143,7 @@ func TestAdvanceServesAQueue(t *testing.T) {
 				go func() {
 					w := c.Waiter(c.Timestamp())
 					defer w.Leave()
-					leave, err := p.Enter(t.Context(), w, gate.PoolSpec{Name: "db", Workers: workers, Queue: -1}, 0)
+					leave, err := enterPool(t.Context(), w, &p, gate.PoolSpec{Name: "db", Workers: workers, Queue: -1}, 0)
 					if err != nil {
 						t.Error(err)
 						return
@@ -229,14 +178,14 @@ func TestAdvanceServesAQueue(t *testing.T) {
 func TestPoolUnderContention(t *testing.T) {
 	var p gate.Pools
 	c := clock.New()
-	inside := gate.NewLimit(3)
+	inside := gate.NewSemaphore(3)
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
 			for range 100 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(200))*time.Microsecond)
 				w := c.Waiter(c.Timestamp())
-				leave, err := p.Enter(ctx, w, gate.PoolSpec{Name: "db", Workers: 3, Queue: 20}, 0)
+				leave, err := enterPool(ctx, w, &p, gate.PoolSpec{Name: "db", Workers: 3, Queue: 20}, 0)
 				if err == nil {
 					if !inside.Enter() {
 						t.Error("more than 3 are served at once")

@@ -191,12 +191,12 @@ func (g *game) serve(ctx context.Context, r *request, steps []step) {
 		case sleeps:
 			err = w.Until(ctx, g.start.Add(due))
 		case holds:
-			err = g.holds.Enter(ctx, w, s.hold(due-now()))
+			err = enterHold(ctx, w, g.holds, s.hold(due-now()))
 		case barriers:
-			err = g.barriers.Enter(ctx, w, s.barrier(due-now()))
+			err = enterBarrier(ctx, w, &g.barriers, s.barrier(due-now()))
 		case pools:
 			var leave func()
-			if leave, err = g.pools.Enter(ctx, w, s.pool(), 0); err == nil {
+			if leave, err = enterPool(ctx, w, &g.pools, s.pool(), 0); err == nil {
 				defer leave()
 			}
 		}

@@ -13,23 +13,23 @@ var (
 	ErrShareFull = errors.New("the client's share of the limit is reached")
 )
 
-// Shares is a Limit of which one client address can take no more than a share.
+// Shares is a Semaphore of which one client address gets no more than a share.
 // Use NewShares.
 type Shares struct {
-	limit *Limit
-	share int64
+	semaphore *Semaphore
+	share     int64
 
 	mu      sync.Mutex
 	clients map[netip.Addr]*Client
 }
 
-// NewShares returns a limit that admits at most most at once, and share of one client.
-func NewShares(most, share int) *Shares {
-	return &Shares{limit: NewLimit(most), share: int64(share), clients: make(map[netip.Addr]*Client)}
+// NewShares admits at most max at once, and at most share of one client.
+func NewShares(max, share int) *Shares {
+	return &Shares{semaphore: NewSemaphore(max), share: int64(share), clients: make(map[netip.Addr]*Client)}
 }
 
 // Inside returns how many are admitted now.
-func (s *Shares) Inside() int { return s.limit.Inside() }
+func (s *Shares) Inside() int { return s.semaphore.Inside() }
 
 // Client returns the client with the address, until its Release. An IPv6 client
 // is its /64 network, of which it may use any address. All clients with a zero
@@ -51,7 +51,9 @@ func (s *Shares) Client(addr netip.Addr) *Client {
 	return c
 }
 
-// Client is a client of Shares.
+// Client is a client of Shares, safe for all goroutines. Enter and Leave take two
+// atomic additions each and allocate nothing: look a client up once for each
+// connection, not for each request.
 type Client struct {
 	shares *Shares
 	addr   netip.Addr
@@ -62,7 +64,7 @@ type Client struct {
 // Enter returns nil, ErrFull or ErrShareFull. Each Enter that returns nil is paid
 // back by one Leave.
 func (c *Client) Enter() error {
-	if !c.shares.limit.Enter() {
+	if !c.shares.semaphore.Enter() {
 		return ErrFull
 	}
 	if c.inside.Add(1) > c.shares.share {
@@ -75,13 +77,13 @@ func (c *Client) Enter() error {
 // Leave gives the place of one Enter back.
 func (c *Client) Leave() {
 	c.inside.Add(-1)
-	c.shares.limit.Leave()
+	c.shares.semaphore.Leave()
 }
 
 // Full returns what Enter would, and takes no place.
 func (c *Client) Full() error {
 	switch {
-	case int64(c.shares.Inside()) >= c.shares.limit.most:
+	case int64(c.shares.Inside()) >= c.shares.semaphore.max:
 		return ErrFull
 	case c.inside.Load() >= c.shares.share:
 		return ErrShareFull

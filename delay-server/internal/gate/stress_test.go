@@ -17,7 +17,7 @@ import (
 // and nothing is left behind.
 func TestGatesUnderContention(t *testing.T) {
 	const requests, rounds = 64, 200
-	c := &crowd{clock: clock.New(), holds: gate.NewHolds(), inside: gate.NewLimit(poolWorkers)}
+	c := &crowd{clock: clock.New(), holds: gate.NewHolds(), inside: gate.NewSemaphore(poolWorkers)}
 	var wg sync.WaitGroup
 	for range requests {
 		wg.Go(func() {
@@ -47,7 +47,7 @@ type crowd struct {
 	holds    *gate.Holds
 	barriers gate.Barriers
 	pools    gate.Pools
-	inside   *gate.Limit // what the pool is to be
+	inside   *gate.Semaphore // what the pool is to be
 	tally    tally
 }
 
@@ -62,12 +62,12 @@ func (c *crowd) enter(t *testing.T) {
 	timeout := rand.N(8 * time.Millisecond)
 	switch rand.IntN(3) {
 	case 0:
-		c.tally.end(t, "hold", 1, c.holds.Enter(ctx, w, gate.HoldSpec{Name: "x", Timeout: timeout}))
+		c.tally.end(t, "hold", 1, enterHold(ctx, w, c.holds, gate.HoldSpec{Name: "x", Timeout: timeout}))
 	case 1:
 		parties := []int{4, 4, 4, 4, 4, 4, 4, 2}[rand.IntN(8)]
-		c.tally.end(t, "barrier", parties, c.barriers.Enter(ctx, w, gate.BarrierSpec{Name: "x", Parties: parties, Timeout: timeout}))
+		c.tally.end(t, "barrier", parties, enterBarrier(ctx, w, &c.barriers, gate.BarrierSpec{Name: "x", Parties: parties, Timeout: timeout}))
 	default:
-		leave, err := c.pools.Enter(ctx, w, gate.PoolSpec{Name: "x", Workers: poolWorkers, Queue: 10}, time.Millisecond)
+		leave, err := enterPool(ctx, w, &c.pools, gate.PoolSpec{Name: "x", Workers: poolWorkers, Queue: 10}, time.Millisecond)
 		if err == nil {
 			defer leave()
 			if !c.inside.Enter() {
@@ -139,7 +139,7 @@ func (n *tally) end(t *testing.T, name string, parties int, err error) {
 		n.others["failed"]++
 	case *gate.HoldTimeoutError:
 		n.others["timed out"]++
-	case *gate.PartiesError, *gate.FullError:
+	case *gate.BarrierMismatchError, *gate.PoolFullError:
 		n.others["refused"]++
 	case *gate.BarrierTimeoutError:
 		n.reasons = append(n.reasons, e)

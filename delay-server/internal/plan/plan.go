@@ -17,7 +17,7 @@ import (
 // Plan is what is to be done about one request.
 type Plan struct {
 	Run     string            // the run that the request belongs to, or ""
-	Limit   *gate.Rate        // which admits the request or not; nil for any
+	Limit   *gate.RateLimiter // which admits the request or not; nil for any
 	Pool    *gate.PoolSpec    // whose workers serve the wait; nil for none
 	Barrier *gate.BarrierSpec // at which the request stands before it waits; nil for none
 	Hold    *gate.HoldSpec    // by which it is held before it waits; nil for none

@@ -96,7 +96,7 @@ func (p *Planner) body(text, contentType string) ([]byte, string, error) {
 }
 
 // readLimit reads limit, such as 10/s, and burst.
-func readLimit(params parameters) (*gate.Rate, error) {
+func readLimit(params parameters) (*gate.RateLimiter, error) {
 	const least, most = 0.001, 1_000_000
 	text := params.get("limit")
 	count, unit, _ := strings.Cut(text, "/")
@@ -112,5 +112,5 @@ func readLimit(params parameters) (*gate.Rate, error) {
 			return nil, err
 		}
 	}
-	return gate.NewRate(n/seconds, int(burst)), nil
+	return gate.NewRateLimiter(n/seconds, int(burst)), nil
 }

@@ -28,7 +28,7 @@ type shape struct {
 	// An operator's alone.
 	body        []byte // as it is; nil for none
 	contentType string // of body
-	limit       *gate.Rate
+	limit       *gate.RateLimiter
 }
 
 // shape reads all parameters but run and seed into from, and returns all errors.

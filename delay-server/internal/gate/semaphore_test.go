@@ -8,8 +8,8 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-func TestLimit(t *testing.T) {
-	l := gate.NewLimit(2)
+func TestSemaphore(t *testing.T) {
+	l := gate.NewSemaphore(2)
 	for i, want := range []bool{true, true, false, false} {
 		if got := l.Enter(); got != want {
 			t.Fatalf("Enter number %d = %v, want %v", i+1, got, want)
@@ -20,13 +20,13 @@ func TestLimit(t *testing.T) {
 		t.Error("Enter after one Leave = false, want true")
 	}
 	if l.Enter() {
-		t.Error("Enter of a full limit = true, want false")
+		t.Error("Enter of a full semaphore = true, want false")
 	}
 }
 
-func TestLimitUnderContention(t *testing.T) {
-	const most = 10
-	l := gate.NewLimit(most)
+func TestSemaphoreUnderContention(t *testing.T) {
+	const max = 10
+	l := gate.NewSemaphore(max)
 	var inside, peak atomic.Int64
 	var wg sync.WaitGroup
 	for range 100 {
@@ -44,12 +44,12 @@ func TestLimitUnderContention(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if peak.Load() > most {
-		t.Errorf("%d were inside at once, want at most %d", peak.Load(), most)
+	if peak.Load() > max {
+		t.Errorf("%d were inside at once, want at most %d", peak.Load(), max)
 	}
-	for i := range most {
+	for i := range max {
 		if !l.Enter() {
-			t.Fatalf("Enter number %d of %d = false once all had left", i+1, most)
+			t.Fatalf("Enter number %d of %d = false once all had left", i+1, max)
 		}
 	}
 }

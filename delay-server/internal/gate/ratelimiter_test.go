@@ -8,8 +8,8 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-func TestRateAdmitsABurstAndThenSoMany(t *testing.T) {
-	r := gate.NewRate(2, 3) // one each 500ms, after three
+func TestRateLimiterAdmitsABurstAndThenSoMany(t *testing.T) {
+	r := gate.NewRateLimiter(2, 3) // one each 500ms, after three
 	begin := time.Unix(0, 0)
 	for _, tc := range []struct {
 		name  string
@@ -40,11 +40,11 @@ func TestRateAdmitsABurstAndThenSoMany(t *testing.T) {
 	}
 }
 
-func TestNoRateAdmitsEverybody(t *testing.T) {
-	var r *gate.Rate
+func TestNilRateLimiterAdmitsEverybody(t *testing.T) {
+	var r *gate.RateLimiter
 	for range 100 {
 		if err := r.Enter(time.Unix(0, 0)); err != nil {
-			t.Fatalf("Enter of a nil Rate: %v", err)
+			t.Fatalf("Enter of a nil RateLimiter: %v", err)
 		}
 	}
 }

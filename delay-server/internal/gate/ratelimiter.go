@@ -7,17 +7,17 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Rate admits so many requests a second, and a burst of them at once: a token
-// bucket. Use NewRate; a nil Rate admits every request.
-type Rate struct{ limiter *rate.Limiter }
+// RateLimiter admits a burst of requests at once and so many a second after it:
+// a token bucket. Use NewRateLimiter; a nil RateLimiter admits every request.
+type RateLimiter struct{ limiter *rate.Limiter }
 
-// NewRate returns a rate that admits burst at once and, once they have come,
-// perSecond, which is above 0.
-func NewRate(perSecond float64, burst int) *Rate {
-	return &Rate{rate.NewLimiter(rate.Limit(perSecond), burst)}
+// NewRateLimiter returns a limiter that admits burst requests at once and
+// perSecond, which is above 0, after them.
+func NewRateLimiter(perSecond float64, burst int) *RateLimiter {
+	return &RateLimiter{rate.NewLimiter(rate.Limit(perSecond), burst)}
 }
 
-// RateError is returned where more come than a Rate admits.
+// RateError is returned where more come than a RateLimiter admits.
 type RateError struct {
 	PerSecond float64
 	Burst     int
@@ -30,7 +30,7 @@ func (e *RateError) Error() string {
 }
 
 // Enter admits a request that comes now, or returns a *RateError.
-func (r *Rate) Enter(now time.Time) error {
+func (r *RateLimiter) Enter(now time.Time) error {
 	if r == nil || r.limiter.AllowN(now, 1) {
 		return nil
 	}

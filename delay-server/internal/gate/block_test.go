@@ -1,0 +1,78 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/gate"
+)
+
+// newWaiter returns a waiter of a new clock.
+func newWaiter() *clock.Waiter {
+	c := clock.New()
+	return c.Waiter(c.Timestamp())
+}
+
+// signalWaker wakes the goroutine that awaits the signal.
+type signalWaker struct{ *clock.Signal }
+
+func (w signalWaker) Wake() { w.Fire() }
+
+// block has w wait until t, which waits for the signal, is freed or due comes, or
+// ctx is done.
+func block(ctx context.Context, w *clock.Waiter, t *gate.Ticket, due time.Time) error {
+	return w.Await(ctx, t.Waker.(signalWaker).Signal, due)
+}
+
+// enterHold blocks until the hold ends, and returns how.
+func enterHold(ctx context.Context, w *clock.Waiter, h *gate.Holds, spec gate.HoldSpec) error {
+	t := &gate.Ticket{Waker: signalWaker{w.Signal()}}
+	h.Enter(t, spec)
+	return end(t, block(ctx, w, t, w.Now().Add(spec.Timeout)), h)
+}
+
+// enterBarrier blocks until the wait at the barrier ends, and returns how.
+func enterBarrier(ctx context.Context, w *clock.Waiter, b *gate.Barriers, spec gate.BarrierSpec) error {
+	t := &gate.Ticket{Waker: signalWaker{w.Signal()}}
+	if passed, err := b.Enter(t, spec); passed || err != nil {
+		return err
+	}
+	return end(t, block(ctx, w, t, w.Now().Add(spec.Timeout)), b)
+}
+
+// end ends t's wait, after which block returned err.
+func end(t *gate.Ticket, err error, g interface {
+	Leave(*gate.Ticket) bool
+	Timeout(*gate.Ticket) (bool, error)
+}) error {
+	if errors.Is(err, clock.ErrDeadline) {
+		if timedOut, err := g.Timeout(t); timedOut {
+			return err
+		}
+	} else if err != nil && g.Leave(t) {
+		return err
+	}
+	freed, err := t.Freed()
+	if !freed {
+		panic("a wait ended by nothing")
+	}
+	return err
+}
+
+// enterPool blocks until a worker of the pool is free, and returns the function
+// that gives it back.
+func enterPool(ctx context.Context, w *clock.Waiter, p *gate.Pools, spec gate.PoolSpec, service time.Duration) (leave func(), err error) {
+	t := &gate.Ticket{Waker: signalWaker{w.Signal()}}
+	leave = func() { p.Leave(t, w.Now()) }
+	admitted, err := p.Enter(t, spec, service, w.Now())
+	if admitted || err != nil {
+		return leave, err
+	}
+	if err := block(ctx, w, t, time.Time{}); err != nil {
+		leave()
+		return nil, err
+	}
+	return leave, nil
+}
