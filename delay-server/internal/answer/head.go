@@ -2,7 +2,6 @@ package answer
 
 import (
 	"bytes"
-	"fmt"
 	"math"
 	"net/http"
 	"slices"
@@ -37,18 +36,18 @@ type span struct{ start, end int }
 func NewHead(status int, header http.Header) *Head {
 	h := &Head{Status: status, Header: header, hasLength: mayHaveLength(status)}
 	_, h.hasDate = header["Date"]
-	var b bytes.Buffer
-	if text := http.StatusText(status); text != "" {
-		fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", status, text)
-	} else {
-		fmt.Fprintf(&b, "HTTP/1.1 %d status code %d\r\n", status, status)
+	text := http.StatusText(status)
+	if text == "" {
+		text = "status code " + strconv.Itoa(status)
 	}
+	b := bytes.NewBuffer(make([]byte, 0, 256))
+	b.WriteString("HTTP/1.1 " + strconv.Itoa(status) + " " + text + "\r\n")
 	start := b.Len()
 	without := map[string]bool{"Content-Length": true}
 	if status == http.StatusNotModified {
 		without["Content-Type"] = true
 	}
-	_ = header.WriteSubset(&b, without) // a buffer takes all
+	_ = header.WriteSubset(b, without) // a buffer takes all
 	h.text = b.Bytes()
 	h.connection = span{find(h.text, start, "Connection"), find(h.text, start, "Connection\x00")}
 	h.length = find(h.text, start, "Content-Length")
