@@ -26,7 +26,8 @@ const (
 	postDropped        // on it, and stopped since
 )
 
-// timerHeap holds the timers that have a due time, the first one due in front.
+// timerHeap is a heap.Interface of the timers that have a due time, the first one
+// due in front.
 type timerHeap []*Timer
 
 // first returns when the first timer is due, zero where there is none.
@@ -61,26 +62,19 @@ func (h *timerHeap) remove(t *Timer) {
 	}
 }
 
-// Len implements heap.Interface.
-func (h timerHeap) Len() int { return len(h) }
-
-// Less implements heap.Interface.
+func (h timerHeap) Len() int           { return len(h) }
 func (h timerHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
-
-// Swap implements heap.Interface.
 func (h timerHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = int32(i+1), int32(j+1)
 }
 
-// Push implements heap.Interface.
 func (h *timerHeap) Push(x any) {
 	t := x.(*Timer)
 	*h = append(*h, t)
 	t.index = int32(len(*h))
 }
 
-// Pop implements heap.Interface.
 func (h *timerHeap) Pop() any {
 	last := len(*h) - 1
 	t := (*h)[last]
