@@ -8,14 +8,12 @@ import (
 	"time"
 )
 
-var (
-	// ErrNotFrozen is returned by Clock.Advance where the clock is not frozen.
-	ErrNotFrozen = errors.New("the clock runs, and only a frozen one can be advanced")
+// ErrNotFrozen is returned by Clock.Advance where the clock is not frozen.
+var ErrNotFrozen = errors.New("the clock runs, and only a frozen one can be advanced")
 
-	// ErrOutOfRange is returned by Clock.Advance where the clock would be further
-	// from its start than a time.Duration can tell.
-	ErrOutOfRange = errors.New("the clock can be advanced by 292 years in all")
-)
+// ErrOutOfRange is returned by Clock.Advance where the clock would be further
+// from its start than a time.Duration can tell.
+var ErrOutOfRange = errors.New("the clock can be advanced by 292 years in all")
 
 // AdvanceTimeoutError is returned by Clock.Advance where requests were still
 // active when its context was done. The clock is Left before its target.
