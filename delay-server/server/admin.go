@@ -165,3 +165,19 @@ func (a condition) late(err error, format string, args ...any) error {
 		return err // errCut, or the client left
 	}
 }
+
+// param returns a parameter of the path, unescaped: Echo leaves the escapes in
+// where a path has any that need not be. A slash at the end of a name is
+// none of its, as in /admin/holds/a/.
+func param(c echo.Context, name string) string {
+	value := c.Param(name)
+	if name == "name" {
+		value = strings.TrimSuffix(value, "/")
+	}
+	if c.Request().URL.RawPath != "" {
+		if plain, err := url.PathUnescape(value); err == nil {
+			return plain
+		}
+	}
+	return value
+}

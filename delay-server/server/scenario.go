@@ -66,13 +66,14 @@ func (s *Server) watchScenario() (stop func()) {
 // all that wait, and leaves the others to the server's own routes.
 func (s *Server) standIn(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		route, allowed := s.scenario.Current().Find(c.Request())
+		r := c.Request()
+		template, allowed := s.scenario.Current().Find(r.Method, r.URL.EscapedPath())
 		switch {
-		case route != nil:
-			return s.cors(s.wait(route.Plan, false))(c)
+		case template != nil:
+			return s.cors(func(c echo.Context) error { return s.waitAs(c, template) })(c)
 		case allowed == "":
 			return next(c)
-		case c.Request().Method == http.MethodOptions:
+		case r.Method == http.MethodOptions:
 			return s.preflight(c, allowed)
 		default:
 			return notAllowed(c, allowed)

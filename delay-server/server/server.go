@@ -118,8 +118,8 @@ func (s *Server) routes() *echo.Echo {
 
 	// What wraps a handler does so here, not as middleware, which Echo would build
 	// for each request.
-	waits := func(path string, read planFunc, with ...echo.MiddlewareFunc) {
-		handler := s.cors(s.guard(s.wait(read, true)))
+	waits := func(path string, with ...echo.MiddlewareFunc) { // a path of plan's endpoints
+		handler := s.cors(s.guard(s.wait))
 		for _, wrap := range with {
 			handler = wrap(handler)
 		}
@@ -132,16 +132,16 @@ func (s *Server) routes() *echo.Echo {
 		e.OPTIONS("/", s.flashOptions)
 		e.OPTIONS("/doc", s.flashOptions)
 	}
-	waits("/delay/:delay", s.planner.Delay)
-	waits("/delay/:delay/", s.planner.Delay)
-	waits("/delay/:delay/url/*", s.planner.Redirect, redirects...)
-	waits("/delay/:delay/proxy/*", s.planner.Proxy)
-	waits("/drip", s.planner.Drip)
-	waits("/sse", s.planner.SSE)
-	waits("/status/:codes", s.planner.Status)
-	waits("/bytes/:n", s.planner.Bytes)
-	waits("/barrier/:name", s.planner.Barrier)
-	waits("/hold/:name", s.planner.Hold)
+	waits("/delay/:delay")
+	waits("/delay/:delay/")
+	waits("/delay/:delay/url/*", redirects...)
+	waits("/delay/:delay/proxy/*")
+	waits("/drip")
+	waits("/sse")
+	waits("/status/:codes")
+	waits("/bytes/:n")
+	waits("/barrier/:name")
+	waits("/hold/:name")
 
 	gets := func(path string, handler echo.HandlerFunc) {
 		e.Match([]string{http.MethodGet, http.MethodHead}, path, s.guard(handler))

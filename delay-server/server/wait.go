@@ -4,8 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -20,30 +18,28 @@ import (
 	"flash.test/delay-server/query"
 )
 
-// planFunc makes a plan of a request.
-type planFunc func(plan.Request) (*plan.Plan, error)
-
 // errLeft ends the handling of a request whose client has gone: nothing is sent.
 var errLeft = errors.New("the client left")
 
 // errCut is the cause with which a shutdown ends the waits that are left.
 var errCut = problem.New(http.StatusServiceUnavailable, "the server is shutting down and ended this wait before its time")
 
-// wait is the one way of a request that waits: plan, wait, answer. With anyMethod
-// the path takes any method; without, the request's has been looked at.
-func (s *Server) wait(read planFunc, anyMethod bool) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if anyMethod {
-			if done, err := s.unwaited(c); done {
-				return err
-			}
-		}
-		v := s.arrive(c)
-		if err := v.read(read); err != nil {
-			return err
-		}
-		return v.follow()
+// wait answers a request to an endpoint that waits, which takes any method.
+func (s *Server) wait(c echo.Context) error {
+	if done, err := s.unwaited(c); done {
+		return err
 	}
+	return s.waitAs(c, nil)
+}
+
+// waitAs is the one way of a request that waits: plan, wait, answer. The template
+// is nil for that of the request's path.
+func (s *Server) waitAs(c echo.Context, template *plan.Template) error {
+	v := s.arrive(c)
+	if err := v.read(template); err != nil {
+		return err
+	}
+	return v.follow()
 }
 
 // arrive is not inlined: its temporaries would be on the stack of each request
@@ -69,8 +65,8 @@ type visit struct {
 }
 
 // read makes the plan, and takes the body. The error is the plan's, or of the body.
-func (v *visit) read(plan planFunc) (err error) {
-	if v.plan, err = plan(v.request()); err != nil {
+func (v *visit) read(template *plan.Template) (err error) {
+	if err = v.makePlan(template); err != nil {
 		return err
 	}
 	if v.plan.Answer.Upstream != nil {
@@ -79,8 +75,23 @@ func (v *visit) read(plan planFunc) (err error) {
 	return v.discardBody(v.c)
 }
 
-func (v *visit) request() plan.Request {
-	return plan.Request{Request: v.c.Request(), Param: func(name string) string { return param(v.c, name) }}
+//go:noinline
+func (v *visit) makePlan(template *plan.Template) (err error) { // inlined, it would grow the stack of each wait
+	r := v.c.Request()
+	request := plan.Request{
+		Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
+		RunID: r.Header.Get("X-Run-Id"), Traceparent: r.Header.Get("Traceparent"), ProtoMajor: r.ProtoMajor,
+	}
+	if template == nil {
+		if template, err = v.planner.Find(request); err != nil {
+			return err
+		}
+		if template == nil { // the routes and the planner would have to disagree
+			return echo.ErrNotFound
+		}
+	}
+	v.plan, v.wait.Run, err = template.Plan(request)
+	return err
 }
 
 // follow does what the plan says and has the journal see it. The error is
@@ -106,7 +117,7 @@ func (v *visit) follow() error {
 func (v *visit) begin() error {
 	r := v.c.Request()
 	// Field by field: a literal's copy would be on the stack too.
-	v.wait.Run, v.wait.Method, v.wait.Path = v.plan.Run, r.Method, r.URL.Path
+	v.wait.Method, v.wait.Path = r.Method, r.URL.Path
 	v.wait.Asked, v.wait.Start = v.plan.Wait, v.waiter.Entered()
 	v.client = v.limit.Client(clientAddr(r))
 	if err := v.client.Enter(); err != nil {
@@ -265,22 +276,6 @@ func tooMany(format string, args ...any) error {
 	return problem.New(http.StatusServiceUnavailable, format, args...)
 }
 
-// param returns a parameter of the path, unescaped: Echo leaves the escapes in
-// where a path has any that need not be. A slash at the end of a name is
-// none of its, as in /delay/1000/.
-func param(c echo.Context, name string) string {
-	value := c.Param(name)
-	if name == "name" {
-		value = strings.TrimSuffix(value, "/")
-	}
-	if c.Request().URL.RawPath != "" {
-		if plain, err := url.PathUnescape(value); err == nil {
-			return plain
-		}
-	}
-	return value
-}
-
 // report sets the headers that say what was made of the request. All times are
 // by the server's clock, and real by the machine's, where the two may differ.
 func (v *visit) report() {
@@ -299,5 +294,5 @@ func (v *visit) report() {
 	h := v.c.Response().Header()
 	h.Set("Server-Timing", string(timing.Append(make([]byte, 0, 96))))
 	h["X-Content-Type-Options"] = nosniff
-	query.NameIgnored(h, p.Ignored)
+	query.NameIgnored(h, p.Template.Ignored)
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"flash.test/delay-server/delay"
@@ -24,60 +25,61 @@ var (
 	ofHold    = []string{"delay", "timeout"}
 )
 
-// Barrier plans /barrier/{name}: a wait until so many stand there as parties
-// says, then that of delay, then an answer that names the barrier. The error is
-// a *problem.Problem.
-func (p *Planner) Barrier(r Request) (*Plan, error) {
-	return p.event(r, "barrier", ofBarrier, func(s *shape, status int) any {
+// barrier parses /barrier/{name...}: a wait until so many stand there as parties
+// says, then that of delay, then an answer that names the barrier.
+func (p *Planner) barrier(a args) (*Template, error) {
+	return p.event(a, "barrier", func(o *options, status int) any {
 		return struct {
 			Status  int    `json:"status"`
 			Barrier string `json:"barrier"`
 			Parties int    `json:"parties"`
-		}{status, s.barrier.Name, s.barrier.Parties}
+		}{status, o.barrier.Name, o.barrier.Parties}
 	})
 }
 
-// Hold plans /hold/{name}: a wait until the hold is released, then that of
-// delay, then an answer that names the hold. The error is a *problem.Problem.
-func (p *Planner) Hold(r Request) (*Plan, error) {
-	return p.event(r, "hold", ofHold, func(s *shape, status int) any {
+// hold parses /hold/{name...}: a wait until the hold is released, then that of
+// delay, then an answer that names the hold.
+func (p *Planner) hold(a args) (*Template, error) {
+	return p.event(a, "hold", func(o *options, status int) any {
 		return struct {
 			Status int    `json:"status"`
 			Hold   string `json:"hold"`
-		}{status, s.hold.Name}
+		}{status, o.hold.Name}
 	})
 }
 
-// event plans the wait for an event, be it barrier or hold, whose name is in the
-// path, then that of delay, then the JSON of body.
-func (p *Planner) event(r Request, event string, own []string, body func(s *shape, status int) any) (*Plan, error) {
-	params, err := readParameters(r.URL.RawQuery, own...)
+// event parses the wait for an event, be it barrier or hold, whose name is in the
+// path, then that of delay, then the JSON of body. A slash behind the name is not
+// part of it.
+func (p *Planner) event(a args, event string, body func(o *options, status int) any) (*Template, error) {
+	params, err := readParameters(a.query, a.known)
 	if err != nil {
 		return nil, err
 	}
 	if params.values == nil {
 		params.values = url.Values{}
 	}
-	params.values.Set(event, r.Param("name")) // as an operator gives it
+	params.values.Set(event, unescaped(strings.TrimSuffix(a.param, "/"))) // as an operator gives it
 	var after delay.Delay
 	if params.has("delay") {
 		if after, err = p.time(params, "delay", params.get("delay")); err != nil {
 			return nil, err
 		}
 	}
-	from := recipe{delay: after}
-	write := func(s *shape, status int) []byte {
-		text, _ := json.Marshal(body(s, status)) // of strings and numbers: never an error
+	write := func(o *options, status int) []byte {
+		text, _ := json.Marshal(body(o, status)) // of strings and numbers: never an error
 		return text
 	}
-	from.measure = func(s *shape) extent { return extent{length: int64(len(write(s, http.StatusOK)))} }
-	from.make = func(a *answer.Answer, _ chance, _ time.Duration) {
-		a.ContentType, a.Body.Whole = answer.JSON, write(from.shape, a.Status)
-	}
-	if err := p.fill(&from, params); err != nil {
+	t := &Template{planner: p, delay: after, content: content{
+		body: func(t *Template, a *answer.Answer, _ rng, _ time.Duration) {
+			a.ContentType, a.Body.Whole = answer.JSON, write(t.options, a.Status)
+		},
+		measure: func(o *options) extent { return extent{length: int64(len(write(o, http.StatusOK)))} },
+	}}
+	if err := p.parseOptions(t, params); err != nil {
 		return nil, err
 	}
-	return p.draw(r, &from, params.get("run"))
+	return t.ready(a.name()), nil
 }
 
 // readBarrier reads barrier, a name, and parties and timeout.
@@ -86,14 +88,14 @@ func (p *Planner) readBarrier(params parameters) (*gate.BarrierSpec, error) {
 	if err := checkName("the barrier's name", name); err != nil {
 		return nil, err
 	}
-	most := int64(math.MaxInt32)
+	highest := int64(math.MaxInt32)
 	if p.limits.MaxInFlight > 0 {
-		most = int64(p.limits.MaxInFlight) // more could never stand there
+		highest = int64(p.limits.MaxInFlight) // more could never stand there
 	}
 	if !params.has("parties") {
-		return nil, bad("a barrier needs parties; accepted: /barrier/%s?parties=N, with N from 1 to %d", name, most)
+		return nil, badRequest("a barrier needs parties; accepted: /barrier/%s?parties=N, with N from 1 to %d", name, highest)
 	}
-	parties, err := params.whole("parties", 1, most)
+	parties, err := params.parseInt("parties", 1, highest)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +106,7 @@ func (p *Planner) readBarrier(params parameters) (*gate.BarrierSpec, error) {
 // readHold reads hold, a name, and timeout.
 func (p *Planner) readHold(params parameters) (*gate.HoldSpec, error) {
 	if params.has("barrier") {
-		return nil, bad("barrier and hold contradict each other: one event ends a wait; accepted: one of the two")
+		return nil, badRequest("barrier and hold contradict each other: one event ends a wait; accepted: one of the two")
 	}
 	name := params.get("hold")
 	if err := checkName("the hold's name", name); err != nil {
@@ -132,13 +134,13 @@ func (p *Planner) timeout(params parameters, otherwise time.Duration) (time.Dura
 	return timeout, nil
 }
 
-// ReadTimeout reads the parameter timeout, a fixed time above 0 and up to most.
+// ReadTimeout reads the parameter timeout, a fixed time above 0 and up to longest.
 // The error is a *problem.Problem.
-func ReadTimeout(text string, most time.Duration) (time.Duration, error) {
+func ReadTimeout(text string, longest time.Duration) (time.Duration, error) {
 	d, err := delay.Parse(text)
 	timeout, fixed := d.Fixed()
-	if err != nil || !fixed || timeout <= 0 || timeout > most {
-		return 0, bad("timeout %s is not accepted; accepted: a fixed time above 0 and up to %v, such as 5s or 250ms", problem.Quote(text), most)
+	if err != nil || !fixed || timeout <= 0 || timeout > longest {
+		return 0, badRequest("timeout %s is not accepted; accepted: a fixed time above 0 and up to %v, such as 5s or 250ms", problem.Quote(text), longest)
 	}
 	return timeout, nil
 }

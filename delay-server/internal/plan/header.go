@@ -46,20 +46,20 @@ func mayBeSet(name string) bool {
 		!slices.ContainsFunc(actedOn, func(beginning string) bool { return strings.HasPrefix(name, beginning) })
 }
 
-const mostHeaders = 50
+const maxHeaders = 50
 
 // readHeader reads the values of header=Name:value. Those of an operator may be
 // any but framing. The error is a *ParameterError or a *problem.Problem.
-func readHeader(values []string, operator bool) ([]answer.Field, error) {
-	if len(values) > mostHeaders {
-		return nil, bad("header is given %d times; accepted: up to %d times", len(values), mostHeaders)
+func readHeader(values []string, trusted bool) ([]answer.Field, error) {
+	if len(values) > maxHeaders {
+		return nil, badRequest("header is given %d times; accepted: up to %d times", len(values), maxHeaders)
 	}
 	fields := make([]answer.Field, 0, len(values))
 	for i, text := range values {
 		name, value, hasValue := strings.Cut(text, ":")
 		value = strings.TrimSpace(value)
 		refuse := func(reason string) ([]answer.Field, error) {
-			return nil, &ParameterError{"header", i, bad("header %s %s; accepted: Name:value", problem.Quote(text), reason)}
+			return nil, &ParameterError{"header", i, badRequest("header %s %s; accepted: Name:value", problem.Quote(text), reason)}
 		}
 		if !hasValue || !fieldName.MatchString(name) {
 			return refuse("is no header")
@@ -69,12 +69,12 @@ func readHeader(values []string, operator bool) ([]answer.Field, error) {
 		}
 		name = textproto.CanonicalMIMEHeaderKey(name)
 		switch {
-		case slices.Contains(framing, name) && operator:
+		case slices.Contains(framing, name) && trusted:
 			return refuse("is the server's own to set")
-		case !operator && !mayBeSet(name):
-			return nil, &ParameterError{"header", i, bad("header %s is the server's own to set, or one that browsers or proxies may act on; "+
+		case !trusted && !mayBeSet(name):
+			return nil, &ParameterError{"header", i, badRequest("header %s is the server's own to set, or one that browsers or proxies may act on; "+
 				"accepted: X-… but for those that they act on, and %s; a scenario may set more", problem.Quote(text), strings.Join(accepted, ", "))}
-		case name == "Content-Type" && !operator && !isSafeType(value):
+		case name == "Content-Type" && !trusted && !isSafeType(value):
 			return refuse("is a type that a browser may run, or not known to be none; of types are accepted: application/json, text/plain, text/csv, application/octet-stream, and of images, audio and video the usual")
 		case name == "Content-Type" && slices.ContainsFunc(fields, func(f answer.Field) bool { return f.Name == name }):
 			return refuse("is given twice")

@@ -17,7 +17,7 @@ func TestHeadersThatALinkMaySet(t *testing.T) {
 		"that say who made an answer": "Server",
 	} {
 		for header := range strings.FieldsSeq(headers) {
-			if _, err := planner().Delay(request(t, "/delay/0?header="+url.QueryEscape(header+": 1"))); err != nil {
+			if _, err := planOf(t, planner(), request(t, "/delay/0?header="+url.QueryEscape(header+": 1"))); err != nil {
 				t.Errorf("%s: %s is refused: %v", name, header, err)
 			}
 		}
@@ -45,7 +45,7 @@ var refusedHeaders = map[string]string{
 func TestHeadersThatALinkMayNotSet(t *testing.T) {
 	for name, headers := range refusedHeaders {
 		for header := range strings.FieldsSeq(headers) {
-			_, err := planner().Delay(request(t, "/delay/0?header="+url.QueryEscape(header+": 1")))
+			_, err := planOf(t, planner(), request(t, "/delay/0?header="+url.QueryEscape(header+": 1")))
 			if err == nil || !strings.Contains(err.Error(), header) || !strings.Contains(err.Error(), "accepted: X-…") {
 				t.Errorf("%s: %s: got %v, want a refusal that names it and says what is accepted", name, header, err)
 			}

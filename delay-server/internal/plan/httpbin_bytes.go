@@ -11,36 +11,39 @@ import (
 // block is the most bytes that a part of a made body has.
 const block = 32 << 10
 
-// Bytes plans /bytes/{n}: n random bytes, for each seed those that go-httpbin
-// answers. The error is a *problem.Problem.
-func (p *Planner) Bytes(r Request) (*Plan, error) {
-	params, err := readSeconds(r)
+// bytes parses /bytes/{n...}: n random bytes, for each seed those that go-httpbin
+// answers.
+func (p *Planner) bytes(a args) (*Template, error) {
+	params, err := readSeconds(a)
 	if err != nil {
 		return nil, err
 	}
-	n, err := readWhole("the number of bytes", r.Param("n"), 0, p.limits.MaxBody)
+	n, err := parseInt("the number of bytes", unescaped(a.param), 0, p.limits.MaxBody)
 	if err != nil {
 		return nil, err
 	}
-	if err := params.without("size", "/bytes/{n}, whose n it is"); err != nil {
+	if err := params.forbid("size", "/bytes/{n}, whose n it is"); err != nil {
 		return nil, err
 	}
 	seed, err := p.seed(params)
 	if err != nil {
 		return nil, err
 	}
-	path := []string{fmt.Sprintf("/bytes/%d", n)}
-	return p.httpbin(r, params, "0", endpoint{answer: path, body: path, extent: extent{length: n}, make: func(a *answer.Answer, chance chance, _ time.Duration) {
+	path, seeded := []string{fmt.Sprintf("/bytes/%d", n)}, params.has("seed")
+	h := httpbin{extent: extent{length: n}, aboutAnswer: path, aboutBody: path}
+	h.draws = n > 0 && !seeded
+	h.body = func(_ *Template, a *answer.Answer, rng rng, _ time.Duration) {
 		a.ContentType = answer.Bytes
 		switch {
 		case n == 0:
 			a.ContentType = ""
-		case params.has("seed"):
+		case seeded:
 			a.Body = noise(n, int64(*seed)) // as go-httpbin, whose seeds are the signed ones
 		default:
-			a.Body = noise(n, chance.Int64())
+			a.Body = noise(n, rng.Int64())
 		}
-	}})
+	}
+	return p.httpbin(a, params, "0", h)
 }
 
 // noiseBlock is how many bytes of noise are drawn at a time, which takes about

@@ -8,14 +8,14 @@ import (
 	"flash.test/delay-server/problem"
 )
 
-// Drip plans /drip: the wait of delay, then numbytes bytes, of which the first
-// is due at once and the last after duration. The error is a *problem.Problem.
-func (p *Planner) Drip(r Request) (*Plan, error) {
-	params, err := readSeconds(r, ofDrip...)
+// drip parses /drip: the wait of delay, then numbytes bytes, of which the first is
+// due at once and the last after duration.
+func (p *Planner) drip(a args) (*Template, error) {
+	params, err := readSeconds(a)
 	if err != nil {
 		return nil, err
 	}
-	n, err := readWhole("numbytes", params.or("numbytes", "10"), 1, p.limits.MaxBody)
+	n, err := parseInt("numbytes", params.or("numbytes", "10"), 1, p.limits.MaxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -27,24 +27,25 @@ func (p *Planner) Drip(r Request) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := params.without("size", "numbytes"); err != nil {
+	if err := params.forbid("size", "numbytes"); err != nil {
 		return nil, err
 	}
 	if fixed, is := duration.Fixed(); n == 1 && params.has("duration") && !(is && fixed == 0) {
-		return nil, bad("numbytes=1 and duration=%s contradict each other: duration is the time from the first byte to the last; accepted: numbytes=2 or more, or duration=0", problem.Quote(params.get("duration")))
+		return nil, badRequest("numbytes=1 and duration=%s contradict each other: duration is the time from the first byte to the last; accepted: numbytes=2 or more, or duration=0", problem.Quote(params.get("duration")))
 	}
-	e := endpoint{
-		answer: params.given("code", "numbytes", "duration"), body: params.given("numbytes", "duration"),
-		status: status, extent: extent{length: n, takes: least(duration)},
-		make: func(a *answer.Answer, chance chance, longest time.Duration) {
-			whole, _ := sample(duration, chance, longest)
-			a.ContentType, a.Body = answer.Text, drip(n, whole)
-		},
+	h := httpbin{
+		extent:      extent{length: n, takes: minDelay(duration)},
+		aboutAnswer: params.given("code", "numbytes", "duration"), aboutBody: params.given("numbytes", "duration"),
 	}
 	if n == 1 {
-		e.extent.takes = 0
+		h.extent.takes = 0
 	}
-	return p.httpbin(r, params, "2s", e)
+	h.status, h.draws = status, !isFixed(duration)
+	h.body = func(_ *Template, a *answer.Answer, rng rng, longest time.Duration) {
+		whole, _ := sample(duration, rng, longest)
+		a.ContentType, a.Body = answer.Text, drip(n, whole)
+	}
+	return p.httpbin(a, params, "2s", h)
 }
 
 // dripStatus reads code, go-httpbin's name for a status that has no weights.
@@ -54,9 +55,9 @@ func (p parameters) dripStatus() (statuses, error) {
 	}
 	code, ok := readStatus(p.get("code"))
 	if !ok {
-		return statuses{}, bad("code %s is not accepted; accepted: a code from 200 to 599", problem.Quote(p.get("code")))
+		return statuses{}, badRequest("code %s is not accepted; accepted: a code from 200 to 599", problem.Quote(p.get("code")))
 	}
-	return statuses{[]weightedStatus{{code, 1}}}, p.apart("code", "status", "both are the status")
+	return statuses{[]weightedStatus{{code, 1}}}, p.exclusive("code", "status", "both are the status")
 }
 
 // together is how close bytes are that drip sends in one part.

@@ -26,10 +26,9 @@ type stream struct {
 	interval *delay.Delay
 }
 
-// SSE plans /sse: the wait of delay, then a stream of server-sent events. The
-// error is a *problem.Problem.
-func (p *Planner) SSE(r Request) (*Plan, error) {
-	params, err := readSeconds(r, ofSSE...)
+// sse parses /sse: the wait of delay, then a stream of server-sent events.
+func (p *Planner) sse(a args) (*Template, error) {
+	params, err := readSeconds(a)
 	if err != nil {
 		return nil, err
 	}
@@ -37,35 +36,36 @@ func (p *Planner) SSE(r Request) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	takes, err := p.leastOf(s)
+	takes, err := p.minDuration(s)
 	if err != nil {
 		return nil, err
 	}
 	given := params.given(ofSSE...)
-	e := endpoint{answer: given, body: given, extent: extent{length: s.length(), takes: takes}}
+	h := httpbin{extent: extent{length: s.length(), takes: takes}, aboutAnswer: given, aboutBody: given}
 	s.sent = s.count
 	if params.get("fault") == string(answer.Truncate) {
 		if s.sent /= 2; s.sent == 0 {
-			return nil, bad("fault=truncate has nothing to cut: the body has 1 event; accepted: count=2 or more")
+			return nil, badRequest("fault=truncate has nothing to cut: the body has 1 event; accepted: count=2 or more")
 		}
 	}
-	e.make = func(a *answer.Answer, chance chance, longest time.Duration) {
-		a.ContentType, a.Body = "text/event-stream; charset=utf-8", p.events(&s, chance, longest)
+	h.draws = true
+	h.body = func(_ *Template, a *answer.Answer, rng rng, longest time.Duration) {
+		a.ContentType, a.Body = "text/event-stream; charset=utf-8", p.events(&s, rng, longest)
 	}
-	return p.httpbin(r, params, "0", e)
+	return p.httpbin(a, params, "0", h)
 }
 
 // stream reads what /sse has of its own.
 func (p *Planner) stream(params parameters) (s stream, err error) {
 	if err := cmp.Or(
-		params.without("size", "count"),
-		params.apart("interval", "duration", "each says when the events come"),
-		params.apart("interval", "jitter", "each interval is drawn by itself, as of uniform:MIN,MAX"),
-		params.apart("first", "body_delay", "each is the time from the headers to the first event"),
+		params.forbid("size", "count"),
+		params.exclusive("interval", "duration", "each says when the events come"),
+		params.exclusive("interval", "jitter", "each interval is drawn by itself, as of uniform:MIN,MAX"),
+		params.exclusive("first", "body_delay", "each is the time from the headers to the first event"),
 	); err != nil {
 		return s, err
 	}
-	if s.count, err = readWhole("count", params.or("count", "10"), 1, p.limits.MaxBody/maxEvent); err != nil {
+	if s.count, err = parseInt("count", params.or("count", "10"), 1, p.limits.MaxBody/maxEvent); err != nil {
 		return s, err
 	}
 	if s.first, err = p.time(params, "first", params.or("first", "0")); err != nil {
@@ -77,43 +77,43 @@ func (p *Planner) stream(params parameters) (s stream, err error) {
 			return s, err
 		}
 		s.interval = &interval
-		return s, s.alone(params, "interval")
+		return s, s.requireGaps(params, "interval")
 	}
 	if s.duration, err = p.time(params, "duration", params.or("duration", "5s")); err != nil {
 		return s, err
 	}
 	if fixed, is := s.duration.Fixed(); is && fixed == 0 {
-		return s, bad("duration=%s is not accepted; accepted: more than 0, or interval=0 for all events at once", problem.Quote(params.get("duration")))
+		return s, badRequest("duration=%s is not accepted; accepted: more than 0, or interval=0 for all events at once", problem.Quote(params.get("duration")))
 	}
 	if s.jitter, err = readShare("jitter", params.or("jitter", "0")); err != nil {
 		return s, err
 	}
-	return s, cmp.Or(s.alone(params, "duration"), s.alone(params, "jitter"))
+	return s, cmp.Or(s.requireGaps(params, "duration"), s.requireGaps(params, "jitter"))
 }
 
-// alone refuses the parameter where it would say nothing: of the time between
-// events, where there is one event.
-func (s stream) alone(params parameters, name string) error {
+// requireGaps refuses a parameter of the time between events, where there is one
+// event.
+func (s stream) requireGaps(params parameters, name string) error {
 	if s.count == 1 && params.has(name) {
-		return bad("count=1 and %s=%s contradict each other: there is no time between events; accepted: count=2 or more, or first", name, problem.Quote(params.get(name)))
+		return badRequest("count=1 and %s=%s contradict each other: there is no time between events; accepted: count=2 or more, or first", name, problem.Quote(params.get(name)))
 	}
 	return nil
 }
 
-// leastOf returns a time, from the headers to the last event, that s is not
+// minDuration returns a time, from the headers to the last event, that s is not
 // below but by its jitter. It is a problem where that is over MaxDelay.
-func (p *Planner) leastOf(s stream) (time.Duration, error) {
+func (p *Planner) minDuration(s stream) (time.Duration, error) {
 	if s.count == 1 {
-		return least(s.first), nil
+		return minDelay(s.first), nil
 	}
 	if s.interval == nil {
-		return least(s.first) + least(s.duration), nil
+		return minDelay(s.first) + minDelay(s.duration), nil
 	}
 	gaps := time.Duration(s.count - 1)
-	if least(*s.interval) > p.limits.MaxDelay/gaps {
-		return 0, bad("%d events with an interval of %v take longer than this server waits; accepted: up to %v in all, its MAX_DELAY", s.count, least(*s.interval), p.limits.MaxDelay)
+	if minDelay(*s.interval) > p.limits.MaxDelay/gaps {
+		return 0, badRequest("%d events with an interval of %v take longer than this server waits; accepted: up to %v in all, its MAX_DELAY", s.count, minDelay(*s.interval), p.limits.MaxDelay)
 	}
-	return least(s.first) + gaps*least(*s.interval), nil
+	return minDelay(s.first) + gaps*minDelay(*s.interval), nil
 }
 
 // length returns the bytes of all events, whose times have 13 digits.
@@ -128,23 +128,23 @@ func (s stream) length() int64 {
 // events returns the body of s, whose last event is due after longest at the
 // latest. Its times are drawn while it is sent, and the same whenever it is
 // opened: a long stream holds no list of them.
-func (p *Planner) events(s *stream, chance chance, longest time.Duration) answer.Body {
+func (p *Planner) events(s *stream, rng rng, longest time.Duration) answer.Body {
 	e := &events{stream: s, longest: longest, now: p.limits.Now}
 	between := time.Duration(0)
 	switch {
 	case s.count == 1:
 	case s.interval != nil:
-		e.shortest = least(*s.interval)
+		e.shortest = minDelay(*s.interval)
 		between = e.shortest * time.Duration(s.count-1)
 	default:
-		between = least(s.duration)
+		between = minDelay(s.duration)
 	}
-	e.first, _ = sample(s.first, chance, longest-between)
-	e.whole, _ = sample(s.duration, chance, longest-e.first)
+	e.first, _ = sample(s.first, rng, longest-between)
+	e.whole, _ = sample(s.duration, rng, longest-e.first)
 	if e.now == nil {
 		e.now = time.Now
 	}
-	e.seed1, e.seed2 = chance.Uint64(), chance.Uint64()
+	e.seed1, e.seed2 = rng.Uint64(), rng.Uint64()
 	return answer.Body{Length: -1, Paced: true, Open: e.open}
 }
 
@@ -194,24 +194,24 @@ func (p *eventPuller) pull() (answer.Part, bool) {
 
 // draw draws when the event is due.
 func (p *eventPuller) draw() {
-	chance := rand.New(&p.source)
+	rng := rand.New(&p.source)
 	switch {
 	case p.id == 0:
 	case p.interval != nil:
-		gap, _ := sample(*p.interval, chance, p.longest-p.due-p.shortest*time.Duration(p.count-1-p.id))
+		gap, _ := sample(*p.interval, rng, p.longest-p.due-p.shortest*time.Duration(p.count-1-p.id))
 		p.due += gap
 	default:
 		gap := even(p.whole, p.id, p.count) - even(p.whole, p.id-1, p.count)
-		p.due = min(p.due+stretched(gap, p.jitter, chance), p.longest)
+		p.due = min(p.due+stretched(gap, p.jitter, rng), p.longest)
 	}
 }
 
 // stretched returns gap made longer or shorter by up to a share of it.
-func stretched(gap time.Duration, share float64, chance chance) time.Duration {
+func stretched(gap time.Duration, share float64, rng rng) time.Duration {
 	if share == 0 {
 		return gap
 	}
-	return time.Duration(float64(gap) * (1 + share*(2*chance.Float64()-1)))
+	return time.Duration(float64(gap) * (1 + share*(2*rng.Float64()-1)))
 }
 
 // appendEvent appends go-httpbin's event: its number from 0 and its time in
@@ -228,7 +228,7 @@ func appendEvent(b []byte, id int64, at time.Time) []byte {
 func readShare(name, text string) (float64, error) {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || strings.Trim(text, "0123456789.") != "" || n > 1 {
-		return 0, bad("%s %s is not accepted; accepted: a decimal number from 0 to 1", name, problem.Quote(text))
+		return 0, badRequest("%s %s is not accepted; accepted: a decimal number from 0 to 1", name, problem.Quote(text))
 	}
 	return n, nil
 }

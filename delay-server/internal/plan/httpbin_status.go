@@ -10,31 +10,31 @@ import (
 	"flash.test/delay-server/problem"
 )
 
-// Status plans /status/{codes}: an empty answer of the code, or of one that is
-// drawn by the weights of several. The error is a *problem.Problem.
-func (p *Planner) Status(r Request) (*Plan, error) {
-	params, err := readSeconds(r)
+// status parses /status/{codes...}: an empty answer of the code, or of one that is
+// drawn by the weights of several.
+func (p *Planner) status(a args) (*Template, error) {
+	params, err := readSeconds(a)
 	if err != nil {
 		return nil, err
 	}
-	codes, err := readChoices(r.Param("codes"))
+	codes, err := readChoices(unescaped(a.param))
 	if err != nil {
 		return nil, err
 	}
-	if err := params.without("status", "/status/{codes}, whose codes it is"); err != nil {
+	if err := params.forbid("status", "/status/{codes}, whose codes it is"); err != nil {
 		return nil, err
 	}
-	return p.httpbin(r, params, "0", endpoint{answer: []string{"/status/" + codes.String()}, status: codes, make: empty})
+	h := httpbin{aboutAnswer: []string{"/status/" + codes.String()}}
+	h.status = codes
+	h.body = func(_ *Template, a *answer.Answer, _ rng, _ time.Duration) { a.ContentType = answer.Text } // and empty
+	return p.httpbin(a, params, "0", h)
 }
-
-// empty makes a an empty answer.
-func empty(a *answer.Answer, _ chance, _ time.Duration) { a.ContentType = answer.Text }
 
 // readChoices reads go-httpbin's codes, by comma, each with a weight or of
 // weight 1. What counts is a weight's share of their sum.
 func readChoices(text string) (statuses, error) {
 	refuse := func(reason string) (statuses, error) {
-		return statuses{}, bad("status %s %s; accepted: a code from 200 to 599, or CODE:WEIGHT,… of decimal weights, such as 200:0.9,500:0.1", problem.Quote(text), reason)
+		return statuses{}, badRequest("status %s %s; accepted: a code from 200 to 599, or CODE:WEIGHT,… of decimal weights, such as 200:0.9,500:0.1", problem.Quote(text), reason)
 	}
 	var list []weightedStatus
 	sum := 0.0

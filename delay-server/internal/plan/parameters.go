@@ -3,7 +3,6 @@ package plan
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -18,10 +17,10 @@ var known = []string{
 
 // parameters are those that a query gives, each once but header.
 type parameters struct {
-	values   url.Values // without the ignored
-	ignored  []string   // names that are nobody's business, sorted
-	operator bool       // they are an operator's, who may say more than a link
-	seconds  bool       // a bare number in a time is seconds, not milliseconds
+	values  url.Values // without the ignored
+	ignored []string   // names that the endpoint does not know, sorted
+	trusted bool       // they are an operator's, who may say more than a link
+	seconds bool       // a bare number in a time is seconds, not milliseconds
 }
 
 // ParameterError is what is wrong with one parameter.
@@ -51,26 +50,25 @@ func (p parameters) or(name, otherwise string) string {
 // has reports whether the parameter is given, be it empty.
 func (p parameters) has(name string) bool { return p.values.Has(name) }
 
-// readParameters reads a query whose known parameters are those of every
-// waiting endpoint and more. A *problem.Problem is returned for one that is
-// repeated, or one slip away from a known one.
-func readParameters(rawQuery string, more ...string) (parameters, error) {
+// readParameters reads a query of known parameters. A *problem.Problem is returned
+// for one that is repeated, or one slip away from a known one.
+func readParameters(rawQuery string, known []string) (parameters, error) {
 	if rawQuery == "" {
 		return parameters{}, nil
 	}
-	values, ignored, err := query.Read(rawQuery, slices.Concat(known, more), "header")
+	values, ignored, err := query.Read(rawQuery, known, "header")
 	return parameters{values: values, ignored: ignored}, err
 }
 
-// whole reads a parameter that is a whole number from least to most, in digits.
-func (p parameters) whole(name string, least, most int64) (int64, error) {
-	return readWhole(name, p.get(name), least, most)
+// parseInt reads a parameter that is a whole number from lowest to highest, in digits.
+func (p parameters) parseInt(name string, lowest, highest int64) (int64, error) {
+	return parseInt(name, p.get(name), lowest, highest)
 }
 
-func readWhole(name, text string, least, most int64) (int64, error) {
+func parseInt(name, text string, lowest, highest int64) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || strings.Trim(text, "0123456789") != "" || n < least || n > most {
-		return 0, &ParameterError{name, 0, bad("%s %s is not accepted; accepted: a whole number from %d to %d", name, problem.Quote(text), least, most)}
+	if err != nil || strings.Trim(text, "0123456789") != "" || n < lowest || n > highest {
+		return 0, &ParameterError{name, 0, badRequest("%s %s is not accepted; accepted: a whole number from %d to %d", name, problem.Quote(text), lowest, highest)}
 	}
 	return n, nil
 }
@@ -81,6 +79,6 @@ func decimal(text string) (float64, bool) {
 	return n, err == nil && n > 0 && strings.Trim(text, "0123456789.") == ""
 }
 
-func bad(format string, args ...any) error {
+func badRequest(format string, args ...any) error {
 	return problem.New(http.StatusBadRequest, format, args...)
 }

@@ -3,7 +3,6 @@ package plan_test
 import (
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,31 +13,50 @@ import (
 	"flash.test/delay-server/problem"
 )
 
-// request makes what the router makes of a path below /delay/.
+// request returns a GET of the target.
 func request(t testing.TB, target string) plan.Request {
 	t.Helper()
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	r.URL = u
-	segment, _, _ := strings.Cut(strings.TrimPrefix(u.EscapedPath(), "/delay/"), "/")
-	segment, err = url.PathUnescape(segment)
+	return plan.Request{Method: http.MethodGet, Path: u.EscapedPath(), Query: u.RawQuery, ProtoMajor: 1}
+}
+
+// planOf plans r as the server does.
+func planOf(t testing.TB, p *plan.Planner, r plan.Request) (*plan.Plan, error) {
+	t.Helper()
+	got, _, err := planAndRun(t, p, r)
+	return got, err
+}
+
+func planAndRun(t testing.TB, p *plan.Planner, r plan.Request) (got *plan.Plan, run string, err error) {
+	t.Helper()
+	template, err := p.Find(r)
 	if err != nil {
-		t.Fatal(err)
+		if template != nil {
+			t.Fatalf("Find(%q, %q) = %p and the error %v", r.Path, r.Query, template, err)
+		}
+		return nil, "", err
 	}
-	return plan.Request{Request: r, Param: func(string) string { return segment }}
+	if template == nil {
+		t.Fatalf("Find(%q): no endpoint", r.Path)
+	}
+	got, run, err = template.Plan(r)
+	if got != nil && got.Template != template {
+		t.Fatalf("Plan(%q, %q) is of another template", r.Path, r.Query)
+	}
+	return got, run, err
 }
 
 func TestDelay(t *testing.T) {
 	p := plan.New(plan.Limits{MaxDelay: time.Minute})
-	got, err := p.Delay(request(t, "/delay/1.5?_=17&run=a&utm=x"))
+	got, run, err := planAndRun(t, p, request(t, "/delay/1.5?_=17&run=a&utm=x"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Wait != 1500*time.Microsecond || got.Run != "a" || !slices.Equal(got.Ignored, []string{"_", "utm"}) {
-		t.Errorf("got wait %v, run %q, ignored %q, want 1.5ms, a, [_ utm]", got.Wait, got.Run, got.Ignored)
+	if ignored := got.Template.Ignored; got.Wait != 1500*time.Microsecond || run != "a" || !slices.Equal(ignored, []string{"_", "utm"}) {
+		t.Errorf("got wait %v, run %q, ignored %q, want 1.5ms, a, [_ utm]", got.Wait, run, ignored)
 	}
 	if want := `{"status":200,"message":"Mock response from Flash","delay":"1.5 ms"}`; got.Answer.Status != 200 || string(got.Answer.Body.Whole) != want {
 		t.Errorf("got %d %s, want 200 %s", got.Answer.Status, got.Answer.Body.Whole, want)
@@ -58,14 +76,13 @@ func TestRunIsTheHeaderThenTheParameterThenTheTrace(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := request(t, "/delay/0"+tc.query)
-			r.Header.Set("X-Run-Id", tc.header)
-			r.Header.Set("Traceparent", tc.traceparent)
-			got, err := p.Delay(r)
+			r.RunID, r.Traceparent = tc.header, tc.traceparent
+			_, run, err := planAndRun(t, p, r)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Run != tc.want {
-				t.Errorf("got run %q, want %q", got.Run, tc.want)
+			if run != tc.want {
+				t.Errorf("got run %q, want %q", run, tc.want)
 			}
 		})
 	}
@@ -84,9 +101,9 @@ func TestDelayRefuses(t *testing.T) {
 		{"run over 200 bytes", "/delay/1?run=" + strings.Repeat("x", 201), "(201 bytes) is no name"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := p.Delay(request(t, tc.target))
+			got, err := planOf(t, p, request(t, tc.target))
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("Delay(%.60s) = %+v, %v, want an error that says %q", tc.target, got, err, tc.want)
+				t.Errorf("GET %.60s: got %+v, %v, want an error that says %q", tc.target, got, err, tc.want)
 			}
 		})
 	}
@@ -96,7 +113,7 @@ func TestRandomIsCutAtMaxDelayOnlyAfterTenDraws(t *testing.T) {
 	p := plan.New(plan.Limits{MaxDelay: 3 * time.Second})
 	seen := map[time.Duration]int{}
 	for range 10_000 {
-		got, err := p.Delay(request(t, "/delay/random"))
+		got, err := planOf(t, p, request(t, "/delay/random"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +157,7 @@ func TestRedirect(t *testing.T) {
 	p := plan.New(plan.Limits{MaxDelay: time.Minute, RedirectHosts: plan.HostList{"*"}})
 	for _, tc := range redirects {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := p.Redirect(request(t, "/delay/5/url/"+tc.target))
+			got, err := planOf(t, p, request(t, "/delay/5/url/"+tc.target))
 			if err != nil {
 				t.Fatalf("Redirect(%q): %v", tc.target, err)
 			}
@@ -195,7 +212,7 @@ func TestRedirectRefuses(t *testing.T) {
 	p := plan.New(plan.Limits{MaxDelay: time.Minute, RedirectHosts: plan.HostList{"*"}})
 	for _, tc := range refusedRedirects {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := p.Redirect(request(t, "/delay/0/url/"+tc.target))
+			got, err := planOf(t, p, request(t, "/delay/0/url/"+tc.target))
 			var bad *problem.Problem
 			if !errors.As(err, &bad) || bad.Status != 400 || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("Redirect(%q) = %+v, %v, want a 400 that says %q", tc.target, got, err, tc.want)
@@ -230,7 +247,7 @@ func TestRedirectHosts(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := plan.New(plan.Limits{MaxDelay: time.Minute, RedirectHosts: strings.Split(tc.hosts, ",")})
-			got, err := p.Redirect(request(t, "/delay/0/url/"+tc.target))
+			got, err := planOf(t, p, request(t, "/delay/0/url/"+tc.target))
 			var refused *problem.Problem
 			if tc.allowed && err != nil || !tc.allowed && (!errors.As(err, &refused) || refused.Status != 403) {
 				t.Errorf("REDIRECT_HOSTS=%s, target %q: got %+v, %v, want allowed %v", tc.hosts, tc.target, got, err, tc.allowed)
@@ -265,9 +282,7 @@ func checkRedirect(t *testing.T, p *plan.Planner, target string) bool {
 	if err != nil {
 		return false // no request has it
 	}
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	r.URL = u
-	got, err := p.Redirect(plan.Request{Request: r, Param: func(string) string { return "0" }})
+	got, err := planOf(t, p, plan.Request{Path: u.EscapedPath(), Query: u.RawQuery})
 	checkPlan(t, got, err, target)
 	if err != nil {
 		return false

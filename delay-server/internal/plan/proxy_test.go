@@ -17,7 +17,7 @@ func TestProxyReadsTargetsAsRedirectDoes(t *testing.T) {
 	p := plan.New(plan.Limits{MaxDelay: time.Minute, ProxyHosts: plan.HostList{"*"}})
 	for _, tc := range redirects {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := p.Proxy(request(t, "/delay/5/proxy/"+tc.target))
+			got, err := planOf(t, p, request(t, "/delay/5/proxy/"+tc.target))
 			if err != nil {
 				t.Fatalf("Proxy(%q): %v", tc.target, err)
 			}
@@ -28,7 +28,7 @@ func TestProxyReadsTargetsAsRedirectDoes(t *testing.T) {
 	}
 	for _, tc := range refusedRedirects {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := p.Proxy(request(t, "/delay/0/proxy/"+tc.target))
+			got, err := planOf(t, p, request(t, "/delay/0/proxy/"+tc.target))
 			var bad *problem.Problem
 			if !errors.As(err, &bad) || bad.Status != 400 || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("Proxy(%q) = %+v, %v, want a 400 that says %q", tc.target, got, err, tc.want)
@@ -40,12 +40,12 @@ func TestProxyReadsTargetsAsRedirectDoes(t *testing.T) {
 func TestProxyReadsNoParameters(t *testing.T) {
 	p := plan.New(plan.Limits{MaxDelay: time.Minute, ProxyHosts: plan.HostList{"*"}})
 	const query = "run=a&stauts=503&size=5&seed=x"
-	got, err := p.Proxy(request(t, "/delay/0/proxy/example.com?"+query))
+	got, run, err := planAndRun(t, p, request(t, "/delay/0/proxy/example.com?"+query))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Run != "" || got.Ignored != nil || got.Answer.Upstream.RawQuery != query {
-		t.Errorf("got run %q, ignored %q, the target's query %q, want the query to be the target's alone", got.Run, got.Ignored, got.Answer.Upstream.RawQuery)
+	if ignored := got.Template.Ignored; run != "" || ignored != nil || got.Answer.Upstream.RawQuery != query {
+		t.Errorf("got run %q, ignored %q, the target's query %q, want the query to be the target's alone", run, ignored, got.Answer.Upstream.RawQuery)
 	}
 }
 
@@ -73,7 +73,7 @@ func TestProxyHosts(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := plan.New(plan.Limits{MaxDelay: time.Minute, ProxyHosts: strings.Split(tc.hosts, ",")})
-			got, err := p.Proxy(request(t, "/delay/0/proxy/"+tc.target))
+			got, err := planOf(t, p, request(t, "/delay/0/proxy/"+tc.target))
 			var refused *problem.Problem
 			if tc.allowed && err != nil || !tc.allowed && (!errors.As(err, &refused) || refused.Status != 403 || !strings.Contains(err.Error(), "PROXY_HOSTS")) {
 				t.Errorf("PROXY_HOSTS=%s, target %q: got %+v, %v, want allowed %v", tc.hosts, tc.target, got, err, tc.allowed)

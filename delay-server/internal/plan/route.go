@@ -12,16 +12,10 @@ import (
 	"flash.test/delay-server/problem"
 )
 
-// Route makes the plans of a route that an operator has defined. It is made by
-// Prepare.
-type Route struct {
-	planner *Planner
-	recipe  recipe
-}
-
-// Prepare reads what an operator says of the route called name, by the names
-// and in the forms of a query's parameters, but for run and seed. Beside them
-// an operator may give
+// Prepare parses what an operator says of the route called name, by the names and
+// in the forms of a query's parameters, but for run and seed. The template is of
+// any path and query: the run of a request is that of its headers. Beside the
+// parameters of a query an operator may give
 //
 //	delay        the wait; none without it
 //	body, json   the body, as it is; empty without either and size
@@ -33,42 +27,37 @@ type Route struct {
 //
 // and any header but those that frame a message. The errors are all that is
 // wrong.
-func (p *Planner) Prepare(name string, values url.Values) (*Route, []*ParameterError) {
+func (p *Planner) Prepare(name string, values url.Values) (*Template, []*ParameterError) {
 	var wait delay.Delay
 	var errs []*ParameterError
 	if values.Has("delay") {
 		var err error
-		if wait, err = p.parse(values.Get("delay")); err != nil {
+		if wait, err = p.parseDelay(values.Get("delay")); err != nil {
 			wait, errs = delay.Delay{}, append(errs, &ParameterError{"delay", 0, err})
 		}
 	}
-	from := recipe{delay: wait, seed: p.limits.Seed, route: name}
-	from.measure = func(s *shape) extent { return extent{length: int64(len(s.body))} }
-	errs = append(errs, p.shape(&from, parameters{values: values, operator: true})...)
+	t := &Template{planner: p, delay: wait, seed: p.limits.Seed, trusted: true, content: content{
+		body: func(t *Template, a *answer.Answer, _ rng, _ time.Duration) {
+			a.ContentType, a.Body.Whole = t.options.contentType, t.options.body
+		},
+		measure: func(o *options) extent { return extent{length: int64(len(o.body))} },
+	}}
+	errs = append(errs, p.readOptions(t, parameters{values: values, trusted: true})...)
 	if errs != nil {
 		return nil, errs
 	}
-	shape := from.shape
-	if shape.pool != nil {
-		shape.pool.Operator = true
+	o := t.options
+	if o.pool != nil {
+		o.pool.Operator = true
 	}
-	if shape.size >= 0 {
-		shape.contentType = answer.Bytes
+	if o.size >= 0 {
+		o.contentType = answer.Bytes
 	}
-	from.make = func(a *answer.Answer, _ chance, _ time.Duration) {
-		a.ContentType, a.Body.Whole = shape.contentType, shape.body
-	}
-	return &Route{p, from}, nil
+	return t.ready(name), nil
 }
 
-// Plan makes the plan of one request. Its path and its query are not read; the
-// run is that of its headers. The error is a *problem.Problem.
-func (r *Route) Plan(request Request) (*Plan, error) {
-	return r.planner.draw(request, &r.recipe, "")
-}
-
-// named returns err as that of the parameter, where it is not one's already.
-func named(parameter string, err error) *ParameterError {
+// paramError returns err as that of the parameter, where it is not one's already.
+func paramError(parameter string, err error) *ParameterError {
 	var known *ParameterError
 	if errors.As(err, &known) {
 		return known
@@ -90,25 +79,25 @@ func agreeOnBody(params parameters, refuse func(ifGiven, format string, args ...
 
 func (p *Planner) body(text, contentType string) ([]byte, string, error) {
 	if int64(len(text)) > p.limits.MaxBody {
-		return nil, "", bad("the body has %d bytes; accepted: up to %d, this server's MAX_BODY_SIZE", len(text), p.limits.MaxBody)
+		return nil, "", badRequest("the body has %d bytes; accepted: up to %d, this server's MAX_BODY_SIZE", len(text), p.limits.MaxBody)
 	}
 	return []byte(text), contentType, nil
 }
 
 // readLimit reads limit, such as 10/s, and burst.
 func readLimit(params parameters) (*gate.RateLimiter, error) {
-	const least, most = 0.001, 1_000_000
+	const lowest, highest = 0.001, 1_000_000
 	text := params.get("limit")
 	count, unit, _ := strings.Cut(text, "/")
 	n, isNumber := decimal(count)
 	seconds := map[string]float64{"s": 1, "m": 60, "h": 3600}[unit]
-	if !isNumber || seconds == 0 || n < least || n > most {
-		return nil, bad("limit %s is not accepted; accepted: a number from %v to %d in a second, a minute or an hour: 10/s, 100/m or 1000/h", problem.Quote(text), least, most)
+	if !isNumber || seconds == 0 || n < lowest || n > highest {
+		return nil, badRequest("limit %s is not accepted; accepted: a number from %v to %d in a second, a minute or an hour: 10/s, 100/m or 1000/h", problem.Quote(text), lowest, highest)
 	}
 	burst := int64(1)
 	if params.has("burst") {
 		var err error
-		if burst, err = params.whole("burst", 1, most); err != nil {
+		if burst, err = params.parseInt("burst", 1, highest); err != nil {
 			return nil, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,50 +15,69 @@ import (
 	"flash.test/delay-server/problem"
 )
 
-// longestName is the most bytes that a name of a run, a pool, a barrier or a hold may have.
-const longestName = 200
+// maxName is the most bytes that a name of a run, a pool, a barrier or a hold may have.
+const maxName = 200
 
 func checkName(from, name string) error {
-	if name == "" || len(name) > longestName || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return bad("%s: %s is no name; accepted: 1 to %d visible ASCII characters", from, problem.Quote(name), longestName)
+	if name == "" || len(name) > maxName || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return badRequest("%s: %s is no name; accepted: 1 to %d visible ASCII characters", from, problem.Quote(name), maxName)
 	}
 	return nil
 }
 
 // runID returns the run that a request belongs to: X-Run-Id, else the parameter
 // run, else the trace id of traceparent, else "".
-func runID(h http.Header, param string) (string, error) {
-	if id := h.Get("X-Run-Id"); id != "" {
-		return id, checkName("header X-Run-Id", id)
+func runID(r *Request, param string) (string, error) {
+	if r.RunID != "" {
+		return r.RunID, checkName("header X-Run-Id", r.RunID)
 	}
 	if param != "" {
 		return param, checkName("parameter run", param)
 	}
-	return traceID(h.Get("Traceparent")), nil
+	return traceID(r.Traceparent), nil
+}
+
+// runParam returns the parameter run of a well-formed query, or "".
+func runParam(query string) string {
+	for more := true; more; {
+		var pair string
+		pair, query, more = strings.Cut(query, "&")
+		name, value, _ := strings.Cut(pair, "=")
+		if unescapedQuery(name) == "run" {
+			return unescapedQuery(value)
+		}
+	}
+	return ""
+}
+
+func unescapedQuery(s string) string {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
+		return s
+	}
+	plain, _ := url.QueryUnescape(s)
+	return plain
 }
 
 // streamID returns the run whose stream of samples a request draws from: one
 // that its client has named, else "". A trace is no such run: a traced client
 // has a new one for each request, and each would be the first of its run.
-func streamID(h http.Header, param string) string { return cmp.Or(h.Get("X-Run-Id"), param) }
+func streamID(r *Request, param string) string { return cmp.Or(r.RunID, param) }
 
 // traceID returns the trace id of a W3C traceparent header, "" for one that is
 // malformed: the header is written by tracing libraries, not by the client's
 // author, and the recommendation has a receiver start afresh then.
 func traceID(traceparent string) string {
-	if traceparent == "" {
+	_, rest, _ := strings.Cut(traceparent, "-")
+	id, rest, _ := strings.Cut(rest, "-")
+	if len(id) != 32 || strings.IndexByte(rest, '-') < 0 || strings.Trim(id, "0123456789abcdef") != "" {
 		return ""
 	}
-	parts := strings.Split(traceparent, "-")
-	if len(parts) < 4 || len(parts[1]) != 32 || strings.Trim(parts[1], "0123456789abcdef") != "" {
-		return ""
-	}
-	return parts[1]
+	return id
 }
 
-// mostCounts is how many counts within runs are remembered; the one that was
+// maxCounts is how many counts within runs are remembered; the one that was
 // used the longest ago is forgotten first.
-const mostCounts = 10_000
+const maxCounts = 10_000
 
 // runs counts requests within runs, for seeds and fail_first.
 type runs struct {
@@ -68,7 +88,7 @@ type runs struct {
 }
 
 // countKey has hashes in place of texts, since a text may be as long as a request's
-// header, and keeps all of it in memory. The chance that any two of mostCounts
+// header, and keeps all of it in memory. The chance that any two of maxCounts
 // texts have the same hash is 3 in 10¹².
 type countKey struct{ run, what uint64 }
 
@@ -77,19 +97,22 @@ type count struct {
 	n   int64
 }
 
+func newRuns() runs { return runs{seed: maphash.MakeSeed(), counts: map[countKey]*list.Element{}} }
+
+// seedKey and failKey return what requests are counted by.
+func (r *runs) seedKey(seed uint64) uint64 { return r.hash("seed " + strconv.FormatUint(seed, 10)) }
+func (r *runs) failKey(name string) uint64 { return r.hash("fail_first " + name) }
+
 // next returns how many requests of the run came for the same before: 0 for the first.
-func (r *runs) next(run, what string) int64 {
+func (r *runs) next(run string, what uint64) int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.counts == nil {
-		r.seed, r.counts = maphash.MakeSeed(), map[countKey]*list.Element{}
-	}
-	key := countKey{r.hash(run), r.hash(what)}
+	key := countKey{r.hash(run), what}
 	e, known := r.counts[key]
 	if !known {
 		e = r.recent.PushFront(&count{key: key})
 		r.counts[key] = e
-		if r.recent.Len() > mostCounts {
+		if r.recent.Len() > maxCounts {
 			delete(r.counts, r.recent.Remove(r.recent.Back()).(*count).key)
 		}
 	}
@@ -106,9 +129,6 @@ func (p *Planner) Forget(run string) bool {
 	r := &p.runs
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.counts == nil {
-		return false
-	}
 	before, gone := len(r.counts), r.hash(run)
 	for key, e := range r.counts {
 		if key.run == gone {
@@ -127,11 +147,11 @@ func (p *Planner) ForgetAll() {
 	p.runs.recent.Init()
 }
 
-// chance is where samples are drawn from.
-type chance = *rand.Rand
+// rng is where samples are drawn from.
+type rng = *rand.Rand
 
-// global draws from the runtime's own generator, which any goroutine may.
-var global = rand.New(runtimeSource{})
+// sharedRNG draws from the runtime's own generator, which any goroutine may.
+var sharedRNG = rand.New(runtimeSource{})
 
 type runtimeSource struct{}
 
@@ -152,30 +172,24 @@ func (p *Planner) seed(params parameters) (*uint64, error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return nil, bad("seed %s is not accepted; accepted: a whole number from %d to %d", problem.Quote(text), lowest, uint64(math.MaxUint64))
+		return nil, badRequest("seed %s is not accepted; accepted: a whole number from %d to %d", problem.Quote(text), lowest, uint64(math.MaxUint64))
 	}
 	return &n, nil
 }
 
-// chance returns the generator of one request: with a seed, that of its place
-// within its run, so that what one request draws does not move the next one's.
-func (p *Planner) chance(run string, seed *uint64) chance {
-	if seed == nil {
-		return global
-	}
-	place := p.runs.next(run, "seed "+strconv.FormatUint(*seed, 10))
-	return rand.New(rand.NewPCG(*seed, uint64(place)))
-}
+// newRNG returns the generator of one request: that of its place within its run, so
+// that what one request draws does not move the next one's.
+func newRNG(seed uint64, place int64) rng { return rand.New(rand.NewPCG(seed, uint64(place))) }
 
 // failing returns the status of a request with fail_first: the first so many of
 // the run at this path fail, with status where one is given, else 503. At an
 // operator's route, those that belong to no run are counted together.
-func (p *Planner) failing(r Request, run string, from *recipe, status int) (int, error) {
-	first, at := from.shape.failFirst, cmp.Or(from.route, r.URL.Path)
-	if run == "" && from.route == "" {
-		return 0, bad("fail_first=%d counts within a run, and this request belongs to none; accepted: run=NAME or the header X-Run-Id", first)
+func (t *Template) failing(run string, status int) (int, error) {
+	first := t.options.failFirst
+	if run == "" && !t.trusted {
+		return 0, badRequest("fail_first=%d counts within a run, and this request belongs to none; accepted: run=NAME or the header X-Run-Id", first)
 	}
-	if p.runs.next(run, "fail_first "+at) >= first {
+	if t.planner.runs.next(run, t.failKey) >= first {
 		return http.StatusOK, nil
 	}
 	if status == http.StatusOK {

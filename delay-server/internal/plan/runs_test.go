@@ -28,9 +28,9 @@ func TestCountsKeepNoRequest(t *testing.T) {
 			for i := range requests {
 				r := request(t, tc.target(i))
 				if tc.header != nil {
-					r.Header.Set("X-Run-Id", tc.header(i))
+					r.RunID = tc.header(i)
 				}
-				if _, err := p.Delay(r); err != nil {
+				if _, err := planOf(t, p, r); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -35,12 +35,12 @@ func (s statuses) String() string {
 	return strings.Join(codes, ",")
 }
 
-// pick draws a code. A single one takes no number of chance.
-func (s statuses) pick(chance chance) int {
+// pick draws a code. A single one draws nothing.
+func (s statuses) pick(rng rng) int {
 	if len(s.list) == 1 {
 		return s.list[0].code
 	}
-	p := chance.Float64()
+	p := rng.Float64()
 	for _, c := range s.list {
 		if p < c.upTo {
 			return c.code
@@ -57,7 +57,7 @@ func readStatuses(text string) (statuses, error) {
 		return statuses{[]weightedStatus{{code, 1}}}, nil
 	}
 	refuse := func(reason string) (statuses, error) {
-		return statuses{}, bad("status %s %s; accepted: %s", problem.Quote(text), reason, acceptedStatus)
+		return statuses{}, badRequest("status %s %s; accepted: %s", problem.Quote(text), reason, acceptedStatus)
 	}
 	var list []weightedStatus
 	sum := 0.0

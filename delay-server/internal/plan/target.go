@@ -60,30 +60,29 @@ func prefix(pattern string) netip.Prefix {
 	return p.Masked()
 }
 
-// use is what a URL in a path is for.
-type use struct{ name, marker, setting string }
+// targetKind is what a URL in a path is for.
+type targetKind struct{ name, setting string }
 
 var (
-	redirecting = use{"redirect", "/url/", "REDIRECT_HOSTS"}
-	proxying    = use{"proxy", "/proxy/", "PROXY_HOSTS"}
+	redirecting = targetKind{"redirect", "REDIRECT_HOSTS"}
+	proxying    = targetKind{"proxy", "PROXY_HOSTS"}
 )
 
-// target returns the URL that follows the use's marker in u's path, with u's
-// query. It is made anew from what was checked, so that a browser reads the same
-// host in it. A target of which the host, or a scheme and what follows it up to
-// the first slash, is percent-encoded was so as a whole, as encodeURIComponent
-// does it, and is decoded once. The error is a *problem.Problem, 400 or 403.
-func (l HostList) target(u *url.URL, use use) (*url.URL, error) {
-	_, read, _ := strings.Cut(u.EscapedPath(), use.marker)
-	text := read
+// target returns the URL that is the rest of a path, with the path's query. It is
+// made anew from what was checked, so that a browser reads the same host in it. A
+// target of which the host, or a scheme and what follows it up to the first slash,
+// is percent-encoded was so as a whole, as encodeURIComponent does it, and is
+// decoded once. The error is a *problem.Problem, 400 or 403.
+func (l HostList) target(rest, query string, kind targetKind) (*url.URL, error) {
+	text := rest
 	if host, _, _ := strings.Cut(text, "/"); strings.Contains(host, "%") {
-		text, _ = url.PathUnescape(text) // EscapedPath has valid escapes only
+		text, _ = url.PathUnescape(text) // a path has valid escapes only
 	}
-	bad := func(status int, reason string) (*url.URL, error) {
-		return nil, problem.New(status, "%s target %s %s; accepted: host, host/path or a whole http or https URL", use.name, problem.Quote(read), reason)
+	refuse := func(reason string) (*url.URL, error) {
+		return nil, badRequest("%s target %s %s; accepted: host, host/path or a whole http or https URL", kind.name, problem.Quote(rest), reason)
 	}
-	if dangerous.MatchString(text) || control.MatchString(u.RawQuery) {
-		return bad(http.StatusBadRequest, "has a control character or a backslash in it")
+	if dangerous.MatchString(text) || control.MatchString(query) {
+		return refuse("has a control character or a backslash in it")
 	}
 	if !hasScheme(text) {
 		text = "http://" + text
@@ -91,22 +90,22 @@ func (l HostList) target(u *url.URL, use use) (*url.URL, error) {
 	t, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return bad(http.StatusBadRequest, "is no URL")
+		return refuse("is no URL")
 	case t.Scheme != "http" && t.Scheme != "https":
-		return bad(http.StatusBadRequest, "is of another scheme than http and https")
+		return refuse("is of another scheme than http and https")
 	case t.Hostname() == "":
-		return bad(http.StatusBadRequest, "names no host")
+		return refuse("names no host")
 	case t.User != nil:
-		return bad(http.StatusBadRequest, "has user information before the host")
+		return refuse("has user information before the host")
 	case !plainHost.MatchString(t.Host):
-		return bad(http.StatusBadRequest, "has a host that is not written in plain ASCII (letters, digits, dots, hyphens, a port)")
+		return refuse("has a host that is not written in plain ASCII (letters, digits, dots, hyphens, a port)")
 	case t.Port() != "" && !isPort(t.Port()):
-		return bad(http.StatusBadRequest, "has a port that is none of 1 to 65535")
+		return refuse("has a port that is none of 1 to 65535")
 	case !l.Allows(strings.ToLower(t.Hostname())):
 		return nil, problem.New(http.StatusForbidden, "%s target %s leads to a host that this server's %s does not allow; accepted: the hosts that it lists, as the setting %s=%s would this one",
-			use.name, problem.Quote(read), use.setting, use.setting, problem.Quote(strings.ToLower(t.Hostname())))
+			kind.name, problem.Quote(rest), kind.setting, kind.setting, problem.Quote(strings.ToLower(t.Hostname())))
 	}
-	t.RawQuery = escape(strings.Trim(t.RawQuery+"&"+u.RawQuery, "&"))
+	t.RawQuery = escape(strings.Trim(t.RawQuery+"&"+query, "&"))
 	return t, nil
 }
 

@@ -19,7 +19,8 @@ import (
 //     all its ports and all targets.
 //   - Upgrade: no protocol but HTTP is passed on, and any server may ignore it.
 func setRequest(out *http.Request, target *url.URL) {
-	out.URL, out.Host = target, target.Host
+	u := *target // which other requests share
+	out.URL, out.Host = &u, u.Host
 	for name := range out.Header {
 		if strings.HasPrefix(name, "X-Forwarded-") {
 			out.Header.Del(name)

@@ -135,12 +135,12 @@ func (l *loader) route(n *yaml.Node) {
 	if p.at == nil {
 		l.fail(n, "the route has no path; accepted: path: /products/{id}")
 	}
-	prepared, errs := l.planner.Prepare(p.String(), d.values)
+	template, errs := l.planner.Prepare(p.String(), d.values)
 	for _, err := range errs {
 		l.fail(d.at[err.Name][err.Index], "%v", err)
 	}
 	if ok && p.path != "" {
-		l.add(p, &Route{prepared})
+		l.add(p, template)
 	}
 }
 

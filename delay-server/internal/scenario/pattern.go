@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/problem"
 	"flash.test/delay-server/spelling"
 )
@@ -113,7 +114,7 @@ func (l *loader) readPath(e entry) string {
 	if !ok {
 		return ""
 	}
-	if isReserved(strings.TrimPrefix(text, "/"), true) {
+	if isReserved(strings.TrimPrefix(text, "/")) {
 		l.fail(e.key, "path %s would hide what is the server's own; accepted: any but /%s and what is below them", problem.Quote(text), strings.Join(reserved, ", /"))
 		return ""
 	}
@@ -153,8 +154,8 @@ func wrongPath(text string) string {
 }
 
 // add adds the route, or refuses one that conflicts with another.
-func (l *loader) add(p pattern, route *Route) {
-	switch other := l.root.insert(p, route); {
+func (l *loader) add(p pattern, template *plan.Template) {
+	switch other := l.root.insert(p, template); {
 	case other == nil:
 		l.added = append(l.added, p)
 	case p.likeness() == other.likeness():

@@ -18,9 +18,6 @@ type Scenario struct {
 	added []pattern // in the order of the file
 }
 
-// Route is one route of a file.
-type Route struct{ *plan.Route }
-
 // Routes returns how many routes there are.
 func (s *Scenario) Routes() int { return len(s.added) }
 
@@ -35,31 +32,34 @@ const AnyMethod = ""
 // the file says.
 var reserved = []string{"admin", "ca.pem", "healthz", "metrics", "openapi.yaml", "readyz", "version"}
 
-// Find returns the route of a request. Where there is none, it returns the
-// methods that are answered at the request's path, by comma, if any is: OPTIONS
-// is among them then. A path is taken as it came: neither cleaned nor redirected.
-// Its segments are compared unescaped, so that %2F is part of one.
-func (s *Scenario) Find(r *http.Request) (route *Route, allowed string) {
-	path, raw := r.URL.Path, r.URL.RawPath != ""
-	if raw {
-		path = r.URL.EscapedPath()
-	}
+// Find returns the template of the route that answers requests of the method and
+// path. Where there is none, it returns the methods that are answered at the path,
+// by comma, if any is: OPTIONS is among them then. A path is percent-encoded, and
+// neither cleaned nor redirected. Its segments are compared unescaped, so that %2F
+// is part of one.
+func (s *Scenario) Find(method, path string) (template *plan.Template, allowed string) {
 	path, ok := strings.CutPrefix(path, "/")
-	if !ok || isReserved(path, raw) {
+	if !ok || isReserved(path) {
 		return nil, ""
 	}
-	if route = s.root.find(path, raw, r.Method); route != nil {
-		return route, ""
+	if template = s.root.find(path, method); template != nil {
+		return template, ""
 	}
-	return nil, s.root.allowed(path, raw)
+	return nil, s.root.allowed(path)
 }
 
-func isReserved(path string, raw bool) bool {
+func isReserved(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
-	if raw {
-		first, _ = url.PathUnescape(first)
+	return slices.Contains(reserved, unescaped(first))
+}
+
+// unescaped returns a segment without its escapes.
+func unescaped(segment string) string {
+	if strings.IndexByte(segment, '%') < 0 {
+		return segment
 	}
-	return slices.Contains(reserved, first)
+	text, _ := url.PathUnescape(segment)
+	return text
 }
 
 // Example returns a request that a route of the file answers, such as GET and

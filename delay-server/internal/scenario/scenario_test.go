@@ -1,8 +1,9 @@
 package scenario
 
 import (
-	"net/http"
-	"net/http/httptest"
+	"fmt"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,13 +50,6 @@ func TestFind(t *testing.T) {
 	if s.Routes() != 15 {
 		t.Errorf("Routes() = %d, want 15", s.Routes())
 	}
-	bodyOf := func(r *http.Request, route *Route) string {
-		p, err := route.Plan(plan.Request{Request: r})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(p.Answer.Body.Whole)
-	}
 	for _, tc := range []struct {
 		name, method, path string
 		want               string // the methods that are answered there, "a route" or a route's body
@@ -101,16 +95,19 @@ func TestFind(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := s
-			if tc.want != "rest" && !isReserved(tc.path[1:], false) { // these two have a rest to fall to
+			if tc.want != "rest" && !isReserved(tc.path[1:]) { // these two have a rest to fall to
 				s = without
 			}
-			r := httptest.NewRequest(tc.method, "http://example.com"+tc.path, nil)
-			route, allowed := s.Find(r)
+			u, err := url.Parse("http://example.com" + tc.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			template, allowed := s.Find(tc.method, u.EscapedPath())
 			got := allowed
-			if route != nil {
+			if template != nil {
 				got = "a route"
-				if body := bodyOf(r, route); tc.want != got {
-					got = body
+				if body := planOf(t, template, "").Answer.Body.Whole; tc.want != got {
+					got = string(body)
 				}
 			}
 			if got != tc.want {
@@ -123,21 +120,15 @@ func TestFind(t *testing.T) {
 func TestRoutePlans(t *testing.T) {
 	s := load(t, shop)
 	find := func(method, path string) *plan.Plan {
-		r := httptest.NewRequest(method, path, nil)
-		r.Header.Set("X-Run-Id", "r1")
-		route, _ := s.Find(r)
-		if route == nil {
+		template, _ := s.Find(method, path)
+		if template == nil {
 			t.Fatalf("%s %s has no route", method, path)
 		}
-		p, err := route.Plan(plan.Request{Request: r})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p
+		return planOf(t, template, "r1")
 	}
-	p := find("GET", "/products/7?status=500&stauts=1&run=r2")
-	if p.Wait != 250*time.Millisecond || p.Run != "r1" || p.Ignored != nil || p.Answer.Status != 200 {
-		t.Errorf("got %+v, want 250ms of run r1, and nothing of the query", p)
+	p := find("GET", "/products/7")
+	if p.Wait != 250*time.Millisecond || p.Template.Ignored != nil || p.Answer.Status != 200 {
+		t.Errorf("got %+v, want 250ms, and nothing of the query", p)
 	}
 	if got, want := string(p.Answer.Body.Whole), `{"name":"<kettle>","id":7,"since":"2024-01-31","price":1.5}`; got != want {
 		t.Errorf("json: got %s, want %s", got, want)
@@ -197,12 +188,8 @@ func TestJSONIsInTheOrderOfTheFile(t *testing.T) {
 		{"empty ones", "[{}, [], '']", `[{},[],""]`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			route, _ := load(t, "routes:\n  - path: /a\n    json: "+tc.yaml+"\n").Find(httptest.NewRequest("GET", "/a", nil))
-			p, err := route.Plan(plan.Request{Request: httptest.NewRequest("GET", "/a", nil)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := string(p.Answer.Body.Whole); got != tc.want {
+			template, _ := load(t, "routes:\n  - path: /a\n    json: "+tc.yaml+"\n").Find("GET", "/a")
+			if got := string(planOf(t, template, "").Answer.Body.Whole); got != tc.want {
 				t.Errorf("json: %s: got %s, want %s", tc.yaml, got, tc.want)
 			}
 		})
@@ -222,7 +209,7 @@ func TestExample(t *testing.T) {
 			if method != tc.method || path != tc.path {
 				t.Errorf("got %s %s, want %s %s", method, path, tc.method, tc.path)
 			}
-			if route, _ := s.Find(httptest.NewRequest(method, path, nil)); route == nil {
+			if template, _ := s.Find(method, path); template == nil {
 				t.Errorf("%s %s has no route", method, path)
 			}
 		})
@@ -233,28 +220,46 @@ func TestFailFirstCountsByRoute(t *testing.T) {
 	s := load(t, "routes: [{path: '/a/{id}', fail_first: 2}]")
 	var got []int
 	for _, path := range []string{"/a/1", "/a/2", "/a/3"} { // of no run
-		r := httptest.NewRequest("GET", path, nil)
-		route, _ := s.Find(r)
-		p, err := route.Plan(plan.Request{Request: r})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, p.Answer.Status)
+		template, _ := s.Find("GET", path)
+		got = append(got, planOf(t, template, "").Answer.Status)
 	}
 	if got[0] != 503 || got[1] != 503 || got[2] != 200 {
 		t.Errorf("got %v, want 503 twice and then 200", got)
 	}
 }
 
+// planOf plans a request of the run, whose query says what a route does not read.
+func planOf(t testing.TB, template *plan.Template, run string) *plan.Plan {
+	t.Helper()
+	p, got, err := template.Plan(plan.Request{Method: "GET", Path: "/x", Query: "status=500&stauts=1&run=r2", RunID: run, ProtoMajor: 1})
+	if err != nil || got != run || p.Template != template {
+		t.Fatalf("got %+v of run %q, %v, want a plan of run %q", p, got, err, run)
+	}
+	return p
+}
+
 func BenchmarkFind(b *testing.B) {
-	s := load(b, shop)
-	for _, path := range []string{"/products/7", "/delay/1000"} {
+	var text strings.Builder
+	text.WriteString("routes:\n")
+	for i := range 5000 {
+		fmt.Fprintf(&text, "  - {method: GET, path: '/shop%d/products/{id}', delay: 250}\n", i)
+	}
+	s := load(b, text.String())
+	for _, path := range []string{"/shop4711/products/7", "/shop4711/nothing/7", "/delay/1000"} {
 		b.Run(path[1:], func(b *testing.B) {
-			r := httptest.NewRequest("GET", path, nil)
 			b.ReportAllocs()
 			for b.Loop() {
-				s.Find(r)
+				s.Find("GET", path)
 			}
 		})
+	}
+}
+
+func TestFindAllocatesNothing(t *testing.T) {
+	s := load(t, shop)
+	for _, path := range []string{"/products/7", "/files/a/b/c", "/delay/1000"} {
+		if n := testing.AllocsPerRun(100, func() { s.Find("GET", path) }); n != 0 {
+			t.Errorf("Find(GET, %s) allocates %v times", path, n)
+		}
 	}
 }

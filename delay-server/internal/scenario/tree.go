@@ -2,9 +2,10 @@ package scenario
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
+
+	"flash.test/delay-server/internal/plan"
 )
 
 // node is a place in the tree of all paths, reached by the segments before it.
@@ -21,18 +22,18 @@ type node struct {
 
 // entryPoint is a route in the tree.
 type entryPoint struct {
-	pattern pattern
-	route   *Route
+	pattern  pattern
+	template *plan.Template
 }
 
 // insert adds the route, or returns the pattern of one that it conflicts with:
 // both match the same request, and neither's path is the more specific.
-func (n *node) insert(p pattern, route *Route) (conflict *pattern) {
+func (n *node) insert(p pattern, template *plan.Template) (conflict *pattern) {
 	segments := p.segments()
 	if other := n.conflict(segments, p.method, 0); other != nil {
 		return other
 	}
-	point := &entryPoint{p, route}
+	point := &entryPoint{p, template}
 	for _, s := range segments {
 		if s.kind != literal {
 			n.wild = true
@@ -169,45 +170,42 @@ func answers(method, asked string) bool {
 	}
 }
 
-// find returns the most specific route of the path, which begins behind a slash,
-// for the method. Where raw is set, path is percent-encoded.
-func (n *node) find(path string, raw bool, method string) *Route {
+// find returns the template of the most specific route of the path, which begins
+// behind a slash, for the method.
+func (n *node) find(path, method string) *plan.Template {
 	segment, next, more := strings.Cut(path, "/")
-	text := segment
-	if raw {
-		text, _ = url.PathUnescape(segment)
-	}
+	text := unescaped(segment)
 	if child := n.literals[text]; child != nil {
-		if route := child.findNext(next, more, raw, method); route != nil {
-			return route
+		if template := child.findNext(next, more, method); template != nil {
+			return template
 		}
 	}
 	if n.any != nil && isName(text) {
-		if route := n.any.findNext(next, more, raw, method); route != nil {
-			return route
+		if template := n.any.findNext(next, more, method); template != nil {
+			return template
 		}
 	}
 	return pick(n.rest, method)
 }
 
-func (n *node) findNext(path string, more, raw bool, method string) *Route {
+func (n *node) findNext(path string, more bool, method string) *plan.Template {
 	if more {
-		return n.find(path, raw, method)
+		return n.find(path, method)
 	}
 	return pick(n.here, method)
 }
 
-// pick returns the route of the method itself, else one that answers it.
-func pick(points []*entryPoint, method string) (route *Route) {
+// pick returns the template of the method's own route, else of one that answers it.
+func pick(points []*entryPoint, method string) (template *plan.Template) {
 	for _, p := range points {
 		if p.pattern.method == method {
-			return p.route
+			return p.template
 		}
 		if answers(p.pattern.method, method) {
-			route = p.route
+			template = p.template
 		}
 	}
-	return route
+	return template
 }
 
 // isName reports whether {name} matches the segment. It does not match what
@@ -215,21 +213,18 @@ func pick(points []*entryPoint, method string) (route *Route) {
 func isName(segment string) bool { return segment != "" && segment != "." && segment != ".." }
 
 // methods calls yield with the method of each route that matches the path.
-func (n *node) methods(path string, raw bool, yield func(method string)) {
+func (n *node) methods(path string, yield func(method string)) {
 	segment, next, more := strings.Cut(path, "/")
-	text := segment
-	if raw {
-		text, _ = url.PathUnescape(segment)
-	}
-	children := []*node{n.literals[text]}
+	text := unescaped(segment)
+	children := [2]*node{n.literals[text]}
 	if isName(text) {
-		children = append(children, n.any)
+		children[1] = n.any
 	}
 	for _, child := range children {
 		switch {
 		case child == nil:
 		case more:
-			child.methods(next, raw, yield)
+			child.methods(next, yield)
 		default:
 			for _, p := range child.here {
 				yield(p.pattern.method)
@@ -243,9 +238,9 @@ func (n *node) methods(path string, raw bool, yield func(method string)) {
 
 // allowed returns the methods that are answered at the path, sorted, by comma;
 // "" for none.
-func (n *node) allowed(path string, raw bool) string {
+func (n *node) allowed(path string) string {
 	var methods []string
-	n.methods(path, raw, func(method string) {
+	n.methods(path, func(method string) {
 		switch method {
 		case AnyMethod:
 			methods = append(methods, Methods...)

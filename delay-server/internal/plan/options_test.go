@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -98,7 +99,7 @@ var refusedParameters = []struct{ name, query, want string }{
 func TestParametersRefused(t *testing.T) {
 	for _, tc := range refusedParameters {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := planner().Delay(request(t, "/delay/0?"+tc.query))
+			got, err := planOf(t, planner(), request(t, "/delay/0?"+tc.query))
 			var p *problem.Problem
 			if !errors.As(err, &p) || p.Status != 400 || !strings.Contains(p.Detail, tc.want) {
 				t.Errorf("?%.80s: got %+v, %v, want a 400 that says %s", tc.query, got, err, tc.want)
@@ -133,7 +134,7 @@ func TestParametersShapeTheAnswer(t *testing.T) {
 		{"hang", "fault=hang", func(p *plan.Plan) bool { return p.Wait == time.Minute && p.Answer.Fault == answer.Empty }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := planner().Delay(request(t, "/delay/0?"+tc.query))
+			got, err := planOf(t, planner(), request(t, "/delay/0?"+tc.query))
 			if err != nil || !tc.check(got) {
 				t.Errorf("?%s: got %+v, %v", tc.query, got, err)
 			}
@@ -144,7 +145,7 @@ func TestParametersShapeTheAnswer(t *testing.T) {
 func TestStatusShares(t *testing.T) {
 	p, counts := planner(), map[int]int{}
 	for i := range 10_000 {
-		got, err := p.Delay(request(t, fmt.Sprintf("/delay/0?status=404:10,503:5&seed=%d", i)))
+		got, err := planOf(t, p, request(t, fmt.Sprintf("/delay/0?status=404:10,503:5&seed=%d", i)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,7 +164,7 @@ func draws(t *testing.T, p *plan.Planner, n int, query string) []time.Duration {
 	t.Helper()
 	waits := make([]time.Duration, n)
 	for i := range waits {
-		got, err := p.Delay(request(t, "/delay/uniform:0,50s?"+query))
+		got, err := planOf(t, p, request(t, "/delay/uniform:0,50s?"+query))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,8 +196,8 @@ func TestASeedIsAStreamPerRun(t *testing.T) {
 	}
 	traced := func(trace string) time.Duration {
 		r := request(t, "/delay/uniform:0,50s?seed=9")
-		r.Header.Set("Traceparent", "00-"+strings.Repeat(trace, 32)+"-00f067aa0ba902b7-01")
-		got, err := p.Delay(r)
+		r.Traceparent = "00-" + strings.Repeat(trace, 32) + "-00f067aa0ba902b7-01"
+		got, err := planOf(t, p, r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +218,7 @@ func TestARequestDoesNotMoveTheNextOnesSample(t *testing.T) {
 	plain, mixed := planner(), planner()
 	want := draws(t, plain, 3, "seed=7&run=a")
 	draws(t, mixed, 1, "seed=7&run=a")
-	if _, err := mixed.Delay(request(t, "/delay/pareto:1,0.1?seed=7&run=a&status=500:50&body_delay=random")); err != nil {
+	if _, err := planOf(t, mixed, request(t, "/delay/pareto:1,0.1?seed=7&run=a&status=500:50&body_delay=random")); err != nil {
 		t.Fatal(err)
 	}
 	if got := draws(t, mixed, 1, "seed=7&run=a"); got[0] != want[2] {
@@ -231,9 +232,9 @@ func TestFailFirst(t *testing.T) {
 		for range n {
 			r := request(t, target)
 			for _, h := range header {
-				r.Header.Set("X-Run-Id", h)
+				r.RunID = h
 			}
-			made, err := p.Delay(r)
+			made, err := planOf(t, p, r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -259,13 +260,13 @@ func TestFailFirst(t *testing.T) {
 
 func TestASampleAboveMaxDelayIsCutAndSaid(t *testing.T) {
 	p := plan.New(plan.Limits{MaxDelay: time.Second})
-	got, err := p.Delay(request(t, "/delay/weighted:1h:100"))
+	got, err := planOf(t, p, request(t, "/delay/weighted:1h:100"))
 	if err == nil {
 		t.Errorf("a delay that is never within MAX_DELAY: got %+v, want an error", got)
 	}
 	cut := 0
 	for range 1000 {
-		got, err := p.Delay(request(t, "/delay/weighted:1h:90"))
+		got, err := planOf(t, p, request(t, "/delay/weighted:1h:90"))
 		if err != nil || got.Wait > time.Second {
 			t.Fatalf("got %+v, %v, want a wait of at most 1s", got, err)
 		}
@@ -321,10 +322,8 @@ func TestFuzzTargetsTakeBadInput(t *testing.T) {
 // checkDelay holds what FuzzDelay says of one path and query, and reports
 // whether there is a plan.
 func checkDelay(t *testing.T, p *plan.Planner, text, query string) bool {
-	r := request(t, "/delay/0")
-	r.URL.RawQuery = query
-	r.Param = func(string) string { return text }
-	got, err := p.Delay(r)
+	// With a slash behind it, the delay may be empty.
+	got, err := planOf(t, p, plan.Request{Path: "/delay/" + url.PathEscape(text) + "/", Query: query})
 	checkPlan(t, got, err, text+"?"+query)
 	return err == nil
 }
@@ -377,7 +376,7 @@ func BenchmarkDelay(b *testing.B) {
 			p, r := planner(), request(b, target)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := p.Delay(r); err != nil {
+				if _, err := planOf(b, p, r); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -418,7 +417,7 @@ func TestForgetARunsCounts(t *testing.T) {
 			if again := draws(t, p, 1, "seed=7"); (again[0] == unnamed[0]) != tc.others {
 				t.Errorf("those of no run drew %v after %v, want the same again: %v", again[0], unnamed[0], tc.others)
 			}
-			got, err := p.Delay(request(t, "/delay/uniform:0,50s?run=a&fail_first=1"))
+			got, err := planOf(t, p, request(t, "/delay/uniform:0,50s?run=a&fail_first=1"))
 			if err != nil || got.Answer.Status != 503 {
 				t.Errorf("fail_first=1 of the forgotten run: got %+v, %v, want 503 again", got, err)
 			}

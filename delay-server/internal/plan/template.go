@@ -1,0 +1,160 @@
+package plan
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"flash.test/delay-server/delay"
+	"flash.test/delay-server/internal/answer"
+)
+
+// Template is what all plans of a path and query have in common. Any goroutine may
+// use it: nothing of it changes once it is ready.
+type Template struct {
+	Ignored []string // names of query parameters that the endpoint does not know, sorted
+
+	planner *Planner
+	delay   delay.Delay
+	content
+	options *options
+	sent    extent        // of the body, with all that the options make of it
+	after   time.Duration // from the headers to the end of the body, at the least
+	trusted bool          // an operator has defined it
+	hasRun  bool          // the query has the parameter run
+	seed    *uint64       // nil for samples that do not repeat
+	random  bool          // its plans draw
+
+	seedKey, failKey uint64 // by which runs count for seed and fail_first
+
+	// shared are the plans of the statuses with which nothing else is drawn.
+	shared []*Plan
+}
+
+// content is what an endpoint answers before options apply to it.
+type content struct {
+	status  statuses              // empty for those of the parameter status
+	body    bodyFunc              // nil for Flash's answer
+	draws   bool                  // body uses its rng
+	measure func(*options) extent // of the body; nil where nothing depends on it
+}
+
+// bodyFunc makes the rest of an answer that has its status. Its body takes longest
+// at the most.
+type bodyFunc func(t *Template, a *answer.Answer, rng rng, longest time.Duration)
+
+// extent is what is known of a body before it is made.
+type extent struct {
+	length int64         // in bytes
+	takes  time.Duration // from its first byte, due at 0, to its last, at the least
+}
+
+// parseOptions reads what parameters say, but for run. The error is a
+// *problem.Problem.
+func (p *Planner) parseOptions(t *Template, params parameters) (err error) {
+	t.Ignored, t.hasRun = params.ignored, params.has("run")
+	if errs := p.readOptions(t, params); errs != nil {
+		return errs[0]
+	}
+	t.seed, err = p.seed(params)
+	return err
+}
+
+// maxShared is the most plans that a template shares.
+const maxShared = 4
+
+// ready returns t with what it derives from its other fields. Templates of the same
+// name count together for fail_first.
+func (t *Template) ready(name string) *Template {
+	runs := &t.planner.runs
+	if t.seed != nil {
+		t.seedKey = runs.seedKey(*t.seed)
+	}
+	if t.options.failFirst > 0 {
+		t.failKey = runs.failKey(name)
+	}
+	fixed := isFixed(t.delay) && isFixed(t.options.bodyDelay) && !t.draws
+	t.random = !fixed || len(t.options.status.list) > 1
+	if statuses := t.statuses(); fixed && len(statuses) <= maxShared {
+		wait, cut := t.sampleWait(sharedRNG)
+		for _, status := range statuses {
+			if status != http.StatusUpgradeRequired { // whose headers depend on the protocol
+				t.shared = append(t.shared, t.instantiate(wait, cut, status, sharedRNG, 0))
+			}
+		}
+	}
+	return t
+}
+
+// statuses returns all that a plan's status can be.
+func (t *Template) statuses() []int {
+	var codes []int
+	for _, s := range t.options.status.list {
+		codes = append(codes, s.code)
+	}
+	if t.options.failFirst > 0 {
+		codes = append(codes, http.StatusOK, http.StatusServiceUnavailable)
+	}
+	return codes
+}
+
+// Plan returns the plan of one request to t's path and query, and a copy of the run
+// that the request belongs to, or "". The error is a *problem.Problem.
+func (t *Template) Plan(r Request) (plan *Plan, run string, err error) {
+	param := ""
+	if t.hasRun {
+		param = runParam(r.Query)
+	}
+	if run, err = runID(&r, param); err != nil {
+		return nil, "", err
+	}
+	run = strings.Clone(run)
+	rng := sharedRNG
+	if t.seed != nil {
+		place := t.planner.runs.next(streamID(&r, param), t.seedKey)
+		if t.random {
+			rng = newRNG(*t.seed, place)
+		}
+	}
+	wait, cut := t.sampleWait(rng)
+	status := t.options.status.pick(rng)
+	if t.options.failFirst > 0 {
+		if status, err = t.failing(run, status); err != nil {
+			return nil, "", err
+		}
+	}
+	for _, plan := range t.shared {
+		if plan.Answer.Status == status {
+			return plan, run, nil
+		}
+	}
+	return t.instantiate(wait, cut, status, rng, r.ProtoMajor), run, nil
+}
+
+func (t *Template) sampleWait(rng rng) (wait time.Duration, cut bool) {
+	return sample(t.delay, rng, t.planner.limits.MaxDelay-t.after)
+}
+
+// instantiate returns the plan of a request that waits so long and is answered
+// with the status.
+func (t *Template) instantiate(wait time.Duration, cut bool, status int, rng rng, protoMajor int) *Plan {
+	o := t.options
+	plan := &Plan{Template: t, Limit: o.limit, Pool: o.pool, Barrier: o.barrier, Hold: o.hold, Wait: wait, Cut: cut}
+	plan.Answer.Status = status
+	maxDelay := t.planner.limits.MaxDelay
+	bodyDelay, _ := sample(o.bodyDelay, rng, maxDelay-wait-t.sent.takes)
+	plan.Sending = bodyDelay + t.sent.takes
+	if t.body != nil {
+		t.body(t, &plan.Answer, rng, maxDelay-wait-bodyDelay)
+	} else {
+		plan.Answer.Flash(wait)
+	}
+	if o != &defaultOptions {
+		o.apply(&plan.Answer, bodyDelay)
+		require(&plan.Answer, protoMajor)
+	}
+	if plan.Answer.Fault == answer.Hang {
+		plan.Wait, plan.Answer.Fault = maxDelay, answer.Empty
+	}
+	return plan
+}
