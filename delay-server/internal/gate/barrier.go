@@ -2,7 +2,6 @@ package gate
 
 import (
 	"fmt"
-	"sync"
 	"time"
 )
 
@@ -22,7 +21,7 @@ type (
 		Arrived int
 	}
 
-	// BrokenError is returned to the others that stand at a barrier when it breaks.
+	// BrokenError is returned to the others at a barrier when it breaks.
 	BrokenError struct{ Reason *BarrierTimeoutError }
 
 	// BarrierMismatchError is returned where others stand at the barrier for
@@ -51,18 +50,10 @@ func (e *BarrierMismatchError) Error() string {
 	return fmt.Sprintf("at barrier %q others stand with parties=%d: asked for was parties=%d", e.Name, e.Current, e.Asked)
 }
 
-// Barriers are cyclic barriers by name: those that stand at one pass together
-// once they are as many as its parties, and the next to come stand there anew. A
-// barrier lives while anybody stands there. The zero value has none.
-type Barriers struct {
-	mu   sync.Mutex
-	live map[string]*barrier
-}
-
-type barrier struct {
-	waitQueue
-	parties int
-}
+// Barriers are cyclic barriers by name: requests wait there until as many have
+// come as its parties, and all of them pass together. A barrier lives while a
+// request waits there. The zero value has none.
+type Barriers struct{ queues }
 
 // Enter reports that t passes, and frees the others, where t completes the
 // parties. Otherwise t is queued, unless the error is a *BarrierMismatchError. A
@@ -71,39 +62,20 @@ func (b *Barriers) Enter(t *Ticket, spec BarrierSpec) (passed bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t.reset()
-	at := b.live[spec.Name]
-	if at == nil {
-		at = &barrier{waitQueue{mu: &b.mu, name: spec.Name}, spec.Parties}
+	q := b.get(spec.Name)
+	if q.len == 0 {
+		q.parties = spec.Parties
 	}
 	switch {
-	case at.parties != spec.Parties:
-		return false, &BarrierMismatchError{spec.Name, spec.Parties, at.parties}
-	case at.len+1 == at.parties:
-		delete(b.live, at.name)
-		at.release(at.len, nil)
+	case q.parties != spec.Parties:
+		return false, &BarrierMismatchError{spec.Name, spec.Parties, q.parties}
+	case q.len+1 == q.parties:
+		b.release(q, q.len, nil)
 		return true, nil
 	}
-	if b.live == nil {
-		b.live = map[string]*barrier{}
-	}
-	b.live[at.name] = at
 	t.timeout = spec.Timeout
-	at.enqueue(t)
+	q.enqueue(t)
 	return false, nil
-}
-
-// Leave takes t out of the queue. It reports false where t is in none: Freed
-// tells whether it was freed at the same time.
-func (b *Barriers) Leave(t *Ticket) (left bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !t.leave() {
-		return false
-	}
-	if t.queue.len == 0 {
-		delete(b.live, t.queue.name)
-	}
-	return true
 }
 
 // Timeout takes t, whose time is over, out of the queue, and breaks the barrier:
@@ -115,9 +87,8 @@ func (b *Barriers) Timeout(t *Ticket) (timedOut bool, err error) {
 	if !t.leave() {
 		return false, nil
 	}
-	at := b.live[t.queue.name]
-	delete(b.live, at.name)
-	timeout := &BarrierTimeoutError{BarrierSpec{at.name, at.parties, t.timeout}, at.len + 1}
-	at.release(at.len, &BrokenError{timeout})
+	q := t.queue
+	timeout := &BarrierTimeoutError{BarrierSpec{q.name, q.parties, t.timeout}, q.len + 1}
+	b.release(q, q.len, &BrokenError{timeout})
 	return true, timeout
 }

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -77,4 +78,38 @@ func BenchmarkPool(b *testing.B) {
 		}
 		pools.Leave(&ticket, now)
 	}
+}
+
+// BenchmarkShares is a client's entering and leaving, from all processors.
+func BenchmarkShares(b *testing.B) {
+	shares := gate.NewShares(1<<20, 1<<20)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		client := shares.Client(netip.Addr{})
+		defer client.Release()
+		for pb.Next() {
+			if err := client.Enter(); err != nil {
+				b.Error(err)
+			}
+			client.Leave()
+		}
+	})
+}
+
+// BenchmarkTickets is what a ticket costs that is queued and freed.
+func BenchmarkTickets(b *testing.B) {
+	holds := gate.NewHolds()
+	tickets := make([]gate.Ticket, parties)
+	for i := range tickets {
+		tickets[i].Waker = new(counting)
+	}
+	for b.Loop() {
+		for i := range tickets {
+			holds.Enter(&tickets[i], gate.HoldSpec{Name: "h"})
+		}
+		if _, err := holds.Release("h", parties); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*parties), "ns/ticket")
 }

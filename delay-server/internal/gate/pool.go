@@ -16,9 +16,9 @@ type PoolSpec struct {
 	Workers int // how many are served at a time, 1 or more
 	Queue   int // how many may wait for a worker; negative for any number
 
-	// Operator marks a pool that an operator defines, apart from those that
-	// requests do. With other sizes it is another pool, in which nobody waits
-	// yet: so a reload resizes it while those within finish.
+	// Operator marks a pool that an operator defines, which is apart from the
+	// pools of requests. With other sizes it is another pool, and empty: so a
+	// reload resizes it while the old one finishes.
 	Operator bool
 }
 
@@ -56,8 +56,8 @@ func (s PoolSpec) sizes() string {
 	return fmt.Sprintf("workers=%d and queue=%d", s.Workers, s.Queue)
 }
 
-// Pools are pools of workers by name. A pool lives while it serves or queues
-// anybody. The zero value has none.
+// Pools are pools of workers by name. A pool lives while it serves or queues a
+// request. The zero value has none.
 type Pools struct {
 	mu   sync.Mutex
 	live map[PoolSpec]*pool // by key

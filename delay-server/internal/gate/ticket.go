@@ -1,6 +1,6 @@
 // Package gate holds what a request passes by an event, not by the clock. Pools,
 // Barriers and Holds queue tickets; a Semaphore, Shares and a RateLimiter admit
-// or refuse at once. Nothing here blocks.
+// or refuse at once. No request blocks here.
 //
 // Invariants:
 //   - The lock order is gate, then clock: Waker.Wake is called under the gate's
@@ -12,7 +12,7 @@
 //   - Wake is called once for a ticket that is freed, and never once Freed has
 //     reported true or Leave or Timeout has returned. It may come before Enter
 //     has returned.
-//   - A name is in its gate's map only while somebody is served or queued there.
+//   - A name is in its gate's map only while a ticket is served or queued there.
 package gate
 
 import (
@@ -26,8 +26,8 @@ import (
 type Waker interface{ Wake() }
 
 // Ticket is one place in one wait queue. The zero Ticket with a Waker is ready to
-// enter a gate, and any ticket is again once it has been freed or has left: a
-// pool's, once it has left. A ticket must not be copied in between.
+// enter a gate. It is ready again once it has been freed, has left or has timed
+// out; a pool's ticket, once it has left. Until then it must not be copied.
 type Ticket struct {
 	Waker Waker
 
@@ -53,8 +53,9 @@ const (
 	freed
 )
 
-// Freed reports whether t has been freed from the queue that it entered last. The
-// error is nil where it has passed, or one that Enter or the gate documents.
+// Freed reports whether t has been freed from the queue that it entered last: with
+// nil where it passes, or else with an error that Enter documents. It takes the
+// gate's lock, so it must not be called in Wake.
 func (t *Ticket) Freed() (bool, error) {
 	if t.queue == nil {
 		return false, nil
@@ -81,6 +82,7 @@ func (t *Ticket) leave() bool {
 type waitQueue struct {
 	mu          *sync.Mutex // of the gate
 	name        string
+	parties     int // of a barrier
 	first, last *Ticket
 	len         int
 }
@@ -120,4 +122,56 @@ func (q *waitQueue) release(n int, err error) {
 		t.state, t.err = freed, err
 		t.Waker.Wake()
 	}
+}
+
+// queues are the queues of a gate by name. An empty queue is dropped. The zero
+// value has none.
+type queues struct {
+	mu   sync.Mutex
+	live map[string]*waitQueue
+}
+
+// get returns the queue of the name, which may be new.
+func (qs *queues) get(name string) *waitQueue {
+	q := qs.live[name]
+	if q == nil {
+		if qs.live == nil {
+			qs.live = map[string]*waitQueue{}
+		}
+		q = &waitQueue{mu: &qs.mu, name: name}
+		qs.live[name] = q
+	}
+	return q
+}
+
+// count returns the number of tickets in the queue of the name.
+func (qs *queues) count(name string) int {
+	if q := qs.live[name]; q != nil {
+		return q.len
+	}
+	return 0
+}
+
+func (qs *queues) dropEmpty(q *waitQueue) {
+	if q.len == 0 {
+		delete(qs.live, q.name)
+	}
+}
+
+// release frees the first n tickets of q with err.
+func (qs *queues) release(q *waitQueue, n int, err error) {
+	q.release(n, err)
+	qs.dropEmpty(q)
+}
+
+// Leave takes t out of its queue. It reports false where t is in none: Freed
+// tells whether it was freed at the same time.
+func (qs *queues) Leave(t *Ticket) (left bool) {
+	qs.mu.Lock()
+	defer qs.mu.Unlock()
+	if !t.leave() {
+		return false
+	}
+	qs.dropEmpty(t.queue)
+	return true
 }
