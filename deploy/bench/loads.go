@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"time"
 
 	"flash.test/deploy/bench/internal/drive"
@@ -21,9 +20,17 @@ type load struct {
 	metrics []report.Metric
 	http2   bool // only for servers that speak it
 	conns   int  // the most at once
+	variant variant
+	of      string // the load that differs from this one in its variant alone, which is plain; "" for none
 
 	// run puts the load on a server that is fresh.
 	run func(context.Context, target) (*drive.Tally, values, error)
+}
+
+// fits reports whether a server can have the load.
+func (l load) fits(s peer.Server) bool {
+	_, ok := l.variant.pathAt(s)
+	return ok && (!l.http2 || s.HTTP2)
 }
 
 // values are those that do not follow from a tally.
@@ -33,11 +40,32 @@ type values map[report.Metric]float64
 type target struct {
 	peer.Server
 	*peer.Process
+	variant variant
 }
 
-// request returns the bytes that ask t for a wait.
-func (t target) request(wait time.Duration) []byte {
-	return drive.Request(t.Addr.String(), t.Path(wait))
+// request returns the request that asks t for a wait.
+func (t target) request(wait time.Duration) drive.Request {
+	r := t.variant.request
+	path, _ := t.variant.pathAt(t.Server)
+	r.Host, r.Path = t.Addr.String(), path(wait)
+	return r
+}
+
+// settle returns when the server has had nothing to do for a while, or after ten
+// seconds.
+func (t target) settle(ctx context.Context) error {
+	before, err := t.CPU()
+	for idle, all := 0, 0; err == nil && idle < 4 && all < 100; all++ {
+		time.Sleep(100 * ms)
+		var now time.Duration
+		if now, err = t.CPU(); now == before {
+			idle++
+		} else {
+			before, idle = now, 0
+		}
+		err = errors.Join(err, context.Cause(ctx))
+	}
+	return err
 }
 
 const (
@@ -54,16 +82,23 @@ func loads(short bool) []load {
 		part = 5
 	}
 	counted := 4 * second / time.Duration(part)
-	return []load{
-		oneClient(1*ms, 2000/part), oneClient(10*ms, 400/part), oneClient(100*ms, 40/part),
-		even(1000, counted), even(10_000, counted),
-		once(1000), once(10_000),
-		zero(64, max(3*second/time.Duration(part), second)),
-		cpu(6000, counted),
+	loads := []load{oneClient(1*ms, 2000/part), oneClient(10*ms, 400/part), oneClient(100*ms, 40/part), even(1000, counted)}
+	add := func(plain load, variants ...variant) {
+		loads = append(loads, plain)
+		for _, v := range variants {
+			loads = append(loads, plain.as(v))
+		}
+	}
+	add(even(10_000, counted), withRun, withTrace, withStatus, withUniform, withLognormal, ofScenario)
+	loads = append(loads, once(1000), once(10_000))
+	add(waiting(10_000), withRun, withTrace, withStatus, withLognormal, withPool, atBarrier, inHold, ofScenario, withHEAD, withPOST, betweenEvents)
+	add(zero(64, max(3*second/time.Duration(part), second)), withRun, withTrace, withStatus, withUniform, ofScenario)
+	add(cpu(6000, counted), withRunAndUniform)
+	return append(loads,
 		churn(2000, counted),
 		http2(10_000, 40),
 		flat(1000, counted), flat(5000, counted), flat(10_000, counted), flat(15_000, counted),
-	}
+	)
 }
 
 // oneClient asks n times for a wait.
@@ -81,7 +116,7 @@ func oneClient(wait time.Duration, n int) load {
 
 // even has n clients wait a second each.
 func even(n int, counted time.Duration) load {
-	e := drive.Even{Rate: float64(n), Asked: second, Warm: 1500 * ms, Counted: counted}
+	e := drive.Even{Rate: float64(n), Asked: second, Warm: 2 * second, Counted: counted}
 	return load{
 		name:    fmt.Sprintf("even-%d", n),
 		about:   fmt.Sprintf("%d requests a second arrive evenly and wait 1 s each, so that %d wait at any time; %v counted", n, n, counted),
@@ -246,29 +281,43 @@ func churn(rate float64, during time.Duration) load {
 	}
 }
 
+// waiting has n requests wait for longer than it takes to measure that.
+func waiting(n int) load {
+	p := drive.Park{Conns: n, Asked: time.Minute}
+	return load{
+		name:    fmt.Sprintf("wait-%d", n),
+		about:   fmt.Sprintf("%d connections ask for %v each; when all wait and the server has nothing to do, its memory is measured, and they leave", n, p.Asked),
+		metrics: []report.Metric{report.Memory}, conns: n,
+		run: func(ctx context.Context, t target) (*drive.Tally, values, error) {
+			empty, err := t.Memory()
+			if err != nil {
+				return nil, nil, err
+			}
+			var full int64
+			var errs [2]error
+			p.Stream = t.variant.stream
+			p.Waiting = func() {
+				errs[0] = t.settle(ctx)
+				full, errs[1] = t.Memory()
+			}
+			tally, err := p.Run(ctx, t.Addr, t.request(p.Asked))
+			return tally, values{report.Memory: float64(full-empty) / float64(n)}, errors.Join(append(errs[:], err)...)
+		},
+	}
+}
+
 // zero has n clients ask for no wait, again and again.
 func zero(n int, during time.Duration) load {
-	with := "the generator of this program, since wrk is not installed"
-	_, err := exec.LookPath("wrk")
-	if err == nil {
-		with = "wrk"
-	}
 	return load{
 		name:    fmt.Sprintf("zero-%d", n),
-		about:   fmt.Sprintf("%d connections ask for no wait, again as soon as they are answered, for %v, by %s", n, during, with),
+		about:   fmt.Sprintf("%d connections ask for no wait, again as soon as they are answered, for %v", n, during),
 		metrics: []report.Metric{report.Rate, report.CPUEach}, conns: n,
 		run: func(ctx context.Context, t target) (*drive.Tally, values, error) {
 			before, err := t.CPU()
 			if err != nil {
 				return nil, nil, err
 			}
-			var tally *drive.Tally
-			var rate float64
-			if with == "wrk" {
-				tally, rate, err = drive.Wrk(ctx, "http://"+t.Addr.String()+t.Path(0), n, during)
-			} else {
-				tally, rate, err = drive.Saturate(ctx, t.Addr, t.request(0), n, during)
-			}
+			tally, rate, err := drive.Saturate(ctx, t.Addr, t.request(0), n, during)
 			if err != nil {
 				return nil, nil, err
 			}

@@ -69,6 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 // options are what the command line asks for.
 type options struct {
 	rounds  int
+	short   bool // without what no target compares
 	loads   []load
 	servers []string // empty for all
 	out     string   // a folder; "" for none
@@ -78,14 +79,13 @@ type options struct {
 func readOptions(args []string, stderr io.Writer) (options, error) {
 	var o options
 	var only, servers string
-	var short bool
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.rounds, "rounds", 3, "`TIMES` that each server has each load")
 	flags.StringVar(&only, "only", "", "`LOADS` to run, by comma, by name or by what it begins with (one, even-10000); none runs all")
 	flags.StringVar(&servers, "servers", "", "`SERVERS` to measure, by comma; none measures all")
 	flags.StringVar(&o.out, "out", "", "`DIR` for results.md, results.json and the charts; none writes the table to stdout alone")
-	flags.BoolVar(&short, "short", false, "a fifth of the time and of the requests: a look, not a measurement")
+	flags.BoolVar(&o.short, "short", false, "a fifth of the time and of the requests, and of the peers only what targets compare: a look, not a measurement")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -97,7 +97,7 @@ func readOptions(args []string, stderr io.Writer) (options, error) {
 	}
 	o.servers = list(servers)
 	var err error
-	o.loads, err = choose("load", loads(short), list(only), func(l load) string { return l.name })
+	o.loads, err = choose("load", loads(o.short), list(only), func(l load) string { return l.name })
 	return o, err
 }
 

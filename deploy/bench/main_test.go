@@ -30,7 +30,7 @@ func TestRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var out, progress strings.Builder
-	args := []string{"--short", "--rounds", "1", "--only", "one-1ms", "--servers", "delay-server-no-lane,go-httpbin,fortio,echo", "--out", dir}
+	args := []string{"--short", "--rounds", "1", "--only", "one-1ms", "--servers", "delay-server-nethttp,go-httpbin,fortio,echo", "--out", dir}
 	if err := run(t.Context(), args, &out, &progress); err != nil {
 		t.Fatalf("run(%q): %v\n%s", args, err, progress.String())
 	}
@@ -52,13 +52,78 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s: values %v, want an overshoot", s.Server, s.Values)
 		}
 	}
-	want := []string{"one-1ms delay-server-no-lane", "one-1ms go-httpbin", "one-1ms fortio", "one-1ms echo"}
+	want := []string{"one-1ms delay-server-nethttp", "one-1ms go-httpbin", "one-1ms fortio", "one-1ms echo"}
 	if !slices.Equal(measured, want) {
 		t.Errorf("measured %q\nwant %q", measured, want)
 	}
 	table, err := os.ReadFile(filepath.Join(dir, "results.md"))
 	if err != nil || string(table) != out.String() || !strings.Contains(out.String(), "## one-1ms") {
 		t.Errorf("results.md: %v; want what is on stdout:\n%s", err, out.String())
+	}
+}
+
+// Every server that has a variant of a load answers it as that needs.
+func TestVariants(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "delay-server")
+	if err := build(t.Context(), binary); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	evenly := cpu(100, 100*ms) // as even, with shorter waits
+	evenly.name = "even-100"
+	small := map[string]load{"even-10000": evenly, "wait-10000": waiting(20), "zero-64": zero(2, 50*ms), "cpu-6000": cpu(100, 100*ms)}
+	for _, l := range loads(false) {
+		if l.of == "" {
+			continue
+		}
+		plain, ok := small[l.of]
+		if !ok {
+			t.Fatalf("%s varies %s, which this test does not know", l.name, l.of)
+		}
+		for _, s := range peer.Servers(binary, self) {
+			few := plain.as(l.variant)
+			if few.name != l.name || few.fits(s) != l.fits(s) {
+				t.Errorf("%s: as() has the name %s", l.name, few.name)
+			}
+			if !l.fits(s) || s.Missing != "" || s.Name == peer.NetHTTP && plain.name != "wait-20" {
+				continue
+			}
+			t.Run(l.name+" "+s.Name, func(t *testing.T) {
+				t.Parallel()
+				sample := few.sample(t.Context(), s)
+				if sample.Failed != "" || sample.Errors > 0 || sample.Early > 0 && s.Name != peer.Nginx {
+					t.Errorf("%d early, %d errors (%s) %s", sample.Early, sample.Errors, sample.FirstError, sample.Failed)
+				}
+				if _, ok := sample.Values[l.metrics[0]]; !ok || plain.metrics[0] != report.Memory && sample.Answers == 0 {
+					t.Errorf("%d answers, values %v; want %s", sample.Answers, sample.Values, l.metrics[0])
+				}
+			})
+		}
+	}
+}
+
+// A short run measures peers where a target compares them; all where they are asked for.
+func TestSkips(t *testing.T) {
+	for _, tc := range []struct {
+		options
+		load, server string
+		want         bool
+	}{
+		{options{}, "one-1ms", peer.Fortio, false},
+		{options{short: true}, "one-1ms", peer.Fortio, true},
+		{options{short: true}, "one-1ms", peer.EventLoop, false},
+		{options{short: true}, "zero-64", peer.Fortio, false},
+		{options{short: true}, "zero-run", peer.EventLoop, false},
+		{options{short: true}, "zero-run", peer.NetHTTP, true},
+		{options{short: true, servers: []string{peer.Fortio}}, "one-1ms", peer.Fortio, false},
+	} {
+		if got := tc.skips(load{name: tc.load}, peer.Server{Name: tc.server}); got != tc.want {
+			t.Errorf("short %t, servers %q: skips(%s, %s) = %t", tc.short, tc.servers, tc.load, tc.server, got)
+		}
 	}
 }
 
@@ -100,6 +165,8 @@ func TestReadOptions(t *testing.T) {
 	}{
 		{[]string{"--only", "once"}, []string{"once-1000", "once-10000"}, ""},
 		{[]string{"--only", "zero-64,one-10ms"}, []string{"one-10ms", "zero-64"}, ""},
+		{[]string{"--only", "zero"}, []string{"zero-64", "zero-run", "zero-trace", "zero-status", "zero-uniform", "zero-scenario"}, ""},
+		{[]string{"--only", "wait-sse,cpu"}, []string{"wait-sse", "cpu-6000", "cpu-run-uniform"}, ""},
 		{[]string{"--only", "on"}, nil, `load "on" is not known`},
 		{[]string{"--rounds", "0"}, nil, "want 1 or more"},
 		{[]string{"loads"}, nil, `argument "loads" is not known`},
@@ -121,7 +188,7 @@ func TestReadOptions(t *testing.T) {
 
 // A name that begins another name is that server alone.
 func TestChooseServers(t *testing.T) {
-	got, err := choose("server", []string{"delay-server", "delay-server-no-lane", "nginx"}, []string{"delay-server"}, func(s string) string { return s })
+	got, err := choose("server", []string{"delay-server", "delay-server-nethttp", "nginx"}, []string{"delay-server"}, func(s string) string { return s })
 	if err != nil || !slices.Equal(got, []string{"delay-server"}) {
 		t.Errorf("choose(delay-server) = %q, %v", got, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"syscall"
 	"time"
 
@@ -15,9 +16,9 @@ import (
 	"flash.test/deploy/bench/internal/report"
 )
 
-// measure puts each load on each server in each round. The order of servers
-// turns by one each round, so that none is always the first. What fails is in
-// the results; the error is that of ctx.
+// measure has rounds of all loads, each on all servers. The order of servers
+// turns by one each round and that of loads is reversed, so that none is always
+// the first. What fails is in the results; the error is that of ctx.
 func measure(ctx context.Context, o options, servers []peer.Server, progress io.Writer) (*report.Results, error) {
 	results := &report.Results{Machine: machine(ctx), Rounds: o.rounds}
 	var present []peer.Server
@@ -30,11 +31,21 @@ func measure(ctx context.Context, o options, servers []peer.Server, progress io.
 		fmt.Fprintf(progress, "%s is left out: %s\n", s.Name, s.Missing)
 	}
 	for _, l := range o.loads {
-		results.Loads = append(results.Loads, report.Load{Name: l.name, About: l.about, Metrics: l.metrics})
-		for round := range o.rounds {
+		row := l.variant.row
+		if row == "" {
+			row = "plain"
+		}
+		results.Loads = append(results.Loads, report.Load{Name: l.name, About: l.about, Metrics: l.metrics, Of: l.of, Row: row})
+	}
+	for round := range o.rounds {
+		loads := slices.Clone(o.loads)
+		if round%2 == 1 {
+			slices.Reverse(loads)
+		}
+		for _, l := range loads {
 			for i := range present {
 				s := present[(i+round)%len(present)]
-				if l.http2 && !s.HTTP2 {
+				if !l.fits(s) || o.skips(l, s) {
 					continue
 				}
 				sample := l.sample(ctx, s)
@@ -50,17 +61,28 @@ func measure(ctx context.Context, o options, servers []peer.Server, progress io.
 	return results, nil
 }
 
+// skips reports whether a short run does without a load of a server: one that no
+// target compares.
+func (o options) skips(l load, s peer.Server) bool {
+	return o.short && len(o.servers) == 0 && s.Name != peer.EventLoop && !slices.ContainsFunc(table.Targets, func(t report.Target) bool {
+		return t.What.Load == l.name && t.What.Server == s.Name || t.Of.Load == l.name && t.Of.Server == s.Name
+	})
+}
+
 // sample puts the load on a server that it starts for that.
 func (l load) sample(ctx context.Context, s peer.Server) report.Sample {
 	if err := drive.CheckOpenFiles(l.conns); err != nil {
 		return report.Sample{Failed: err.Error()}
+	}
+	if l.variant.scenario {
+		s = s.With(scenario(0, 100*ms, second, time.Minute))
 	}
 	process, err := s.Start(ctx)
 	if err != nil {
 		return report.Sample{Failed: err.Error()}
 	}
 	start, spent := time.Now(), clientCPU()
-	tally, values, err := l.run(ctx, target{s, process})
+	tally, values, err := l.run(ctx, target{s, process, l.variant})
 	busy := float64(clientCPU()-spent) / float64(time.Since(start))
 	if err := errors.Join(err, process.Stop()); err != nil {
 		return report.Sample{Failed: err.Error()}
@@ -86,7 +108,7 @@ func (l load) sample(ctx context.Context, s peer.Server) report.Sample {
 }
 
 // clientCPU returns the time that this process has spent on processors, with
-// its children that have ended: wrk, and servers before.
+// its children that have ended: servers before.
 func clientCPU() (spent time.Duration) {
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
 		var usage syscall.Rusage

@@ -145,7 +145,7 @@ func watch(ctx context.Context, p *peer.Process, t target, do func(context.Conte
 	watching, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	tallies := make([]*drive.Tally, clients)
-	request := drive.Request(p.Addr.String(), t.path(wait))
+	request := drive.Request{Host: p.Addr.String(), Path: t.path(wait)}
 	for i := range tallies {
 		wg.Go(func() {
 			// They are spread over the interval, so that they do not measure each other.

@@ -18,7 +18,7 @@ type target string
 
 const (
 	delayServer target = "delay-server"
-	ordinary    target = "delay-server-no-lane"
+	ordinary    target = peer.NetHTTP
 	demoAPI     target = "demo-api"
 	nginx       target = peer.Nginx
 )
@@ -54,7 +54,7 @@ func (t target) server(o options, a attack, log *os.File) peer.Server {
 			"IDLE_TIMEOUT=" + (o.scale.timeout * 3 / 2).String(),
 		}, a.env...)
 		if t != demoAPI {
-			cmd.Env = append(cmd.Env, fmt.Sprintf("FASTLANE=%t", lane))
+			cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%t", peer.EventLoopSetting, lane))
 		}
 		if log != nil {
 			cmd.Stdout, cmd.Stderr = log, log

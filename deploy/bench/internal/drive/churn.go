@@ -34,7 +34,7 @@ type leaver struct {
 
 // Run runs the load until all its clients have gone, and returns also how many
 // of them left in the middle.
-func (c Churn) Run(ctx context.Context, addr netip.AddrPort, request []byte) (*Tally, int, error) {
+func (c Churn) Run(ctx context.Context, addr netip.AddrPort, request Request) (*Tally, int, error) {
 	l, err := newLoop(ctx, addr, request, c.Asked, 0, c.Conns())
 	if err != nil {
 		return nil, 0, err
@@ -107,7 +107,7 @@ func (l *loop) connected(i int) {
 		return
 	}
 	c.state, c.written = waiting, l.now()
-	if err := write(c.fd, l.request); err != nil {
+	if err := write(c.fd, l.request.next()); err != nil {
 		l.fail(i, err)
 	}
 }

@@ -106,7 +106,7 @@ func TestBrokenConnectionsAreReplaced(t *testing.T) {
 
 func TestSaturate(t *testing.T) {
 	t.Parallel()
-	tally, rate, err := drive.Saturate(t.Context(), after(t, 0), drive.Request("a", "/wait"), 4, 100*ms)
+	tally, rate, err := drive.Saturate(t.Context(), after(t, 0), drive.Request{Host: "a", Path: "/wait"}, 4, 100*ms)
 	if err != nil {
 		t.Fatal(err)
 	}

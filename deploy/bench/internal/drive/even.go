@@ -34,7 +34,7 @@ func (e Even) Conns() int {
 }
 
 // Run runs the load until all its requests have ended.
-func (e Even) Run(ctx context.Context, addr netip.AddrPort, request []byte) (*Tally, error) {
+func (e Even) Run(ctx context.Context, addr netip.AddrPort, request Request) (*Tally, error) {
 	l, err := newLoop(ctx, addr, request, e.Asked, e.Waiting(), e.Conns())
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ import (
 // a connection: one epoll of its own, one buffer for all.
 type loop struct {
 	addr    netip.AddrPort
-	request []byte
+	request *message
 	asked   time.Duration
 	tally   *Tally
 
@@ -33,6 +33,7 @@ type loop struct {
 	base   time.Time
 	sent   int  // requests that are under way
 	brief  bool // a connection ends with its request
+	stream bool // an answer is one that has begun: its header and the first of its body
 
 	// counting tells whether the overshoot of answers counts.
 	counting bool
@@ -55,6 +56,7 @@ const (
 	connecting
 	idle
 	waiting
+	streaming // the answer has begun; what follows is of no interest
 )
 
 // settle is the time that a server has to accept a connection, after the last.
@@ -63,7 +65,7 @@ const settle = 20 * time.Microsecond
 // newLoop returns a loop that may have as many connections to addr as most, of
 // which the first are open; each request of it asks for the wait. Its methods run on
 // the calling goroutine's thread, until close.
-func newLoop(ctx context.Context, addr netip.AddrPort, request []byte, asked time.Duration, open, most int) (*loop, error) {
+func newLoop(ctx context.Context, addr netip.AddrPort, request Request, asked time.Duration, open, most int) (*loop, error) {
 	l, err := emptyLoop(addr, request, asked, most)
 	if err != nil {
 		return nil, err
@@ -82,7 +84,7 @@ func newLoop(ctx context.Context, addr netip.AddrPort, request []byte, asked tim
 }
 
 // emptyLoop returns a loop without connections.
-func emptyLoop(addr netip.AddrPort, request []byte, asked time.Duration, most int) (*loop, error) {
+func emptyLoop(addr netip.AddrPort, request Request, asked time.Duration, most int) (*loop, error) {
 	if err := CheckOpenFiles(most); err != nil {
 		return nil, err
 	}
@@ -96,7 +98,7 @@ func emptyLoop(addr netip.AddrPort, request []byte, asked time.Duration, most in
 		return nil, os.NewSyscallError("prctl", err)
 	}
 	return &loop{
-		addr: addr, request: request, asked: asked, tally: NewTally(), counting: true,
+		addr: addr, request: request.message(), asked: asked, tally: NewTally(), counting: true,
 		epoll: epoll, events: make([]unix.EpollEvent, 256), buf: make([]byte, 64<<10),
 		conns: make([]conn, most), free: newQueue(most), base: time.Now(),
 	}, nil
@@ -164,7 +166,7 @@ func (l *loop) send() (bool, error) {
 	c.start = l.now()
 	c.written, c.state = c.start, waiting
 	l.sent++
-	if err := write(c.fd, l.request); err != nil {
+	if err := write(c.fd, l.request.next()); err != nil {
 		l.fail(i, err)
 	}
 	return true, nil
@@ -224,6 +226,8 @@ func (l *loop) handle(i int) {
 	case n == 0:
 		l.fail(i, errClosed(len(c.unfinished)))
 		return
+	case c.state == streaming:
+		return
 	case c.state == idle:
 		l.fail(i, fmt.Errorf("%d bytes that were not asked for", n))
 		return
@@ -233,23 +237,26 @@ func (l *loop) handle(i int) {
 		c.unfinished = append(c.unfinished, reply...)
 		reply = c.unfinished
 	}
-	whole, err := replyLength(reply)
+	read, err := l.request.read(reply, l.stream, l.asked)
 	switch {
 	case err != nil:
 		l.fail(i, err)
-	case whole > 0:
-		l.answer(i, now)
+	case l.stream && len(reply) > read.header && read.header > 0:
+		c.state, c.unfinished = streaming, nil
+		l.sent--
+	case !l.stream && read.header > 0 && len(reply) == read.length:
+		l.answer(i, read.asked, now)
 	case len(c.unfinished) == 0:
 		c.unfinished = append(c.unfinished, reply...)
 	}
 }
 
-func (l *loop) answer(i int, now time.Duration) {
+func (l *loop) answer(i int, asked, now time.Duration) {
 	c := &l.conns[i]
 	if l.counting {
-		l.tally.Answer(l.asked, now-c.written, now-c.start)
+		l.tally.Answer(asked, now-c.written, now-c.start)
 	} else {
-		l.tally.Uncounted(l.asked, now-c.written)
+		l.tally.Uncounted(asked, now-c.written)
 	}
 	l.last = now
 	l.end(i, l.brief)

@@ -26,7 +26,7 @@ type Wave struct {
 }
 
 // Run runs the load. It returns also what it saw of each wave.
-func (o Once) Run(ctx context.Context, addr netip.AddrPort, request []byte) (*Tally, []Wave, error) {
+func (o Once) Run(ctx context.Context, addr netip.AddrPort, request Request) (*Tally, []Wave, error) {
 	l, err := newLoop(ctx, addr, request, o.Asked, o.Conns, o.Conns)
 	if err != nil {
 		return nil, nil, err

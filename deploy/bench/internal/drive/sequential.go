@@ -21,7 +21,7 @@ import (
 // The read blocks in the kernel, on a thread of its own: the thread is woken by
 // the packet itself. A net.Conn is woken through the runtime's poller, whose
 // lateness would count as the server's.
-func Sequential(ctx context.Context, addr netip.AddrPort, request []byte, asked time.Duration, n int) (*Tally, error) {
+func Sequential(ctx context.Context, addr netip.AddrPort, request Request, asked time.Duration, n int) (*Tally, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	fd, err := connectForReads(addr, 0, asked+slack)
@@ -31,16 +31,16 @@ func Sequential(ctx context.Context, addr netip.AddrPort, request []byte, asked 
 	defer func() { unix.Close(fd) }()
 
 	tally := NewTally()
-	buf := make([]byte, 64<<10)
+	message, buf := request.message(), make([]byte, 64<<10)
 	for range n {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		start := time.Now()
-		err := exchange(fd, request, buf)
+		wait, err := exchange(fd, message, buf, asked)
 		took := time.Since(start)
 		if err == nil {
-			tally.Answer(asked, took, took)
+			tally.Answer(wait, took, took)
 			continue
 		}
 		tally.Fail(err)
@@ -72,10 +72,11 @@ func connectForReads(addr netip.AddrPort, from int, limit time.Duration) (int, e
 	return fd, nil
 }
 
-// exchange writes a request to a blocking socket and reads its reply.
-func exchange(fd int, request, buf []byte) error {
-	if err := write(fd, request); err != nil {
-		return err
+// exchange writes a request to a blocking socket and reads its reply. It returns
+// the wait that was asked for, which the reply says where it is drawn.
+func exchange(fd int, request *message, buf []byte, asked time.Duration) (time.Duration, error) {
+	if err := write(fd, request.next()); err != nil {
+		return 0, err
 	}
 	for read := 0; ; {
 		n, err := unix.Read(fd, buf[read:])
@@ -83,15 +84,15 @@ func exchange(fd int, request, buf []byte) error {
 		case err == unix.EINTR:
 			continue
 		case err == unix.EAGAIN:
-			return fmt.Errorf("no reply in time")
+			return 0, errors.New("no reply in time")
 		case err != nil:
-			return os.NewSyscallError("read", err)
+			return 0, os.NewSyscallError("read", err)
 		case n == 0:
-			return errClosed(read)
+			return 0, errClosed(read)
 		}
 		read += n
-		if whole, err := replyLength(buf[:read]); whole > 0 || err != nil {
-			return err
+		if r, err := request.read(buf[:read], false, asked); err != nil || r.header > 0 && read == r.length {
+			return r.asked, err
 		}
 	}
 }

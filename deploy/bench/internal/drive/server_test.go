@@ -77,42 +77,48 @@ func after(t *testing.T, wait time.Duration) netip.AddrPort {
 }
 
 // request is the one that answering takes.
-func request(addr netip.AddrPort) []byte { return drive.Request(addr.String(), "/wait") }
+func request(addr netip.AddrPort) drive.Request {
+	return drive.Request{Host: addr.String(), Path: "/wait"}
+}
 
 // load puts a load of a wait on a server, for at least ten requests.
 type load struct {
-	name string
-	run  func(t *testing.T, addr netip.AddrPort, asked time.Duration) *drive.Tally
+	name    string
+	runWith func(t *testing.T, addr netip.AddrPort, request drive.Request, asked time.Duration) *drive.Tally
+}
+
+func (l load) run(t *testing.T, addr netip.AddrPort, asked time.Duration) *drive.Tally {
+	return l.runWith(t, addr, request(addr), asked)
 }
 
 var loads = []load{
-	{"Sequential", func(t *testing.T, addr netip.AddrPort, asked time.Duration) *drive.Tally {
-		tally, err := drive.Sequential(t.Context(), addr, request(addr), asked, 10)
+	{"Sequential", func(t *testing.T, addr netip.AddrPort, request drive.Request, asked time.Duration) *drive.Tally {
+		tally, err := drive.Sequential(t.Context(), addr, request, asked, 10)
 		return must(t, tally, err)
 	}},
-	{"Even", func(t *testing.T, addr netip.AddrPort, asked time.Duration) *drive.Tally {
+	{"Even", func(t *testing.T, addr netip.AddrPort, request drive.Request, asked time.Duration) *drive.Tally {
 		e := drive.Even{Rate: 200, Asked: asked, Counted: 200 * ms, Begin: func() {}, End: func() {}}
-		tally, err := e.Run(t.Context(), addr, request(addr))
+		tally, err := e.Run(t.Context(), addr, request)
 		return must(t, tally, err)
 	}},
-	{"Once", func(t *testing.T, addr netip.AddrPort, asked time.Duration) *drive.Tally {
+	{"Once", func(t *testing.T, addr netip.AddrPort, request drive.Request, asked time.Duration) *drive.Tally {
 		o := drive.Once{Conns: 10, Asked: asked, Waves: 2, Waiting: func() {}}
-		tally, _, err := o.Run(t.Context(), addr, request(addr))
+		tally, _, err := o.Run(t.Context(), addr, request)
 		return must(t, tally, err)
 	}},
-	{"Churn", func(t *testing.T, addr netip.AddrPort, asked time.Duration) *drive.Tally {
+	{"Churn", func(t *testing.T, addr netip.AddrPort, request drive.Request, asked time.Duration) *drive.Tally {
 		c := drive.Churn{Rate: 200, Asked: asked, LeaveEvery: 1000, During: 100 * ms}
-		tally, _, err := c.Run(t.Context(), addr, request(addr))
+		tally, _, err := c.Run(t.Context(), addr, request)
 		return must(t, tally, err)
 	}},
-	{"Steady", func(t *testing.T, addr netip.AddrPort, asked time.Duration) *drive.Tally {
+	{"Steady", func(t *testing.T, addr netip.AddrPort, request drive.Request, asked time.Duration) *drive.Tally {
 		ctx, stop := context.WithTimeout(t.Context(), 200*ms)
 		defer stop()
 		tallies := make([]*drive.Tally, 10) // each with a request that is under way when ctx ends
 		var wg sync.WaitGroup
 		for i := range tallies {
 			wg.Go(func() {
-				tallies[i] = drive.Steady{Every: 5 * ms, Asked: asked, Limit: 10 * time.Second, From: i}.Run(ctx, addr, request(addr))
+				tallies[i] = drive.Steady{Every: 5 * ms, Asked: asked, Limit: 10 * time.Second, From: i}.Run(ctx, addr, request)
 			})
 		}
 		wg.Wait()

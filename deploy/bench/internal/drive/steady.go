@@ -24,11 +24,11 @@ type Steady struct {
 // does. A request is measured from when it was due, so that one that is late
 // since the server was late before counts as late. After a failure the client
 // connects again.
-func (s Steady) Run(ctx context.Context, addr netip.AddrPort, request []byte) *Tally {
+func (s Steady) Run(ctx context.Context, addr netip.AddrPort, request Request) *Tally {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	tally := NewTally()
-	buf := make([]byte, 64<<10)
+	message, buf := request.message(), make([]byte, 64<<10)
 	fd := -1
 	defer func() { unix.Close(fd) }()
 	tick := time.NewTimer(0)
@@ -44,12 +44,13 @@ func (s Steady) Run(ctx context.Context, addr netip.AddrPort, request []byte) *T
 		if start.Sub(due) < s.Every {
 			due = start // a timer's lateness is the client's own
 		}
+		asked := s.Asked
 		var err error
 		if fd < 0 {
 			fd, err = connectForReads(addr, s.From, s.Limit)
 		}
 		if err == nil {
-			err = exchange(fd, request, buf)
+			asked, err = exchange(fd, message, buf, asked)
 		}
 		if err != nil {
 			tally.Fail(err)
@@ -57,6 +58,6 @@ func (s Steady) Run(ctx context.Context, addr netip.AddrPort, request []byte) *T
 			fd = -1
 			continue
 		}
-		tally.Answer(s.Asked, time.Since(start), time.Since(due))
+		tally.Answer(asked, time.Since(start), time.Since(due))
 	}
 }

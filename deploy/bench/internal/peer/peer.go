@@ -22,6 +22,9 @@ type Server struct {
 	// milliseconds.
 	Path func(wait time.Duration) string
 
+	// Scenario is the YAML of routes that delay-server is started with; "" for none.
+	Scenario string
+
 	// HTTP2 tells that it speaks HTTP/2 without TLS, to clients that know.
 	HTTP2 bool
 
@@ -30,6 +33,12 @@ type Server struct {
 
 	// command returns what starts it in a folder of its own.
 	command func(dir string, ports ports) (*exec.Cmd, error)
+}
+
+// With returns s with a scenario, which only delay-server reads.
+func (s Server) With(scenario string) Server {
+	s.Scenario = scenario
+	return s
 }
 
 // Command returns what starts a server in a folder of its own, on free ports of
@@ -50,10 +59,14 @@ func New(name string, path func(time.Duration) string, command Command) Server {
 // tells HTTP/1.1 and HTTP/2 apart by itself.
 type ports struct{ http1, http2 int }
 
+// EventLoopSetting is delay-server's setting that has requests wait in event
+// loops, or in net/http.
+const EventLoopSetting = "FASTLANE"
+
 // Names of the servers.
 const (
-	Fastlane  = "delay-server"
-	Ordinary  = "delay-server-no-lane"
+	EventLoop = "delay-server"
+	NetHTTP   = "delay-server-nethttp"
 	Nginx     = "nginx"
 	GoHTTPBin = "go-httpbin"
 	Fortio    = "fortio"
@@ -64,8 +77,8 @@ const (
 // binary, self that of this program, which serves the Go peers (see Serve).
 func Servers(delayServer, self string) []Server {
 	return []Server{
-		{Name: Fastlane, About: "delay-server with its default settings", Path: milliseconds, HTTP2: true, command: ours(delayServer, true)},
-		{Name: Ordinary, About: "delay-server with FASTLANE=false: net/http and Echo answer all", Path: milliseconds, HTTP2: true, command: ours(delayServer, false)},
+		{Name: EventLoop, About: "delay-server with its default settings", Path: milliseconds, HTTP2: true, command: ours(delayServer, true)},
+		{Name: NetHTTP, About: "delay-server with " + EventLoopSetting + "=false: net/http answers all", Path: milliseconds, HTTP2: true, command: ours(delayServer, false)},
 		nginx(),
 		{Name: GoHTTPBin, About: "go-httpbin " + moduleVersion("github.com/mccutchen/go-httpbin/v2"), Path: goDuration("/delay/"), command: goPeer(self, GoHTTPBin)},
 		{Name: Fortio, About: "fortio's echo server " + moduleVersion("fortio.org/fortio"), Path: goDuration("/?delay="), HTTP2: true, command: goPeer(self, Fortio)},
@@ -80,10 +93,10 @@ func goDuration(prefix string) func(time.Duration) string {
 }
 
 // ours returns what starts delay-server.
-func ours(binary string, fastlane bool) func(string, ports) (*exec.Cmd, error) {
+func ours(binary string, eventLoop bool) func(string, ports) (*exec.Cmd, error) {
 	return func(_ string, p ports) (*exec.Cmd, error) {
 		cmd := exec.Command(binary)
-		cmd.Env = []string{"HOST=127.0.0.1", fmt.Sprintf("PORT=%d", p.http1), fmt.Sprintf("FASTLANE=%t", fastlane), "LOG_LEVEL=warn", "SHUTDOWN_TIMEOUT=1s"}
+		cmd.Env = []string{"HOST=127.0.0.1", fmt.Sprintf("PORT=%d", p.http1), fmt.Sprintf("%s=%t", EventLoopSetting, eventLoop), "LOG_LEVEL=warn", "SHUTDOWN_TIMEOUT=1s"}
 		return cmd, nil
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -42,6 +43,13 @@ func (s Server) Start(ctx context.Context) (*Process, error) {
 	cmd, err := s.command(dir, own)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if s.Scenario != "" {
+		path := filepath.Join(dir, "scenario.yaml")
+		if err := os.WriteFile(path, []byte(s.Scenario), 0o600); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(dir))
+		}
+		cmd.Env = append(cmd.Environ(), "SCENARIO="+path)
 	}
 	if s.Name != Nginx {
 		addr2 = addr

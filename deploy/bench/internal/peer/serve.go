@@ -48,7 +48,7 @@ func Serve(name, addr string) error {
 // plainEcho is what one writes first: sleep, then answer.
 func plainEcho() http.Handler {
 	e := echo.New()
-	e.GET("/delay/:ms", func(c echo.Context) error {
+	e.Match([]string{http.MethodGet, http.MethodHead, http.MethodPost}, "/delay/:ms", func(c echo.Context) error {
 		ms, err := strconv.Atoi(c.Param("ms"))
 		if err != nil {
 			return echo.NewHTTPError(http.StatusBadRequest, err.Error())

@@ -39,6 +39,11 @@ type Load struct {
 	Name    string   `json:"name"`
 	About   string   `json:"about"`
 	Metrics []Metric `json:"metrics"` // those that it has, the most telling one first
+
+	// Of is the load that this one varies: it is a row of one table with it, and
+	// compared with it; "" for none.
+	Of  string `json:"of,omitempty"`
+	Row string `json:"row,omitempty"` // what is asked for, in that table
 }
 
 // Sample is what one load saw of one server in one round.

@@ -127,6 +127,35 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
+// A load's variants are rows of one table, with their ratios to it.
+func TestMarkdownOfVariants(t *testing.T) {
+	r := results()
+	r.Loads[0].Row = "plain"
+	r.Loads = append(r.Loads, Load{Name: "even-run", Metrics: []Metric{P99}, Of: "even", Row: "a run"}, Load{Name: "even-head", Metrics: []Metric{P99}, Of: "even", Row: "HEAD"})
+	for i, v := range []float64{20, 10, 30} {
+		r.Samples = append(r.Samples, Sample{Load: "even-run", Server: "ours", Round: i + 1, Values: map[Metric]float64{P99: v}, Early: int64(i), WorstEarlyMS: 0.5, Errors: 1, FirstError: "status 500"})
+	}
+	var got strings.Builder
+	if err := r.Markdown(&got, Table{Base: []string{"peer"}}); err != nil {
+		t.Fatal(err)
+	}
+	const want = "\n## even, by what is asked for\n\np99, ms, of the same load with other requests.\n\n| | ours | ÷ plain |\n|---|--:|--:|\n" +
+		"| plain | 20.0 (10.0–60.0) | – |\n| a run | 20.0 (10.0–30.0) | 0.500 (0.500–2.00) |\n| HEAD | – | – |\n" +
+		"\n- even-run, ours: the first of 3 errors: status 500\n- even-run, ours: 3 early, by up to 0.500 ms\n"
+	if !strings.HasSuffix(got.String(), want) {
+		t.Errorf("Markdown() ends\n%s\nwant\n%s", got.String()[max(0, got.Len()-len(want)):], want)
+	}
+	if strings.Contains(got.String(), "## even-run") {
+		t.Errorf("a variant has a table of its own:\n%s", got.String())
+	}
+
+	got.Reset()
+	r.Loads = r.Loads[1:] // --only even-run,even-head
+	if err := r.Markdown(&got, Table{}); err != nil || !strings.Contains(got.String(), "| a run | 20.0 (10.0–30.0) |") {
+		t.Errorf("Markdown() without the plain load: %v\n%s", err, got.String())
+	}
+}
+
 func TestJSON(t *testing.T) {
 	var file bytes.Buffer
 	if err := results().JSON(&file); err != nil {

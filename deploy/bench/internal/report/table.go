@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -28,8 +29,13 @@ func (r *Results) Markdown(w io.Writer, t Table) error {
 		b.WriteString("\n")
 	}
 	r.writeTargets(&b, t)
-	for _, l := range r.Loads {
-		r.writeLoad(&b, l, t.Base)
+	for i, l := range r.Loads {
+		switch {
+		case l.Of == "":
+			r.writeLoad(&b, l, t.Base)
+		case i == 0 || r.Loads[i-1].Of != l.Of:
+			r.writeVariants(&b, l.Of)
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -102,6 +108,55 @@ func (r *Results) writeLoad(b *strings.Builder, l Load, bases []string) {
 		fmt.Fprintf(b, " %s | %d |\n", early, sum.Errors)
 		notes = append(notes, note...)
 	}
+	writeNotes(b, notes)
+}
+
+// writeVariants writes a row for the load called base and for each that varies it:
+// the first metric of each server, with its ratio to the same server's under base.
+func (r *Results) writeVariants(b *strings.Builder, base string) {
+	var rows []Load
+	for _, l := range r.Loads {
+		if l.Name == base || l.Of == base {
+			rows = append(rows, l)
+		}
+	}
+	metric := rows[0].Metrics[0]
+	var servers []string
+	head, rule := "| |", "|---|"
+	for _, s := range r.Servers {
+		if slices.ContainsFunc(rows, func(l Load) bool { return l.Of != "" && len(r.of(l.Name, s.Name)) > 0 }) {
+			servers = append(servers, s.Name)
+			head, rule = head+" "+s.Name+" | ÷ plain |", rule+"--:|--:|"
+		}
+	}
+	fmt.Fprintf(b, "\n## %s, by what is asked for\n\n%s, of the same load with other requests.\n\n%s\n%s\n", base, metric.Title(), head, rule)
+	var notes []string
+	for _, l := range rows {
+		fmt.Fprintf(b, "| %s |", l.Row)
+		for _, server := range servers {
+			of := Source{l.Name, server, metric}
+			fmt.Fprintf(b, " %s |", SpreadOf(r.Values(of)).write(metric.format))
+			ratios := r.Ratios(of, Source{base, server, metric})
+			if l.Name == base {
+				ratios = nil
+			}
+			fmt.Fprintf(b, " %s |", SpreadOf(ratios).write(digits))
+			if samples := r.of(l.Name, server); l.Of != "" && len(samples) > 0 {
+				sum, more := total(samples)
+				if sum.Early > 0 {
+					more = append(more, fmt.Sprintf("%s: %d early, by up to %s ms", server, sum.Early, digits(sum.WorstEarlyMS)))
+				}
+				for _, note := range more {
+					notes = append(notes, l.Name+", "+note)
+				}
+			}
+		}
+		b.WriteString("\n")
+	}
+	writeNotes(b, notes)
+}
+
+func writeNotes(b *strings.Builder, notes []string) {
 	for i, note := range notes {
 		if i == 0 {
 			b.WriteString("\n")
