@@ -370,20 +370,6 @@ func checkPlan(t *testing.T, got *plan.Plan, err error, input string) {
 	}
 }
 
-func BenchmarkDelay(b *testing.B) {
-	for name, target := range map[string]string{"plain": "/delay/1000", "parameters": "/delay/lognormal:120ms,900ms?status=404:10&size=100&seed=1&run=a"} {
-		b.Run(name, func(b *testing.B) {
-			p, r := planner(), request(b, target)
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := planOf(b, p, r); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
 // Forgetting a run ends its fail_first and begins its streams anew, and leaves the other runs alone.
 func TestForgetARunsCounts(t *testing.T) {
 	for _, tc := range []struct {

@@ -69,8 +69,13 @@ func streamID(r *Request, param string) string { return cmp.Or(r.RunID, param) }
 func traceID(traceparent string) string {
 	_, rest, _ := strings.Cut(traceparent, "-")
 	id, rest, _ := strings.Cut(rest, "-")
-	if len(id) != 32 || strings.IndexByte(rest, '-') < 0 || strings.Trim(id, "0123456789abcdef") != "" {
+	if len(id) != 32 || strings.IndexByte(rest, '-') < 0 {
 		return ""
+	}
+	for i := range len(id) {
+		if c := id[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return ""
+		}
 	}
 	return id
 }
@@ -179,7 +184,15 @@ func (p *Planner) seed(params parameters) (*uint64, error) {
 
 // newRNG returns the generator of one request: that of its place within its run, so
 // that what one request draws does not move the next one's.
-func newRNG(seed uint64, place int64) rng { return rand.New(rand.NewPCG(seed, uint64(place))) }
+func newRNG(seed uint64, place int64) rng {
+	var one struct { // allocation
+		source rand.PCG
+		rng    rand.Rand
+	}
+	one.source.Seed(seed, uint64(place))
+	one.rng = *rand.New(&one.source)
+	return &one.rng
+}
 
 // failing returns the status of a request with fail_first: the first so many of
 // the run at this path fail, with status where one is given, else 503. At an

@@ -10,7 +10,7 @@ import (
 )
 
 // Template is what all plans of a path and query have in common. Any goroutine may
-// use it: nothing of it changes once it is ready.
+// use it: nothing of it changes once it is ready, but for the heads that it keeps.
 type Template struct {
 	Ignored []string // names of query parameters that the endpoint does not know, sorted
 
@@ -27,8 +27,17 @@ type Template struct {
 
 	seedKey, failKey uint64 // by which runs count for seed and fail_first
 
-	// shared are the plans of the statuses with which nothing else is drawn.
-	shared []*Plan
+	// shared are the plans where nothing but the status is drawn.
+	shared []sharedPlan
+
+	heads headCache
+}
+
+// sharedPlan is the plan of all requests that draw the status. Its answer may have
+// another, as a redirect's.
+type sharedPlan struct {
+	status int
+	plan   *Plan
 }
 
 // content is what an endpoint answers before options apply to it.
@@ -79,7 +88,7 @@ func (t *Template) ready(name string) *Template {
 		wait, cut := t.sampleWait(sharedRNG)
 		for _, status := range statuses {
 			if status != http.StatusUpgradeRequired { // whose headers depend on the protocol
-				t.shared = append(t.shared, t.instantiate(wait, cut, status, sharedRNG, 0))
+				t.shared = append(t.shared, sharedPlan{status, t.instantiate(wait, cut, status, sharedRNG, 0)})
 			}
 		}
 	}
@@ -123,9 +132,9 @@ func (t *Template) Plan(r Request) (plan *Plan, run string, err error) {
 			return nil, "", err
 		}
 	}
-	for _, plan := range t.shared {
-		if plan.Answer.Status == status {
-			return plan, run, nil
+	for i := range t.shared {
+		if t.shared[i].status == status {
+			return t.shared[i].plan, run, nil
 		}
 	}
 	return t.instantiate(wait, cut, status, rng, r.ProtoMajor), run, nil

@@ -1,0 +1,45 @@
+package plan
+
+import (
+	"strings"
+	"sync/atomic"
+
+	"flash.test/delay-server/internal/answer"
+)
+
+// maxHeads is the most heads that a template keeps.
+const maxHeads = 32
+
+// headCache keeps heads. It is read without a lock, and copied to be written.
+type headCache struct{ heads atomic.Pointer[[]cachedHead] }
+
+type cachedHead struct {
+	status, protoMajor int
+	origin             string
+	head               *answer.Head
+}
+
+// Head returns the head of answers of t with the status, over a version of HTTP, to
+// pages of an origin: what build returned for the same before, where that is kept.
+// It keeps a copy of origin.
+func (t *Template) Head(status, protoMajor int, origin string, build func() *answer.Head) *answer.Head {
+	old := t.heads.heads.Load()
+	if old != nil {
+		for i := range *old {
+			if h := &(*old)[i]; h.status == status && h.protoMajor == protoMajor && h.origin == origin {
+				return h.head
+			}
+		}
+		if len(*old) == maxHeads {
+			return build()
+		}
+	}
+	head := build()
+	var heads []cachedHead
+	if old != nil {
+		heads = append(make([]cachedHead, 0, len(*old)+1), *old...)
+	}
+	heads = append(heads, cachedHead{status, protoMajor, strings.Clone(origin), head})
+	t.heads.heads.CompareAndSwap(old, &heads) // else another goroutine was first, and the next request builds it again
+	return head
+}
