@@ -253,6 +253,16 @@ func BenchmarkFind(b *testing.B) {
 			}
 		})
 	}
+	b.Run("with a plan", func(b *testing.B) {
+		r := plan.Request{Method: "GET", Path: "/shop4711/products/7", RunID: "monday", ProtoMajor: 1}
+		b.ReportAllocs()
+		for b.Loop() {
+			template, _ := s.Find(r.Method, r.Path)
+			if _, _, err := template.Plan(r); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func TestFindAllocatesNothing(t *testing.T) {
