@@ -53,11 +53,15 @@ func lanes(t *testing.T, test func(t *testing.T, config Config)) {
 	t.Helper()
 	for name, on := range map[string]bool{"lane=on": true, "lane=off": false} {
 		t.Run(name, func(t *testing.T) {
-			config := DefaultConfig()
-			config.Fastlane = on
-			test(t, config)
+			test(t, eventLoop(DefaultConfig(), on))
 		})
 	}
+}
+
+// eventLoop returns config with the event loops on or off.
+func eventLoop(config Config, on bool) Config {
+	config.Fastlane = on
+	return config
 }
 
 // newClient returns a client of its own connections, which does not follow

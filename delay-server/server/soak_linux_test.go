@@ -264,7 +264,7 @@ func TestThoseWhoComeAndGoLeaveNothingBehind(t *testing.T) {
 		for i := range numbers {
 			numbers[i] = i
 		}
-		atOnce(numbers, func(i int) {
+		concurrently(numbers, func(i int) {
 			conn, err := net.DialTimeout("tcp", strings.TrimPrefix(base, "http://"), 20*time.Second)
 			if err != nil {
 				t.Error(err)

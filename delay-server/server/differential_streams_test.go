@@ -5,6 +5,7 @@ package server
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 )
 
 // preface is how a client of HTTP/2 begins, up to its settings.
@@ -21,16 +22,23 @@ const (
 	cut     = "¦"         // a packet ends here
 	replied = cut + after // the next is sent once a reply has come
 	after   = "¶"
+
+	// runName stands for a name that no other exchange has: of a run, which the
+	// journal is asked for, and of a pool, a barrier or a hold.
+	runName = "RUN"
 )
 
 // end is what the client does once all is sent.
 type end int
 
 const (
-	sentinel end = iota // asks for sentinelRequest, behind which every server ends the connection
-	flood               // asks so many times over, for a body that has not come yet
-	silence             // sends nothing more: the server's time-outs end the connection
-	fin                 // closes its side
+	sentinel  end = iota // asks for sentinelRequest, behind which every server ends the connection
+	flood                // asks so many times over, for a body that has not come yet
+	silence              // sends nothing more: the server's time-outs end the connection
+	fin                  // closes its side
+	closes               // closes the connection once a request of its run waits
+	resets               // resets it then
+	lastReply            // sends nothing more: its last request ends the connection, at once
 )
 
 // What a server has left to say to a stream comes before sentinelReply.
@@ -41,12 +49,30 @@ const (
 
 // packed returns s in as few packets as there can be.
 func (s stream) packed() stream {
-	s.sent = strings.NewReplacer(replied, replied, cut, "").Replace(s.sent)
+	packets := strings.Split(s.sent, replied)
+	for i, packet := range packets {
+		packets[i] = strings.ReplaceAll(packet, cut, "")
+	}
+	s.sent = strings.Join(packets, replied)
 	return s
 }
 
-// closed returns s with its sentinel, where it has one.
-func (s stream) closed(between string) stream {
+var runs atomic.Int64
+
+// named returns s with a name of its own for runName, always as long: lengths
+// of replies are compared.
+func (s stream) named() stream {
+	s.sent = strings.ReplaceAll(s.sent, runName, fmt.Sprintf("r%08d", runs.Add(1)))
+	return s
+}
+
+// whole returns what is sent, without where packets end.
+func (s stream) whole() string {
+	return strings.ReplaceAll(strings.ReplaceAll(s.sent, replied, ""), cut, "")
+}
+
+// withSentinel returns s with its sentinel, where it has one.
+func (s stream) withSentinel(between string) stream {
 	switch s.end {
 	case sentinel:
 		s.sent += between + sentinelRequest
@@ -66,12 +92,12 @@ func get(path string, headers ...string) string {
 	return request("GET "+path+" HTTP/1.1", append([]string{"Host: x"}, headers...)...)
 }
 
-// streams is the table of what a server may be sent, of those with this end: one
-// contract whether or not the event loops are on.
+// streams returns what a server may be sent, of those with this end.
 func streams(of end) (all []stream) {
 	for _, group := range [][]stream{
 		plainStreams(), pipelinedStreams(), pathStreams(), lineStreams(), hostStreams(), connectionStreams(),
-		headerStreams(), bodyStreams(), steeringStreams(), foreignStreams(), brokenOffStreams(), halfClosedStreams(),
+		headerStreams(), framingStreams(), bodyStreams(), steeringStreams(), foreignStreams(), brokenOffStreams(), leavingStreams(),
+		endpointStreams(), queryStreams(), methodStreams(), faultStreams(), mixedStreams(),
 	} {
 		for _, s := range group {
 			if s.end == of {

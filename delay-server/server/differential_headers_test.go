@@ -54,12 +54,12 @@ func padded(n int) string {
 	return get("/delay/0", "A: "+strings.Repeat("x", n-len(get("/delay/0", "A: "))))
 }
 
-// bodyStreams are those of requests that have a body, or say so.
-func bodyStreams() []stream {
+// framingStreams are those of requests that have a body, or say so.
+func framingStreams() []stream {
 	var all []stream
 	for _, header := range []string{
-		"Content-Length: 0", "Content-Length: 00", "Content-Length:", "Content-Length: +0", "Content-Length: -1", "Content-Length: 0x0", "Content-Length: a", "Content-Length: 5 5", "Content-Length: 5, 5", "Content-Length: 99999999999999999999", "Content-Length: 2000000",
-		"Content-Length: 0\r\nContent-Length: 0", "Content-Length: 5\r\nContent-Length: 5", "Content-Length: 0\r\nContent-Length: 5", "content-length: 5", "Content-Length: 5", "Content-Length : 5", "Content-Length: 5\r\nExpect: 100-continue", "Expect: 100-continue", "Expect: 100-Continue", "Expect: tea", "Expect:", "Content-Length: 0\r\nExpect: 100-continue",
+		"Content-Length: 0", "Content-Length: 00", "Content-Length:", "Content-Length: +0", "Content-Length: -1", "Content-Length: 0x0", "Content-Length: a", "Content-Length: 5 5", "Content-Length: 5, 5", "Content-Length: 99999999999999999999", "Content-Length: 2000000", "Content-Length: 05", "Content-Length: +5", "Content-Length: 5.0", "Content-Length: 5e0", "Content-Length: 1048577", "Content-Length: 9223372036854775807", "Content-Length: 9223372036854775808", "Content-Length: 5\r\n ", "Content-Length:5", "Content-Length: \t5\t",
+		"Content-Length: 0\r\nContent-Length: 0", "Content-Length: 5\r\nContent-Length: 5", "Content-Length: 0\r\nContent-Length: 5", "Content-Length: 5\r\nContent-Length: 05", "content-length: 5", "Content-Length: 5", "Content-Length : 5", "Content-Length: 5\r\nExpect: 100-continue", "Expect: 100-continue", "Expect: 100-Continue", "Expect: tea", "Expect:", "Content-Length: 0\r\nExpect: 100-continue",
 		"Transfer-Encoding: chunked", "transfer-encoding: CHUNKED", "Transfer-Encoding:", "Transfer-Encoding: identity", "Transfer-Encoding: gzip", "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 5", "Transfer-Encoding: \x0bchunked", "Transfer-Encoding : chunked", "Content-Type: text/plain", "Content-Encoding: gzip", "Trailer: A\r\nTransfer-Encoding: chunked",
 	} {
 		for _, method := range []string{"GET", "POST"} {
@@ -86,7 +86,7 @@ func bodyStreams() []stream {
 func steeringStreams() []stream {
 	var all []stream
 	for _, header := range []string{
-		"X-Run-Id: r", "x-run-id: r", "X-Run-Id:", "X-Run-Id: a b", "X-Run-Id: " + strings.Repeat("r", 300), "X-Run-Id: \x80", "X-Run-Id: r\r\nX-Run-Id: s", "X-Run-Id:r\t", "X-Run-Ids: r", "X-Run-I: r",
+		"X-Run-Id: RUN", "x-run-id: RUN", "X-Run-Id:", "X-Run-Id: a b", "X-Run-Id: " + strings.Repeat("r", 300), "X-Run-Id: \x80", "X-Run-Id: RUN\r\nX-Run-Id: s", "X-Run-Id: \r\nX-Run-Id: RUN", "X-Run-Id: a b\r\nX-Run-Id: RUN", "X-Run-Id:RUN\t", "X-Run-Id: RUN\r\n s", "X-Run-Ids: r", "X-Run-I: r",
 		"Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "traceparent: 00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", "Traceparent: nonsense", "Traceparent:", "Tracestate: a=b", "Baggage: a=b",
 		"Origin: https://a.example", "origin: https://A.example", "Origin: https://b.example", "Origin: null", "Origin: none", "Origin:", "Origin: *", "Origin: https://a.example\r\nOrigin: https://b.example", "Origin:https://a.example \t", "Origin: \x80", "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: x", "Sec-Fetch-Mode: cors", "Referer: https://a.example/",
 	} {
@@ -131,15 +131,34 @@ func brokenOffStreams() []stream {
 	return all
 }
 
-// halfClosedStreams end with FIN while a request waits: net/http takes that as
-// the client's leaving. Where FIN follows a request that does not wait, net/http
+// leavingStreams end with the client's leaving while a request waits; net/http
+// takes FIN as that too. Where FIN follows a request that does not wait, net/http
 // may or may not answer, so such have no row.
-func halfClosedStreams() []stream {
-	return []stream{
-		{"the client leaves a request that waits", get("/delay/600000"), fin},
-		{"the client leaves two requests in one packet", get("/delay/600000") + get("/delay/0"), fin},
-		{"the client leaves a request behind another", get("/delay/1") + replied + get("/delay/600000"), fin},
-		{"the client leaves a request that was handed over", get("/delay/600000", "X-Run-Id: r"), fin},
+func leavingStreams() []stream {
+	all := []stream{
+		{"the client leaves two requests in one packet", get("/delay/500000") + get("/delay/0"), fin},
+		{"the client leaves a request behind another", get("/delay/1") + replied + get("/delay/500000"), fin},
 		{"the client leaves between requests", get("/delay/1") + replied, fin},
+		{"the client leaves in the middle of a body", get("/drip?delay=0&duration=500&run=RUN") + replied, fin},
+		{"the client leaves between events", get("/sse?first=0&duration=500&run=RUN") + replied, fin},
+		{"the client leaves before a body", get("/delay/0?body_delay=500s&run=RUN") + replied, fin},
+		{"the client leaves in the middle of a body, for good", get("/drip?delay=0&duration=500&run=RUN") + replied, closes},
+		{"the client leaves between events, for good", get("/sse?first=0&duration=500&run=RUN") + replied, closes},
+		{"the client leaves before a body, for good", get("/delay/0?body_delay=500s&run=RUN") + replied, closes},
+		{"the client leaves a slow body", get("/delay/0?size=100000&rate=1&run=RUN") + replied, closes},
+		{"the client leaves an answer that it does not take", get("/delay/0?size=50000000&run=RUN") + replied, closes},
+		{"the client leaves bytes that it does not take", get("/bytes/50000000?seed=1&run=RUN") + replied, closes},
 	}
+	for _, ask := range []string{
+		get("/delay/500000"), get("/delay/500000?run=RUN"), get("/delay/500000", "X-Run-Id: RUN"), get("/delay/500s?run=RUN"), get("/delay/uniform:500s,550s?seed=1&run=RUN"), get("/delay/500000?status=503&size=10&rate=1&run=RUN"), get("/delay/500000/url/example.com", "X-Run-Id: RUN"),
+		get("/delay/500000?pool=RUN&workers=1&run=RUN"), get("/barrier/RUN?parties=2&run=RUN"), get("/hold/RUN?run=RUN"), get("/drip?delay=500&run=RUN"), get("/sse?delay=500&run=RUN"), get("/status/200?delay=500&run=RUN"), get("/bytes/10?delay=500&seed=1&run=RUN"), get("/delay/0?fault=hang&run=RUN"), get("/delay/500000?fault=reset&run=RUN"),
+		request("HEAD /delay/500000?run=RUN HTTP/1.1", "Host: x"), request("POST /delay/500000?run=RUN HTTP/1.1", "Host: x", "Content-Length: 5") + "hello", request("GET /delay/500000?run=RUN HTTP/1.0"), get("/delay/500000?run=RUN", "Connection: close"),
+		get("/delay/500000?run=RUN") + get("/delay/0?run=RUN") + "GET /del",
+	} {
+		all = append(all, stream{fmt.Sprintf("the client closes its side of %.60q", ask), ask, fin})
+		if strings.Contains(ask, runName) {
+			all = append(all, stream{fmt.Sprintf("the client leaves %.60q", ask), ask, closes})
+		}
+	}
+	return all
 }

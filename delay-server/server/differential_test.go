@@ -1,0 +1,195 @@
+//go:build linux
+
+package server
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// pair is two servers with the same settings, one with the event loops and one
+// without. Nothing that a client can see tells them apart.
+type pair struct {
+	loops, netHTTP target
+	pause          time.Duration // of a client, between packets
+	slow           bool          // a client has a small buffer, and reads a few bytes at a time
+}
+
+type target struct {
+	srv  *Server
+	addr string
+}
+
+// startPair starts two servers. At the end of the test nothing waits on either,
+// and both have counted the same outcomes.
+func startPair(t testing.TB, config Config) pair {
+	t.Helper()
+	startOne := func(on bool) target {
+		srv, base, _ := start(t, eventLoop(config, on), io.Discard)
+		return target{srv, strings.TrimPrefix(base, "http://")}
+	}
+	p := pair{loops: startOne(true), netHTTP: startOne(false), pause: time.Millisecond}
+	t.Cleanup(func() {
+		if got, want := p.loops.outcomes(t), p.netHTTP.outcomes(t); got != want && !t.Failed() {
+			t.Errorf("counted with the event loops:\n%swant:\n%s", got, want)
+		}
+	})
+	return p
+}
+
+// outcomes returns the counts of all waits, once none is left.
+func (s target) outcomes(t testing.TB) string {
+	eventually(t, "none waits", func() bool { return s.srv.journal.Waiting() == 0 })
+	metrics := httptest.NewRecorder()
+	s.srv.Handler().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	return grep(metrics.Body.String(), "waits_total{")
+}
+
+// differentialConfigs are the settings that change an answer.
+func differentialConfigs(t *testing.T) map[string]Config {
+	t.Helper()
+	all := map[string]Config{}
+	with := func(name string, set func(*Config)) {
+		config := DefaultConfig()
+		set(&config)
+		all[name] = config
+	}
+	with("default", func(*Config) {})
+	with("CORS_ORIGINS=https://a.example", func(c *Config) { c.CORSOrigins = []string{"https://a.example"} })
+	with("CORS_ORIGINS=none", func(c *Config) { c.CORSOrigins = []string{"none"} })
+	with("FLASH_COMPAT=true", func(c *Config) { c.FlashCompat = true })
+	with("MAX_DELAY=1.5ms", func(c *Config) { c.MaxDelay = 1500 * time.Microsecond })
+	with("TIME_SCALE=0.5", func(c *Config) { c.TimeScale = 0.5 })
+	with("ADMIN=false", func(c *Config) { c.Admin = false })
+	all["SCENARIO"], _ = withScenario(t, differentialScenario)
+	return all
+}
+
+// Whatever a client sends, event loops answer it as net/http does, whether its
+// bytes come in one packet or in several.
+func TestDifferentialAnswers(t *testing.T) {
+	for name, config := range differentialConfigs(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := startPair(t, config)
+			concurrently(streams(sentinel), func(s stream) {
+				sent := []stream{s.packed().withSentinel("")}
+				if name == "default" { // settings and packets have nothing to do with one another
+					sent = append(sent, s.withSentinel(cut), s.packed().withSentinel(cut))
+				}
+				p.compare(t, sent...)
+			})
+		})
+	}
+}
+
+func TestDifferentialSplitAtEveryByte(t *testing.T) {
+	const maxSize = 400
+	p := startPair(t, DefaultConfig())
+	concurrently(slices.Concat(plainStreams(), pipelinedStreams(), lineStreams(), splitStreams()), func(s stream) {
+		size := len(s.packed().named().sent)
+		if size > maxSize {
+			return
+		}
+		split := []stream{s.withSentinel(cut)}
+		for i := 1; i < size; i++ {
+			whole := s.packed().named().withSentinel("")
+			split = append(split, stream{s.says, whole.sent[:i] + cut + whole.sent[i:], s.end})
+		}
+		for some := range slices.Chunk(split, 25) {
+			p.compare(t, some...)
+		}
+	})
+}
+
+// A client that stops in the middle is waited for, for READ_TIMEOUT or
+// IDLE_TIMEOUT, then the connection ends.
+func TestDifferentialTimeouts(t *testing.T) {
+	t.Parallel()
+	config := DefaultConfig()
+	config.ReadTimeout, config.IdleTimeout = 400*time.Millisecond, 400*time.Millisecond
+	p := startPair(t, config)
+	concurrently(streams(silence), func(s stream) { p.compare(t, s, s.packed()) })
+}
+
+// A client leaves by closing its side or all of the connection, or by a reset.
+func TestDifferentialClientsLeave(t *testing.T) {
+	config := DefaultConfig()
+	config.ShutdownTimeout = 0
+	p := startPair(t, config)
+	concurrently(streams(fin), func(s stream) { p.compare(t, s, s.packed()) })
+	concurrently(streams(closes), func(s stream) {
+		p.compare(t, s, s.packed())
+		s.end = resets
+		p.compare(t, s, s.packed())
+	})
+}
+
+// How a connection ends is certain where the client sends nothing behind the
+// request that ends it.
+func TestDifferentialEnds(t *testing.T) {
+	config := DefaultConfig()
+	config.MaxDelay = 20 * time.Millisecond // the end of fault=hang
+	p := startPair(t, config)
+	concurrently(streams(lastReply), func(s stream) { p.compare(t, s, s.packed()) })
+}
+
+// A client that takes an answer a few bytes at a time gets all of it.
+func TestDifferentialSlowReaders(t *testing.T) {
+	t.Parallel()
+	p := startPair(t, DefaultConfig())
+	p.slow = true
+	concurrently(largeStreams(), func(s stream) { p.compare(t, s.withSentinel(cut), s.withSentinel("")) })
+}
+
+// compare sends each of the streams, which differ in their packets alone, to
+// both servers, and fails the test where not all replies are the same.
+func (p pair) compare(t testing.TB, sent ...stream) {
+	t.Helper()
+	want, got := make([]string, len(sent)), make([]string, len(sent))
+	var running sync.WaitGroup
+	for i, s := range sent {
+		s := s.named()
+		running.Go(func() { want[i] = p.exchange(t, p.netHTTP, s) })
+		running.Go(func() { got[i] = p.exchange(t, p.loops, s) })
+	}
+	running.Wait()
+	for i, s := range sent {
+		if want[i] != want[0] {
+			t.Errorf("net/http does not answer %s the same each time, %.1000q:\n%s", s.says, s.sent, difference(want[i], want[0]))
+		} else if got[i] != want[0] {
+			t.Errorf("%s, %.1000q:\n%s", s.says, s.sent, difference(got[i], want[0]))
+		}
+	}
+}
+
+// difference shows got and want from shortly before the first byte that differs.
+func difference(got, want string) string {
+	at := 0
+	for at < min(len(got), len(want)) && got[at] == want[at] {
+		at++
+	}
+	from := max(0, at-60)
+	return fmt.Sprintf("\tfrom byte %d on\n\tgot  %.500q\n\twant %.500q", from, got[from:], want[from:])
+}
+
+// concurrently calls f with each of all, 32 at a time.
+func concurrently[T any](all []T, f func(T)) {
+	var running sync.WaitGroup
+	semaphore := make(chan struct{}, 32)
+	for _, one := range all {
+		semaphore <- struct{}{}
+		running.Go(func() {
+			defer func() { <-semaphore }()
+			f(one)
+		})
+	}
+	running.Wait()
+}
