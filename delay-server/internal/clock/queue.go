@@ -84,14 +84,14 @@ func (q *Queue) RunDue(limit int) (more bool) {
 		t := q.firing
 		q.firing, t.next = t.next, nil // before t may be posted again
 		if t.post.Swap(postNone) == postPending {
-			t.Owner.Fire()
+			t.Owner.Fire(false)
 		}
 	}
 	now := q.clock.Now()
 	for ; limit > 0 && q.timers.due(now); limit-- {
 		t := q.timers[0]
 		q.timers.remove(t)
-		t.Owner.Fire()
+		t.Owner.Fire(true)
 	}
 	return q.pending() || q.timers.due(now)
 }

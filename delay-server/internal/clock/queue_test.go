@@ -69,7 +69,7 @@ func (o *owner) run(done <-chan struct{}) {
 // fire is called when a timer fires.
 type fire func()
 
-func (f fire) Fire() { f() }
+func (f fire) Fire(bool) { f() }
 
 // timer returns a timer that notes its name when it fires.
 func (o *owner) timer(name string) *clock.Timer {

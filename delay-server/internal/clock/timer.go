@@ -9,10 +9,11 @@ import (
 // Timer is one wait in a Queue. It is ready to use once Owner is set, by one
 // queue at a time.
 type Timer struct {
-	// Owner.Fire is called when the timer is due, which takes it out of the queue,
-	// and after a Post, which does not change when it is due. A call may be
-	// spurious: Fire looks for itself whether what it waits for has come.
-	Owner interface{ Fire() }
+	// Owner.Fire is called with due when the timer is due, which takes it out of the
+	// queue, and without after a Post, which does not change when it is due. A call
+	// after a Post may be spurious: Fire looks for itself whether what it waits for
+	// has come.
+	Owner interface{ Fire(due bool) }
 
 	due   time.Time    // while it is in a heap
 	next  *Timer       // in a list of posted timers

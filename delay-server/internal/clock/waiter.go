@@ -160,4 +160,4 @@ func (w *Waiter) wake(err error) {
 type deadline Waiter
 
 // Fire ends the wait: it is due.
-func (d *deadline) Fire() { (*Waiter)(d).wake(ErrDeadline) }
+func (d *deadline) Fire(bool) { (*Waiter)(d).wake(ErrDeadline) }

@@ -66,6 +66,6 @@ func (c *Clock) fire() {
 // fireWaiters wakes the waiters that are due at the virtual time now.
 func (c *Clock) fireWaiters(now time.Time) {
 	for c.timers.due(now) {
-		c.timers[0].Owner.Fire()
+		c.timers[0].Owner.Fire(true)
 	}
 }
