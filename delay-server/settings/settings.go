@@ -2,7 +2,8 @@
 // struct, reports all that is wrong with them at once, and prints their table.
 //
 // A setting is a struct field with the tags `env:"NAME"`, `envDefault:"value"`
-// and `help:"what it does"`.
+// and `help:"what it does"`; and `renamed:"OLD_NAME"` where it had another name,
+// which still works, with a warning.
 package settings
 
 import (
@@ -34,8 +35,8 @@ func Load(environ []string, into any, prefixes ...string) (warnings []string, er
 			vars[name] = value
 		}
 	}
+	warnings, errs := rename(vars, into)
 	known := names(into)
-	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		warning, err := unknown(name, known, prefixes)
 		if err != nil {
@@ -46,6 +47,25 @@ func Load(environ []string, into any, prefixes ...string) (warnings []string, er
 		}
 	}
 	return warnings, errors.Join(append(errs, parse(vars, into)...)...)
+}
+
+// rename gives the settings in vars that have their old names the new ones.
+func rename(vars map[string]string, into any) (warnings []string, errs []error) {
+	for _, f := range fields(into) {
+		name, old := f.Tag.Get("env"), f.Tag.Get("renamed")
+		value, isOld := vars[old]
+		if old == "" || !isOld {
+			continue
+		}
+		delete(vars, old)
+		if _, isNew := vars[name]; isNew {
+			errs = append(errs, fmt.Errorf("%s: it is the old name of %s, which is set too: want %s alone", old, name, name))
+			continue
+		}
+		vars[name] = value
+		warnings = append(warnings, fmt.Sprintf("%s: it is now called %s; the old name still works", old, name))
+	}
+	return warnings, errs
 }
 
 // parse lets env read the struct and words its errors by the setting's name.

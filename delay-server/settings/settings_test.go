@@ -18,7 +18,7 @@ type config struct {
 	MaxCalls int           `env:"MAX_CALLS" envDefault:"7" help:"most calls"`
 	Hosts    []string      `env:"ORIGINS" help:"a list"`
 	Level    slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"how much is logged"`
-	Compat   bool          `env:"COMPAT" envDefault:"false" help:"old ways"`
+	Compat   bool          `env:"COMPAT" envDefault:"false" renamed:"OLD_WAYS" help:"old ways"`
 }
 
 func TestLoad(t *testing.T) {
@@ -32,6 +32,18 @@ func TestLoad(t *testing.T) {
 	}
 	if c.Host != "127.0.0.1" || c.MaxCalls != 7 || c.Compat {
 		t.Errorf("got %+v, want the defaults for what is unset or empty", c)
+	}
+}
+
+func TestLoadTakesAnOldName(t *testing.T) {
+	var c config
+	warnings, err := settings.Load([]string{"OLD_WAYS=true"}, &c)
+	if want := "OLD_WAYS: it is now called COMPAT; the old name still works"; err != nil || !c.Compat || len(warnings) != 1 || warnings[0] != want {
+		t.Errorf("got %v, warnings %q, error %v; want true and %q", c.Compat, warnings, err, want)
+	}
+	_, err = settings.Load([]string{"OLD_WAYS=true", "COMPAT=false"}, &c)
+	if err == nil || !strings.Contains(err.Error(), "OLD_WAYS: it is the old name of COMPAT, which is set too") {
+		t.Errorf("both names: got %v, want an error", err)
 	}
 }
 
