@@ -41,12 +41,19 @@ func (cs *connections) context(ctx context.Context, conn net.Conn) context.Conte
 	return context.WithValue(ctx, connectionKey{}, c)
 }
 
+// idler is a connection that is told when its server begins to wait for the next
+// request: all of the response before has been written.
+type idler interface{ Idle() }
+
 // state is http.Server's ConnState. net/http resets a stream of HTTP/2 whose
 // write deadline passes. A connection that is idle only because of that is ended:
 // its client reads nothing.
 func (cs *connections) state(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateIdle:
+		if idle, ok := conn.(idler); ok {
+			idle.Idle()
+		}
 		c, ok := cs.open.Load(conn)
 		if !ok {
 			return

@@ -32,6 +32,13 @@ func (ln fair) Accept() (net.Conn, error) {
 
 type fairConn struct{ tcpConn }
 
+// Idle tells a connection that wants to know that the server waits for a request.
+func (c fairConn) Idle() {
+	if idle, ok := c.tcpConn.(idler); ok {
+		idle.Idle()
+	}
+}
+
 // Read implements net.Conn.
 func (c fairConn) Read(p []byte) (int, error) {
 	n, err := c.tcpConn.Read(p)
