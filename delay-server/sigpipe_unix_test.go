@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 // TestReadersOfTheOutputGo has nobody read the log, and the greeting's reader go.
 func TestReadersOfTheOutputGo(t *testing.T) {
 	for _, lane := range []string{"true", "false"} {
-		t.Run("FASTLANE="+lane, func(t *testing.T) {
+		t.Run("EVENT_LOOP="+lane, func(t *testing.T) {
 			self, err := os.Executable()
 			if err != nil {
 				t.Fatal(err)
@@ -37,7 +37,7 @@ func TestReadersOfTheOutputGo(t *testing.T) {
 			unread.Close()
 			cmd := exec.CommandContext(t.Context(), self)
 			// Of ADMIN_TOKEN=none beyond loopback it warns at the start.
-			cmd.Env = []string{beTheProgram + "=yes", "PORT=0", "LOG_LEVEL=debug", "ADMIN_TOKEN=none", "HOST=0.0.0.0", "FASTLANE=" + lane}
+			cmd.Env = []string{beTheProgram + "=yes", "PORT=0", "LOG_LEVEL=debug", "ADMIN_TOKEN=none", "HOST=0.0.0.0", "EVENT_LOOP=" + lane}
 			cmd.Stderr = log
 			out, err := cmd.StdoutPipe()
 			if err != nil {

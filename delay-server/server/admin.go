@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/problem"
 	"flash.test/delay-server/query"
@@ -143,11 +144,11 @@ var errLate = errors.New("the timeout has passed")
 // where as many wait here as may: each change of anything wakes all of them.
 func (s *Server) inRoom(c echo.Context, a condition) (ctx context.Context, leave func(), err error) {
 	if !s.adminWaits.Enter() {
-		return nil, nil, tooMany("%d requests of the admin API wait already, as many as may", mostAdminWaits)
+		return nil, nil, problem.New(http.StatusServiceUnavailable, "%d requests of the admin API wait already, as many as may", mostAdminWaits)
 	}
 	ctx, cancel := context.WithCancelCause(c.Request().Context())
 	ctx, stop := context.WithTimeoutCause(ctx, a.timeout, errLate)
-	unhook := context.AfterFunc(s.running, func() { cancel(errCut) })
+	unhook := context.AfterFunc(s.running, func() { cancel(flow.ErrShutdown) })
 	return ctx, func() { unhook(); stop(); cancel(nil); s.adminWaits.Leave() }, nil
 }
 
@@ -162,7 +163,7 @@ func (a condition) late(err error, format string, args ...any) error {
 		p.Detail += " after " + a.timeout.String()
 		return p
 	default:
-		return err // errCut, or the client left
+		return err // flow.ErrShutdown, or the client left
 	}
 }
 

@@ -58,7 +58,7 @@ func (s *Server) setClock(c echo.Context) error {
 	return c.JSON(http.StatusOK, client.Clock(s.clock.State()))
 }
 
-// clockCommand sets the clock. The error is a *problem.Problem, errCut or errLeft.
+// clockCommand sets the clock. The error is a *problem.Problem, flow.ErrShutdown or flow.ErrClientGone.
 type clockCommand func(context.Context, *Server) error
 
 const clockCommands = `{"advance":"1s"}, {"freeze":true}, {"freeze":false}, {"scale":0.1} or {"reset":true}`

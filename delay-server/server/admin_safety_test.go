@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/internal/flow"
 )
 
 type adminCall struct {
@@ -140,7 +142,7 @@ func TestAdminOff(t *testing.T) {
 
 func TestShutdownCutsWaitsOfTheAdminAPI(t *testing.T) {
 	ctx, cut := context.WithCancelCause(t.Context())
-	cut(errCut) // as a shutdown does whose time is over
+	cut(flow.ErrShutdown) // as a shutdown does whose time is over
 	for _, target := range []string{"/admin/holds/x?waiting=1", "/admin/runs/r?waiting=1", "/admin/clock?waiting=1"} {
 		srv, err := New(DefaultConfig(), slog.New(slog.DiscardHandler))
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/problem"
 )
 
@@ -29,7 +30,7 @@ func (s *Server) discardBody(c echo.Context) error {
 }
 
 // readBody reads the body into w, to its end. The error is errTooLarge, another
-// *problem.Problem, 408 or 400, or errLeft.
+// *problem.Problem, 408 or 400, or flow.ErrClientGone.
 func (s *Server) readBody(c echo.Context, w io.Writer) error {
 	control := http.NewResponseController(c.Response())
 	// A recorder in a test has no deadline, and net/http's own connections have.
@@ -63,7 +64,7 @@ func (s *Server) bodyError(err error, what string, n int64) error {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return problem.New(http.StatusRequestTimeout, "%s did not come within %v, this server's READ_TIMEOUT; %d bytes did", what, s.config.ReadTimeout, n)
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) || errors.As(err, &lost):
-		return errLeft
+		return flow.ErrClientGone
 	default:
 		return problem.New(http.StatusBadRequest, "the body cannot be read: %v", err)
 	}

@@ -48,7 +48,7 @@ type Config struct {
 	AdminHosts  []string `env:"ADMIN_HOSTS" envDefault:"none" help:"names with dots by which /admin may be asked without an ADMIN_TOKEN, by comma: none, or delay.example.com,*.example.org (* for any)"`
 	JournalSize int      `env:"JOURNAL_SIZE" envDefault:"10000" help:"requests of runs that are remembered for /admin/runs; the oldest are dropped, counted"`
 
-	Fastlane bool `env:"FASTLANE" envDefault:"true" help:"on Linux, answer plain GET /delay/NUMBER from event loops, for less than a kilobyte a waiting request; false has net/http answer all"`
+	EventLoop bool `env:"EVENT_LOOP" envDefault:"true" renamed:"FASTLANE" help:"on Linux, requests over plain HTTP/1.1 wait in event loops, for less than a kilobyte each; false has net/http answer all"`
 
 	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time for a client to send its headers, and again its body"`
 	WriteTimeout    time.Duration `env:"WRITE_TIMEOUT" envDefault:"30s" help:"time for a client to take an answer, or each 32 KB of one, from when it is due; then its connection is ended, or its stream of HTTP/2"`
@@ -83,7 +83,7 @@ func DefaultConfig() Config {
 		Host: "localhost", Port: 3000,
 		MaxDelay: 10 * time.Minute, MaxBodySize: 100 << 20,
 		MaxInFlightPerConnection: 250, MaxHeaderSize: 32 << 10,
-		TimeScale: 1, Admin: true, AdminHosts: []string{"none"}, JournalSize: 10_000, Fastlane: true,
+		TimeScale: 1, Admin: true, AdminHosts: []string{"none"}, JournalSize: 10_000, EventLoop: true,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
 		CORSOrigins: []string{"*"}, RedirectHosts: []string{"*"}, ProxyHosts: []string{"none"}, ProxyTimeout: 30 * time.Second,
 		TLSHosts: []string{"none"}, TLSPort: 3443,

@@ -7,13 +7,11 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/problem"
 	"flash.test/delay-server/program"
 )
-
-// errOwn is all that a client is told of what the server's log tells in full.
-var errOwn = problem.New(http.StatusInternalServerError, "an error of the server's own; its log says more")
 
 // fail answers an error: the one map from error to status. Where no answer can
 // be given any more it ends the connection, or the stream of HTTP/2: net/http
@@ -27,7 +25,7 @@ func (s *Server) fail(err error, c echo.Context) {
 	if committed || p == nil {
 		panic(http.ErrAbortHandler)
 	}
-	if p == errCut {
+	if p == flow.ErrShutdown {
 		c.Response().Header().Set("Connection", "close")
 	}
 	s.write(c.Response(), p)
@@ -63,11 +61,11 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 			accepted += ", and the routes of this server's SCENARIO"
 		}
 		return problem.New(route.Code, "nothing is at %s; accepted: %s", problem.Quote(r.URL.Path), accepted)
-	case errors.Is(err, errLeft) || program.ClientLeft(r, err):
+	case errors.Is(err, flow.ErrClientGone) || program.ClientLeft(r, err):
 		return nil
 	}
 	s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
-	return errOwn
+	return flow.ErrInternal
 }
 
 // adminIsOff reports whether r asks for the admin API where there is none.

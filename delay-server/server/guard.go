@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/problem"
 	"flash.test/delay-server/urlpath"
 )
@@ -78,7 +79,7 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 				panic(p)
 			default:
 				s.log.Error("panic", "path", c.Request().URL.Path, "panic", p, "stack", string(debug.Stack()))
-				err = errOwn
+				err = flow.ErrInternal
 			}
 		}()
 		return next(c)

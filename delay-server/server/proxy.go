@@ -113,7 +113,7 @@ func (b *streamedBody) end() {
 }
 
 // passOn has the target answer, and calls last before the last of an answer that
-// has no body or tells its length. The error is errLeft, errCut, or wraps a
+// has no body or tells its length. The error is flow.ErrClientGone, flow.ErrShutdown, or wraps a
 // *problem.Problem.
 func (s *Server) passOn(c echo.Context, target *url.URL, last func()) error {
 	body, streamed := c.Request().Body.(*streamedBody)

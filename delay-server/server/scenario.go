@@ -70,7 +70,7 @@ func (s *Server) standIn(next echo.HandlerFunc) echo.HandlerFunc {
 		template, allowed := s.scenario.Current().Find(r.Method, r.URL.EscapedPath())
 		switch {
 		case template != nil:
-			return s.cors(func(c echo.Context) error { return s.waitAs(c, template) })(c)
+			return s.cors(func(c echo.Context) error { return s.run(c, template) })(c)
 		case allowed == "":
 			return next(c)
 		case r.Method == http.MethodOptions:

@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 
+	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/program"
 )
 
@@ -21,7 +22,7 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	if slices.ContainsFunc(lns, isTCP) { // any other is a test's, whose time no timerfd knows
 		defer s.clock.UseTimerfd()()
 	}
-	opened, err := s.openLanes(lns)
+	opened, err := s.openLoops(lns)
 	if err != nil {
 		return err
 	}
@@ -39,8 +40,8 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 		NotReady:          func() { s.draining.Store(true) },
 		Draining:          s.drain,
 		HTTP1:             opened.http1,
-		Beside:            opened.lanes,
-		Cut:               errCut,
+		Beside:            opened.loops,
+		Cut:               flow.ErrShutdown,
 	}.Serve(ctx, opened.all...)
 }
 
@@ -48,7 +49,7 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 type listeners struct {
 	all   []net.Listener
 	http1 []net.Listener // of connections that are not of HTTP/2
-	lanes []program.Drained
+	loops []program.Drained
 }
 
 func isTCP(ln net.Listener) bool {

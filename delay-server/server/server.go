@@ -16,6 +16,7 @@ import (
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/authority"
 	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
@@ -40,6 +41,7 @@ type Server struct {
 	scenario *scenario.File       // nil for none
 	ca       *authority.Authority // nil without TLS_HOSTS
 	journal  *journal.Journal
+	engine   *flow.Engine
 	metrics  *metrics
 	tracing  tracing.Tracing
 	echo     *echo.Echo
@@ -99,6 +101,11 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 	}
 	s.journal = journal.New(config.JournalSize, s.clock.Now, s.ended)
 	s.metrics = newMetrics(s.journal, s.pools)
+	s.engine = &flow.Engine{
+		Clock: s.clock, Journal: s.journal, Pools: s.pools, Barriers: s.barriers, Holds: s.holds,
+		Header: s.origins.allow, Origins: !s.origins.everyone, Full: s.full,
+		Record: log != nil && log.Enabled(context.Background(), slog.LevelDebug),
+	}
 	s.running, s.drain = context.WithCancel(context.Background())
 	s.adminWaits = gate.NewSemaphore(mostAdminWaits)
 	s.echo = s.routes()

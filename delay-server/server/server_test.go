@@ -48,7 +48,7 @@ func start(t testing.TB, config Config, log io.Writer) (srv *Server, base string
 	return srv, "http://" + ln.Addr().String(), stop
 }
 
-// lanes runs a test with FASTLANE on and off: there is one contract.
+// lanes runs a test with EVENT_LOOP on and off: there is one contract.
 func lanes(t *testing.T, test func(t *testing.T, config Config)) {
 	t.Helper()
 	for name, on := range map[string]bool{"lane=on": true, "lane=off": false} {
@@ -60,7 +60,7 @@ func lanes(t *testing.T, test func(t *testing.T, config Config)) {
 
 // eventLoop returns config with the event loops on or off.
 func eventLoop(config Config, on bool) Config {
-	config.Fastlane = on
+	config.EventLoop = on
 	return config
 }
 

@@ -67,7 +67,7 @@ type soakState struct {
 	Heap                                    uint64 // bytes
 }
 
-const soakedSetting = "SERVE_TO_BE_SOAKED" // FASTLANE's value: this process is the server's
+const soakedSetting = "SERVE_TO_BE_SOAKED" // EVENT_LOOP's value: this process is the server's
 
 func init() {
 	if os.Getenv(soakedSetting) == "" {
@@ -83,7 +83,7 @@ func init() {
 func startSoaked(t *testing.T, config Config) soaked {
 	t.Helper()
 	cmd := exec.Command(os.Args[0]) // outlives the test's context: it ends with its input
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%v", soakedSetting, config.Fastlane))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%v", soakedSetting, config.EventLoop))
 	cmd.Stderr = os.Stderr
 	in, errIn := cmd.StdinPipe()
 	out, errOut := cmd.StdoutPipe()
@@ -107,7 +107,7 @@ func startSoaked(t *testing.T, config Config) soaked {
 // it holds for each line that it reads, and stops at their end.
 func serveToBeSoaked() error {
 	config := DefaultConfig()
-	config.Fastlane = os.Getenv(soakedSetting) == "true"
+	config.EventLoop = os.Getenv(soakedSetting) == "true"
 	srv, err := New(config, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err

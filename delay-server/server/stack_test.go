@@ -34,7 +34,7 @@ func TestTheStacksOfAWaitingRequest(t *testing.T) {
 	}
 	const n = 1000
 	config := DefaultConfig()
-	config.Fastlane = false
+	config.EventLoop = false
 	for _, tc := range []struct {
 		path string
 		most int // bytes, with a few of the next size

@@ -81,7 +81,7 @@ func TestThousandConcurrentDelaysTakeAboutOne(t *testing.T) {
 		t.Run(by.name, func(t *testing.T) {
 			const n, wait = 1000, 2 * time.Second
 			config := DefaultConfig()
-			config.Fastlane = by.lane
+			config.EventLoop = by.lane
 			_, base, _ := start(t, config, io.Discard)
 			client := by.newClient(t)
 			url := fmt.Sprintf("%s/delay/%d/", base, wait.Milliseconds())

@@ -72,11 +72,11 @@ func New(size int, now func() time.Time, ended func(Wait)) *Journal {
 // Waiting returns how many requests wait now, or are being answered.
 func (j *Journal) Waiting() int { return int(j.waiting.Load()) }
 
-// Begin counts w as waiting and, in a run, remembers it. Each Begin is paid back
-// by one End.
+// Begin counts w as waiting and, in a run, remembers it. A nil w is a wait of no run.
+// Each Begin is paid back by one End.
 func (j *Journal) Begin(w *Wait) {
 	j.waiting.Add(1)
-	if w.Run == "" {
+	if w == nil || w.Run == "" {
 		return
 	}
 	w.record = newRecord(w)

@@ -79,7 +79,11 @@ func (p *Planner) proxy(a args) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.withoutQuery(a, d, func(_ *Template, a *answer.Answer, _ rng, _ time.Duration) { a.Upstream = target })
+	t, err := p.withoutQuery(a, d, func(_ *Template, a *answer.Answer, _ rng, _ time.Duration) { a.Upstream = target })
+	if err == nil {
+		t.Forwards = true
+	}
+	return t, err
 }
 
 // withoutQuery returns the template of an endpoint that reads no parameters.

@@ -61,6 +61,16 @@ func (p *Planner) Find(r Request) (*Template, error) {
 	if len(r.Path)+len(r.Query) > maxCached {
 		return p.parse(e, r)
 	}
+	if r.Query == "" {
+		if t := p.cache.get(r.Path, nil); t != nil {
+			return t, nil
+		}
+	}
+	return p.findByKey(e, r)
+}
+
+//go:noinline
+func (p *Planner) findByKey(e *endpoint, r Request) (*Template, error) { // inlined, its room would be on the stack of each wait
 	var room [192]byte
 	key := e.appendKey(room[:0], r.Query)
 	if t := p.cache.get(r.Path, key); t != nil {

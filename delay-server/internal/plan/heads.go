@@ -15,18 +15,19 @@ type headCache struct{ heads atomic.Pointer[[]cachedHead] }
 
 type cachedHead struct {
 	status, protoMajor int
+	paced              bool
 	origin             string
 	head               *answer.Head
 }
 
-// Head returns the head of answers of t with the status, over a version of HTTP, to
-// pages of an origin: what build returned for the same before, where that is kept.
+// Head returns the head of answers of t with the status, over a version of HTTP,
+// with a body that is paced or not, to pages of an origin: what build returned for the same before, where that is kept.
 // It keeps a copy of origin.
-func (t *Template) Head(status, protoMajor int, origin string, build func() *answer.Head) *answer.Head {
+func (t *Template) Head(status, protoMajor int, paced bool, origin string, build func() *answer.Head) *answer.Head {
 	old := t.heads.heads.Load()
 	if old != nil {
 		for i := range *old {
-			if h := &(*old)[i]; h.status == status && h.protoMajor == protoMajor && h.origin == origin {
+			if h := &(*old)[i]; h.status == status && h.protoMajor == protoMajor && h.paced == paced && h.origin == origin {
 				return h.head
 			}
 		}
@@ -39,7 +40,7 @@ func (t *Template) Head(status, protoMajor int, origin string, build func() *ans
 	if old != nil {
 		heads = append(make([]cachedHead, 0, len(*old)+1), *old...)
 	}
-	heads = append(heads, cachedHead{status, protoMajor, strings.Clone(origin), head})
+	heads = append(heads, cachedHead{status, protoMajor, paced, strings.Clone(origin), head})
 	t.heads.heads.CompareAndSwap(old, &heads) // else another goroutine was first, and the next request builds it again
 	return head
 }

@@ -23,7 +23,7 @@ func template(t testing.TB, p *plan.Planner, target string) *plan.Template {
 func TestATemplateKeepsItsHeads(t *testing.T) {
 	tpl, built := template(t, planner(), "/delay/0"), 0
 	head := func(status, protoMajor int, origin string) *answer.Head {
-		return tpl.Head(status, protoMajor, origin, func() *answer.Head {
+		return tpl.Head(status, protoMajor, false, origin, func() *answer.Head {
 			built++
 			return answer.NewHead(status, http.Header{})
 		})
@@ -57,9 +57,9 @@ func TestATemplateKeepsItsHeads(t *testing.T) {
 func TestATemplateCopiesTheOriginOfAHead(t *testing.T) {
 	tpl, buffer := template(t, planner(), "/delay/0"), []byte("http://a")
 	build := func() *answer.Head { return answer.NewHead(200, http.Header{}) }
-	first := tpl.Head(200, 1, unsafe.String(&buffer[0], len(buffer)), build)
+	first := tpl.Head(200, 1, false, unsafe.String(&buffer[0], len(buffer)), build)
 	buffer[len(buffer)-1] = 'b'
-	if tpl.Head(200, 1, "http://b", build) == first || tpl.Head(200, 1, "http://a", build) != first {
+	if tpl.Head(200, 1, false, "http://b", build) == first || tpl.Head(200, 1, false, "http://a", build) != first {
 		t.Error("the origin of a head changed with the buffer that it was read from")
 	}
 }
@@ -71,14 +71,14 @@ func TestHeadsInParallel(t *testing.T) {
 		loops.Go(func() {
 			for i := range 200 {
 				status := 200 + i%50
-				if h := tpl.Head(status, 1, "", func() *answer.Head { return answer.NewHead(status, http.Header{}) }); h.Status != status {
+				if h := tpl.Head(status, 1, false, "", func() *answer.Head { return answer.NewHead(status, http.Header{}) }); h.Status != status {
 					t.Errorf("got a head of status %d, want %d", h.Status, status)
 				}
 			}
 		})
 	}
 	loops.Wait()
-	if n := testing.AllocsPerRun(100, func() { tpl.Head(200, 1, "", func() *answer.Head { panic("built again") }) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { tpl.Head(200, 1, false, "", func() *answer.Head { panic("built again") }) }); n != 0 {
 		t.Errorf("a head that is kept takes %v allocations", n)
 	}
 }

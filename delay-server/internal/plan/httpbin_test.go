@@ -186,9 +186,11 @@ func TestHTTPBinTakesTheParametersOfAll(t *testing.T) {
 		{"rate", "/drip?rate=0.001&duration=0", func(p *plan.Plan) bool { return schedule(p)[9].due == 10*time.Second }},
 		{"fault", "/drip?fault=reset", func(p *plan.Plan) bool { return p.Answer.Fault == answer.Reset && p.Wait == 2*time.Second }},
 		{"half of the events", "/sse?fault=truncate&count=6", func(p *plan.Plan) bool {
-			return p.Answer.Fault == answer.Truncate && len(schedule(p)) == 3 && sent(p) == len(schedule(p)[0].text)*3
+			return p.Answer.Fault == answer.Truncate && len(schedule(p)) == 3 && size(p) == len(schedule(p)[0].text)*3
 		}},
-		{"half of the bytes", "/bytes/10?fault=truncate", func(p *plan.Plan) bool { return p.Answer.Body.Length == 10 && sent(p) == 5 }},
+		{"all of the bytes, for the sender to halve", "/bytes/10?fault=truncate", func(p *plan.Plan) bool {
+			return p.Answer.Fault == answer.Truncate && p.Answer.Body.Length == 10 && size(p) == 10
+		}},
 		{"fail_first fails with the code of the path", "/status/404?fail_first=1&run=a", func(p *plan.Plan) bool { return p.Answer.Status == 404 }},
 		{"fail_first fails with 503", "/sse?fail_first=1&run=a", func(p *plan.Plan) bool { return p.Answer.Status == 503 }},
 		{"a status without a body", "/drip?code=204", func(p *plan.Plan) bool { return p.Answer.Body.Open == nil && p.Answer.ContentType == "" }},

@@ -12,7 +12,8 @@ import (
 // Template is what all plans of a path and query have in common. Any goroutine may
 // use it: nothing of it changes once it is ready, but for the heads that it keeps.
 type Template struct {
-	Ignored []string // names of query parameters that the endpoint does not know, sorted
+	Ignored  []string // names of query parameters that the endpoint does not know, sorted
+	Forwards bool     // another server answers
 
 	planner *Planner
 	delay   delay.Delay

@@ -1,4 +1,4 @@
-package fastlane
+package eventloop
 
 import (
 	"net"
@@ -98,8 +98,8 @@ func take(ln *net.TCPListener) (fd int, err error) {
 	return fd, unix.SetNonblock(fd, true)
 }
 
-// anyFD returns a descriptor of nothing.
-func anyFD() (fd int, err error) {
+// reserveFD returns a descriptor of nothing.
+func reserveFD() (fd int, err error) {
 	fd, err = unix.Eventfd(0, unix.EFD_CLOEXEC)
 	return fd, os.NewSyscallError("eventfd", err)
 }

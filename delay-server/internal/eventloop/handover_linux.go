@@ -1,0 +1,148 @@
+package eventloop
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// preface is how a connection of HTTP/2 begins.
+var preface = []byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+
+// mayBeHTTP2 reports whether a connection that begins with b may be of HTTP/2.
+func mayBeHTTP2(b []byte) bool {
+	n := min(len(b), len(preface))
+	return bytes.Equal(b[:n], preface[:n])
+}
+
+// handOver gives a connection, of which b was read, to net/http: for one request
+// where it is size bytes long, for the rest of its life where that is 0.
+func (l *loop) handOver(c *conn, b []byte, size int) {
+	l.remove(c)
+	l.poller.remove(int(c.fd))
+	c.client.Release()
+	to := l.listener.handed
+	if c.answered || !mayBeHTTP2(b) {
+		to = l.listener.http1
+	}
+	tcp, err := l.listener.tcpConn(os.NewFile(uintptr(c.fd), "connection"))
+	if err != nil { // no connection any more
+		l.listener.config.Log.Debug("hand over", "error", err)
+		return
+	}
+	l.listener.give(to, &handed{TCPConn: tcp, loop: l, read: bytes.Clone(b), size: size, left: size})
+}
+
+// tcpConn returns the connection of file, which it closes. For a moment that
+// takes a descriptor more: where the process has no other, the reserved one.
+func (ln *Listener) tcpConn(file *os.File) (*net.TCPConn, error) {
+	defer file.Close()
+	conn, err := net.FileConn(file)
+	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+		ln.reserve.Lock()
+		closeFD(ln.reserve.fd)
+		conn, err = net.FileConn(file)
+		ln.reserve.fd, _ = reserveFD() // -1 where another has taken it since
+		ln.reserve.Unlock()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.TCPConn), nil
+}
+
+func (ln *Listener) give(to chan<- net.Conn, conn net.Conn) {
+	select {
+	case to <- conn:
+	case <-ln.closed:
+		_ = conn.Close()
+	}
+}
+
+// handed is a connection that net/http serves. Where it is net/http's for one
+// request, it ends for net/http behind that, and goes back to its loop.
+type handed struct {
+	*net.TCPConn
+	loop *loop
+	read []byte      // by the loop, and not yet by net/http
+	size int         // of the one request; 0 for the rest of the connection's life
+	left int         // bytes of it that net/http has not read
+	idle bool        // net/http has answered the request
+	back atomic.Bool // the connection goes back to the loop when it is closed
+}
+
+// Idle is called when net/http begins to wait for a request.
+func (h *handed) Idle() { h.idle = true }
+
+// Read implements net.Conn.
+func (h *handed) Read(b []byte) (n int, err error) {
+	if h.size > 0 && h.left == 0 {
+		return h.readBehind(b)
+	}
+	if h.size > 0 {
+		b = b[:min(len(b), h.left)]
+	}
+	if len(h.read) > 0 {
+		n = copy(b, h.read)
+		h.read = h.read[n:]
+	} else {
+		n, err = h.TCPConn.Read(b)
+	}
+	if h.left > 0 {
+		h.left -= n
+	}
+	return n, err
+}
+
+// readBehind waits for the client to leave, which net/http wants to see while it
+// answers, and keeps what comes for the loop. Once net/http has answered, it
+// reports the end.
+func (h *handed) readBehind(b []byte) (int, error) {
+	for !h.idle {
+		if len(h.read) >= maxRead {
+			return 0, h.waitForDeadline() // the rest stays with the system
+		}
+		n, err := h.TCPConn.Read(b)
+		h.read = append(h.read, b[:n]...)
+		if err != nil {
+			return 0, err
+		}
+	}
+	h.back.Store(true)
+	return 0, io.EOF
+}
+
+// waitForDeadline returns the error of a read whose deadline comes, or whose
+// connection is closed.
+func (h *handed) waitForDeadline() error {
+	raw, err := h.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Read(func(uintptr) bool { return false })
+}
+
+// Close implements net.Conn.
+func (h *handed) Close() error {
+	if !h.back.Swap(false) {
+		return h.TCPConn.Close()
+	}
+	client := h.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
+	fd := -1
+	raw, err := h.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(of uintptr) { fd, _ = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0) })
+	}
+	if err := errors.Join(err, h.TCPConn.Close()); err != nil || fd < 0 {
+		return err
+	}
+	if !h.loop.post(func() { h.loop.addBack(fd, client, h.read) }) {
+		closeFD(fd)
+	}
+	return nil
+}

@@ -1,0 +1,285 @@
+package flow
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/internal/gate"
+	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/problem"
+	"flash.test/delay-server/query"
+)
+
+// maxWhole is the most bytes of a body that are sent at once: a larger one is sent
+// in parts, so that the client has the write timeout for each.
+const maxWhole = 32 << 10
+
+// answer sends the planned answer, whose time has come.
+func (f *Flow) answer() {
+	f.waited = f.engine.Clock.Now().Sub(f.served())
+	a := &f.plan.Answer
+	switch {
+	case a.Upstream != nil:
+		f.forward()
+		return
+	case a.Fault != "" && a.Fault != answer.Truncate:
+		f.settle()
+		if err := f.out.Fault(a.Fault); err != nil {
+			f.fail(err)
+			return
+		}
+		f.end(journal.Faulted)
+		return
+	}
+	timing := f.timing()
+	size := a.Body.Size()
+	bodiless := f.head || !answer.HasBody(a.Status)
+	f.begun = true
+	if bodiless || size == 0 {
+		if size < 0 {
+			size = answer.NoLength
+		}
+		f.settle()
+		f.out.Begin(f.headOf(a), size, &timing, false)
+		f.last(nil)
+		return
+	}
+	if a.Body.Open == nil && a.Fault == "" && size <= maxWhole {
+		f.settle()
+		f.out.Begin(f.headOf(a), size, &timing, false)
+		f.last(a.Body.Whole)
+		return
+	}
+	f.transfer = &transfer{next: a.Body.Parts(), left: size, begun: f.engine.Clock.Now()}
+	if a.Fault == answer.Truncate && size >= 0 {
+		f.transfer.left /= 2
+	}
+	f.out.Begin(f.headOf(a), size, &timing, false)
+	f.send()
+}
+
+// send sends what is due of a body in parts.
+func (f *Flow) send() {
+	t, truncate := f.transfer, f.plan.Answer.Fault == answer.Truncate
+	elapsed := time.Duration(0)
+	for {
+		if !t.pulled {
+			if t.part, t.pulled = t.next(); !t.pulled {
+				f.ended(truncate)
+				return
+			}
+		}
+		due, b := t.part.Due, t.part.Bytes
+		if due > elapsed {
+			elapsed = f.engine.Clock.Now().Sub(t.begun)
+		}
+		if due > elapsed {
+			f.state = sleeping
+			f.out.Wait(t.begun.Add(due))
+			return
+		}
+		t.pulled = false
+		if len(b) == 0 {
+			continue
+		}
+		last := false
+		if t.left >= 0 {
+			b = b[:min(int64(len(b)), t.left)]
+			t.left -= int64(len(b))
+			last = t.left == 0
+		}
+		switch {
+		case last && truncate:
+			f.truncate(b)
+			return
+		case last:
+			f.settle()
+			f.last(b)
+			return
+		}
+		if !f.out.Send(b, false) {
+			f.state = blocked
+			return
+		}
+	}
+}
+
+// ended ends a body of unknown length.
+func (f *Flow) ended(truncate bool) {
+	if truncate {
+		f.truncate(nil)
+		return
+	}
+	f.settle()
+	f.last(nil)
+}
+
+// truncate sends the last part that is sent of a body, and breaks off.
+func (f *Flow) truncate(b []byte) {
+	f.settle()
+	f.out.Send(b, false)
+	f.abort(answer.Truncate)
+	f.end(journal.Faulted)
+}
+
+// abort breaks a response off that has begun.
+func (f *Flow) abort(with answer.Fault) {
+	_ = f.out.Fault(with) // which needs nothing that could fail
+}
+
+// last sends the last of the response.
+func (f *Flow) last(b []byte) {
+	f.state = sent
+	if !f.out.Send(b, true) {
+		f.place(true)
+		return
+	}
+	f.finish()
+}
+
+// finish ends a flow whose response was taken.
+func (f *Flow) finish() {
+	f.end(journal.Answered)
+	f.out.Done()
+}
+
+// forward has the plan's upstream answer.
+func (f *Flow) forward() {
+	timing := f.timing()
+	f.begun, f.state = true, forwarding
+	f.complete()
+	outcome := f.out.(Forwarder).Forward(f.plan.Answer.Upstream, f.headOf(&f.plan.Answer), &timing, func() {
+		if f.wait != nil {
+			f.engine.Journal.Sent(f.wait)
+		}
+	})
+	f.end(outcome)
+	f.out.Done()
+}
+
+// timing returns what the response says of the wait, by the server's clock, and
+// by the machine's where the two may differ.
+func (f *Flow) timing() answer.Timing {
+	t := answer.Timing{Asked: f.plan.Wait, Cut: f.plan.Cut, Queued: answer.Omitted, Held: answer.Omitted, Waited: f.waited, Real: answer.Omitted}
+	if f.worker != nil {
+		t.Queued = f.worker.queued
+	}
+	if f.plan.Barrier != nil || f.plan.Hold != nil {
+		t.Held = f.held
+	}
+	if f.engine.Clock.Adjusted() {
+		t.Real = f.arrived.Lasted()
+	}
+	return t
+}
+
+// headOf returns the head of the answer. Most requests find it in their template.
+func (f *Flow) headOf(a *answer.Answer) *answer.Head {
+	origin := ""
+	if f.origin != nil {
+		origin = *f.origin
+	}
+	return f.plan.Template.Head(a.Status, int(f.protoMajor), a.Body.Paced, origin, func() *answer.Head {
+		h := http.Header{}
+		f.engine.Header(h, origin)
+		h.Set("X-Content-Type-Options", "nosniff")
+		query.NameIgnored(h, f.plan.Template.Ignored)
+		a.SetHeader(h)
+		return answer.NewHead(a.Status, h)
+	})
+}
+
+// fail ends the flow with an error: with an answer, where one can be given.
+//
+//go:noinline
+func (f *Flow) fail(err error) {
+	outcome, p := classify(err)
+	begun := f.begun
+	f.end(outcome)
+	if begun || p == nil {
+		if p != nil {
+			f.abort(answer.Empty)
+		}
+		return
+	}
+	f.reply(p, errors.Is(err, ErrShutdown))
+}
+
+// refuse answers a request that finds no place.
+//
+//go:noinline
+func (f *Flow) refuse(err error) {
+	w := journal.Wait{Asked: f.plan.Wait, Start: f.arrived.Time()}
+	if f.wait != nil {
+		w = *f.wait
+	}
+	f.engine.Journal.Refuse(w)
+	f.reply(f.engine.Full(err), false)
+}
+
+// Reply answers a request with a problem, without a wait and a place.
+func (f *Flow) Reply(e *Engine, out Output, r *Request, p *problem.Problem, close bool) {
+	*f = Flow{engine: e, out: out, plan: r.Plan, client: r.Client, head: r.Method == http.MethodHead}
+	if e.Origins && r.Origin != "" {
+		f.origin = &r.Origin
+	}
+	f.reply(p, close)
+}
+
+func (f *Flow) reply(p *problem.Problem, close bool) {
+	a := answer.FromProblem(p)
+	h := http.Header{}
+	origin := ""
+	if f.origin != nil {
+		origin = *f.origin
+	}
+	f.engine.Header(h, origin)
+	a.SetHeader(h)
+	f.begun = true
+	f.out.Begin(answer.NewHead(a.Status, h), a.Body.Size(), nil, close)
+	if f.head {
+		f.last(nil)
+		return
+	}
+	f.last(a.Body.Whole)
+}
+
+// classify returns how a request ended that ended with err, and what that is to
+// the client: nil where nobody is left to be told.
+func classify(err error) (journal.Outcome, *problem.Problem) {
+	var full *gate.PoolFullError
+	var mismatch *gate.PoolMismatchError
+	var parties *gate.BarrierMismatchError
+	var over *gate.RateError
+	switch {
+	case errors.Is(err, ErrClientGone):
+		return journal.Left, nil
+	case errors.Is(err, ErrShutdown):
+		return journal.Cut, ErrShutdown
+	case errors.As(err, &over):
+		p := problem.New(http.StatusTooManyRequests, "%v; accepted: again, once the time of Retry-After has passed", over)
+		p.RetryAfter = over.After
+		return journal.Refused, p
+	case errors.As(err, &full):
+		p := problem.New(http.StatusServiceUnavailable, "%v; accepted: again, once a place is free", full)
+		p.RetryAfter = full.After
+		return journal.Refused, p
+	case errors.As(err, &mismatch), errors.As(err, &parties):
+		return journal.Refused, problem.New(http.StatusConflict, "%v; accepted: the same, or another name", err)
+	case errors.As(err, new(*gate.BarrierTimeoutError)) || errors.As(err, new(*gate.HoldTimeoutError)):
+		outcome := journal.TimedOut
+		if errors.As(err, new(*gate.BrokenError)) {
+			outcome = journal.Failed
+		}
+		return outcome, problem.New(http.StatusGatewayTimeout, "%v", err)
+	case errors.As(err, new(*gate.HoldFailedError)):
+		return journal.Failed, problem.New(http.StatusServiceUnavailable, "%v through the admin API", err)
+	default:
+		return journal.Failed, ErrInternal
+	}
+}
+
+// ErrInternal is all that a client learns of an error of the server's own.
+var ErrInternal = problem.New(http.StatusInternalServerError, "an error of the server's own; its log says more")
