@@ -10,18 +10,21 @@ import (
 var ErrDeadline = errors.New("the time came before the signal")
 
 // Timestamp is an instant on the machine's clock and on this one.
-type Timestamp struct{ wall, virtual time.Time }
+type Timestamp struct {
+	wall    time.Duration // since the clock's start
+	virtual time.Time
+}
 
 // Time returns the instant on the clock.
 func (t Timestamp) Time() time.Time { return t.virtual }
 
-// Lasted returns the wall time since then.
-func (t Timestamp) Lasted() time.Duration { return time.Since(t.wall) }
+// Lasted returns the wall time since t.
+func (c *Clock) Lasted(t Timestamp) time.Duration { return time.Since(c.start) - t.wall }
 
 // Timestamp returns the current time.
 func (c *Clock) Timestamp() Timestamp {
 	wall, virtual := c.now()
-	return Timestamp{wall, virtual}
+	return Timestamp{wall.Sub(c.start), virtual}
 }
 
 // Waiter blocks the goroutine of one request. It is active, but for the time that
@@ -53,7 +56,7 @@ func (w *Waiter) Now() time.Time { return w.clock.Now() }
 func (w *Waiter) Entered() time.Time { return w.arrived.Time() }
 
 // Lasted returns the wall time since the request arrived.
-func (w *Waiter) Lasted() time.Duration { return w.arrived.Lasted() }
+func (w *Waiter) Lasted() time.Duration { return w.clock.Lasted(w.arrived) }
 
 // Leave says that the request has been answered.
 func (w *Waiter) Leave() { w.clock.Release() }

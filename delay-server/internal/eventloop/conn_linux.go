@@ -23,7 +23,6 @@ type conn struct {
 	client   *gate.Client // whose share of MAX_IN_FLIGHT its requests take
 	timer    clock.Timer
 	flow     flow.Flow
-	in       []byte // read, and not yet served
 	extra    *extra // nil for none
 	list     *list  // by whose timeout it ends; nil for none
 	prev     *conn  // in list
@@ -47,6 +46,7 @@ type conn struct {
 
 // extra is what few connections have.
 type extra struct {
+	in     []byte   // read, and not yet served
 	unsent []byte   // to be sent once the client reads
 	body   int64    // bytes of the request's body to come
 	read   int64    // bytes of it that came
@@ -94,7 +94,8 @@ func (l *loop) addBack(fd int, client netip.Addr, behind []byte) {
 	if c == nil {
 		return
 	}
-	c.answered, c.more, c.in = true, true, behind
+	c.answered, c.more = true, true
+	c.keep(behind)
 	l.serve(c, 0, onDefer)
 }
 
@@ -208,8 +209,8 @@ func (l *loop) endIfOver(c *conn) bool {
 
 // goOn serves what was read already, and then reads.
 func (l *loop) goOn(c *conn) {
-	b := c.in
-	c.in = nil
+	b := c.kept()
+	c.keep(nil)
 	if len(b) == 0 || l.receive(c, b) {
 		l.read(c)
 	}
@@ -219,7 +220,7 @@ func (l *loop) goOn(c *conn) {
 // nothing is left, or another turn is to go on.
 func (l *loop) read(c *conn) {
 	for c.more && !c.deferred {
-		before := copy(l.in, c.in)
+		before := copy(l.in, c.kept())
 		n, err := read(int(c.fd), l.in[before:])
 		switch {
 		case err == unix.EAGAIN:
@@ -231,7 +232,7 @@ func (l *loop) read(c *conn) {
 			l.giveUp(c, false)
 			return
 		default:
-			c.in = nil
+			c.keep(nil)
 			full := before+n == len(l.in)
 			c.more = c.half || full
 			l.moved += n
@@ -256,7 +257,7 @@ func (l *loop) read(c *conn) {
 // left, or what it sends. Like net/http it reads no more once it has that, or has
 // much to serve.
 func (l *loop) readWhileWaiting(c *conn) {
-	if !c.more || c.heard || c.eof || len(c.in) >= maxBehind || c.flow.Ended() {
+	if !c.more || c.heard || c.eof || len(c.kept()) >= maxBehind || c.flow.Ended() {
 		return
 	}
 	n, err := read(int(c.fd), l.in[:maxBehind])
@@ -270,7 +271,7 @@ func (l *loop) readWhileWaiting(c *conn) {
 		c.gone = !c.flow.Sending()
 	default:
 		c.heard = true
-		c.in = append(c.in, l.in[:n]...)
+		c.keep(append(c.kept(), l.in[:n]...))
 		c.more = c.half || n == maxBehind
 	}
 }
@@ -301,7 +302,7 @@ func (c *conn) flush() bool {
 	case n == len(out):
 		return true
 	}
-	c.more_().unsent = bytes.Clone(out[n:])
+	c.own().unsent = bytes.Clone(out[n:])
 	l.unsent.add(c, time.Now())
 	l.poller.modify(int(c.fd), events|unix.EPOLLOUT)
 	if !c.flow.Ended() && !c.holding {
@@ -311,11 +312,27 @@ func (c *conn) flush() bool {
 	return false
 }
 
-func (c *conn) more_() *extra {
+// own returns c's extra.
+func (c *conn) own() *extra {
 	if c.extra == nil {
 		c.extra = new(extra)
 	}
 	return c.extra
+}
+
+// kept returns what was read and not yet served.
+func (c *conn) kept() []byte {
+	if c.extra == nil {
+		return nil
+	}
+	return c.extra.in
+}
+
+// keep sets what kept returns.
+func (c *conn) keep(b []byte) {
+	if len(b) > 0 || c.extra != nil {
+		c.own().in = b
+	}
 }
 
 // release lets the clock advance again.

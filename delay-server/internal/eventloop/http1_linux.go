@@ -29,22 +29,23 @@ func (l *loop) receive(c *conn, b []byte) (reads bool) {
 	}
 	for served := 0; len(b) > 0; served++ {
 		if served == maxServed {
-			c.in = bytes.Clone(b)
+			c.keep(bytes.Clone(b))
 			l.postpone(c)
 			return true
 		}
 		if c.afterPOST { // net/http forgives some clients a line end behind the body
 			b = trimLineEnds(b)
 		}
-		var r request
+		r := &l.request
+		*r = request{}
 		n, is := r.parse(b)
 		if is != certain && c.answered && len(b) < minBegin {
-			c.in = bytes.Clone(b)
+			c.keep(bytes.Clone(b))
 			return true
 		}
 		switch is {
 		case incomplete:
-			c.in = bytes.Clone(b)
+			c.keep(bytes.Clone(b))
 			if c.list != &l.head && c.list != &l.fresh {
 				l.head.add(c, l.now)
 			}
@@ -54,7 +55,7 @@ func (l *loop) receive(c *conn, b []byte) (reads bool) {
 			return false
 		}
 		r.arrived = l.listener.config.Engine.Clock.Timestamp()
-		if !l.plan(&r) {
+		if !l.plan(r) {
 			l.handOver(c, b, n+int(r.body))
 			return false
 		}
@@ -62,12 +63,12 @@ func (l *loop) receive(c *conn, b []byte) (reads bool) {
 		c.afterPOST = r.Method == "POST"
 		c.leaveList()
 		if r.body > 0 {
-			c.expectBody(&r)
+			c.expectBody(r)
 			if b = l.readBody(c, b); c.readsBody() {
 				return true
 			}
 		}
-		if !l.begin(c, &r, &b) {
+		if !l.begin(c, r, &b) {
 			return false
 		}
 	}
@@ -89,11 +90,12 @@ func (l *loop) plan(r *request) bool {
 // behind it. It reports whether c is to read on.
 func (l *loop) begin(c *conn, r *request, behind *[]byte) bool {
 	c.last = r.close
-	c.flow.Start(l.listener.config.Engine, c, c.flowRequest(r))
+	l.flowRequest = c.flowRequest(r)
+	c.flow.Start(l.listener.config.Engine, c, &l.flowRequest)
 	if !c.flow.Running() && !c.gone && !c.closing {
 		return true
 	}
-	c.in = bytes.Clone(*behind)
+	c.keep(bytes.Clone(*behind))
 	if c.flow.Running() && !c.gone {
 		l.readWhileWaiting(c)
 	}
@@ -101,8 +103,8 @@ func (l *loop) begin(c *conn, r *request, behind *[]byte) bool {
 	return false
 }
 
-func (c *conn) flowRequest(r *request) *flow.Request {
-	return &flow.Request{
+func (c *conn) flowRequest(r *request) flow.Request {
+	return flow.Request{
 		Plan: r.plan, Run: r.run, Method: r.Method, Path: r.Path, Origin: r.origin, ProtoMajor: 1, Client: c.client, Arrived: r.arrived,
 	}
 }
@@ -112,7 +114,7 @@ func (c *conn) readsBody() bool { return c.extra != nil && c.extra.body > 0 }
 
 // expectBody has c read the body of r.
 func (c *conn) expectBody(r *request) {
-	e := c.more_()
+	e := c.own()
 	e.body, e.read, e.begun = r.body, 0, r.clone()
 	c.loop.body.add(c, c.loop.now)
 }
@@ -136,7 +138,7 @@ func (l *loop) bodyLate(c *conn) {
 	p := problem.New(408, "the body did not come within %v, this server's READ_TIMEOUT; %d bytes did", l.listener.config.ReadTimeout, e.read)
 	c.leaveList()
 	e.body, e.begun = 0, nil
-	c.flow.Reply(l.listener.config.Engine, c, r, p, true)
+	c.flow.Reply(l.listener.config.Engine, c, &r, p, true)
 	l.proceed(c)
 }
 
@@ -209,7 +211,10 @@ func (c *conn) Fault(f answer.Fault) error {
 }
 
 // Done implements flow.Output.
-func (c *conn) Done() { c.answered = true }
+func (c *conn) Done() {
+	c.answered = true
+	c.flow = flow.Flow{} // an idle connection keeps nothing of its last request
+}
 
 // appendChunk appends b as a chunk to out, and the end of all chunks where it is
 // the last.
@@ -233,8 +238,8 @@ const badRequest = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charse
 // net/http it says so of a part of a head, but where the time is over behind lines
 // that are right.
 func (l *loop) giveUp(c *conn, late bool) {
-	part := (c.list == &l.head || c.list == &l.fresh) && len(c.in) > 0 && !(c.answered && len(c.in) < minBegin)
-	if part && !(late && beginsRight(c.in)) {
+	part := (c.list == &l.head || c.list == &l.fresh) && len(c.kept()) > 0 && !(c.answered && len(c.kept()) < minBegin)
+	if part && !(late && beginsRight(c.kept())) {
 		_, _ = send(int(c.fd), []byte(badRequest)) // to a client that reads
 	}
 	l.close(c)

@@ -52,6 +52,9 @@ type loop struct {
 	moved  int    // bytes read and sent for it in this turn
 	date   date
 
+	request     request      // scratch for the one that is read, which would escape
+	flowRequest flow.Request // likewise
+
 	mu     sync.Mutex
 	inbox  []func()
 	closed bool

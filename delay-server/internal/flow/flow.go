@@ -132,14 +132,7 @@ type Flow struct {
 	client  *gate.Client
 	arrived clock.Timestamp
 	waited  time.Duration // from the worker's turn to the end of the wait
-	held    time.Duration // of waited, until the event came
-
-	// Few requests have one of these.
-	wait     *journal.Wait // of a run, or one that is recorded
-	worker   *worker
-	event    *gate.Ticket
-	transfer *transfer // of a body in parts
-	origin   *string
+	more    *more
 
 	state      state
 	head       bool // the request is HEAD: no body follows
@@ -147,6 +140,27 @@ type Flow struct {
 	begun      bool // the response has
 	placed     bool // client.Enter is to be paid back
 	counted    bool // Journal.Begin is to be paid back
+}
+
+// more is what few flows have.
+type more struct {
+	wait     *journal.Wait // of a run, or one that is recorded
+	worker   *worker
+	event    *gate.Ticket
+	transfer *transfer     // of a body in parts
+	held     time.Duration // of waited, until the event came
+	origin   string
+}
+
+// none is the more of most flows. It is not changed.
+var none more
+
+// own returns a more that is f's alone.
+func (f *Flow) own() *more {
+	if f.more == &none {
+		f.more = new(more)
+	}
+	return f.more
 }
 
 // worker is a flow's place in a pool.
@@ -167,19 +181,19 @@ type transfer struct {
 
 // Start begins the request, and all that needs no wait. The flow is done.
 func (f *Flow) Start(e *Engine, out Output, r *Request) {
-	*f = Flow{engine: e, out: out, plan: r.Plan, client: r.Client, arrived: r.Arrived, head: r.Method == http.MethodHead, protoMajor: uint8(r.ProtoMajor)}
+	*f = Flow{engine: e, out: out, plan: r.Plan, more: &none, client: r.Client, arrived: r.Arrived, head: r.Method == http.MethodHead, protoMajor: uint8(r.ProtoMajor)}
 	if e.Origins && r.Origin != "" {
-		f.origin = new(strings.Clone(r.Origin))
+		f.own().origin = strings.Clone(r.Origin)
 	}
 	if r.Run != "" || r.Record || e.Record {
-		f.wait = newWait(r)
+		f.own().wait = newWait(r)
 	}
 	if err := r.Client.Enter(); err != nil {
 		f.refuse(err)
 		return
 	}
 	f.placed, f.counted = true, true
-	e.Journal.Begin(f.wait)
+	e.Journal.Begin(f.more.wait)
 	if e.shutdown.Load() {
 		f.Cancel(ErrShutdown)
 		return
@@ -199,7 +213,7 @@ func newWait(r *Request) *journal.Wait { // inlined, it would grow the stack of 
 }
 
 // Wait returns the wait of a flow that has ended; its Request had Record set.
-func (f *Flow) Wait() *journal.Wait { return f.wait }
+func (f *Flow) Wait() *journal.Wait { return f.more.wait }
 
 // Sending reports whether f has begun to send and needs no more time: net/http
 // notices a client that sends no more only where a request waits.
@@ -215,7 +229,7 @@ func (f *Flow) Ended() bool { return f.state == done || f.state == sent }
 func (f *Flow) Resume(due bool) {
 	switch f.state {
 	case queued:
-		if freed, _ := f.worker.Freed(); freed {
+		if freed, _ := f.more.worker.Freed(); freed {
 			f.hold()
 		}
 	case held:
@@ -251,11 +265,11 @@ func (f *Flow) admit() {
 		}
 	}
 	if p.Pool != nil {
-		f.worker = &worker{Ticket: gate.Ticket{Waker: f.out}}
-		admitted, err := f.engine.Pools.Enter(&f.worker.Ticket, *p.Pool, p.Wait+p.Sending, f.engine.Clock.Now())
+		f.own().worker = &worker{Ticket: gate.Ticket{Waker: f.out}}
+		admitted, err := f.engine.Pools.Enter(&f.more.worker.Ticket, *p.Pool, p.Wait+p.Sending, f.engine.Clock.Now())
 		switch {
 		case err != nil:
-			f.worker = nil
+			f.more.worker = nil
 			f.fail(err)
 			return
 		case !admitted:
@@ -269,15 +283,15 @@ func (f *Flow) admit() {
 
 // served returns when the wait began: when the request came, or a worker was free.
 func (f *Flow) served() time.Time {
-	if f.worker != nil {
-		return f.worker.served
+	if f.more.worker != nil {
+		return f.more.worker.served
 	}
 	return f.arrived.Time()
 }
 
 // hold waits for the plan's event, where it has one.
 func (f *Flow) hold() {
-	if w := f.worker; w != nil {
+	if w := f.more.worker; w != nil {
 		w.served = f.engine.Clock.Now()
 		w.queued = w.served.Sub(f.arrived.Time())
 	}
@@ -286,18 +300,18 @@ func (f *Flow) hold() {
 		f.sleep(f.served())
 		return
 	}
-	f.event = &gate.Ticket{Waker: f.out}
+	f.own().event = &gate.Ticket{Waker: f.out}
 	timeout := time.Duration(0)
 	if p.Barrier != nil {
-		passed, err := f.engine.Barriers.Enter(f.event, *p.Barrier)
+		passed, err := f.engine.Barriers.Enter(f.more.event, *p.Barrier)
 		if passed || err != nil {
-			f.event = nil
+			f.more.event = nil
 			f.pass(err)
 			return
 		}
 		timeout = p.Barrier.Timeout
 	} else {
-		f.engine.Holds.Enter(f.event, *p.Hold)
+		f.engine.Holds.Enter(f.more.event, *p.Hold)
 		timeout = p.Hold.Timeout
 	}
 	f.state = held
@@ -306,31 +320,31 @@ func (f *Flow) hold() {
 
 // released goes on with a flow whose event came, or whose timeout did.
 func (f *Flow) released(due bool) {
-	freed, err := f.event.Freed()
+	freed, err := f.more.event.Freed()
 	if !freed {
 		if !due {
 			return
 		}
 		var timedOut bool
 		if f.plan.Barrier != nil {
-			timedOut, err = f.engine.Barriers.Timeout(f.event)
+			timedOut, err = f.engine.Barriers.Timeout(f.more.event)
 		} else {
-			timedOut, err = f.engine.Holds.Timeout(f.event)
+			timedOut, err = f.engine.Holds.Timeout(f.more.event)
 		}
 		if !timedOut {
-			_, err = f.event.Freed()
+			_, err = f.more.event.Freed()
 		}
 	}
-	f.event = nil
+	f.more.event = nil
 	f.pass(err)
 }
 
 // pass goes on behind the event, or ends with err.
 func (f *Flow) pass(err error) {
 	now := f.engine.Clock.Now()
-	f.held = now.Sub(f.served())
+	f.own().held = now.Sub(f.served())
 	if err != nil {
-		f.waited = f.held
+		f.waited = f.more.held
 		f.fail(err)
 		return
 	}
@@ -368,27 +382,27 @@ func (f *Flow) Cancel(cause error) {
 }
 
 func (f *Flow) leaveEvent() {
-	if f.event == nil {
+	if f.more.event == nil {
 		return
 	}
-	f.held = f.engine.Clock.Now().Sub(f.served())
+	f.own().held = f.engine.Clock.Now().Sub(f.served())
 	if f.plan.Barrier != nil {
-		f.engine.Barriers.Leave(f.event)
+		f.engine.Barriers.Leave(f.more.event)
 	} else {
-		f.engine.Holds.Leave(f.event)
+		f.engine.Holds.Leave(f.more.event)
 	}
-	f.event = nil
+	f.more.event = nil
 }
 
 // settle gives the worker and the place back, and has the journal see that the
 // last of the response is about to be sent.
 func (f *Flow) settle() {
-	if w := f.worker; w != nil {
+	if w := f.more.worker; w != nil {
 		f.engine.Pools.Leave(&w.Ticket, f.engine.Clock.Now())
 	}
 	f.complete()
-	if f.wait != nil {
-		f.engine.Journal.Sent(f.wait)
+	if f.more.wait != nil {
+		f.engine.Journal.Sent(f.more.wait)
 	}
 	f.place(false)
 }
@@ -396,18 +410,18 @@ func (f *Flow) settle() {
 // end ends the flow, and tells the journal how.
 func (f *Flow) end(outcome journal.Outcome) {
 	f.settle()
-	f.state, f.transfer = done, nil
+	f.state = done
 	if !f.counted {
 		return
 	}
 	f.counted = false
-	if w := f.wait; w != nil {
+	if w := f.more.wait; w != nil {
 		w.Outcome = outcome
 		f.engine.Journal.End(*w, outcome)
 	} else {
-		w := journal.Wait{Asked: f.plan.Wait, Start: f.arrived.Time(), Waited: f.waited, Held: f.held}
-		if f.worker != nil {
-			w.Queued = f.worker.queued
+		w := journal.Wait{Asked: f.plan.Wait, Start: f.arrived.Time(), Waited: f.waited, Held: f.more.held}
+		if f.more.worker != nil {
+			w.Queued = f.more.worker.queued
 		}
 		f.engine.Journal.End(w, outcome)
 	}
@@ -415,10 +429,10 @@ func (f *Flow) end(outcome journal.Outcome) {
 
 // complete fills in the times of the recorded wait.
 func (f *Flow) complete() {
-	if w := f.wait; w != nil {
-		w.Waited, w.Held = f.waited, f.held
-		if f.worker != nil {
-			w.Queued = f.worker.queued
+	if w := f.more.wait; w != nil {
+		w.Waited, w.Held = f.waited, f.more.held
+		if f.more.worker != nil {
+			w.Queued = f.more.worker.queued
 		}
 	}
 }

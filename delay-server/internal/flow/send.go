@@ -52,9 +52,9 @@ func (f *Flow) answer() {
 		f.last(a.Body.Whole)
 		return
 	}
-	f.transfer = &transfer{next: a.Body.Parts(), left: size, begun: f.engine.Clock.Now()}
+	f.own().transfer = &transfer{next: a.Body.Parts(), left: size, begun: f.engine.Clock.Now()}
 	if a.Fault == answer.Truncate && size >= 0 {
-		f.transfer.left /= 2
+		f.more.transfer.left /= 2
 	}
 	f.out.Begin(f.headOf(a), size, &timing, false)
 	f.send()
@@ -62,7 +62,7 @@ func (f *Flow) answer() {
 
 // send sends what is due of a body in parts.
 func (f *Flow) send() {
-	t, truncate := f.transfer, f.plan.Answer.Fault == answer.Truncate
+	t, truncate := f.more.transfer, f.plan.Answer.Fault == answer.Truncate
 	elapsed := time.Duration(0)
 	for {
 		if !t.pulled {
@@ -151,8 +151,8 @@ func (f *Flow) forward() {
 	f.begun, f.state = true, forwarding
 	f.complete()
 	outcome := f.out.(Forwarder).Forward(f.plan.Answer.Upstream, f.headOf(&f.plan.Answer), &timing, func() {
-		if f.wait != nil {
-			f.engine.Journal.Sent(f.wait)
+		if f.more.wait != nil {
+			f.engine.Journal.Sent(f.more.wait)
 		}
 	})
 	f.end(outcome)
@@ -163,24 +163,21 @@ func (f *Flow) forward() {
 // by the machine's where the two may differ.
 func (f *Flow) timing() answer.Timing {
 	t := answer.Timing{Asked: f.plan.Wait, Cut: f.plan.Cut, Queued: answer.Omitted, Held: answer.Omitted, Waited: f.waited, Real: answer.Omitted}
-	if f.worker != nil {
-		t.Queued = f.worker.queued
+	if f.more.worker != nil {
+		t.Queued = f.more.worker.queued
 	}
 	if f.plan.Barrier != nil || f.plan.Hold != nil {
-		t.Held = f.held
+		t.Held = f.more.held
 	}
 	if f.engine.Clock.Adjusted() {
-		t.Real = f.arrived.Lasted()
+		t.Real = f.engine.Clock.Lasted(f.arrived)
 	}
 	return t
 }
 
 // headOf returns the head of the answer. Most requests find it in their template.
 func (f *Flow) headOf(a *answer.Answer) *answer.Head {
-	origin := ""
-	if f.origin != nil {
-		origin = *f.origin
-	}
+	origin := f.more.origin
 	return f.plan.Template.Head(a.Status, int(f.protoMajor), a.Body.Paced, origin, func() *answer.Head {
 		h := http.Header{}
 		f.engine.Header(h, origin)
@@ -212,8 +209,8 @@ func (f *Flow) fail(err error) {
 //go:noinline
 func (f *Flow) refuse(err error) {
 	w := journal.Wait{Asked: f.plan.Wait, Start: f.arrived.Time()}
-	if f.wait != nil {
-		w = *f.wait
+	if f.more.wait != nil {
+		w = *f.more.wait
 	}
 	f.engine.Journal.Refuse(w)
 	f.reply(f.engine.Full(err), false)
@@ -221,9 +218,9 @@ func (f *Flow) refuse(err error) {
 
 // Reply answers a request with a problem, without a wait and a place.
 func (f *Flow) Reply(e *Engine, out Output, r *Request, p *problem.Problem, close bool) {
-	*f = Flow{engine: e, out: out, plan: r.Plan, client: r.Client, head: r.Method == http.MethodHead}
+	*f = Flow{engine: e, out: out, plan: r.Plan, more: &none, client: r.Client, head: r.Method == http.MethodHead}
 	if e.Origins && r.Origin != "" {
-		f.origin = &r.Origin
+		f.own().origin = r.Origin
 	}
 	f.reply(p, close)
 }
@@ -231,10 +228,7 @@ func (f *Flow) Reply(e *Engine, out Output, r *Request, p *problem.Problem, clos
 func (f *Flow) reply(p *problem.Problem, close bool) {
 	a := answer.FromProblem(p)
 	h := http.Header{}
-	origin := ""
-	if f.origin != nil {
-		origin = *f.origin
-	}
+	origin := f.more.origin
 	f.engine.Header(h, origin)
 	a.SetHeader(h)
 	f.begun = true
