@@ -22,9 +22,11 @@ type connections struct {
 	open    sync.Map      // of *connection by net.Conn
 }
 
-// connection is one of connections. The fields are for HTTP/2.
+// connection is one of connections. The fields are for HTTP/2; those of HTTP/1.1
+// take as little memory as they can.
 type connection struct {
 	net.Conn
+	limit sync.Once // makes resets
 	// resets has a burst of as many requests as the connection may have at once,
 	// since all of them may time out together, and as many more each second.
 	resets *rate.Limiter
@@ -36,7 +38,7 @@ type connectionKey struct{}
 
 // context is http.Server's ConnContext.
 func (cs *connections) context(ctx context.Context, conn net.Conn) context.Context {
-	c := &connection{Conn: conn, resets: rate.NewLimiter(rate.Limit(cs.streams), cs.streams)}
+	c := &connection{Conn: conn}
 	cs.open.Store(conn, c)
 	return context.WithValue(ctx, connectionKey{}, c)
 }
@@ -70,6 +72,7 @@ func (cs *connections) state(conn net.Conn, state http.ConnState) {
 // reset counts a request that its client has reset, and ends the connection of
 // one that resets too many.
 func (cs *connections) reset(c *connection) {
+	c.limit.Do(func() { c.resets = rate.NewLimiter(rate.Limit(cs.streams), cs.streams) })
 	if !c.resets.Allow() {
 		cs.end(c, "too many requests reset")
 	}
