@@ -20,10 +20,12 @@ const minBegin = 4
 // on: it has no request, and was neither closed nor handed over.
 func (l *loop) receive(c *conn, b []byte) (reads bool) {
 	if c.readsBody() {
-		if b = l.readBody(c, b); c.readsBody() {
+		if b = c.readBody(b); c.readsBody() {
 			return true
 		}
-		if !l.begin(c, c.extra.begun, &b) {
+		r := c.extra.begun
+		c.extra.begun = nil
+		if !l.begin(c, r, b) {
 			return false
 		}
 	}
@@ -62,13 +64,12 @@ func (l *loop) receive(c *conn, b []byte) (reads bool) {
 		b = b[n:]
 		c.afterPOST = r.Method == "POST"
 		c.leaveList()
-		if r.body > 0 {
-			c.expectBody(r)
-			if b = l.readBody(c, b); c.readsBody() {
-				return true
-			}
+		if r.body > int64(len(b)) {
+			c.expectBody(r, b)
+			return true
 		}
-		if !l.begin(c, r, &b) {
+		b = b[r.body:]
+		if !l.begin(c, r, b) {
 			return false
 		}
 	}
@@ -86,16 +87,16 @@ func (l *loop) plan(r *request) bool {
 	return err == nil
 }
 
-// begin starts the flow of a request whose body has been read, with what came
-// behind it. It reports whether c is to read on.
-func (l *loop) begin(c *conn, r *request, behind *[]byte) bool {
+// begin starts the flow of a request whose body has been read, and keeps what came
+// behind it where the flow waits. It reports whether c is to read on.
+func (l *loop) begin(c *conn, r *request, behind []byte) bool {
 	c.last = r.close
 	l.flowRequest = c.flowRequest(r)
 	c.flow.Start(l.listener.config.Engine, c, &l.flowRequest)
 	if !c.flow.Running() && !c.gone && !c.closing {
 		return true
 	}
-	c.keep(bytes.Clone(*behind))
+	c.keep(bytes.Clone(behind))
 	if c.flow.Running() && !c.gone {
 		l.readWhileWaiting(c)
 	}
@@ -112,15 +113,15 @@ func (c *conn) flowRequest(r *request) flow.Request {
 // readsBody reports whether c reads the body of a request.
 func (c *conn) readsBody() bool { return c.extra != nil && c.extra.body > 0 }
 
-// expectBody has c read the body of r.
-func (c *conn) expectBody(r *request) {
+// expectBody has c read the body of r, which begins with b.
+func (c *conn) expectBody(r *request, b []byte) {
 	e := c.own()
-	e.body, e.read, e.begun = r.body, 0, r.clone()
+	e.body, e.read, e.begun = r.body-int64(len(b)), int64(len(b)), r.clone()
 	c.loop.body.add(c, c.loop.now)
 }
 
 // readBody drops what b has of the body, and returns what is behind it.
-func (l *loop) readBody(c *conn, b []byte) []byte {
+func (c *conn) readBody(b []byte) []byte {
 	e := c.extra
 	n := min(e.body, int64(len(b)))
 	e.body -= n
