@@ -60,7 +60,7 @@ const (
 	maxRead = 16 << 10
 
 	// maxMoved is how many bytes are read and sent of one connection.
-	maxMoved = 64 << 10
+	maxMoved = 16 << 10
 
 	// maxServed is how many requests are served: a client that pipelines must not
 	// make others' answers late.
@@ -357,6 +357,10 @@ func (l *loop) sendOn(c *conn) {
 	c.extra.unsent = nil
 	c.leaveList()
 	c.release()
+	if !c.flow.Ended() {
+		l.postpone(c) // the next part is made in its turn
+		return
+	}
 	c.flow.Taken()
 	l.proceed(c)
 }

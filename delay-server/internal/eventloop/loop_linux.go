@@ -141,8 +141,8 @@ func (l *loop) turn() {
 			}
 		}
 	}
-	l.runDeferred()
 	l.backlog = l.queue.RunDue(atOnce)
+	l.runDeferred()
 	// After the events, since both bring descriptors that those may be about. The
 	// inbox comes last: drain, which it may hold, closes the listening sockets.
 	if accept {
@@ -217,14 +217,16 @@ func (l *loop) abandon(c *conn) {
 	}
 }
 
-// runDeferred goes on where earlier turns left off.
+// runDeferred goes on where earlier turns left off, for a time slice: to make a
+// large body takes longer than to answer what is due.
 func (l *loop) runDeferred() {
-	turn := l.deferred[:min(len(l.deferred), atOnce)]
-	l.deferred = l.deferred[len(turn):]
-	if len(l.deferred) == 0 {
-		l.deferred = nil
-	}
-	for _, c := range turn {
+	turn := l.deferred
+	l.deferred = nil
+	for i, c := range turn {
+		if i > 0 && time.Since(l.now) > timeSlice {
+			l.deferred = append(turn[i:], l.deferred...)
+			return
+		}
 		c.deferred = false
 		if l.conns[c.fd] == c {
 			l.serve(c, 0, onDefer)
