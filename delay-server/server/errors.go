@@ -41,16 +41,11 @@ func (s *Server) write(w http.ResponseWriter, p *problem.Problem) {
 // logs one of the server's own.
 func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 	r := c.Request()
-	var (
-		known *problem.Problem
-		bad   *plan.DelayError
-		route *echo.HTTPError
-	)
+	if p := clientProblem(err); p != nil {
+		return p
+	}
+	var route *echo.HTTPError
 	switch {
-	case errors.As(err, &known):
-		return known
-	case errors.As(err, &bad):
-		return problem.New(http.StatusBadRequest, "%v", bad)
 	case errors.As(err, &route) && route.Code == http.StatusMethodNotAllowed:
 		return notAllowed(c, c.Response().Header().Get(echo.HeaderAllow))
 	case errors.As(err, &route) && route.Code == http.StatusNotFound && s.adminIsOff(r):
@@ -66,6 +61,28 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 	}
 	s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	return flow.ErrInternal
+}
+
+// clientProblem returns an error that is made for the client, nil for any other.
+func clientProblem(err error) *problem.Problem {
+	var known *problem.Problem
+	var bad *plan.DelayError
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &bad):
+		return problem.New(http.StatusBadRequest, "%v", bad)
+	}
+	return nil
+}
+
+// planProblem is clientProblem of an error of a plan that is not answered as Flash
+// does.
+func (s *Server) planProblem(err error) *problem.Problem {
+	if s.config.FlashCompat && errors.As(err, new(*plan.DelayError)) {
+		return nil
+	}
+	return clientProblem(err)
 }
 
 // adminIsOff reports whether r asks for the admin API where there is none.

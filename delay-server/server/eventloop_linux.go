@@ -31,6 +31,7 @@ func (s *Server) openLoops(lns []net.Listener) (listeners, error) {
 		Log:          s.log,
 		Limit:        s.limit,
 		Find:         s.find,
+		Problem:      s.planProblem,
 		ReadTimeout:  s.config.ReadTimeout,
 		IdleTimeout:  s.config.IdleTimeout,
 		WriteTimeout: s.config.WriteTimeout,

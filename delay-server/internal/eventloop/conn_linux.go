@@ -30,13 +30,14 @@ type conn struct {
 	deadline int64  // in list, by the machine's clock in Unix nanoseconds
 	fd       int32
 
+	handedOver uint8 // how often in a row it was handed over
+
 	more      bool // the system may have more of it to read
 	half      bool // the client has said that it sends no more
 	eof       bool // that has been read
 	heard     bool // more has come since its request began
 	gone      bool // nothing can be sent to the client
-	closing   bool // it ends once all is sent
-	last      bool // its request is the last
+	closing   bool // its request is the last: it ends once all is sent
 	chunked   bool // the response is
 	answered  bool // it has had a response
 	afterPOST bool // its last request was POST
@@ -89,12 +90,12 @@ func (l *loop) add(fd int, client netip.Addr) {
 
 // addBack has the loop serve a connection that net/http has served, with what was
 // read behind its request.
-func (l *loop) addBack(fd int, client netip.Addr, behind []byte) {
+func (l *loop) addBack(fd int, client netip.Addr, behind []byte, handedOver uint8) {
 	c := l.newConn(fd, client)
 	if c == nil {
 		return
 	}
-	c.answered, c.more = true, true
+	c.answered, c.more, c.handedOver = true, true, handedOver
 	c.keep(behind)
 	l.serve(c, 0, onDefer)
 }

@@ -31,6 +31,7 @@ import (
 	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/problem"
 )
 
 // Config says what the loops answer, and by which rules.
@@ -42,6 +43,10 @@ type Config struct {
 	// Find returns the template of a request, whose path it normalizes; nil, or an
 	// error, for one that net/http is to answer.
 	Find func(r *plan.Request) (*plan.Template, error)
+
+	// Problem returns what an error of Find or of Template.Plan is to the client, nil
+	// for one that net/http is to answer.
+	Problem func(err error) *problem.Problem
 
 	ReadTimeout  time.Duration // for the head of a request, and again for its body
 	IdleTimeout  time.Duration // of a connection between requests

@@ -20,9 +20,17 @@ func mayBeHTTP2(b []byte) bool {
 	return bytes.Equal(b[:n], preface[:n])
 }
 
+// maxHandedOver is how often in a row a connection is handed over for one request
+// alone. Such a hand-over takes a few times what net/http takes for the request.
+const maxHandedOver = 8
+
 // handOver gives a connection, of which b was read, to net/http: for one request
-// where it is size bytes long, for the rest of its life where that is 0.
+// where it is size bytes long, for the rest of its life where that is 0, or where
+// the connection asks for nothing that waits.
 func (l *loop) handOver(c *conn, b []byte, size int) {
+	if c.handedOver++; c.handedOver > maxHandedOver {
+		size = 0
+	}
 	l.remove(c)
 	l.poller.remove(int(c.fd))
 	c.client.Release()
@@ -35,7 +43,7 @@ func (l *loop) handOver(c *conn, b []byte, size int) {
 		l.listener.config.Log.Debug("hand over", "error", err)
 		return
 	}
-	l.listener.give(to, &handed{TCPConn: tcp, loop: l, read: bytes.Clone(b), size: size, left: size})
+	l.listener.give(to, &handed{TCPConn: tcp, loop: l, read: bytes.Clone(b), size: size, left: size, times: c.handedOver})
 }
 
 // tcpConn returns the connection of file, which it closes. For a moment that
@@ -68,12 +76,13 @@ func (ln *Listener) give(to chan<- net.Conn, conn net.Conn) {
 // request, it ends for net/http behind that, and goes back to its loop.
 type handed struct {
 	*net.TCPConn
-	loop *loop
-	read []byte      // by the loop, and not yet by net/http
-	size int         // of the one request; 0 for the rest of the connection's life
-	left int         // bytes of it that net/http has not read
-	idle bool        // net/http has answered the request
-	back atomic.Bool // the connection goes back to the loop when it is closed
+	loop  *loop
+	read  []byte      // by the loop, and not yet by net/http
+	size  int         // of the one request; 0 for the rest of the connection's life
+	left  int         // bytes of it that net/http has not read
+	times uint8       // in a row that the connection was handed over
+	idle  bool        // net/http has answered the request
+	back  atomic.Bool // the connection goes back to the loop when it is closed
 }
 
 // Idle is called when net/http begins to wait for a request.
@@ -141,7 +150,7 @@ func (h *handed) Close() error {
 	if err := errors.Join(err, h.TCPConn.Close()); err != nil || fd < 0 {
 		return err
 	}
-	if !h.loop.post(func() { h.loop.addBack(fd, client, h.read) }) {
+	if !h.loop.post(func() { h.loop.addBack(fd, client, h.read, h.times) }) {
 		closeFD(fd)
 	}
 	return nil

@@ -25,7 +25,7 @@ func (l *loop) receive(c *conn, b []byte) (reads bool) {
 		}
 		r := c.extra.begun
 		c.extra.begun = nil
-		if !l.begin(c, r, b) {
+		if !l.begin(c, r, nil, b) {
 			return false
 		}
 	}
@@ -57,42 +57,56 @@ func (l *loop) receive(c *conn, b []byte) (reads bool) {
 			return false
 		}
 		r.arrived = l.listener.config.Engine.Clock.Timestamp()
-		if !l.plan(r) {
+		bodyCame := r.body <= int64(len(b)-n)
+		refusal, ok := l.plan(r)
+		if !ok || refusal != nil && !bodyCame {
 			l.handOver(c, b, n+int(r.body))
 			return false
 		}
 		b = b[n:]
-		c.afterPOST = r.Method == "POST"
+		c.afterPOST, c.handedOver = r.Method == "POST", 0
 		c.leaveList()
-		if r.body > int64(len(b)) {
+		if !bodyCame {
 			c.expectBody(r, b)
 			return true
 		}
 		b = b[r.body:]
-		if !l.begin(c, r, b) {
+		if !l.begin(c, r, refusal, b) {
 			return false
 		}
 	}
 	return true
 }
 
-// plan plans the request, or reports false where it is net/http's to answer: it
-// waits for nothing, is an error, or another server's to answer.
-func (l *loop) plan(r *request) bool {
+// plan plans the request, or returns why it is refused. It is not ok for a request
+// that is net/http's to answer: no endpoint that waits is there, another server
+// answers, or the error is none that a client can have made.
+func (l *loop) plan(r *request) (refusal *problem.Problem, ok bool) {
 	template, err := l.listener.config.Find(&r.Request)
-	if err != nil || template == nil || template.Forwards {
-		return false
+	if err == nil {
+		if template == nil || template.Forwards {
+			return nil, false
+		}
+		r.plan, r.run, err = template.Plan(r.Request)
 	}
-	r.plan, r.run, err = template.Plan(r.Request)
-	return err == nil
+	if err == nil {
+		return nil, true
+	}
+	refusal = l.listener.config.Problem(err)
+	return refusal, refusal != nil
 }
 
-// begin starts the flow of a request whose body has been read, and keeps what came
-// behind it where the flow waits. It reports whether c is to read on.
-func (l *loop) begin(c *conn, r *request, behind []byte) bool {
-	c.last = r.close
+// begin starts the flow of a request whose body has been read, or refuses it, and
+// keeps what came behind it where it is not done. It reports whether c is to read
+// on.
+func (l *loop) begin(c *conn, r *request, refusal *problem.Problem, behind []byte) bool {
+	c.closing = r.close
 	l.flowRequest = c.flowRequest(r)
-	c.flow.Start(l.listener.config.Engine, c, &l.flowRequest)
+	if refusal != nil {
+		c.flow.Reply(l.listener.config.Engine, c, &l.flowRequest, refusal, false)
+	} else {
+		c.flow.Start(l.listener.config.Engine, c, &l.flowRequest)
+	}
 	if !c.flow.Running() && !c.gone && !c.closing {
 		return true
 	}
@@ -169,7 +183,7 @@ func (c *conn) Wake() { c.loop.queue.Post(&c.timer) }
 func (c *conn) Begin(h *answer.Head, length int64, timing *answer.Timing, close bool) {
 	l := c.loop
 	l.queue.Stop(&c.timer)
-	c.closing = close || c.last || l.draining
+	c.closing = c.closing || close || l.draining
 	c.chunked = length < 0 && length != answer.NoLength
 	l.out = h.Append(l.out, length, timing, l.date.at(l.now), c.closing)
 }
