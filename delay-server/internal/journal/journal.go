@@ -52,7 +52,7 @@ type Journal struct {
 
 	mu      sync.Mutex
 	changed cond.Cond // any of what follows
-	runs    map[string]*tally
+	runs    map[string]*runStats
 	begun   int    // how many runs have begun so far
 	all     record // the ring of all records: newer is the oldest, older the newest
 	kept    int    // how many are in it
@@ -63,7 +63,7 @@ type Journal struct {
 // runs, by the clock that now reads. It calls ended, from the request's own
 // goroutine, with each wait whose request has ended.
 func New(size int, now func() time.Time, ended func(Wait)) *Journal {
-	j := &Journal{size: size, now: now, ended: ended, runs: map[string]*tally{}}
+	j := &Journal{size: size, now: now, ended: ended, runs: map[string]*runStats{}}
 	j.changed.L = &j.mu
 	j.all.older, j.all.newer = &j.all, &j.all
 	return j
@@ -82,11 +82,11 @@ func (j *Journal) Begin(w *Wait) {
 	w.record = newRecord(w)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	t := j.tally(w)
-	t.waiting++
-	t.inFlight++
-	t.peak = max(t.peak, t.inFlight)
-	j.remember(t, w.record)
+	s := j.count(w)
+	s.waiting++
+	s.inFlight++
+	s.peak = max(s.peak, s.inFlight)
+	j.append(s, w.record)
 }
 
 // Sent says that the last of the answer is about to be given to the connection:
@@ -95,7 +95,7 @@ func (j *Journal) Begin(w *Wait) {
 // first Sent of a wait counts; without one, End is it. What is called for one
 // wait is called by one goroutine at a time.
 func (j *Journal) Sent(w *Wait) {
-	if w.record == nil || w.record.sent {
+	if w.record == nil || w.record.sent() {
 		return
 	}
 	now := j.now()
@@ -122,9 +122,9 @@ func (j *Journal) Refuse(w Wait) {
 	w.Outcome = Refused
 	if w.Run != "" {
 		r := newRecord(&w)
-		r.sent, r.end, r.outcome = true, w.Start, Refused
+		r.sentAfter, r.outcome = 0, Refused
 		j.mu.Lock()
-		j.remember(j.tally(&w), r)
+		j.append(j.count(&w), r)
 		j.mu.Unlock()
 	}
 	j.ended(w)

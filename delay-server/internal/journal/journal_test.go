@@ -98,7 +98,7 @@ func TestFiguresOfARun(t *testing.T) {
 	}
 }
 
-func TestMomentsCountFromTheFirstStartInOrderOfArrival(t *testing.T) {
+func TestEntriesCountFromTheFirstStartInOrderOfArrival(t *testing.T) {
 	j, h := newJournal(100)
 	early, late := h.now, h.now.Add(2*ms)
 	h.advance(5 * ms)
@@ -112,7 +112,7 @@ func TestMomentsCountFromTheFirstStartInOrderOfArrival(t *testing.T) {
 	j.End(first, journal.Faulted)
 	j.Refuse(journal.Wait{Run: "r", Method: "GET", Path: "/refused", Asked: ms, Start: h.now})
 	got, _ := j.Run("r")
-	want := []journal.Moment{
+	want := []journal.Entry{
 		{Method: "GET", Path: "/early", Asked: 9 * ms, End: 10 * ms},
 		{Method: "POST", Path: "/late", Asked: 7 * ms, Queued: ms, Waited: 2 * ms, Start: 2 * ms, End: 5 * ms, Outcome: journal.Faulted},
 		{Method: "GET", Path: "/refused", Asked: ms, Start: 10 * ms, End: 10 * ms, Outcome: journal.Refused},
@@ -210,7 +210,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		most   int64 // bytes
 	}{
 		{"a remembered wait does not hold on to its request's line", requests,
-			func(string) string { return "r" }, false, 512 * requests},
+			func(string) string { return "r" }, false, 256 * requests},
 		{"nor does a run", requests,
 			func(request string) string { return request[10:16] }, false, 1024 * requests},
 		{"one in flight does not hold on to the dropped ones after it", 1,
@@ -252,7 +252,7 @@ func TestAllocationsOfARequest(t *testing.T) {
 	for _, tc := range []struct {
 		run  string
 		want float64
-	}{{"", 0}, {"r", 1}} {
+	}{{"", 0}, {"r", 2}} { // a record and its path
 		j, h := newJournal(100)
 		w := journal.Wait{Run: tc.run, Method: "GET", Path: "/delay/1000", Start: h.now}
 		j.Begin(&w) // the run begins

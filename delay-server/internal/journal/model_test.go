@@ -34,7 +34,7 @@ type modelWait struct {
 	sent, ended bool
 	end         time.Time
 	queued      time.Duration
-	took        time.Duration
+	waited      time.Duration
 }
 
 func (m *model) begin(w *modelWait, refused bool) {
@@ -55,22 +55,22 @@ func (m *model) begin(w *modelWait, refused bool) {
 		m.kept = m.kept[1:]
 		m.dropped++
 	}
-	m.bury()
+	m.removeIfEmpty()
 }
 
 func (m *model) send(w *modelWait, now time.Time) {
 	if !w.sent {
-		w.sent, w.end, w.queued, w.took = true, now, w.Queued, w.Waited
+		w.sent, w.end, w.queued, w.waited = true, now, w.Queued, w.Waited
 	}
 }
 
 func (m *model) end(w *modelWait, now time.Time, outcome journal.Outcome) {
 	m.send(w, now)
 	w.ended, w.Outcome = true, outcome
-	m.bury()
+	m.removeIfEmpty()
 }
 
-func (m *model) bury() {
+func (m *model) removeIfEmpty() {
 	for _, r := range m.runs {
 		r.ended = r.ended || !slices.ContainsFunc(r.all, func(w *modelWait) bool { return w.kept || !w.ended })
 	}
@@ -103,7 +103,7 @@ func (r *modelRun) at(now time.Time) journal.Run {
 		ID: r.id, Requests: len(r.all), PeakInFlight: r.peak, Wall: last.Sub(first), Sum: sum,
 		Waiting: count(r.all, func(w *modelWait) bool { return !w.ended }),
 		Dropped: int64(count(r.all, func(w *modelWait) bool { return !w.kept })),
-	}, Waits: []journal.Moment{}}
+	}, Waits: []journal.Entry{}}
 	for _, w := range r.all {
 		if !w.kept {
 			continue
@@ -112,12 +112,12 @@ func (r *modelRun) at(now time.Time) journal.Run {
 		if !w.sent {
 			end = now
 		}
-		run.Waits = append(run.Waits, journal.Moment{
-			Method: w.Method, Path: w.Path, Asked: w.Asked, Queued: w.queued, Waited: w.took,
+		run.Waits = append(run.Waits, journal.Entry{
+			Method: w.Method, Path: w.Path, Asked: w.Asked, Queued: w.queued, Waited: w.waited,
 			Start: w.Start.Sub(first), End: end.Sub(first), Outcome: w.Outcome,
 		})
 	}
-	slices.SortStableFunc(run.Waits, func(a, b journal.Moment) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortStableFunc(run.Waits, func(a, b journal.Entry) int { return cmp.Compare(a.Start, b.Start) })
 	return run
 }
 

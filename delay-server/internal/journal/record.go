@@ -7,50 +7,53 @@ import (
 	"unique"
 )
 
-// longest is the most bytes of a method or a path that are remembered.
-const longest = 200
+// maxText is how many bytes of a method or a path are kept.
+const maxText = 200
 
-// record is a remembered wait. It is one allocation, and holds on to no other:
-// a request's strings are parts of its whole request line.
+// record is a remembered wait: 128 bytes, and its path. It does not hold on to
+// its request's line, of which net/http's strings are parts.
 type record struct {
-	run          *tally
+	run          *runStats
 	older, newer *record // in the ring of all records
 	next         *record // of its run
 
-	method              unique.Handle[string]
-	start, end          time.Time // end is zero until sent
-	asked, queued, took time.Duration
-	outcome             Outcome
-	sent                bool
-	pathLen             uint8
-	path                [longest]byte
+	method                unique.Handle[string]
+	path                  string // an own copy
+	start                 time.Time
+	sentAfter             time.Duration // from start; negative until the answer is sent
+	asked, queued, waited time.Duration
+	outcome               Outcome
 }
 
 func newRecord(w *Wait) *record {
-	r := &record{method: unique.Make(w.Method[:min(len(w.Method), longest)]), start: w.Start, asked: w.Asked}
-	r.pathLen = uint8(clip(r.path[:], w.Path))
-	return r
+	return &record{
+		method: unique.Make(w.Method[:min(len(w.Method), maxText)]), path: clip(w.Path),
+		start: w.Start, sentAfter: -1, asked: w.Asked,
+	}
 }
 
-// clip copies text to b, or its beginning and "…" where it is longer, and
-// returns how many bytes that took. It cuts no rune in two.
-func clip(b []byte, text string) int {
-	if len(text) <= len(b) {
-		return copy(b, text)
+// sent reports whether the answer has been sent.
+func (r *record) sent() bool { return r.sentAfter >= 0 }
+
+// clip returns a copy of text, or of its beginning and "…" where it has more
+// than maxText bytes. It cuts no rune in two.
+func clip(text string) string {
+	if len(text) <= maxText {
+		return strings.Clone(text)
 	}
-	cut := len(b) - len("…")
-	for range utf8.UTFMax - 1 { // what is not UTF-8 may have no start of a rune at all
+	cut := maxText - len("…")
+	for range utf8.UTFMax - 1 { // text that is not UTF-8 may have no start of a rune at all
 		if utf8.RuneStart(text[cut]) {
 			break
 		}
 		cut--
 	}
-	return copy(b, text[:cut]) + copy(b[cut:], "…")
+	return text[:cut] + "…"
 }
 
-// tally is what is known of a run. It lives while one of its requests is
+// runStats is what is known of a run. It lives while one of its requests is
 // remembered or has not ended.
-type tally struct {
+type runStats struct {
 	id             string
 	place          int // among the runs, by when they began
 	requests       int
@@ -63,44 +66,42 @@ type tally struct {
 	kept           int
 }
 
-// tally returns the tally of the run of w, which it begins where there is none,
-// and counts w in it.
-func (j *Journal) tally(w *Wait) *tally {
-	t := j.runs[w.Run]
-	if t == nil {
+// count counts w in its run, which it begins if there is none.
+func (j *Journal) count(w *Wait) *runStats {
+	s := j.runs[w.Run]
+	if s == nil {
 		j.begun++
-		t = &tally{id: strings.Clone(w.Run), place: j.begun, first: w.Start, last: w.Start}
-		j.runs[t.id] = t
+		s = &runStats{id: strings.Clone(w.Run), place: j.begun, first: w.Start, last: w.Start}
+		j.runs[s.id] = s
 	}
-	t.requests++
-	if w.Start.Before(t.first) {
-		t.first = w.Start
+	s.requests++
+	if w.Start.Before(s.first) {
+		s.first = w.Start
 	}
-	t.ends(w.Start)
-	return t
+	s.ends(w.Start)
+	return s
 }
 
 // ends moves the end of the run to end, where that is later.
-func (t *tally) ends(end time.Time) {
-	if end.After(t.last) {
-		t.last = end
+func (s *runStats) ends(end time.Time) {
+	if end.After(s.last) {
+		s.last = end
 	}
 }
 
-// remember adds r, the newest record, and drops the oldest where that is one too
-// many.
-func (j *Journal) remember(t *tally, r *record) {
-	r.run = t
+// append adds r, the newest record, and drops the oldest if that is one too many.
+func (j *Journal) append(s *runStats, r *record) {
+	r.run = s
 	r.older, r.newer = j.all.older, &j.all
 	r.older.newer, j.all.older = r, r
 	j.kept++
-	if t.newest == nil {
-		t.oldest = r
+	if s.newest == nil {
+		s.oldest = r
 	} else {
-		t.newest.next = r
+		s.newest.next = r
 	}
-	t.newest = r
-	t.kept++
+	s.newest = r
+	s.kept++
 	if j.kept > j.size {
 		j.dropOldest()
 	}
@@ -109,17 +110,17 @@ func (j *Journal) remember(t *tally, r *record) {
 
 func (j *Journal) dropOldest() {
 	r := j.all.newer
-	t := r.run
+	s := r.run
 	j.unlink(r)
-	t.oldest = r.next // the oldest of all is the oldest of its run
-	if t.oldest == nil {
-		t.newest = nil
+	s.oldest = r.next // the oldest of all is the oldest of its run
+	if s.oldest == nil {
+		s.newest = nil
 	}
 	r.next = nil // or one that is still in flight would hold on to all that came after
-	t.kept--
-	t.dropped++
+	s.kept--
+	s.dropped++
 	j.dropped++
-	j.bury(t)
+	j.removeIfEmpty(s)
 }
 
 // unlink takes r out of the ring.
@@ -129,18 +130,18 @@ func (j *Journal) unlink(r *record) {
 	j.kept--
 }
 
-// bury ends a run of which nothing is left.
-func (j *Journal) bury(t *tally) {
-	if t.kept == 0 && t.waiting == 0 && j.runs[t.id] == t {
-		delete(j.runs, t.id)
+// removeIfEmpty removes a run of which nothing is left.
+func (j *Journal) removeIfEmpty(s *runStats) {
+	if s.kept == 0 && s.waiting == 0 && j.runs[s.id] == s {
+		delete(j.runs, s.id)
 	}
 }
 
 // send takes r, the record of w, out of flight.
 func (r *record) send(w *Wait, now time.Time) {
-	r.sent, r.end, r.queued, r.took = true, now, w.Queued, w.Waited
+	r.sentAfter, r.queued, r.waited = max(0, now.Sub(r.start)), w.Queued, w.Waited
 	r.run.inFlight--
-	r.run.sum += now.Sub(r.start) - r.queued
+	r.run.sum += r.sentAfter - r.queued
 	r.run.ends(now)
 }
 
@@ -150,6 +151,6 @@ func (j *Journal) complete(r *record, outcome Outcome) {
 	defer j.mu.Unlock()
 	r.outcome = outcome
 	r.run.waiting--
-	j.bury(r.run)
+	j.removeIfEmpty(r.run)
 	j.changed.Broadcast()
 }

@@ -34,12 +34,12 @@ func (s Summary) Speedup() (times float64, ok bool) {
 // Run is a run as it was when it was asked for.
 type Run struct {
 	Summary
-	Waits []Moment // those remembered, in order of arrival
+	Waits []Entry // those remembered, in order of arrival
 }
 
-// Moment is a remembered wait. Its Start and End count from the first start of
+// Entry is a remembered wait. Its Start and End count from the first start of
 // its run.
-type Moment struct {
+type Entry struct {
 	Method, Path          string // of more than 200 bytes, the beginning; of a path, with …
 	Asked, Queued, Waited time.Duration
 	Start, End            time.Duration // End is that of the answer, or when the run was asked for while in flight
@@ -50,42 +50,42 @@ type Moment struct {
 func (j *Journal) Run(id string) (Run, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	t := j.runs[id]
-	if t == nil {
+	s := j.runs[id]
+	if s == nil {
 		return Run{}, false
 	}
-	return t.run(j.now()), true
+	return s.run(j.now()), true
 }
 
-func (t *tally) run(now time.Time) Run {
-	run := Run{Summary: t.summary(now), Waits: make([]Moment, 0, t.kept)}
-	for r := t.oldest; r != nil; r = r.next {
-		run.Waits = append(run.Waits, r.moment(now))
+func (s *runStats) run(now time.Time) Run {
+	run := Run{Summary: s.summary(now), Waits: make([]Entry, 0, s.kept)}
+	for r := s.oldest; r != nil; r = r.next {
+		run.Waits = append(run.Waits, r.entry(now))
 	}
-	slices.SortStableFunc(run.Waits, func(a, b Moment) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortStableFunc(run.Waits, func(a, b Entry) int { return cmp.Compare(a.Start, b.Start) })
 	return run
 }
 
-func (r *record) moment(now time.Time) Moment {
+func (r *record) entry(now time.Time) Entry {
 	end := now
-	if r.sent {
-		end = r.end
+	if r.sent() {
+		end = r.start.Add(r.sentAfter)
 	}
-	return Moment{
-		Method: r.method.Value(), Path: string(r.path[:r.pathLen]),
-		Asked: r.asked, Queued: r.queued, Waited: r.took,
+	return Entry{
+		Method: r.method.Value(), Path: r.path,
+		Asked: r.asked, Queued: r.queued, Waited: r.waited,
 		Start: r.start.Sub(r.run.first), End: end.Sub(r.run.first), Outcome: r.outcome,
 	}
 }
 
-func (t *tally) summary(now time.Time) Summary {
-	end := t.last
-	if t.inFlight > 0 {
+func (s *runStats) summary(now time.Time) Summary {
+	end := s.last
+	if s.inFlight > 0 {
 		end = now
 	}
 	return Summary{
-		ID: t.id, Requests: t.requests, Waiting: t.waiting, Wall: end.Sub(t.first), Sum: t.sum,
-		PeakInFlight: t.peak, Dropped: t.dropped,
+		ID: s.id, Requests: s.requests, Waiting: s.waiting, Wall: end.Sub(s.first), Sum: s.sum,
+		PeakInFlight: s.peak, Dropped: s.dropped,
 	}
 }
 
@@ -93,15 +93,15 @@ func (t *tally) summary(now time.Time) Summary {
 func (j *Journal) Runs() []Summary {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	tallies := make([]*tally, 0, len(j.runs))
-	for _, t := range j.runs {
-		tallies = append(tallies, t)
+	all := make([]*runStats, 0, len(j.runs))
+	for _, s := range j.runs {
+		all = append(all, s)
 	}
-	slices.SortFunc(tallies, func(a, b *tally) int { return cmp.Compare(b.place, a.place) })
-	runs := make([]Summary, len(tallies))
+	slices.SortFunc(all, func(a, b *runStats) int { return cmp.Compare(b.place, a.place) })
+	runs := make([]Summary, len(all))
 	now := j.now()
-	for i, t := range tallies {
-		runs[i] = t.summary(now)
+	for i, s := range all {
+		runs[i] = s.summary(now)
 	}
 	return runs
 }
@@ -122,13 +122,13 @@ func (j *Journal) Await(ctx context.Context, id string, ok func(Summary) bool) (
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	err := j.changed.Wait(ctx, func() bool {
-		if t := j.runs[id]; t != nil {
-			return ok(t.summary(j.now()))
+		if s := j.runs[id]; s != nil {
+			return ok(s.summary(j.now()))
 		}
 		return ok(Summary{ID: id})
 	})
-	if t := j.runs[id]; t != nil {
-		return t.run(j.now()), err
+	if s := j.runs[id]; s != nil {
+		return s.run(j.now()), err
 	}
 	return Run{Summary: Summary{ID: id}}, err
 }
@@ -138,11 +138,11 @@ func (j *Journal) Await(ctx context.Context, id string, ok func(Summary) bool) (
 func (j *Journal) Forget(id string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	t := j.runs[id]
-	if t == nil {
+	s := j.runs[id]
+	if s == nil {
 		return false
 	}
-	j.forget(t)
+	j.forget(s)
 	return true
 }
 
@@ -150,16 +150,16 @@ func (j *Journal) Forget(id string) bool {
 func (j *Journal) ForgetAll() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, t := range j.runs {
-		j.forget(t)
+	for _, s := range j.runs {
+		j.forget(s)
 	}
 }
 
-func (j *Journal) forget(t *tally) {
-	delete(j.runs, t.id)
-	for r := t.oldest; r != nil; r, r.next = r.next, nil {
+func (j *Journal) forget(s *runStats) {
+	delete(j.runs, s.id)
+	for r := s.oldest; r != nil; r, r.next = r.next, nil {
 		j.unlink(r)
 	}
-	t.oldest, t.newest, t.kept = nil, nil, 0
+	s.oldest, s.newest, s.kept = nil, nil, 0
 	j.changed.Broadcast()
 }

@@ -8,22 +8,22 @@ import (
 	"unicode/utf8"
 )
 
-// mostRows is how many waits a picture has; it says how many it leaves out.
-const mostRows = 500
+// maxRows is how many waits a picture has; it says how many it leaves out.
+const maxRows = 500
 
 // drawn returns the waits that a picture shows.
-func (r Run) drawn() []Moment { return r.Waits[:min(len(r.Waits), mostRows)] }
+func (r Run) drawn() []Entry { return r.Waits[:min(len(r.Waits), maxRows)] }
 
-// remarks are what a picture says of the waits that it does not show.
-func (r Run) remarks() []string {
-	var remarks []string
-	if more := len(r.Waits) - mostRows; more > 0 {
-		remarks = append(remarks, fmt.Sprintf("the first %d are drawn, %d more are not", mostRows, more))
+// notes are what a picture says of the waits that it does not show.
+func (r Run) notes() []string {
+	var notes []string
+	if more := len(r.Waits) - maxRows; more > 0 {
+		notes = append(notes, fmt.Sprintf("the first %d are drawn, %d more are not", maxRows, more))
 	}
 	if r.Dropped > 0 {
-		remarks = append(remarks, fmt.Sprintf("no longer remembered, but part of the figures: %s that came first", plural(int(r.Dropped), "request")))
+		notes = append(notes, fmt.Sprintf("no longer remembered, but part of the figures: %s that came first", plural(int(r.Dropped), "request")))
 	}
-	return remarks
+	return notes
 }
 
 // comparison says what the speed-up comes to, "" where there is none.
@@ -36,22 +36,22 @@ func (r Run) comparison() string {
 }
 
 // what names a wait in a picture.
-func (m Moment) what() string { return legible(m.Method) + " " + legible(m.Path) }
+func (e Entry) what() string { return escape(e.Method) + " " + escape(e.Path) }
 
 // state is the outcome in words.
-func (m Moment) state() string {
-	if m.Outcome == "" {
+func (e Entry) state() string {
+	if e.Outcome == "" {
 		return "waiting"
 	}
-	return strings.ReplaceAll(string(m.Outcome), "_", " ")
+	return strings.ReplaceAll(string(e.Outcome), "_", " ")
 }
 
 // turn is when the queued part of a wait ended.
-func (m Moment) turn() time.Duration { return min(m.Start+m.Queued, m.End) }
+func (e Entry) turn() time.Duration { return min(e.Start+e.Queued, e.End) }
 
-// legible writes text as a URL has it: visible ASCII, the … of a clipped path,
+// escape writes text as a URL has it: visible ASCII, the … of a clipped path,
 // and %XX for any other byte.
-func legible(text string) string {
+func escape(text string) string {
 	var b strings.Builder
 	for len(text) > 0 {
 		c, size := utf8.DecodeRuneInString(text)
@@ -67,7 +67,7 @@ func legible(text string) string {
 	return b.String()
 }
 
-// shorten cuts text, which is legible, to a width in characters.
+// shorten cuts text, which is escaped, to a width in characters.
 func shorten(text string, width int) string {
 	if utf8.RuneCountInString(text) <= width {
 		return text

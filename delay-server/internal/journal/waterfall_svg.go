@@ -22,7 +22,7 @@ const (
 	barsLeft, barsRight = 284.0, 692.0
 	barsTop             = 168.0 // of the first row
 	rowHeight           = 24.0
-	mostTicks           = 7
+	maxTicks            = 7
 )
 
 // WriteSVG draws the run as a picture that needs nothing else: figures, a time
@@ -44,7 +44,7 @@ type picture struct {
 	Figures       []figure
 	Ticks         []tick
 	Rows          []row
-	Remarks       []remark
+	Remarks       []note
 }
 
 type figure struct {
@@ -65,26 +65,26 @@ type row struct {
 	X, Queued, Turn, Len float64 // of the bar, and of the two parts of it
 }
 
-type remark struct {
+type note struct {
 	Y    float64
 	Text string
 }
 
 func (r Run) picture() picture {
-	p := picture{Run: shorten(legible(r.ID), longestTitle), Figures: r.figures(), Ticks: ticks(r.Wall)}
-	remarks := r.remarks()
+	p := picture{Run: shorten(escape(r.ID), longestTitle), Figures: r.figures(), Ticks: ticks(r.Wall)}
+	notes := r.notes()
 	queued := false
-	for i, m := range r.drawn() {
-		p.Rows = append(p.Rows, m.row(barsTop+float64(i)*rowHeight, r.Wall))
-		queued = queued || m.Queued > 0
+	for i, e := range r.drawn() {
+		p.Rows = append(p.Rows, e.row(barsTop+float64(i)*rowHeight, r.Wall))
+		queued = queued || e.Queued > 0
 	}
 	if queued {
-		remarks = append(remarks, "the pale part of a bar is the time in the queue of a pool")
+		notes = append(notes, "the pale part of a bar is the time in the queue of a pool")
 	}
 	p.Bottom = barsTop + float64(len(p.Rows))*rowHeight
 	p.Below = p.Bottom + 16
-	for _, text := range remarks {
-		p.Remarks = append(p.Remarks, remark{p.Below + 8, text})
+	for _, text := range notes {
+		p.Remarks = append(p.Remarks, note{p.Below + 8, text})
 		p.Below += 20
 	}
 	for i, f := range p.Figures {
@@ -130,7 +130,7 @@ func at(offset, wall time.Duration) float64 {
 // ticks marks the axis at multiples of 1, 2 or 5 times a power of ten.
 func ticks(wall time.Duration) []tick {
 	step := time.Duration(1)
-	for i, lead := 0, [...]time.Duration{1, 2, 5, 10}; wall/step >= mostTicks; i = (i + 1) % 3 {
+	for i, lead := 0, [...]time.Duration{1, 2, 5, 10}; wall/step >= maxTicks; i = (i + 1) % 3 {
 		if step > math.MaxInt64/10 {
 			break
 		}
@@ -168,21 +168,21 @@ var signs = map[Outcome]string{
 	"":       "M1.5 5H1.51M5 5H5.01M8.5 5H8.51",       // three dots
 }
 
-func (m Moment) row(y float64, wall time.Duration) row {
-	class := string(m.Outcome)
-	waited := milliseconds(m.Waited)
-	if m.Outcome == "" {
+func (e Entry) row(y float64, wall time.Duration) row {
+	class := string(e.Outcome)
+	waited := milliseconds(e.Waited)
+	if e.Outcome == "" {
 		class, waited = "waiting", "…"
 	}
-	title := fmt.Sprintf("%s: from %s to %s ms, asked for %s ms, waited %s ms", m.what(), milliseconds(m.Start), milliseconds(m.End), milliseconds(m.Asked), waited)
-	if m.Queued > 0 {
-		title += fmt.Sprintf(", queued %s ms before", milliseconds(m.Queued))
+	title := fmt.Sprintf("%s: from %s to %s ms, asked for %s ms, waited %s ms", e.what(), milliseconds(e.Start), milliseconds(e.End), milliseconds(e.Asked), waited)
+	if e.Queued > 0 {
+		title += fmt.Sprintf(", queued %s ms before", milliseconds(e.Queued))
 	}
-	x, turn := at(m.Start, wall), at(m.turn(), wall)
+	x, turn := at(e.Start, wall), at(e.turn(), wall)
 	return row{
-		Y: y, Class: class, State: m.state(), Sign: signs[m.Outcome],
-		Label: shorten(m.what(), longestLabel), Title: title + ": " + m.state(),
-		Asked: milliseconds(m.Asked), Waited: waited,
-		X: x, Queued: turn - x, Turn: turn, Len: max(at(m.End, wall)-turn, 2),
+		Y: y, Class: class, State: e.state(), Sign: signs[e.Outcome],
+		Label: shorten(e.what(), longestLabel), Title: title + ": " + e.state(),
+		Asked: milliseconds(e.Asked), Waited: waited,
+		X: x, Queued: turn - x, Turn: turn, Len: max(at(e.End, wall)-turn, 2),
 	}
 }

@@ -18,7 +18,7 @@ import (
 // sequential and concurrent are the same three waits, in turn and at once.
 var sequential = journal.Run{
 	Summary: journal.Summary{ID: "r1", Requests: 3, PeakInFlight: 1, Wall: 3003 * ms, Sum: 3000 * ms},
-	Waits: []journal.Moment{
+	Waits: []journal.Entry{
 		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, End: 1001 * ms, Outcome: journal.Answered},
 		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, Start: 1001 * ms, End: 2002 * ms, Outcome: journal.Answered},
 		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, Start: 2002 * ms, End: 3003 * ms, Outcome: journal.Answered},
@@ -27,7 +27,7 @@ var sequential = journal.Run{
 
 var concurrent = journal.Run{
 	Summary: journal.Summary{ID: "r1", Requests: 3, PeakInFlight: 3, Wall: 1001 * ms, Sum: 3000 * ms},
-	Waits: []journal.Moment{
+	Waits: []journal.Entry{
 		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, End: 1001 * ms, Outcome: journal.Answered},
 		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, End: 1001 * ms, Outcome: journal.Answered},
 		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, End: 1001 * ms, Outcome: journal.Answered},
@@ -37,7 +37,7 @@ var concurrent = journal.Run{
 // motley has every outcome, a queue, one that waits, and paths of any bytes.
 var motley = journal.Run{
 	Summary: journal.Summary{ID: `<"&'>`, Requests: 13, Waiting: 1, PeakInFlight: 9, Wall: 1200 * ms, Sum: 6000 * ms, Dropped: 2},
-	Waits: []journal.Moment{
+	Waits: []journal.Entry{
 		{Method: "GET", Path: "/delay/300", Asked: 300 * ms, Queued: 400 * ms, Waited: 300 * ms, End: 800 * ms, Outcome: journal.Answered},
 		{Method: "GET", Path: "/a\x00b\xff<é🕐>&\"'\u202e%\n]]>", End: 600 * ms, Outcome: journal.Faulted},
 		{Method: "GET", Path: "/" + strings.Repeat("l", 196) + "…", Start: 100 * ms, End: 300 * ms, Outcome: journal.Left},
@@ -53,7 +53,7 @@ var motley = journal.Run{
 func many() journal.Run {
 	run := journal.Run{Summary: journal.Summary{ID: "many", Requests: 1234, PeakInFlight: 1234, Wall: time.Second}}
 	for range run.Requests {
-		run.Waits = append(run.Waits, journal.Moment{Method: "GET", Path: "/", End: time.Second, Outcome: journal.Answered})
+		run.Waits = append(run.Waits, journal.Entry{Method: "GET", Path: "/", End: time.Second, Outcome: journal.Answered})
 	}
 	return run
 }
@@ -101,7 +101,7 @@ GET /last                         |                                     ▒| 120
 (░ is the time in the queue of a pool)
 (no longer remembered, but part of the figures: 2 requests that came first)
 `},
-		{"all at one time", journal.Run{Summary: journal.Summary{ID: "r", Requests: 1}, Waits: []journal.Moment{{Method: "GET", Path: "/", Outcome: journal.Refused}}}, `
+		{"all at one time", journal.Run{Summary: journal.Summary{ID: "r", Requests: 1}, Waits: []journal.Entry{{Method: "GET", Path: "/", Outcome: journal.Refused}}}, `
 run r: 1 request, peak in flight 0
 0 ms from first to last for 0 ms of waiting
 GET /  |×                                                                      | 0 → 0 ms  refused
@@ -132,7 +132,7 @@ func TestFiguresHaveTheDigitsThatAReaderNeeds(t *testing.T) {
 
 func TestTextFitsAndIsPlain(t *testing.T) {
 	long := concurrent
-	long.Wall, long.Waits = 100*time.Hour, []journal.Moment{{Method: "GET", Path: motley.Waits[2].Path, Start: 99 * time.Hour, End: 100 * time.Hour, Outcome: journal.TimedOut}}
+	long.Wall, long.Waits = 100*time.Hour, []journal.Entry{{Method: "GET", Path: motley.Waits[2].Path, Start: 99 * time.Hour, End: 100 * time.Hour, Outcome: journal.TimedOut}}
 	for _, run := range []journal.Run{sequential, concurrent, motley, many(), long} {
 		for line := range strings.Lines(text(t, run)) {
 			line = strings.TrimSuffix(line, "\n")
@@ -306,7 +306,7 @@ func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }
 func ExampleRun_WriteText() {
 	run := journal.Run{
 		Summary: journal.Summary{ID: "r1", Requests: 2, PeakInFlight: 1, Wall: 200 * ms, Sum: 200 * ms},
-		Waits: []journal.Moment{
+		Waits: []journal.Entry{
 			{Method: "GET", Path: "/delay/100", End: 100 * ms, Outcome: journal.Answered},
 			{Method: "GET", Path: "/delay/100", Start: 100 * ms, End: 200 * ms, Outcome: journal.Answered},
 		},

@@ -21,7 +21,7 @@ const (
 // time. The error is that of out.
 func (r Run) WriteText(out io.Writer) error {
 	w := bufio.NewWriter(out)
-	fmt.Fprintf(w, "run %s: %s, peak in flight %d", shorten(legible(r.ID), longestTitle), plural(r.Requests, "request"), r.PeakInFlight)
+	fmt.Fprintf(w, "run %s: %s, peak in flight %d", shorten(escape(r.ID), longestTitle), plural(r.Requests, "request"), r.PeakInFlight)
 	if r.Waiting > 0 {
 		fmt.Fprintf(w, ", %d still waiting", r.Waiting)
 	}
@@ -31,24 +31,24 @@ func (r Run) WriteText(out io.Writer) error {
 	}
 	fmt.Fprintln(w)
 	r.writeRows(w)
-	for _, remark := range r.remarks() {
-		fmt.Fprintf(w, "(%s)\n", remark)
+	for _, note := range r.notes() {
+		fmt.Fprintf(w, "(%s)\n", note)
 	}
 	return w.Flush()
 }
 
 func (r Run) writeRows(w io.Writer) {
 	label, start, end, queued := 0, 0, 0, false
-	for _, m := range r.drawn() {
-		label = max(label, min(utf8.RuneCountInString(m.what()), longestLabel))
-		start = max(start, len(milliseconds(m.Start)))
-		end = max(end, len(milliseconds(m.End)))
-		queued = queued || m.Queued > 0
+	for _, e := range r.drawn() {
+		label = max(label, min(utf8.RuneCountInString(e.what()), longestLabel))
+		start = max(start, len(milliseconds(e.Start)))
+		end = max(end, len(milliseconds(e.End)))
+		queued = queued || e.Queued > 0
 	}
 	bar := textWidth - utf8.RuneCountInString("  || "+" → "+" ms  timed out") - label - start - end
-	for _, m := range r.drawn() {
-		fmt.Fprintf(w, "%-*s  |%s| %*s → %*s ms  %s\n", label, shorten(m.what(), longestLabel),
-			m.bar(r.Wall, bar), start, milliseconds(m.Start), end, milliseconds(m.End), m.state())
+	for _, e := range r.drawn() {
+		fmt.Fprintf(w, "%-*s  |%s| %*s → %*s ms  %s\n", label, shorten(e.what(), longestLabel),
+			e.bar(r.Wall, bar), start, milliseconds(e.Start), end, milliseconds(e.End), e.state())
 	}
 	if queued {
 		fmt.Fprintln(w, "(░ is the time in the queue of a pool)")
@@ -57,25 +57,25 @@ func (r Run) writeRows(w io.Writer) {
 
 // bar draws m in as many cells as the wall time has. Each wait has at least one;
 // those that touch without overlapping share none, where they are longer than that.
-func (m Moment) bar(wall time.Duration, cells int) string {
+func (e Entry) bar(wall time.Duration, cells int) string {
 	cell := func(at time.Duration) int {
 		if wall <= 0 {
 			return 0
 		}
 		return int(math.Round(float64(cells) * float64(at) / float64(wall)))
 	}
-	from := min(cell(m.Start), cells-1)
-	to := min(max(cell(m.End), from+1), cells)
+	from := min(cell(e.Start), cells-1)
+	to := min(max(cell(e.End), from+1), cells)
 	turn := from
-	if m.Queued > 0 {
-		turn = min(max(cell(m.turn()), from), to)
+	if e.Queued > 0 {
+		turn = min(max(cell(e.turn()), from), to)
 	}
 	return strings.Repeat(" ", from) + strings.Repeat("░", turn-from) +
-		strings.Repeat(m.fill(), to-turn) + strings.Repeat(" ", cells-to)
+		strings.Repeat(e.fill(), to-turn) + strings.Repeat(" ", cells-to)
 }
 
-func (m Moment) fill() string {
-	switch m.Outcome {
+func (e Entry) fill() string {
+	switch e.Outcome {
 	case Answered:
 		return "█"
 	case Refused:
