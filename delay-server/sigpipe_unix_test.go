@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 
 // TestReadersOfTheOutputGo has nobody read the log, and the greeting's reader go.
 func TestReadersOfTheOutputGo(t *testing.T) {
-	for _, lane := range []string{"true", "false"} {
-		t.Run("EVENT_LOOP="+lane, func(t *testing.T) {
+	for _, on := range []string{"true", "false"} {
+		t.Run("EVENT_LOOP="+on, func(t *testing.T) {
 			self, err := os.Executable()
 			if err != nil {
 				t.Fatal(err)
@@ -37,7 +37,7 @@ func TestReadersOfTheOutputGo(t *testing.T) {
 			unread.Close()
 			cmd := exec.CommandContext(t.Context(), self)
 			// Of ADMIN_TOKEN=none beyond loopback it warns at the start.
-			cmd.Env = []string{beTheProgram + "=yes", "PORT=0", "LOG_LEVEL=debug", "ADMIN_TOKEN=none", "HOST=0.0.0.0", "EVENT_LOOP=" + lane}
+			cmd.Env = []string{beTheProgram + "=yes", "PORT=0", "LOG_LEVEL=debug", "ADMIN_TOKEN=none", "HOST=0.0.0.0", "EVENT_LOOP=" + on}
 			cmd.Stderr = log
 			out, err := cmd.StdoutPipe()
 			if err != nil {
@@ -54,7 +54,7 @@ func TestReadersOfTheOutputGo(t *testing.T) {
 			}
 			url := regexp.MustCompile(`http://localhost:\d+`).FindString(line)
 			out.Close()
-			for _, path := range []string{"/delay/0", "/delay/0?zz", "/delay/x", "/delay/0"} {
+			for _, path := range []string{"/delay/0", "/delay/0?zz", "/delay/x", "/version", "/delay/0"} {
 				reply, err := http.Get(url + path)
 				if err != nil {
 					t.Fatalf("GET %s without a reader of the log: %v", path, err)

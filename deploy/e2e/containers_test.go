@@ -64,12 +64,12 @@ func baseURL(t *testing.T, c *testcontainers.DockerContainer, port string) strin
 	return url
 }
 
-// lanes runs a test with delay-server's event loops, and without.
-func lanes(t *testing.T, test func(t *testing.T, lane testcontainers.CustomizeRequestOption)) {
+// bothWays runs a test with delay-server's event loops, and without.
+func bothWays(t *testing.T, test func(t *testing.T, eventLoop testcontainers.CustomizeRequestOption)) {
 	for _, on := range []string{"true", "false"} {
-		t.Run("FASTLANE="+on, func(t *testing.T) {
+		t.Run("EVENT_LOOP="+on, func(t *testing.T) {
 			t.Parallel()
-			test(t, testcontainers.WithEnv(map[string]string{"FASTLANE": on}))
+			test(t, testcontainers.WithEnv(map[string]string{"EVENT_LOOP": on}))
 		})
 	}
 }
@@ -105,8 +105,8 @@ func logs(t *testing.T, c *testcontainers.DockerContainer) string {
 
 func TestTutorialInContainers(t *testing.T) {
 	t.Parallel()
-	lanes(t, func(t *testing.T, lane testcontainers.CustomizeRequestOption) {
-		delayServer, demoAPI := startBoth(t, lane)
+	bothWays(t, func(t *testing.T, eventLoop testcontainers.CustomizeRequestOption) {
+		delayServer, demoAPI := startBoth(t, eventLoop)
 		tutorial(t, stack{baseURL(t, delayServer, delayServerPort), baseURL(t, demoAPI, demoAPIPort)})
 	})
 }
@@ -141,11 +141,11 @@ func TestUnreachableUpstream(t *testing.T) {
 
 func TestStopLetsWaitingRequestFinish(t *testing.T) {
 	t.Parallel()
-	lanes(t, stopLetsWaitingRequestFinish)
+	bothWays(t, stopLetsWaitingRequestFinish)
 }
 
-func stopLetsWaitingRequestFinish(t *testing.T, lane testcontainers.CustomizeRequestOption) {
-	c := start(t, images(t).delayServer, delayServerPort, lane)
+func stopLetsWaitingRequestFinish(t *testing.T, eventLoop testcontainers.CustomizeRequestOption) {
+	c := start(t, images(t).delayServer, delayServerPort, eventLoop)
 	base := baseURL(t, c, delayServerPort)
 
 	const asked = 3 * time.Second
