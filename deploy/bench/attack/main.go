@@ -128,7 +128,7 @@ func readOptions(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&short, "short", false, "a quarter of the size and half the time: for the gate")
 	flags.StringVar(&server, "server", "", "`PATH` of the delay-server to attack; none builds it")
 	flags.StringVar(&demo, "demo", "", "`PATH` of the demo-api to attack; none builds it")
-	flags.BoolVar(&noLane, "no-lane", false, "attack delay-server with FASTLANE=false too")
+	flags.BoolVar(&noLane, "no-lane", false, "attack delay-server with EVENT_LOOP=false too")
 	flags.BoolVar(&withNginx, "nginx", false, "attack nginx too; what it is over does not count")
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -61,7 +61,7 @@ type ports struct{ http1, http2 int }
 
 // EventLoopSetting is delay-server's setting that has requests wait in event
 // loops, or in net/http.
-const EventLoopSetting = "FASTLANE"
+const EventLoopSetting = "EVENT_LOOP"
 
 // Names of the servers.
 const (
