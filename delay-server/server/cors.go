@@ -115,3 +115,17 @@ func takesAny(m string) bool {
 
 // allMethods is Allow where any method is taken: the usual ones, since none says any.
 const allMethods = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+
+// relevant returns the function that returns an origin which is named, "" for any
+// other; nil where the origin makes no difference.
+func (o origins) relevant() func(origin string) string {
+	if o.everyone {
+		return nil
+	}
+	return func(origin string) string {
+		if o.named[strings.ToLower(origin)] {
+			return origin
+		}
+		return ""
+	}
+}

@@ -103,7 +103,7 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 	s.metrics = newMetrics(s.journal, s.pools)
 	s.engine = &flow.Engine{
 		Clock: s.clock, Journal: s.journal, Pools: s.pools, Barriers: s.barriers, Holds: s.holds,
-		Header: s.origins.allow, Origins: !s.origins.everyone, Full: s.full,
+		Header: s.origins.allow, Origin: s.origins.relevant(), Full: s.full,
 		Record: log != nil && log.Enabled(context.Background(), slog.LevelDebug),
 	}
 	s.running, s.drain = context.WithCancel(context.Background())

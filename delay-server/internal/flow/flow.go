@@ -50,10 +50,10 @@ type Engine struct {
 	Barriers *gate.Barriers
 	Holds    *gate.Holds
 
-	Header  func(h http.Header, origin string) // sets what every response has
-	Origins bool                               // Header depends on the origin
-	Full    func(err error) *problem.Problem   // what an error of gate.Client.Enter is to the client
-	Record  bool                               // the journal's observer reads method and path of every wait
+	Header func(h http.Header, origin string) // sets what every response has
+	Origin func(origin string) string         // returns an origin that Header depends on, "" for any other; nil for none
+	Full   func(err error) *problem.Problem   // what an error of gate.Client.Enter is to the client
+	Record bool                               // the journal's observer reads method and path of every wait
 
 	shutdown atomic.Bool
 }
@@ -182,9 +182,7 @@ type transfer struct {
 // Start begins the request, and all that needs no wait. The flow is done.
 func (f *Flow) Start(e *Engine, out Output, r *Request) {
 	*f = Flow{engine: e, out: out, plan: r.Plan, more: &none, client: r.Client, arrived: r.Arrived, head: r.Method == http.MethodHead, protoMajor: uint8(r.ProtoMajor)}
-	if e.Origins && r.Origin != "" {
-		f.own().origin = strings.Clone(r.Origin)
-	}
+	f.setOrigin(r.Origin)
 	if r.Run != "" || r.Record || e.Record {
 		f.own().wait = newWait(r)
 	}
@@ -199,6 +197,15 @@ func (f *Flow) Start(e *Engine, out Output, r *Request) {
 		return
 	}
 	f.admit()
+}
+
+func (f *Flow) setOrigin(origin string) {
+	if f.engine.Origin == nil || origin == "" {
+		return
+	}
+	if origin = f.engine.Origin(origin); origin != "" {
+		f.own().origin = strings.Clone(origin)
+	}
 }
 
 //go:noinline

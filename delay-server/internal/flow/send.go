@@ -219,9 +219,7 @@ func (f *Flow) refuse(err error) {
 // Reply answers a request with a problem, without a wait and a place.
 func (f *Flow) Reply(e *Engine, out Output, r *Request, p *problem.Problem, close bool) {
 	*f = Flow{engine: e, out: out, plan: r.Plan, more: &none, client: r.Client, head: r.Method == http.MethodHead}
-	if e.Origins && r.Origin != "" {
-		f.own().origin = r.Origin
-	}
+	f.setOrigin(r.Origin)
 	f.reply(p, close)
 }
 
