@@ -13,19 +13,22 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// TestSoak has clients come, wait and leave for as long as SOAK says, such as
-// 5m, with 10000 at a time, and then looks for what they left behind. Without
-// SOAK it has fewer of them for as long as one of them lasts.
+// TestSoak has clients come, send requests of all kinds, wait and leave, and then
+// looks for what they left behind. SOAK, such as 10m, is for how long 10,000 of
+// them do so; without it they are 500, for a second, or with TEST_SLOW=1 for ten.
 func TestSoak(t *testing.T) {
 	n, lasting, wait := 500, time.Second, 50*time.Millisecond
+	if os.Getenv("TEST_SLOW") == "1" {
+		lasting = 10 * time.Second
+	}
 	if setting := os.Getenv("SOAK"); setting != "" {
 		var err error
 		if lasting, err = time.ParseDuration(setting); err != nil {
@@ -35,19 +38,29 @@ func TestSoak(t *testing.T) {
 	}
 	lanes(t, func(t *testing.T, config Config) {
 		s := startSoaked(t, config)
-		s.soak(t, n, wait, 0) // has all grow that grows with the most that there ever were
-		before := s.look(t)
-		peak, visits := s.soak(t, n, wait, lasting)
-		var after soakState
-		eventually(t, "all is as it was", func() bool {
-			after = s.look(t)
-			return after.Waiting == 0 && after.Timed == 0 && after.Descriptors <= before.Descriptors && after.Goroutines <= before.Goroutines
+		s.soak(t, n, wait, min(lasting, 30*time.Second)) // has all grow that grows up to a bound
+		idle := func(state soakState) bool {
+			return state.Waiting+state.Timed+state.InFlight+state.Held+state.Pools+state.Unsettled == 0
+		}
+		before := s.await(t, "no request waits after the first ones", idle)
+		peak, counts := s.soak(t, n, wait, lasting)
+		after := s.await(t, fmt.Sprintf("all is as before: %+v", before), func(state soakState) bool {
+			return idle(state) && state.Descriptors <= before.Descriptors && state.Goroutines <= before.Goroutines
 		})
-		t.Logf("%d visits, up to %d waiting; before %+v, after %+v: %.2f times the heap", visits, peak, before, after, float64(after.Heap)/float64(before.Heap))
-		if peak < n/2 {
+		t.Logf("%d left, up to %d waiting; before %+v, after %+v: %.2f times the heap; answers: %v", counts.left.Load(), peak, before, after, float64(after.Heap)/float64(before.Heap), counts.answers)
+		if peak < n/4 {
 			t.Errorf("no more than %d of %d waited at a time: that is no soak", peak, n)
 		}
-		if float64(after.Heap) > 1.5*float64(before.Heap) {
+		for _, r := range append(soakRequests, soakRequest{name: "HTTP/2"}) {
+			if counts.answers[r.name] == 0 && !r.leaves {
+				t.Errorf("no request of the kind %q was answered", r.name)
+			}
+		}
+		if after.Records > soakedJournal {
+			t.Errorf("the journal has %d records, want %d at most", after.Records, soakedJournal)
+		}
+		const slack = 1 << 20 // of what one look finds and another does not
+		if float64(after.Heap) > 1.2*float64(before.Heap)+slack {
 			t.Errorf("the heap has grown from %d to %d bytes", before.Heap, after.Heap)
 		}
 	})
@@ -61,11 +74,20 @@ type soaked struct {
 	say  *json.Decoder
 }
 
-// soakState is what a server holds, after a collection of garbage.
+// soakState is what a server holds.
 type soakState struct {
-	Descriptors, Goroutines, Waiting, Timed int
-	Heap                                    uint64 // bytes
+	Waiting int // requests, by the journal
+
+	// Only of a whole look, after a collection of garbage:
+	Descriptors, Goroutines  int
+	Heap                     uint64 // bytes
+	Timed                    int    // requests that wait for a time on the clock
+	InFlight                 int    // requests within MAX_IN_FLIGHT
+	Held, Pools              int    // requests that are held; pools that are in use
+	Runs, Records, Unsettled int    // runs; requests remembered; requests of runs that have not ended
 }
+
+const soakedJournal = 300 // JOURNAL_SIZE of the soaked server
 
 const soakedSetting = "SERVE_TO_BE_SOAKED" // EVENT_LOOP's value: this process is the server's
 
@@ -106,8 +128,18 @@ func startSoaked(t *testing.T, config Config) soaked {
 // serveToBeSoaked is the server's process: it says where it listens, then what
 // it holds for each line that it reads, and stops at their end.
 func serveToBeSoaked() error {
+	dir, err := os.MkdirTemp("", "soak-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
 	config := DefaultConfig()
 	config.EventLoop = os.Getenv(soakedSetting) == "true"
+	config.JournalSize = soakedJournal
+	config.Scenario = filepath.Join(dir, "scenario.yaml")
+	if err := os.WriteFile(config.Scenario, []byte(soakScenario), 0o600); err != nil {
+		return err
+	}
 	srv, err := New(config, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
@@ -125,15 +157,12 @@ func serveToBeSoaked() error {
 		return err
 	}
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		runtime.GC()
-		runtime.GC() // what finalizers and pools let go of
-		var mem runtime.MemStats
-		runtime.ReadMemStats(&mem)
-		files, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			return err
+		state := soakState{Waiting: srv.journal.Waiting()}
+		if lines.Text() == wholeLook {
+			if err := state.look(srv); err != nil {
+				return err
+			}
 		}
-		state := soakState{len(files), runtime.NumGoroutine(), srv.journal.Waiting(), srv.clock.State().Waiting, mem.HeapAlloc}
 		if err := out.Encode(state); err != nil {
 			return err
 		}
@@ -142,102 +171,91 @@ func serveToBeSoaked() error {
 	return <-stopped
 }
 
-// look returns what the server holds.
-func (s soaked) look(t *testing.T) (state soakState) {
+const wholeLook = "all"
+
+// look adds what takes a while to find out.
+func (state *soakState) look(srv *Server) error {
+	runtime.GC()
+	runtime.GC() // what finalizers and pools let go of
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	files, err := os.ReadDir("/proc/self/fd")
+	state.Descriptors, state.Goroutines, state.Heap = len(files), runtime.NumGoroutine(), mem.HeapAlloc
+	state.Timed, state.InFlight, state.Pools = srv.clock.State().Waiting, srv.limit.Inside(), len(srv.pools.States())
+	for _, hold := range srv.holds.States() {
+		state.Held += hold.Waiting
+	}
+	for _, run := range srv.journal.Runs() {
+		state.Runs++
+		state.Unsettled += run.Waiting
+		state.Records += run.Requests - int(run.Dropped)
+	}
+	return err
+}
+
+// look returns what the server holds, all of it or how many wait alone.
+func (s soaked) look(t *testing.T, all string) (state soakState) {
 	t.Helper()
-	_, errAsk := io.WriteString(s.ask, "\n")
+	_, errAsk := io.WriteString(s.ask, all+"\n")
 	if err := errors.Join(errAsk, s.say.Decode(&state)); err != nil {
 		t.Fatal(err)
 	}
 	return state
 }
 
-// soak has n clients visit, each again and again for the time that it is to
-// last and once at least, for waits of wait to three times that. It returns the most that waited at a time and the
-// number of visits.
-func (s soaked) soak(t *testing.T, n int, wait, lasting time.Duration) (peak, visits int) {
+// await returns what the server holds once ok reports true of it, for which it has
+// a minute.
+func (s soaked) await(t *testing.T, what string, ok func(soakState) bool) soakState {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		state := s.look(t, wholeLook)
+		if ok(state) {
+			return state
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not within a minute: %s; it is %+v", what, state)
+		}
+	}
+}
+
+// soak has n clients visit, each again and again for the time that it is to last
+// and once at least, for waits of wait to three times that, and releases their
+// holds. It returns the most that waited at a time and what they got.
+func (s soaked) soak(t *testing.T, n int, wait, lasting time.Duration) (peak int, counts *soakCounts) {
+	counts = new(soakCounts)
 	end := time.Now().Add(lasting)
 	var visiting sync.WaitGroup
-	var count atomic.Int64
 	for i := range n {
 		visiting.Go(func() {
-			chance := rand.New(rand.NewPCG(6, uint64(i)))
+			c := soakClient{s.addr, rand.New(rand.NewPCG(6, uint64(i))), wait, counts}
 			for ok := true; ok; ok = time.Now().Before(end) {
-				if err := live(s.addr, chance, wait); err != nil {
+				if err := c.visit(); err != nil {
 					t.Errorf("visit: %v", err)
 					return
 				}
-				count.Add(1)
 			}
 		})
 	}
 	over := make(chan struct{})
 	go func() { visiting.Wait(); close(over) }()
-	for {
+	admin := newClient(t)
+	for i := 0; ; i++ {
 		select {
 		case <-over:
-			return peak, int(count.Load())
-		case <-time.After(50 * time.Millisecond):
-			peak = max(peak, s.look(t).Waiting)
+			admin.CloseIdleConnections()
+			return peak, counts
+		case <-time.After(20 * time.Millisecond):
+			peak = max(peak, s.look(t, "").Waiting)
+			// Every tenth is called off.
+			method, url := http.MethodPost, fmt.Sprintf("http://%s/admin/holds/soak-%d/release", s.addr, i%10)
+			if i%11 == 0 {
+				method, url = http.MethodDelete, strings.TrimSuffix(url, "/release")
+			}
+			if reply, body := do(t, admin, method, url, nil); reply.StatusCode != 200 && reply.StatusCode != 404 {
+				t.Errorf("%s %s: %s %s", method, url, reply.Status, body)
+			}
 		}
 	}
-}
-
-// live is the life of a connection: some waits, of which the client may leave one
-// by an orderly end, a reset or a half-closed connection.
-func live(addr string, chance *rand.Rand, wait time.Duration) error {
-	dialled, err := net.DialTimeout("tcp", addr, time.Minute)
-	if err != nil {
-		return err
-	}
-	conn := dialled.(*net.TCPConn)
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
-		return err
-	}
-	in := bufio.NewReader(conn)
-	for range 1 + chance.IntN(3) {
-		asked := int(wait/time.Millisecond) * (100 + chance.IntN(200)) / 100
-		request := plain(fmt.Sprint(asked))
-		if chance.IntN(20) == 0 { // the loops do not answer this one
-			request = plain(fmt.Sprintf("%d?_", asked))
-		}
-		begin := time.Now()
-		if _, err := io.WriteString(conn, request); err != nil {
-			return err
-		}
-		if chance.IntN(4) == 0 {
-			time.Sleep(time.Duration(chance.IntN(asked)) * time.Millisecond / 2)
-			return leave(conn, chance)
-		}
-		reply, err := http.ReadResponse(in, nil)
-		if err != nil {
-			return err
-		}
-		body, err := io.ReadAll(reply.Body)
-		took := time.Since(begin)
-		if err != nil || reply.StatusCode != 200 || !strings.Contains(string(body), fmt.Sprintf(`"%d ms"`, asked)) || took < time.Duration(asked)*time.Millisecond {
-			return fmt.Errorf("/delay/%d: %s %s after %v, %w", asked, reply.Status, body, took, err)
-		}
-	}
-	return nil
-}
-
-func leave(conn *net.TCPConn, chance *rand.Rand) error {
-	switch chance.IntN(3) {
-	case 0:
-		return nil
-	case 1:
-		return conn.SetLinger(0) // Close resets it
-	}
-	if err := conn.CloseWrite(); err != nil {
-		return err
-	}
-	// A server that is late may have answered before it sees that.
-	if rest, err := io.ReadAll(conn); err != nil || len(rest) > 0 && !strings.HasPrefix(string(rest), "HTTP/1.1 200 OK\r\n") {
-		return fmt.Errorf("a client that has half-closed its connection: got %q, %w, want its end", rest, err)
-	}
-	return nil
 }
 
 func descriptors(t *testing.T) int {
