@@ -163,7 +163,9 @@ func FuzzLane(f *testing.F) {
 
 func startFuzzed(f *testing.F) pair {
 	f.Helper()
-	p := startPair(f, randomConfig())
+	config := randomConfig()
+	config.ReadTimeout = 10 * time.Second // longer than a busy machine keeps a server from reading
+	p := startPair(f, config)
 	p.pause = 100 * time.Microsecond
 	return p
 }
