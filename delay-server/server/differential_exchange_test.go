@@ -78,10 +78,13 @@ func (p pair) readAll(conn net.Conn, heard chan<- struct{}) (string, error) {
 	defer close(heard)
 	buf := make([]byte, 64<<10)
 	if p.slow {
-		buf = buf[:200]
+		time.Sleep(500 * time.Millisecond) // until the server can send no more
 	}
 	var replies strings.Builder
 	for {
+		if p.slow {
+			buf = buf[:min(cap(buf), 1+replies.Len()/200)]
+		}
 		n, err := conn.Read(buf)
 		replies.Write(buf[:n])
 		if err != nil {
