@@ -1,0 +1,645 @@
+package flow_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/internal/flow"
+	"flash.test/delay-server/internal/gate"
+	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/internal/plan"
+)
+
+const s = time.Second
+
+func TestWhatIsSent(t *testing.T) {
+	big := strings.Repeat("x", 32<<10+1)
+	set := func(change func(a *answer.Answer)) *plan.Plan {
+		return with(planOf(0, "hello"), func(p *plan.Plan) { change(&p.Answer) })
+	}
+	for _, tc := range []struct {
+		name, method string
+		plan         *plan.Plan
+		want         string
+	}{
+		{"no wait", "GET", planOf(0, "hello"), `begin 200 of 5; send "hello", the last; done`},
+		{"a wait", "GET", planOf(s, "hello"), `wait until 1s; begin 200 of 5; send "hello", the last; done`},
+		{"HEAD", "HEAD", planOf(s, "hello"), `wait until 1s; begin 200 of 5; send "", the last; done`},
+		{"HEAD of no known length", "HEAD", set(func(a *answer.Answer) { a.Body = parts(false, 0, s) }), `begin 200 of no length; send "", the last; done`},
+		{"HEAD of parts", "HEAD", set(func(a *answer.Answer) { a.Body = parts(true, 0, s) }), `begin 200 of 2; send "", the last; done`},
+		{"an empty body", "GET", planOf(0, ""), `begin 200 of 0; send "", the last; done`},
+		{"204", "GET", set(func(a *answer.Answer) { a.Status, a.Body = 204, answer.Body{} }), `begin 204 of 0; send "", the last; done`},
+		{"304", "GET", set(func(a *answer.Answer) { a.Status = 304 }), `begin 304 of 5; send "", the last; done`},
+		{"304 of no known length", "GET", set(func(a *answer.Answer) { a.Status, a.Body = 304, parts(false, 0) }), `begin 304 of no length; send "", the last; done`},
+		{"in blocks", "GET", planOf(0, big), `begin 200; send 32768 bytes; send "x", the last; done`},
+		{"padding", "GET", set(func(a *answer.Answer) { a.Body = answer.Padding(40_000) }), `begin 200; send 32768 bytes; send 7232 bytes, the last; done`},
+		{"what is due is sent before a wait, and what is due together, together", "GET", set(func(a *answer.Answer) { a.Body = parts(true, 0, 0, s, s) }),
+			`begin 200 of 4; send "a"; send "b"; wait until 1s; send "c"; send "d", the last; done`},
+		{"of no known length", "GET", set(func(a *answer.Answer) { a.Body = parts(false, s, 2*s) }),
+			`begin 200 in chunks; wait until 1s; send "a"; wait until 2s; send "b"; send "", the last; done`},
+		{"parts count from the headers", "GET", with(planOf(3*s, ""), func(p *plan.Plan) { p.Answer.Body = parts(true, s) }),
+			`wait until 3s; begin 200 of 1; wait until 4s; send "a", the last; done`},
+		{"delayed", "GET", set(func(a *answer.Answer) { a.Body = a.Body.Delayed(s) }), `begin 200 of 5; wait until 1s; send "hello", the last; done`},
+		{"truncate", "GET", set(func(a *answer.Answer) { a.Fault = answer.Truncate }), `begin 200 of 5; send "he"; fault truncate`},
+		{"truncate in parts, in time", "GET", set(func(a *answer.Answer) { a.Body, a.Fault = parts(true, 0, s, 2*s, 3*s), answer.Truncate }),
+			`begin 200 of 4; send "a"; wait until 1s; send "b"; fault truncate`},
+		{"truncate of one byte", "GET", set(func(a *answer.Answer) { a.Body.Whole, a.Fault = []byte("x"), answer.Truncate }), `begin 200 of 1; send ""; fault truncate`},
+		{"truncate of no known length", "GET", set(func(a *answer.Answer) { a.Body, a.Fault = parts(false, 0, s), answer.Truncate }),
+			`begin 200 in chunks; send "a"; wait until 1s; send "b"; send ""; fault truncate`},
+		{"truncate of nothing", "GET", set(func(a *answer.Answer) { a.Body, a.Fault = answer.Body{}, answer.Truncate }), `begin 200 of 0; send "", the last; done`},
+		{"truncate of HEAD", "HEAD", set(func(a *answer.Answer) { a.Fault = answer.Truncate }), `begin 200 of 5; send "", the last; done`},
+		{"reset", "GET", with(planOf(s, "hello"), func(p *plan.Plan) { p.Answer.Fault = answer.Reset }), `wait until 1s; fault reset`},
+		{"empty", "GET", set(func(a *answer.Answer) { a.Fault = answer.Empty }), `fault empty`},
+		{"garbage", "HEAD", set(func(a *answer.Answer) { a.Fault = answer.Garbage }), `fault garbage`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := newEngine(t, 1)
+			o := e.beginAs(flow.Request{Method: tc.method}, tc.plan)
+			e.advance(10 * s)
+			o.want(tc.want)
+			e.wantIdle(1)
+			want := journal.Answered
+			if strings.Contains(tc.want, "fault") {
+				want = journal.Faulted
+			}
+			if w := e.ended[0]; w.Outcome != want || w.Waited != tc.plan.Wait || w.Asked != tc.plan.Wait {
+				t.Errorf("the journal saw %+v, want %s after %v", w, want, tc.plan.Wait)
+			}
+			if o.flow.Running() || o.done != (want == journal.Answered) {
+				t.Errorf("it runs: %v, it is done: %v", o.flow.Running(), o.done)
+			}
+		})
+	}
+}
+
+// What the response says of the wait, and what the engine and the origin add.
+func TestHeadAndTiming(t *testing.T) {
+	e := newEngine(t, 9)
+	e.Origins = true
+	p := with(planOf(2*s, "a"), func(p *plan.Plan) {
+		p.Pool, p.Hold, p.Cut = &gate.PoolSpec{Name: "a", Workers: 1, Queue: -1}, &gate.HoldSpec{Name: "a", Timeout: time.Minute}, true
+		p.Template.Ignored = []string{"x"}
+	})
+	first := e.begin(with(planOf(4*s, ""), func(first *plan.Plan) { first.Pool = p.Pool }))
+	o := e.beginAs(flow.Request{Method: "GET", Path: "/a%20b", Run: "r", Origin: "http://a"}, p)
+	e.advance(4 * s)
+	first.want("wait until 4s", "begin 200 of 0", `send "", the last`, "done")
+	e.wake()
+	e.advance(3 * s)
+	if n, err := e.Holds.Release("a", 0); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	e.wake()
+	e.advance(2 * s)
+	o.want("wait", "wait until 1m4s", "wait until 9s", "begin 200 of 1", `send "a", the last`, "done")
+	if got, want := o.timing, (answer.Timing{Asked: 2 * s, Queued: 4 * s, Held: 3 * s, Waited: 5 * s, Real: o.timing.Real, Cut: true}); got != want || got.Real < 0 {
+		t.Errorf("the timing is %+v, want %+v", got, want)
+	}
+	h := o.header()
+	if h.Get("Access-Control-Allow-Origin") != "http://a" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Content-Type") != answer.Text {
+		t.Errorf("the header is %v", h)
+	}
+	e.wantIdle(2)
+	w := e.ended[1]
+	if w.Run != "r" || w.Path != "/a b" || w.Queued != 4*s || w.Held != 3*s || w.Waited != 5*s || w.Outcome != journal.Answered {
+		t.Errorf("the journal saw %+v", w)
+	}
+}
+
+// A head of a template is made for one origin, never served to another.
+func TestOriginsDoNotShareHeads(t *testing.T) {
+	e := newEngine(t, 9)
+	e.Origins = true
+	p := planOf(0, "a")
+	for _, origin := range []string{"http://a", "http://b", "", "http://a"} {
+		if got := e.beginAs(flow.Request{Method: "GET", Origin: origin}, p).header().Get("Access-Control-Allow-Origin"); got != origin {
+			t.Errorf("origin %q is told of %q", origin, got)
+		}
+	}
+}
+
+// Every error ends as one answer, and one end in the journal.
+func TestRefusalsAndErrors(t *testing.T) {
+	pool := func(workers, queue int) func(*plan.Plan) {
+		return func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "a", Workers: workers, Queue: queue} }
+	}
+	barrier := func(parties int) func(*plan.Plan) {
+		return func(p *plan.Plan) { p.Barrier = &gate.BarrierSpec{Name: "a", Parties: parties, Timeout: 5 * s} }
+	}
+	hold := func(p *plan.Plan) { p.Hold = &gate.HoldSpec{Name: "a", Timeout: 5 * s} }
+	limiter := gate.NewRateLimiter(0.1, 1)
+	limit := func(p *plan.Plan) { p.Limit = limiter }
+	for _, tc := range []struct {
+		name          string
+		before, plan  func(*plan.Plan) // nil for nobody before
+		then          func(e *engine)
+		want, retry   string
+		outcome       journal.Outcome
+		waited, other time.Duration // its wait, and when the other is due or ends
+	}{
+		{"the rate limit", limit, limit, nil, "begin 429; send a problem, the last; done", "10", journal.Refused, 0, 7 * s},
+		{"a pool that is full", pool(1, 0), pool(1, 0), nil, "begin 503; send a problem, the last; done", "7", journal.Refused, 0, 7 * s},
+		{"a pool that is another", pool(1, 0), pool(2, 0), nil, "begin 409; send a problem, the last; done", "", journal.Refused, 0, 7 * s},
+		{"a barrier that is another", barrier(3), barrier(2), nil, "begin 409; send a problem, the last; done", "", journal.Refused, 0, 5 * s},
+		{"a barrier's timeout", nil, barrier(2), func(e *engine) { e.advance(5 * s) },
+			"wait until 5s; begin 504; send a problem, the last; done", "", journal.TimedOut, 5 * s, 0},
+		{"a hold's timeout", nil, hold, func(e *engine) { e.advance(5 * s) },
+			"wait until 5s; begin 504; send a problem, the last; done", "", journal.TimedOut, 5 * s, 0},
+		{"a hold that is failed", nil, hold, func(e *engine) {
+			e.advance(2 * s)
+			_, _ = e.Holds.Fail("a")
+			e.wake()
+		}, "wait until 5s; begin 503; send a problem, the last; done", "1", journal.Failed, 2 * s, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e, ended := newEngine(t, 2), 1
+			if tc.before != nil {
+				e.begin(with(planOf(7*s, ""), tc.before))
+				ended++
+			}
+			o := e.begin(with(planOf(7*s, "a"), tc.plan))
+			if tc.then != nil {
+				tc.then(e)
+			}
+			o.want(tc.want)
+			if got := o.header().Get("Retry-After"); got != tc.retry {
+				t.Errorf("Retry-After is %q, want %q", got, tc.retry)
+			}
+			if len(e.ended) != 1 || e.ended[0].Outcome != tc.outcome || e.ended[0].Waited != tc.waited || e.ended[0].Held != tc.waited {
+				t.Errorf("the journal saw %+v, want %s after %v", e.ended, tc.outcome, tc.waited)
+			}
+			e.advance(tc.other)
+			e.wantIdle(ended)
+		})
+	}
+}
+
+// One that times out breaks the barrier for the others, who learn why.
+func TestABarrierThatBreaks(t *testing.T) {
+	e := newEngine(t, 9)
+	stand := func(p *plan.Plan) { p.Barrier = &gate.BarrierSpec{Name: "a", Parties: 3, Timeout: 5 * s} }
+	e.begin(with(planOf(0, ""), stand))
+	e.advance(s)
+	other := e.begin(with(planOf(0, ""), stand))
+	e.advance(4 * s)
+	e.wake()
+	other.want("wait until 6s", "begin 504", "send a problem, the last", "done")
+	if want := []journal.Outcome{journal.TimedOut, journal.Failed}; !slices.Equal(e.outcomes(), want) {
+		t.Errorf("the journal saw %v, want %v", e.outcomes(), want)
+	}
+	e.wantIdle(2)
+}
+
+// A ticket that is freed at the very time of its timeout passes.
+func TestFreedAtTheTimeout(t *testing.T) {
+	for name, set := range map[string]func(*plan.Plan){
+		"barrier": func(p *plan.Plan) { p.Barrier = &gate.BarrierSpec{Name: "a", Parties: 2, Timeout: s} },
+		"hold":    func(p *plan.Plan) { p.Hold = &gate.HoldSpec{Name: "a", Timeout: s} },
+	} {
+		e := newEngine(t, 9)
+		o := e.begin(with(planOf(s, "a"), set))
+		o.due = time.Time{} // the test resumes it
+		e.advance(s)
+		if name == "hold" {
+			_, _ = e.Holds.Release("a", 0)
+		} else {
+			e.begin(with(planOf(s, "b"), set)).want("wait until 2s")
+		}
+		o.flow.Resume(true)
+		o.flow.Resume(false) // of the wake
+		o.want("wait until 1s", "wait until 2s")
+		e.advance(s)
+		if !o.done {
+			t.Errorf("%s: got %q", name, o.log)
+		}
+		e.wantIdle(len(e.outs))
+	}
+}
+
+// A pool's worker serves the wait at a barrier too, and goes on to the next in the
+// queue before the last byte is sent.
+func TestAPoolAndABarrier(t *testing.T) {
+	e := newEngine(t, 9)
+	p := with(planOf(s, "a"), func(p *plan.Plan) {
+		p.Pool, p.Barrier = &gate.PoolSpec{Name: "a", Workers: 2, Queue: -1}, &gate.BarrierSpec{Name: "a", Parties: 2, Timeout: 9 * s}
+	})
+	var o [4]*output
+	for i := range o {
+		o[i] = e.begin(p)
+	}
+	o[0].want("wait until 9s")
+	o[1].want("wait until 1s") // all have come
+	o[2].want("wait")
+	e.advance(s) // with which o[0] has not been woken yet
+	e.wake()
+	o[0].want("wait until 9s", "wait until 2s")
+	o[2].want("wait", "wait until 10s")
+	e.advance(s)
+	e.wake()
+	e.advance(s)
+	o[2].want("wait", "wait until 10s", "wait until 3s", "begin 200 of 1", `send "a", the last`, "done")
+	o[3].want("wait", "wait until 3s", "begin 200 of 1", `send "a", the last`, "done")
+	e.wantIdle(4)
+	for i, w := range e.ended {
+		if w.Outcome != journal.Answered {
+			t.Errorf("%d ended as %s", i, w.Outcome)
+		}
+	}
+}
+
+// state is a state that a flow can be in.
+type state struct {
+	name  string
+	begun bool // the response has
+	sent  bool // all of it
+	ended int  // in the journal already
+	reach func(e *engine) *output
+}
+
+// states returns each state that lasts. In each, the engine has one more request,
+// that has the worker of pool b.
+func states() []state {
+	hold := func(p *plan.Plan) { p.Hold = &gate.HoldSpec{Name: "a", Timeout: time.Minute} }
+	pool := func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "b", Workers: 1, Queue: -1} }
+	worker := func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "a", Workers: 1, Queue: 0} }
+	body := func(p *plan.Plan) { p.Answer.Body = parts(true, 0, s, 2*s) }
+	refusing := func(e *engine, n int, p *plan.Plan) *output {
+		o := &output{engine: e, refuses: nth(n)}
+		e.outs = append(e.outs, o)
+		o.begin(flow.Request{Method: "GET", Run: "r"}, p)
+		return o
+	}
+	return []state{
+		{"queued", false, false, 0, func(e *engine) *output { return e.begin(with(planOf(s, "a"), pool)) }},
+		{"queued, and freed", false, false, 0, func(e *engine) *output {
+			o := e.begin(with(planOf(s, "a"), pool))
+			e.outs[0].cancel(flow.ErrClientGone)
+			e.ended = nil
+			e.outs[0].over = false
+			e.outs[0].begin(flow.Request{Method: "GET"}, with(planOf(time.Hour, ""), pool)) // behind it
+			return o
+		}},
+		{"held in a hold", false, false, 0, func(e *engine) *output {
+			return e.begin(with(with(planOf(s, "a"), hold), worker))
+		}},
+		{"held, and released", false, false, 0, func(e *engine) *output {
+			o := e.begin(with(with(planOf(s, "a"), hold), worker))
+			_, _ = e.Holds.Release("a", 0)
+			return o
+		}},
+		{"held at a barrier", false, false, 0, func(e *engine) *output {
+			return e.begin(with(planOf(s, "a"), func(p *plan.Plan) { p.Barrier = &gate.BarrierSpec{Name: "a", Parties: 2, Timeout: time.Minute} }))
+		}},
+		{"waiting", false, false, 0, func(e *engine) *output { return e.begin(with(planOf(s, "a"), worker)) }},
+		{"sleeping", true, false, 0, func(e *engine) *output { return e.begin(with(with(planOf(0, ""), body), worker)) }},
+		{"blocked", true, false, 0, func(e *engine) *output { return refusing(e, 1, with(with(planOf(0, ""), body), worker)) }},
+		{"sent", true, true, 0, func(e *engine) *output { return refusing(e, 1, with(planOf(0, "a"), worker)) }},
+		{"sent, of an error", true, true, 1, func(e *engine) *output {
+			e.Barriers.Enter(&gate.Ticket{}, gate.BarrierSpec{Name: "c", Parties: 3})
+			return refusing(e, 1, with(planOf(0, "a"), func(p *plan.Plan) { p.Barrier = &gate.BarrierSpec{Name: "c", Parties: 2} }))
+		}},
+	}
+}
+
+// A flow that is cancelled gives back what it has, once.
+func TestCancelInEachState(t *testing.T) {
+	own := errors.New("of the server's own")
+	for _, st := range states() {
+		for _, cause := range []struct {
+			err     error
+			outcome journal.Outcome
+			status  int
+		}{{flow.ErrClientGone, journal.Left, 0}, {flow.ErrShutdown, journal.Cut, 503}, {fmt.Errorf("stop: %w", flow.ErrShutdown), journal.Cut, 503}, {own, journal.Failed, 500}} {
+			t.Run(fmt.Sprint(st.name, ", ", cause.err), func(t *testing.T) {
+				e := newEngine(t, 2)
+				other := e.begin(with(planOf(time.Hour, ""), func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "b", Workers: 1, Queue: -1} }))
+				o := st.reach(e)
+				if !o.flow.Running() || o.flow.Sending() != (st.begun && len(o.log) > 0 && !strings.HasPrefix(o.log[len(o.log)-1], "wait")) || o.flow.Ended() != st.sent {
+					t.Fatalf("running %v, sending %v, ended %v: %q", o.flow.Running(), o.flow.Sending(), o.flow.Ended(), o.log)
+				}
+				e.Clock.Advance(t.Context(), s/2)
+				o.refuses = nil
+				before := len(o.log)
+				o.cancel(cause.err)
+				var want []string
+				switch {
+				case cause.status == 0 || st.sent:
+				case st.begun:
+					want = []string{"fault empty"}
+				default:
+					want = []string{fmt.Sprintf("begin %d", cause.status), "send a problem, the last", "done"}
+					if cause.status == 503 {
+						want[0] += " and close"
+					}
+				}
+				if got := o.log[before:]; !slices.Equal(got, want) {
+					t.Errorf("got %q, want %q", got, want)
+				}
+				if o.flow.Running() || e.shares.Inside() != 1 || e.Journal.Waiting() != 1 || len(e.ended) != 1 {
+					t.Errorf("it runs: %v, %d places are taken, %d wait, ended are %v", o.flow.Running(), e.shares.Inside(), e.Journal.Waiting(), e.outcomes())
+				}
+				if st.ended == 0 && e.ended[0].Outcome != cause.outcome {
+					t.Errorf("the outcome is %s, want %s", e.ended[0].Outcome, cause.outcome)
+				}
+				after := len(o.log)
+				o.woken = false
+				o.flow.Cancel(flow.ErrShutdown)
+				o.flow.Resume(true)
+				o.flow.Resume(false)
+				o.flow.Taken()
+				if len(o.log) != after || len(e.ended) != 1 {
+					t.Errorf("behind its end it goes on with %q", o.log[after:])
+				}
+				other.cancel(flow.ErrClientGone)
+				if cause.err == own { // a flow is ready again
+					o.begin(flow.Request{Method: "GET"}, planOf(0, "a"))
+					o.want("begin 200 of 1", `send "a", the last`, "done")
+					e.ended = e.ended[1:]
+				}
+				e.wantIdle(2)
+			})
+		}
+	}
+}
+
+// Resume and Taken may come at any time.
+func TestSpuriousCallsChangeNothing(t *testing.T) {
+	for _, st := range states() {
+		t.Run(st.name, func(t *testing.T) {
+			e := newEngine(t, 2)
+			other := e.begin(with(planOf(time.Hour, ""), func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "b", Workers: 1, Queue: -1} }))
+			o := st.reach(e)
+			freed := strings.HasSuffix(st.name, "ed, and freed") || strings.HasSuffix(st.name, "and released")
+			before := len(o.log)
+			if !freed {
+				o.flow.Resume(false)
+			}
+			if !o.flow.Sending() { // there, Taken is what it waits for
+				o.flow.Taken()
+			} else {
+				o.flow.Resume(true)
+			}
+			if len(o.log) != before || len(e.ended) != st.ended || e.shares.Inside() != 2 {
+				t.Errorf("it goes on with %q", o.log[before:])
+			}
+			other.cancel(flow.ErrClientGone)
+			o.cancel(flow.ErrClientGone)
+			e.wantIdle(2)
+		})
+	}
+}
+
+// No wait begins behind the shutdown, and a request that finds no place is refused
+// as before.
+func TestStartBehindShutdown(t *testing.T) {
+	for name, set := range map[string]func(*plan.Plan){
+		"no wait": func(p *plan.Plan) { p.Wait = 0 },
+		"a wait":  func(*plan.Plan) {},
+		"a pool":  func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "a", Workers: 1} },
+		"a hold":  func(p *plan.Plan) { p.Hold = &gate.HoldSpec{Name: "a", Timeout: s} },
+		"a fault": func(p *plan.Plan) { p.Answer.Fault = answer.Reset },
+	} {
+		e := newEngine(t, 1)
+		e.Shutdown()
+		e.begin(with(planOf(s, "a"), set)).want("begin 503 and close", "send a problem, the last", "done")
+		if len(e.ended) != 1 || e.ended[0].Outcome != journal.Cut || e.ended[0].Waited != 0 {
+			t.Errorf("%s: the journal saw %+v, want %s", name, e.ended, journal.Cut)
+		}
+		e.wantIdle(1)
+	}
+}
+
+func TestMaxInFlight(t *testing.T) {
+	e := newEngine(t, 1)
+	first := e.begin(planOf(s, "a"))
+	for _, run := range []string{"", "r"} {
+		o := e.beginAs(flow.Request{Method: "GET", Run: run}, planOf(s, "a"))
+		o.want("begin 503", "send a problem, the last", "done")
+		if o.flow.Running() || o.header().Get("Retry-After") != "1" {
+			t.Errorf("it runs: %v, its header is %v", o.flow.Running(), o.header())
+		}
+	}
+	if want := []journal.Outcome{journal.Refused, journal.Refused}; !slices.Equal(e.outcomes(), want) {
+		t.Errorf("the journal saw %v, want %v", e.outcomes(), want)
+	}
+	e.advance(s)
+	if !first.done {
+		t.Errorf("the first: %q", first.log)
+	}
+	e.wantIdle(3)
+	if run, ok := e.Journal.Run("r"); !ok || run.Requests != 1 || run.PeakInFlight != 0 || !run.Settled() {
+		t.Errorf("the run is %+v", run)
+	}
+	e.beginAs(flow.Request{Method: "HEAD"}, planOf(0, "a")).want("begin 200 of 1", `send "", the last`, "done")
+}
+
+// A refusal that the client does not take holds a place only where there is one.
+func TestARefusalThatIsNotTaken(t *testing.T) {
+	e := newEngine(t, 1)
+	first := e.begin(planOf(s, "a"))
+	o := &output{engine: e, refuses: nth(1)}
+	o.begin(flow.Request{Method: "GET"}, planOf(s, "a"))
+	if !o.flow.Ended() || !o.flow.Running() || e.shares.Inside() != 1 || e.Journal.Waiting() != 1 {
+		t.Errorf("%q: %d places are taken, %d wait", o.log, e.shares.Inside(), e.Journal.Waiting())
+	}
+	e.advance(s)
+	o.taken()
+	if !first.done || !o.done {
+		t.Errorf("got %q and %q", first.log, o.log)
+	}
+	e.wantIdle(2)
+}
+
+// A client that has its whole answer can ask again at once: its place, its worker
+// and its time in flight are over. While it does not read, it has a place.
+func TestThePlaceIsFreeBeforeTheLastByte(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		set  func(*plan.Plan)
+		last int // of its Sends
+	}{
+		{"whole", func(*plan.Plan) {}, 1},
+		{"in parts", func(p *plan.Plan) { p.Answer.Body = parts(true, 0, s, 2*s) }, 3},
+		{"of no known length", func(p *plan.Plan) { p.Answer.Body = parts(false, 0, s) }, 3},
+		{"empty", func(p *plan.Plan) { p.Answer.Body = answer.Body{} }, 1},
+		{"an error", func(p *plan.Plan) { p.Hold = &gate.HoldSpec{Name: "a", Timeout: s} }, 1},
+	} {
+		for _, refused := range []bool{false, true} {
+			t.Run(fmt.Sprint(tc.name, ", refused: ", refused), func(t *testing.T) {
+				e, n := newEngine(t, 1), 0
+				p := with(with(planOf(s, "a"), func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "a", Workers: 1, Queue: 0} }), tc.set)
+				o := &output{engine: e}
+				o.onSend = func(last bool) {
+					n++
+					pools := e.Pools.States()
+					if inside := e.shares.Inside(); inside == 0 != last || len(pools) == 0 != last || last != (n == tc.last) {
+						t.Errorf("Send %d, the last %v: %d places are taken, the pools are %v", n, last, inside, pools)
+					}
+					if last {
+						again := e.beginAs(flow.Request{Method: "GET", Run: "r"}, p)
+						again.cancel(flow.ErrClientGone)
+					}
+				}
+				o.refuses = func(last bool) bool { return refused && last }
+				e.outs = append(e.outs, o)
+				o.begin(flow.Request{Method: "GET", Run: "r"}, p)
+				e.advance(10 * s)
+				if refused {
+					if e.shares.Inside() != 1 || o.done || !o.flow.Running() {
+						t.Errorf("not taken: %d places are taken, want 1: %q", e.shares.Inside(), o.log)
+					}
+					o.taken()
+				}
+				if run, _ := e.Journal.Run("r"); !o.done || run.PeakInFlight != 1 || run.Requests != 2 || !run.Settled() {
+					t.Errorf("got %q, and %d in flight at a time of %d, want 1 of 2", o.log, run.PeakInFlight, run.Requests)
+				}
+				e.wantIdle(2)
+			})
+		}
+	}
+}
+
+// Where another has taken the place meanwhile, a client that does not read goes
+// without, and gives none back.
+func TestThePlaceIsTakenByAnother(t *testing.T) {
+	for _, end := range []func(*output){(*output).taken, func(o *output) { o.cancel(flow.ErrClientGone) }} {
+		e := newEngine(t, 1)
+		o := &output{engine: e, refuses: nth(1)}
+		var other *output
+		o.onSend = func(bool) { other = e.begin(planOf(s, "b")) }
+		o.begin(flow.Request{Method: "GET"}, planOf(0, "a"))
+		if n := e.shares.Inside(); n != 1 {
+			t.Errorf("%d places are taken, want 1", n)
+		}
+		end(o)
+		if n := e.shares.Inside(); n != 1 || o.flow.Running() {
+			t.Errorf("%d places are taken, want the other's", n)
+		}
+		e.advance(s)
+		if !other.done {
+			t.Errorf("the other: %q", other.log)
+		}
+		e.wantIdle(2)
+	}
+}
+
+func TestBlockedGoesOnWhenTaken(t *testing.T) {
+	e := newEngine(t, 1)
+	p := with(planOf(0, ""), func(p *plan.Plan) { p.Answer.Body = parts(false, 0, 0, s) })
+	o := &output{engine: e, refuses: func(bool) bool { return true }}
+	e.outs = append(e.outs, o)
+	o.begin(flow.Request{Method: "GET"}, p)
+	o.want("begin 200 in chunks", `send "a", refused`)
+	e.advance(2 * s)
+	o.taken()
+	o.taken()
+	o.taken()
+	o.want("begin 200 in chunks", `send "a", refused`, `send "b", refused`, `send "c", refused`, `send "", the last, refused`)
+	if n := e.shares.Inside(); n != 1 {
+		t.Errorf("%d places are taken, want 1", n)
+	}
+	o.taken()
+	if !o.done {
+		t.Errorf("got %q", o.log)
+	}
+	e.wantIdle(1)
+}
+
+// Truncate breaks off also where the client does not read.
+func TestTruncateOfAClientThatDoesNotRead(t *testing.T) {
+	e := newEngine(t, 1)
+	o := &output{engine: e, refuses: func(bool) bool { return true }}
+	o.begin(flow.Request{Method: "GET"}, with(planOf(0, "hello"), func(p *plan.Plan) { p.Answer.Fault = answer.Truncate }))
+	o.want("begin 200 of 5", `send "he", refused`, "fault truncate")
+	if e.ended[0].Outcome != journal.Faulted || o.flow.Running() {
+		t.Errorf("ended are %v, it runs: %v", e.outcomes(), o.flow.Running())
+	}
+	e.wantIdle(1)
+}
+
+// A fault that the output cannot have is an error of the server's own, or of a
+// client that left.
+func TestAFaultThatFails(t *testing.T) {
+	for _, tc := range []struct {
+		err     error
+		outcome journal.Outcome
+		want    string
+	}{
+		{errors.New("no hijacking"), journal.Failed, "fault reset; begin 500; send a problem, the last; done"},
+		{flow.ErrClientGone, journal.Left, "fault reset"},
+		{flow.ErrShutdown, journal.Cut, "fault reset; begin 503 and close; send a problem, the last; done"},
+	} {
+		e := newEngine(t, 1)
+		o := &output{engine: e, faultErr: tc.err}
+		o.begin(flow.Request{Method: "GET"}, with(planOf(0, ""), func(p *plan.Plan) { p.Answer.Fault = answer.Reset }))
+		o.want(tc.want)
+		if e.ended[0].Outcome != tc.outcome {
+			t.Errorf("%v: the outcome is %s, want %s", tc.err, e.ended[0].Outcome, tc.outcome)
+		}
+		e.wantIdle(1)
+	}
+}
+
+// An output that panics leaves a flow that Cancel ends, whatever was called last.
+func TestCancelBehindAPanic(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		plan *plan.Plan
+	}{
+		{"whole", planOf(0, "a")},
+		{"in parts", with(planOf(0, ""), func(p *plan.Plan) { p.Answer.Body = parts(true, 0, 0) })},
+		{"an error", with(planOf(0, ""), func(p *plan.Plan) { p.Hold = &gate.HoldSpec{Name: "a"} })},
+	} {
+		e := newEngine(t, 1)
+		o := &output{engine: e}
+		o.onSend = func(bool) { o.onSend = nil; panic("in Send") }
+		e.outs = append(e.outs, o)
+		func() {
+			defer func() { _ = recover() }()
+			o.begin(flow.Request{Method: "GET"}, tc.plan)
+			e.advance(0)
+		}()
+		o.flow.Cancel(flow.ErrInternal)
+		if o.flow.Running() {
+			t.Errorf("%s: it runs: %q", tc.name, o.log)
+		}
+		e.wantIdle(1)
+	}
+}
+
+// Wait returns what the journal saw, where the request is to be recorded.
+func TestTheRecordOfAFlow(t *testing.T) {
+	e := newEngine(t, 2)
+	o := e.beginAs(flow.Request{Method: "POST", Path: "/a", Record: true}, planOf(s, "a"))
+	e.advance(s)
+	if w := o.flow.Wait(); w == nil || w.Outcome != journal.Answered || w.Waited != s || w.Method != "POST" || w.Path != "/a" {
+		t.Errorf("the wait is %+v", w)
+	}
+	if w := e.begin(planOf(0, "")).flow.Wait(); w != nil {
+		t.Errorf("a wait that nobody asked for is %+v", w)
+	}
+	e.Record = true
+	e.begin(planOf(0, ""))
+	if w := e.ended[2]; w.Method != "GET" || w.Path != "/" {
+		t.Errorf("the observer saw %+v", w)
+	}
+	e.wantIdle(3)
+}
+
+// A request's strings may alias a buffer that is used again.
+func TestStartKeepsCopies(t *testing.T) {
+	e := newEngine(t, 1)
+	e.Origins = true
+	buffer := []byte("POST/path http://a")
+	o := e.beginAs(flow.Request{Method: alias(buffer[:4]), Path: alias(buffer[4:9]), Origin: alias(buffer[10:]), Record: true}, planOf(s, "a"))
+	clear(buffer)
+	e.advance(s)
+	if w := e.ended[0]; w.Method != "POST" || w.Path != "/path" || o.header().Get("Access-Control-Allow-Origin") != "http://a" {
+		t.Errorf("the journal saw %q %q, the header is %v", w.Method, w.Path, o.header())
+	}
+}

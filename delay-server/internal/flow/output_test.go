@@ -1,0 +1,324 @@
+package flow_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/flow"
+	"flash.test/delay-server/internal/gate"
+	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/problem"
+)
+
+// engine is a flow.Engine on a frozen clock, and what its journal's observer saw.
+type engine struct {
+	flow.Engine
+	t      *testing.T
+	start  time.Time
+	shares *gate.Shares
+	client *gate.Client
+	ended  []journal.Wait
+	outs   []*output
+}
+
+// newEngine returns an engine that has room for so many requests at once.
+func newEngine(t *testing.T, maxInFlight int) *engine {
+	c := clock.New()
+	c.Freeze()
+	e := &engine{t: t, start: c.Now(), shares: gate.NewShares(maxInFlight, maxInFlight)}
+	e.client = e.shares.Client(netip.Addr{})
+	e.Engine = flow.Engine{
+		Clock: c, Journal: journal.New(100, c.Now, func(w journal.Wait) { e.ended = append(e.ended, w) }),
+		Pools: new(gate.Pools), Barriers: new(gate.Barriers), Holds: gate.NewHolds(),
+		Header: func(h http.Header, origin string) {
+			if origin != "" {
+				h.Set("Access-Control-Allow-Origin", origin)
+			}
+		},
+		Full: func(err error) *problem.Problem { return problem.New(http.StatusServiceUnavailable, "%v", err) },
+	}
+	return e
+}
+
+// begin begins a GET of the plan.
+func (e *engine) begin(p *plan.Plan) *output { return e.beginAs(flow.Request{Method: "GET"}, p) }
+
+// beginAs begins a request of which the other fields are set here.
+func (e *engine) beginAs(r flow.Request, p *plan.Plan) *output {
+	o := &output{engine: e}
+	e.outs = append(e.outs, o)
+	o.begin(r, p)
+	return o
+}
+
+// advance has d pass, and resumes what is due at the very time that it is due.
+func (e *engine) advance(d time.Duration) {
+	e.t.Helper()
+	end := e.Clock.Now().Add(d)
+	for {
+		var first *output
+		for _, o := range e.outs {
+			if !o.due.IsZero() && !o.due.After(end) && (first == nil || o.due.Before(first.due)) {
+				first = o
+			}
+		}
+		to := end
+		if first != nil && first.due.After(e.Clock.Now()) {
+			to = first.due
+		} else if first != nil {
+			to = e.Clock.Now()
+		}
+		if err := e.Clock.Advance(e.t.Context(), to.Sub(e.Clock.Now())); err != nil {
+			e.t.Fatal(err)
+		}
+		if first == nil {
+			return
+		}
+		first.due = time.Time{}
+		first.flow.Resume(true)
+	}
+}
+
+// wake resumes all that were woken, and all that those wake.
+func (e *engine) wake() {
+	for woken := true; woken; {
+		woken = false
+		for _, o := range e.outs {
+			if o.woken {
+				o.woken, woken = false, true
+				o.flow.Resume(false)
+			}
+		}
+	}
+}
+
+// wantIdle fails the test where anything of a request is left, or one ended not
+// once.
+func (e *engine) wantIdle(ended int) {
+	e.t.Helper()
+	if w, n := e.Journal.Waiting(), e.shares.Inside(); w != 0 || n != 0 {
+		e.t.Errorf("%d wait and %d places are taken, want none", w, n)
+	}
+	if p, h := e.Pools.States(), e.Holds.States(); len(p) != 0 || len(h) != 0 {
+		e.t.Errorf("left are the pools %v and the holds %v, want none", p, h)
+	}
+	for _, name := range []string{"a", "b"} {
+		if passed, err := e.Barriers.Enter(&gate.Ticket{}, gate.BarrierSpec{Name: name, Parties: 1}); !passed || err != nil {
+			e.t.Errorf("somebody stands at the barrier %s: %v", name, err)
+		}
+	}
+	if len(e.ended) != ended {
+		e.t.Errorf("the journal saw %d end, want %d: %v", len(e.ended), ended, e.outcomes())
+	}
+}
+
+func (e *engine) outcomes() (list []journal.Outcome) {
+	for _, w := range e.ended {
+		list = append(list, w.Outcome)
+	}
+	return list
+}
+
+// output is a flow.Output that keeps a log of what it is asked for, and fails the
+// test where that is not in order.
+type output struct {
+	*engine
+	flow  flow.Flow
+	log   []string
+	due   time.Time // of Wait
+	woken bool
+
+	head   *answer.Head
+	timing answer.Timing
+
+	refuses  func(last bool) bool // whether Send reports false
+	onSend   func(last bool)
+	faultErr error // that Fault returns, once
+	began    bool
+	refused  bool // Taken is to come
+	over     bool // nothing more may come
+	done     bool
+}
+
+// begin has the flow answer a request of the plan.
+func (o *output) begin(r flow.Request, p *plan.Plan) {
+	o.log, o.due, o.woken, o.head = nil, time.Time{}, false, nil
+	o.began, o.refused, o.over, o.done = false, false, false, false
+	r.Plan, r.Client, r.Arrived, r.ProtoMajor = p, o.client, o.Clock.Timestamp(), 1
+	if r.Path == "" {
+		r.Path = "/"
+	}
+	o.flow.Start(&o.Engine, o, &r)
+}
+
+func (o *output) note(format string, args ...any) {
+	o.log = append(o.log, fmt.Sprintf(format, args...))
+}
+
+// allow fails the test where a call may not come now.
+func (o *output) allow(ok bool, call string) {
+	o.t.Helper()
+	if !ok || o.over {
+		o.t.Errorf("%s is called behind %q", call, o.log)
+	}
+}
+
+// Wait implements flow.Output.
+func (o *output) Wait(due time.Time) {
+	o.allow(!o.refused, "Wait")
+	if o.due = due; due.IsZero() {
+		o.note("wait")
+	} else {
+		o.note("wait until %v", due.Sub(o.start))
+	}
+}
+
+// Wake implements flow.Output.
+func (o *output) Wake() {
+	o.allow(!o.began, "Wake")
+	o.woken = true
+}
+
+// Begin implements flow.Output.
+func (o *output) Begin(h *answer.Head, length int64, timing *answer.Timing, close bool) {
+	o.allow(!o.began, "Begin")
+	o.began, o.head, o.due = true, h, time.Time{}
+	text := fmt.Sprint("begin ", h.Status)
+	switch {
+	case length == answer.NoLength:
+		text += " of no length"
+	case length < 0:
+		text += " in chunks"
+	case length < 1000 && h.Status < 400: // what a problem says is not of interest here
+		text += fmt.Sprint(" of ", length)
+	}
+	if close {
+		text += " and close"
+	}
+	o.note("%s", text)
+	if timing != nil {
+		o.timing = *timing
+	}
+}
+
+// Send implements flow.Output.
+func (o *output) Send(b []byte, last bool) (taken bool) {
+	o.allow(o.began && !o.refused, "Send")
+	text := fmt.Sprintf("send %q", b)
+	if len(b) > 40 {
+		text = fmt.Sprintf("send %d bytes", len(b))
+	}
+	if o.head.Status >= 400 {
+		text = "send a problem"
+	}
+	if last {
+		text += ", the last"
+	}
+	if o.onSend != nil {
+		o.onSend(last)
+	}
+	o.refused = o.refuses != nil && o.refuses(last)
+	if o.refused {
+		text += ", refused"
+	}
+	o.note("%s", text)
+	return !o.refused
+}
+
+// Fault implements flow.Output.
+func (o *output) Fault(f answer.Fault) error {
+	o.allow(true, "Fault")
+	o.note("fault %s", f)
+	if err := o.faultErr; err != nil {
+		o.faultErr = nil
+		return err
+	}
+	o.over, o.due, o.refused = true, time.Time{}, false
+	return nil
+}
+
+// Done implements flow.Output.
+func (o *output) Done() {
+	o.allow(o.began && !o.refused, "Done")
+	o.over, o.done = true, true
+	o.note("done")
+}
+
+// taken says that the client has read what Send was refused.
+func (o *output) taken() {
+	o.refused = false
+	o.flow.Taken()
+}
+
+// cancel ends the flow, of which the log is to hold nothing more where the client
+// is gone.
+func (o *output) cancel(cause error) {
+	o.refused = false // a reply, or the end, goes behind what the client has not read
+	o.flow.Cancel(cause)
+	if errors.Is(cause, flow.ErrClientGone) {
+		o.over, o.due = true, time.Time{}
+	}
+}
+
+// want fails the test where the log differs.
+func (o *output) want(log ...string) {
+	o.t.Helper()
+	if got, want := strings.Join(o.log, "; "), strings.Join(log, "; "); got != want {
+		o.t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// header returns the head as it would be sent.
+func (o *output) header() http.Header {
+	h := http.Header{}
+	if o.head != nil {
+		o.head.CopyTo(h, answer.NoLength, nil)
+	}
+	return h
+}
+
+// planOf returns a plan of status 200 and a body.
+func planOf(wait time.Duration, body string) *plan.Plan {
+	return &plan.Plan{Template: new(plan.Template), Wait: wait, Answer: answer.Answer{Status: 200, ContentType: answer.Text, Body: answer.Body{Whole: []byte(body)}}}
+}
+
+// with returns the plan with changes.
+func with(p *plan.Plan, change func(*plan.Plan)) *plan.Plan {
+	change(p)
+	return p
+}
+
+// parts returns a body of one byte, "a", "b" and so on, at each time, of which the
+// length is known or not.
+func parts(known bool, dues ...time.Duration) answer.Body {
+	b := answer.Body{Length: -1, Paced: true, Open: func() func() (answer.Part, bool) {
+		i := -1
+		return func() (answer.Part, bool) {
+			if i++; i >= len(dues) {
+				return answer.Part{}, false
+			}
+			return answer.Part{Due: dues[i], Bytes: []byte{byte('a' + i)}}, true
+		}
+	}}
+	if known {
+		b.Length = int64(len(dues))
+	}
+	return b
+}
+
+// nth returns a func that reports true the nth time it is called, counted from 1.
+func nth(n int) func(bool) bool {
+	return func(bool) bool { n--; return n == 0 }
+}
+
+// alias returns b as a string that changes with it.
+func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
