@@ -247,7 +247,7 @@ func (l *loop) read(c *conn) {
 	}
 	switch {
 	case c.deferred:
-	case l.draining && !c.readsBody():
+	case l.draining && (l.cut || !c.readsBody()):
 		l.close(c)
 	case c.list == nil:
 		l.idle.add(c, l.now)

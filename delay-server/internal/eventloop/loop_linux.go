@@ -45,6 +45,7 @@ type loop struct {
 	parked    bool
 	full      bool // the process had no descriptor for one more
 	draining  bool
+	cut       bool // shutdown has run
 
 	events []unix.EpollEvent
 	in     []byte // scratch for what is read
@@ -359,8 +360,9 @@ func (l *loop) drain() {
 
 // shutdown ends every request with flow.ErrShutdown, and every connection.
 func (l *loop) shutdown() {
+	l.cut = true
 	for _, c := range l.conns {
-		if c == nil {
+		if c == nil || c.deferred && !c.flow.Running() { // what that has sent is answered in its turn
 			continue
 		}
 		if !c.flow.Ended() {
