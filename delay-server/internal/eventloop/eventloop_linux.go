@@ -67,7 +67,8 @@ type Listener struct {
 
 	reserve struct { // a descriptor, for what handOver needs for a moment
 		sync.Mutex
-		fd int
+		fd     int
+		closed bool
 	}
 
 	serving sync.WaitGroup // the loops
@@ -84,7 +85,7 @@ func Listen(config Config, lns ...*net.TCPListener) (*Listener, error) {
 		for _, l := range ln.loops {
 			l.end()
 		}
-		closeFD(ln.reserve.fd)
+		ln.closeReserve()
 		return nil, err
 	}
 	for _, l := range ln.loops {
@@ -92,10 +93,17 @@ func Listen(config Config, lns ...*net.TCPListener) (*Listener, error) {
 	}
 	go func() {
 		ln.serving.Wait()
-		closeFD(ln.reserve.fd)
+		ln.closeReserve()
 		close(ln.ended)
 	}()
 	return ln, nil
+}
+
+func (ln *Listener) closeReserve() {
+	ln.reserve.Lock()
+	defer ln.reserve.Unlock()
+	closeFD(ln.reserve.fd)
+	ln.reserve.closed = true
 }
 
 // open makes the loops, and has the first listen.

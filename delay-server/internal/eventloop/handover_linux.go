@@ -46,22 +46,38 @@ func (l *loop) handOver(c *conn, b []byte, size int) {
 	l.listener.give(to, &handed{TCPConn: tcp, loop: l, read: bytes.Clone(b), size: size, left: size, times: c.handedOver})
 }
 
-// tcpConn returns the connection of file, which it closes. For a moment that
-// takes a descriptor more: where the process has no other, the reserved one.
+// tcpConn returns the connection of file, which it closes.
 func (ln *Listener) tcpConn(file *os.File) (*net.TCPConn, error) {
 	defer file.Close()
-	conn, err := net.FileConn(file)
-	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
-		ln.reserve.Lock()
-		closeFD(ln.reserve.fd)
-		conn, err = net.FileConn(file)
-		ln.reserve.fd, _ = reserveFD() // -1 where another has taken it since
-		ln.reserve.Unlock()
-	}
+	var conn net.Conn
+	err := ln.withReserve(func() (err error) {
+		if conn, err = net.FileConn(file); err == nil {
+			err = file.Close()
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	return conn.(*net.TCPConn), nil
+}
+
+// withReserve calls f, which takes a descriptor and closes another, and calls it
+// once more with the reserved one free where the process has none.
+func (ln *Listener) withReserve(f func() error) error {
+	err := f()
+	if !errors.Is(err, unix.EMFILE) && !errors.Is(err, unix.ENFILE) {
+		return err
+	}
+	ln.reserve.Lock()
+	defer ln.reserve.Unlock()
+	if ln.reserve.closed {
+		return err
+	}
+	closeFD(ln.reserve.fd)
+	err = f()
+	ln.reserve.fd, _ = reserveFD() // -1 where another has taken it since
+	return err
 }
 
 func (ln *Listener) give(to chan<- net.Conn, conn net.Conn) {
@@ -144,11 +160,21 @@ func (h *handed) Close() error {
 	client := h.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
 	fd := -1
 	raw, err := h.SyscallConn()
-	if err == nil {
-		err = raw.Control(func(of uintptr) { fd, _ = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0) })
+	if err != nil {
+		return errors.Join(err, h.TCPConn.Close())
 	}
-	if err := errors.Join(err, h.TCPConn.Close()); err != nil || fd < 0 {
+	err = h.loop.listener.withReserve(func() (err error) {
+		if errControl := raw.Control(func(of uintptr) { fd, err = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0) }); errControl != nil {
+			return errControl
+		}
+		if err == nil {
+			err = h.TCPConn.Close()
+		}
 		return err
+	})
+	if err != nil {
+		closeFD(fd)
+		return errors.Join(err, h.TCPConn.Close())
 	}
 	if !h.loop.post(func() { h.loop.addBack(fd, client, h.read, h.times) }) {
 		closeFD(fd)
