@@ -586,6 +586,25 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
+// A request that is answered before its time is up has no timer left, which would
+// be waited for, and be counted, on the clock.
+func TestNoTimerIsLeft(t *testing.T) {
+	for _, target := range []string{"/hold/a?timeout=60", "/hold/a?timeout=60&fault=reset", "/hold/a?timeout=60&pool=a&workers=1"} {
+		s := newStill(t)
+		_, c := s.serveNew(t, get(target))
+		if n := s.queue.Len(); n != 1 {
+			t.Errorf("%s: %d timers are set, want 1", target, n)
+		}
+		if _, err := s.listener.config.Engine.Holds.Release("a", 0); err != nil {
+			t.Fatal(err)
+		}
+		s.queue.RunDue(atOnce)
+		if n := s.queue.Len(); n != 0 || c.flow.Running() || len(s.ended) != 1 {
+			t.Errorf("%s: %d timers are left, it runs: %v, the journal saw %v", target, n, c.flow.Running(), s.ended)
+		}
+	}
+}
+
 // A panic ends the connection that it was for, and no other.
 func TestAPanicEndsOneConnection(t *testing.T) {
 	for name, times := range map[string]int{"once": 1, "again in the answer to it": 1 << 30} {
@@ -593,7 +612,7 @@ func TestAPanicEndsOneConnection(t *testing.T) {
 			t.Run(name+target, func(t *testing.T) {
 				left := times
 				s := newStill(t, func(c *Config) {
-					c.Engine.Origins = true
+					c.Engine.Origin = func(origin string) string { return origin }
 					c.Engine.Header = func(_ http.Header, origin string) {
 						if origin == "panic" && left > 0 {
 							left--

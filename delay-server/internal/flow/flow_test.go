@@ -13,6 +13,7 @@ import (
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/problem"
 )
 
 const s = time.Second
@@ -80,7 +81,7 @@ func TestWhatIsSent(t *testing.T) {
 // What the response says of the wait, and what the engine and the origin add.
 func TestHeadAndTiming(t *testing.T) {
 	e := newEngine(t, 9)
-	e.Origins = true
+	e.Origin = ours
 	p := with(planOf(2*s, "a"), func(p *plan.Plan) {
 		p.Pool, p.Hold, p.Cut = &gate.PoolSpec{Name: "a", Workers: 1, Queue: -1}, &gate.HoldSpec{Name: "a", Timeout: time.Minute}, true
 		p.Template.Ignored = []string{"x"}
@@ -111,15 +112,20 @@ func TestHeadAndTiming(t *testing.T) {
 	}
 }
 
-// A head of a template is made for one origin, never served to another.
+// A head of a template is made for one origin, and never served to another; an
+// origin that the header does not depend on is none.
 func TestOriginsDoNotShareHeads(t *testing.T) {
 	e := newEngine(t, 9)
-	e.Origins = true
+	e.Origin = ours
 	p := planOf(0, "a")
-	for _, origin := range []string{"http://a", "http://b", "", "http://a"} {
-		if got := e.beginAs(flow.Request{Method: "GET", Origin: origin}, p).header().Get("Access-Control-Allow-Origin"); got != origin {
-			t.Errorf("origin %q is told of %q", origin, got)
+	for _, tc := range []struct{ origin, want string }{{"http://a", "http://a"}, {"http://b", "http://b"}, {"", ""}, {"http://a", "http://a"}, {"https://c", ""}} {
+		if got := e.beginAs(flow.Request{Method: "GET", Origin: tc.origin}, p).header().Get("Access-Control-Allow-Origin"); got != tc.want {
+			t.Errorf("origin %q gets %q, want %q", tc.origin, got, tc.want)
 		}
+	}
+	e.Origin = nil
+	if got := e.beginAs(flow.Request{Method: "GET", Origin: "http://a"}, planOf(0, "")).header().Get("Access-Control-Allow-Origin"); got != "" {
+		t.Errorf("where no origin matters, one gets %q", got)
 	}
 }
 
@@ -634,7 +640,7 @@ func TestTheRecordOfAFlow(t *testing.T) {
 // A request's strings may alias a buffer that is used again.
 func TestStartKeepsCopies(t *testing.T) {
 	e := newEngine(t, 1)
-	e.Origins = true
+	e.Origin = ours
 	buffer := []byte("POST/path http://a")
 	o := e.beginAs(flow.Request{Method: alias(buffer[:4]), Path: alias(buffer[4:9]), Origin: alias(buffer[10:]), Record: true}, planOf(s, "a"))
 	clear(buffer)
@@ -642,4 +648,32 @@ func TestStartKeepsCopies(t *testing.T) {
 	if w := e.ended[0]; w.Method != "POST" || w.Path != "/path" || o.header().Get("Access-Control-Allow-Origin") != "http://a" {
 		t.Errorf("the journal saw %q %q, the header is %v", w.Method, w.Path, o.header())
 	}
+}
+
+// A problem that is answered in place of a request takes no place, and does not
+// end in the journal.
+func TestReply(t *testing.T) {
+	e := newEngine(t, 1)
+	e.Origin = ours
+	first := e.begin(planOf(s, "a"))
+	for _, tc := range []struct {
+		method string
+		close  bool
+		want   string
+	}{
+		{"GET", false, "begin 400; send a problem, the last; done"},
+		{"HEAD", true, "begin 400 and close; send a problem, the last; done"},
+	} {
+		o := &output{engine: e}
+		o.flow.Reply(&e.Engine, o, &flow.Request{Method: tc.method, Client: e.client, Origin: "http://a"}, problem.New(400, "no"), tc.close)
+		o.want(tc.want)
+		if got := o.header().Get("Access-Control-Allow-Origin"); got != "http://a" {
+			t.Errorf("it gets the origin %q", got)
+		}
+	}
+	if len(e.ended) != 0 || e.shares.Inside() != 1 || e.Journal.Waiting() != 1 {
+		t.Errorf("the journal saw %v, %d places are taken", e.outcomes(), e.shares.Inside())
+	}
+	first.cancel(flow.ErrClientGone)
+	e.wantIdle(1)
 }

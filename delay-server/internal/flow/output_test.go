@@ -128,6 +128,14 @@ func (e *engine) outcomes() (list []journal.Outcome) {
 	return list
 }
 
+// ours returns an origin of http, for Engine.Origin.
+func ours(origin string) string {
+	if strings.HasPrefix(origin, "http://") {
+		return origin
+	}
+	return ""
+}
+
 // output is a flow.Output that keeps a log of what it is asked for, and fails the
 // test where that is not in order.
 type output struct {
