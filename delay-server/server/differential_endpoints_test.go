@@ -153,18 +153,17 @@ func splitStreams() []stream {
 	}
 }
 
-// largeStreams have answers that take more than one packet, those of 6 MB more
-// than the system keeps for a client that does not read.
+// largeStreams have answers that take more than one packet.
 func largeStreams() []stream {
 	return []stream{
 		{"a drip", get("/drip?delay=0&duration=20ms&numbytes=2000&run=RUN"), sentinel},
-		{"bytes", get("/bytes/6000000?seed=1&run=RUN") + get("/delay/1?run=RUN"), sentinel},
-		{"a size", get("/delay/1?size=6000000&run=RUN") + get("/delay/1?run=RUN"), sentinel},
+		{"bytes", get("/bytes/300000?seed=1&run=RUN") + get("/delay/1?run=RUN"), sentinel},
+		{"a size", get("/delay/1?size=200000&run=RUN") + get("/delay/1?run=RUN"), sentinel},
 		{"a size at a rate", get("/delay/1?size=50000&rate=1000&run=RUN"), sentinel},
-		{"many events", get("/sse?count=120000&interval=0&run=RUN") + get("/delay/1?run=RUN"), sentinel},
-		{"a size, HTTP/1.0", request("GET /delay/1?size=6000000&run=RUN HTTP/1.0"), lastReply},
-		{"many large answers", strings.Repeat(get("/delay/0?size=60000&run=RUN"), 100), sentinel},
+		{"many events", get("/sse?count=3000&interval=0&run=RUN") + get("/delay/1?run=RUN"), sentinel},
+		{"a size, HTTP/1.0", request("GET /delay/1?size=200000&run=RUN HTTP/1.0"), lastReply},
+		{"many large answers", strings.Repeat(get("/delay/0?size=20000&run=RUN"), 20), sentinel},
 		{"many answers", strings.Repeat(get("/delay/0?run=RUN"), 500), sentinel},
-		{"half of a size", get("/delay/1?size=12000000&fault=truncate&run=RUN"), lastReply},
+		{"half of a size", get("/delay/1?size=400000&fault=truncate&run=RUN"), lastReply},
 	}
 }

@@ -58,9 +58,7 @@ func (p pair) exchange(t testing.TB, with target, s stream) string {
 func (p pair) dial(addr string) (*net.TCPConn, error) {
 	dialer := net.Dialer{Timeout: 30 * time.Second}
 	if p.slow {
-		dialer.Control = func(_, _ string, raw syscall.RawConn) error {
-			return raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4<<10) })
-		}
+		dialer.Control = smallBuffer(syscall.SO_RCVBUF)
 	}
 	conn, err := dialer.Dial("tcp", addr)
 	if err != nil {
@@ -68,8 +66,16 @@ func (p pair) dial(addr string) (*net.TCPConn, error) {
 	}
 	tcp := conn.(*net.TCPConn)
 	_ = tcp.SetLinger(0)
-	_ = tcp.SetDeadline(time.Now().Add(8 * time.Second)) // longer than all time-outs of DefaultConfig but IDLE_TIMEOUT
+	_ = tcp.SetDeadline(time.Now().Add(time.Minute)) // longer than all time-outs of DefaultConfig but IDLE_TIMEOUT
 	return tcp, nil
+}
+
+// smallBuffer sets the size of a socket's buffer. Those that a listener accepts
+// have its own.
+func smallBuffer(which int) func(_, _ string, raw syscall.RawConn) error {
+	return func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, which, 8<<10) })
+	}
 }
 
 // readAll returns what comes until an error, io.EOF too. heard is sent to with
@@ -78,7 +84,7 @@ func (p pair) readAll(conn net.Conn, heard chan<- struct{}) (string, error) {
 	defer close(heard)
 	buf := make([]byte, 64<<10)
 	if p.slow {
-		time.Sleep(500 * time.Millisecond) // until the server can send no more
+		time.Sleep(50 * time.Millisecond) // until the server can send no more
 	}
 	var replies strings.Builder
 	for {

@@ -27,11 +27,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // returns once the server has stopped.
 func start(t testing.TB, config Config, log io.Writer) (srv *Server, base string, stop func()) {
 	t.Helper()
+	return startOn(t, config, log, net.ListenConfig{})
+}
+
+// startOn is start with a listener of its own settings.
+func startOn(t testing.TB, config Config, log io.Writer, listen net.ListenConfig) (srv *Server, base string, stop func()) {
+	t.Helper()
 	srv, err := New(config, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	ln, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
