@@ -132,6 +132,9 @@ func (h *handed) readBehind(b []byte) (int, error) {
 		if len(h.read) >= maxRead {
 			return 0, h.waitForDeadline() // the rest stays with the system
 		}
+		if len(h.read) > 0 { // net/http asks for one byte
+			b = make([]byte, maxBehind)
+		}
 		n, err := h.TCPConn.Read(b)
 		h.read = append(h.read, b[:n]...)
 		if err != nil {

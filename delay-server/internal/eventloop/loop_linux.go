@@ -189,6 +189,13 @@ type step func(l *loop, c *conn, events uint32)
 
 func onEvent(l *loop, c *conn, events uint32) { l.onEvent(c, events) }
 func onDefer(l *loop, c *conn, _ uint32)      { l.resume(c) }
+func onTimeout(l *loop, c *conn, _ uint32)    { l.timeOut(c) }
+func onShutdown(l *loop, c *conn, _ uint32) {
+	if !c.flow.Ended() {
+		c.flow.Cancel(flow.ErrShutdown)
+	}
+	l.close(c)
+}
 func onDue(l *loop, c *conn, due uint32) {
 	c.flow.Resume(due != 0)
 	l.proceed(c)
@@ -213,6 +220,7 @@ func (l *loop) abandon(c *conn) {
 	defer func() { _ = recover() }()
 	if l.conns[c.fd] == c {
 		defer l.close(c)
+		c.closing = true
 		c.flow.Cancel(flow.ErrInternal)
 		l.out = l.out[:0]
 	}
@@ -251,7 +259,7 @@ func (l *loop) expire() {
 	now := l.now.UnixNano()
 	for _, of := range [...]*list{&l.fresh, &l.head, &l.idle, &l.body, &l.unsent} {
 		for of.front != nil && of.front.deadline <= now {
-			l.timeOut(of.front)
+			l.serve(of.front, 0, onTimeout)
 		}
 		if of.front != nil && (l.timeoutAt == 0 || of.front.deadline < l.timeoutAt) {
 			l.timeoutAt = of.front.deadline
@@ -365,10 +373,7 @@ func (l *loop) shutdown() {
 		if c == nil || c.deferred && !c.flow.Running() { // what that has sent is answered in its turn
 			continue
 		}
-		if !c.flow.Ended() {
-			c.flow.Cancel(flow.ErrShutdown)
-		}
-		l.close(c)
+		l.serve(c, 0, onShutdown)
 	}
 }
 

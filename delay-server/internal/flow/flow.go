@@ -8,8 +8,8 @@
 //
 //   - A flow is used by one goroutine at a time, its owner's. Only Output.Wake
 //     is called by others.
-//   - Resume and Taken may be called in vain: a flow that has nothing to
-//     resume stays as it is.
+//   - A spurious Resume does nothing: a flow looks for itself whether its
+//     ticket has been freed. Taken is called once for each refused Send.
 //   - The worker and the place of a request are given back, and the journal
 //     sees that it is in flight no longer, before the last byte is sent: a
 //     client that has the answer can ask again at once. The place is taken
