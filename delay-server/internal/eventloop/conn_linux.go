@@ -90,13 +90,13 @@ func (l *loop) add(fd int, client netip.Addr) {
 
 // addBack has the loop serve a connection that net/http has served, with what was
 // read behind its request.
-func (l *loop) addBack(fd int, client netip.Addr, behind []byte, handedOver uint8) {
+func (l *loop) addBack(fd int, client netip.Addr, from *handed) {
 	c := l.newConn(fd, client)
 	if c == nil {
 		return
 	}
-	c.answered, c.more, c.handedOver = true, true, handedOver
-	c.keep(behind)
+	c.answered, c.more, c.handedOver, c.afterPOST = true, true, from.times, from.post
+	c.keep(from.read)
 	l.serve(c, 0, onDefer)
 }
 

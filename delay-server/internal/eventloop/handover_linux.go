@@ -43,7 +43,7 @@ func (l *loop) handOver(c *conn, b []byte, size int) {
 		l.listener.config.Log.Debug("hand over", "error", err)
 		return
 	}
-	l.listener.give(to, &handed{TCPConn: tcp, loop: l, read: bytes.Clone(b), size: size, left: size, times: c.handedOver})
+	l.listener.give(to, &handed{TCPConn: tcp, loop: l, read: bytes.Clone(b), size: size, left: size, times: c.handedOver, post: c.afterPOST})
 }
 
 // tcpConn returns the connection of file, which it closes.
@@ -97,6 +97,7 @@ type handed struct {
 	size  int         // of the one request; 0 for the rest of the connection's life
 	left  int         // bytes of it that net/http has not read
 	times uint8       // in a row that the connection was handed over
+	post  bool        // the request is POST
 	idle  bool        // net/http has answered the request
 	back  atomic.Bool // the connection goes back to the loop when it is closed
 }
@@ -179,7 +180,7 @@ func (h *handed) Close() error {
 		closeFD(fd)
 		return errors.Join(err, h.TCPConn.Close())
 	}
-	if !h.loop.post(func() { h.loop.addBack(fd, client, h.read, h.times) }) {
+	if !h.loop.post(func() { h.loop.addBack(fd, client, h) }) {
 		closeFD(fd)
 	}
 	return nil

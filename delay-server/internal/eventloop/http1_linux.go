@@ -35,8 +35,9 @@ func (l *loop) receive(c *conn, b []byte) (reads bool) {
 			l.postpone(c)
 			return true
 		}
-		if c.afterPOST { // net/http forgives some clients a line end behind the body
+		if c.afterPOST && len(b) >= minBegin { // net/http forgives some clients a line end behind the body
 			b = trimLineEnds(b)
+			c.afterPOST = false
 		}
 		r := &l.request
 		*r = request{}
@@ -57,6 +58,7 @@ func (l *loop) receive(c *conn, b []byte) (reads bool) {
 			return false
 		}
 		r.arrived = l.listener.config.Engine.Clock.Timestamp()
+		c.afterPOST = r.Method == "POST"
 		bodyCame := r.body <= int64(len(b)-n)
 		refusal, ok := l.plan(r)
 		if !ok || refusal != nil && !bodyCame {
@@ -64,7 +66,7 @@ func (l *loop) receive(c *conn, b []byte) (reads bool) {
 			return false
 		}
 		b = b[n:]
-		c.afterPOST, c.handedOver = r.Method == "POST", 0
+		c.handedOver = 0
 		c.leaveList()
 		if !bodyCame {
 			c.expectBody(r, b)

@@ -327,7 +327,7 @@ func TestShutdownHasNobodyWait(t *testing.T) {
 		{"waits for a worker", strings.Replace(waits, " HTTP", "?pool=a&workers=1 HTTP", 1), 1, func(s *still, fd int) { s.add(fd, netip.Addr{}); s.lookOnce(s.conns[fd]); shut(s) }},
 		{"is held", strings.Replace(waits, "/delay/60000", "/hold/a", 1), 1, func(s *still, fd int) { s.add(fd, netip.Addr{}); s.lookOnce(s.conns[fd]); shut(s) }},
 		{"is added after", waits, 1, func(s *still, fd int) { shut(s); s.add(fd, netip.Addr{}) }},
-		{"comes back after", waits, 1, func(s *still, fd int) { shut(s); s.addBack(fd, netip.Addr{}, nil, 1) }},
+		{"comes back after", waits, 1, func(s *still, fd int) { shut(s); s.addBack(fd, netip.Addr{}, new(handed)) }},
 		{"half a body is added after", with("POST /delay/60000 HTTP/1.1", "Content-Length: 2\r\n") + "a", 0, func(s *still, fd int) { shut(s); s.add(fd, netip.Addr{}) }},
 		{"reads a body", with("POST /delay/60000 HTTP/1.1", "Content-Length: 2\r\n") + "a", 0, func(s *still, fd int) { s.add(fd, netip.Addr{}); s.lookOnce(s.conns[fd]); shut(s) }},
 		{"is left to another turn", strings.Repeat(now, maxServed) + waits, 1, func(s *still, fd int) {
@@ -457,7 +457,7 @@ func TestHandsOverForLife(t *testing.T) {
 	} {
 		s := newStill(t)
 		_, fd := client(t, tc.sent)
-		s.addBack(fd, netip.Addr{}, nil, tc.before)
+		s.addBack(fd, netip.Addr{}, &handed{times: tc.before})
 		conn := (<-s.listener.http1).(*handed)
 		if conn.size != tc.size {
 			t.Errorf("handed over %d times before, and then for %d bytes of %q, want %d", tc.before, conn.size, tc.sent, tc.size)
