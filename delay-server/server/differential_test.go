@@ -121,7 +121,7 @@ func TestDifferentialSplitAtEveryByte(t *testing.T) {
 func TestDifferentialTimeouts(t *testing.T) {
 	t.Parallel()
 	config := DefaultConfig()
-	config.ReadTimeout, config.IdleTimeout = 400*time.Millisecond, 400*time.Millisecond
+	config.ReadTimeout, config.IdleTimeout = time.Second, time.Second
 	p := startPair(t, config)
 	concurrently(streams(silence), func(s stream) { p.compare(t, s, s.packed()) })
 }
