@@ -228,7 +228,7 @@ func TestEachStartHasItsOwnToken(t *testing.T) {
 // TestAdminAccessOverTheWire is the same over HTTP/1.1, HTTP/2 and TLS, through
 // the event loops and net/http.
 func TestAdminAccessOverTheWire(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		config.Host, config.AdminHosts = "0.0.0.0", []string{"flash.siwalik.in"}
 		srv, plain, secure, _ := serveTLS(t, config, io.Discard)
 		token := srv.AdminToken()
@@ -278,7 +278,7 @@ func TestAdminAccessOverTheWire(t *testing.T) {
 
 // TestAdminAccessOfRawRequests: what a client can write that net/http's cannot.
 func TestAdminAccessOfRawRequests(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		config.Host = "0.0.0.0"
 		_, base, _ := start(t, config, io.Discard)
 		for _, tc := range []struct {

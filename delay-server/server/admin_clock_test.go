@@ -226,7 +226,7 @@ func TestAdvanceBringsAllThatItsTimeHas(t *testing.T) {
 }
 
 func TestTimeScale(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		config.TimeScale = 0.001
 		_, base, _ := start(t, config, io.Discard)
 		begin := time.Now()
@@ -247,7 +247,7 @@ func TestTimeScale(t *testing.T) {
 }
 
 func TestServerTimingSaysRealOnlyOfAnAdjustedClock(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		_, base, _ := start(t, config, io.Discard)
 		client := newClient(t)
 		real := func() bool {
@@ -266,7 +266,7 @@ func TestServerTimingSaysRealOnlyOfAnAdjustedClock(t *testing.T) {
 }
 
 func TestTheClockOfWaitsThatHaveBegun(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		base, s := frozen(t, config)
 		replies := ask(t, newClient(t), 2, base+"/delay/300000")
 		s.timed(2)
@@ -287,7 +287,7 @@ func TestTheClockOfWaitsThatHaveBegun(t *testing.T) {
 }
 
 func TestClockAwaitsThoseWhoWait(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		base, s := frozen(t, config)
 		client := newClient(t)
 		ask(t, client, 2, base+"/delay/60000")
@@ -305,19 +305,19 @@ func TestClockAwaitsThoseWhoWait(t *testing.T) {
 	})
 }
 
-// An advance is answered once all that its time has brought is over, be it on
-// event loops or not.
-func TestAdvanceAnswersPlainRequests(t *testing.T) {
+// An advance is answered once all that it made due is over, in event loops and in
+// net/http.
+func TestAdvanceAnswersAllThatIsDue(t *testing.T) {
 	const n = 200
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		base, s := frozen(t, config)
-		clients := []*http.Client{newClient(t), newClient(t)}
+		clients := []*http.Client{newClient(t), newH2CClient(t)} // HTTP/2 is net/http's
 		var replies [2]<-chan answered
-		for i, query := range []string{"", "?_=1"} {
+		for i := range replies {
 			all := make(chan answered, n)
 			var asking sync.WaitGroup
 			for j := range n {
-				asking.Go(func() { all <- fetch(t.Context(), clients[i], fmt.Sprintf("%s/delay/%d%s", base, 10*(j+1), query)) })
+				asking.Go(func() { all <- fetch(t.Context(), clients[i], fmt.Sprintf("%s/delay/%d", base, 10*(j+1))) })
 			}
 			t.Cleanup(asking.Wait)
 			replies[i] = all
@@ -343,9 +343,9 @@ func TestAdvanceAnswersPlainRequests(t *testing.T) {
 	})
 }
 
-// The clock's scale is for those too who wait already.
-func TestAScaleHurriesPlainRequests(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+// A scale applies to requests that wait already, too.
+func TestAScaleHurriesWaitingRequests(t *testing.T) {
+	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, _ := start(t, config, io.Discard)
 		replies := ask(t, newClient(t), 20, base+"/delay/600000")
 		eventually(t, "all wait", func() bool { return srv.journal.Waiting() == 20 })

@@ -32,6 +32,12 @@ func dial(t testing.TB, base string) *net.TCPConn {
 // plain is a request as the event loops answer it.
 func plain(delay string) string { return "GET /delay/" + delay + " HTTP/1.1\r\nHost: x\r\n\r\n" }
 
+// upgrading is a request that the event loops leave to net/http, with its
+// connection, and that waits there.
+func upgrading(delay string) string {
+	return "GET /delay/" + delay + " HTTP/1.1\r\nHost: x\r\nUpgrade: x\r\n\r\n"
+}
+
 // readReplies reads n replies, and ends the test where one has not this status.
 func readReplies(t testing.TB, from *bufio.Reader, n, status int) (last *http.Response, body string) {
 	t.Helper()
@@ -75,7 +81,7 @@ func TestConnectionsThatKeepTheServerWaitingEnd(t *testing.T) {
 		{"a wait outlasts both", short, short, plain("500"), 1, "", 500*time.Millisecond + short},
 	} {
 		t.Run(tc.says, func(t *testing.T) {
-			lanes(t, func(t *testing.T, config Config) {
+			bothWays(t, func(t *testing.T, config Config) {
 				t.Parallel()
 				config.ReadTimeout, config.IdleTimeout = tc.read, tc.idle
 				_, base, _ := start(t, config, io.Discard)
@@ -107,7 +113,7 @@ func TestConnectionsThatKeepTheServerWaitingEnd(t *testing.T) {
 // A client that sends requests and reads no reply is not read from for ever, and
 // has all its replies once it reads.
 func TestAClientThatDoesNotRead(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, stop := start(t, config, io.Discard)
 		conn := dial(t, base)
 		_ = conn.SetWriteBuffer(16 << 10)
@@ -138,7 +144,7 @@ func TestAClientThatDoesNotRead(t *testing.T) {
 
 // A client that never reads a reply and goes leaves nothing behind.
 func TestAClientThatNeverReads(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, _ := start(t, config, io.Discard)
 		conn := dial(t, base)
 		many := strings.Repeat(plain("0"), 1000)
@@ -155,7 +161,7 @@ func TestAClientThatNeverReads(t *testing.T) {
 
 func TestDrainingClosesWhatIsIdle(t *testing.T) {
 	t.Parallel()
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, stop := start(t, config, io.Discard)
 		idle, waiting, behind := dial(t, base), dial(t, base), dial(t, base)
 		fmt.Fprint(idle, plain("0"))

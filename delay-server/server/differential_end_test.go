@@ -83,7 +83,7 @@ func TestShortMalformedRequestsAreAnsweredAtOnce(t *testing.T) {
 	config := DefaultConfig()
 	config.ReadTimeout = time.Hour
 	_, base, _ := start(t, config, io.Discard)
-	for _, before := range []string{"", plain("0"), plain("1"), plain("0") + plain("0?_=1")} {
+	for _, before := range []string{"", plain("0"), plain("1"), plain("0") + upgrading("0")} {
 		conn := dial(t, base)
 		_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 		fmt.Fprint(conn, before+"x\r\n\r\n")

@@ -136,12 +136,12 @@ func FuzzRequests(f *testing.F) {
 	})
 }
 
-// unsteady are what FuzzLane leaves out: pages that differ each time, and what
+// unsteady are what FuzzBytes leaves out: pages that differ each time, and what
 // answers in frames, or once more of a body has come than a flood has.
 var unsteady = regexp.MustCompile(`(?i)metrics|doc|PRI \* HTTP/2|length[\t ]*:[\t ]*[0-9]{4}`)
 
-// FuzzLane sends bytes, a packet of which ends at byte at.
-func FuzzLane(f *testing.F) {
+// FuzzBytes sends bytes, a packet of which ends at byte at.
+func FuzzBytes(f *testing.F) {
 	for i, s := range streams(sentinel) {
 		if whole := s.packed(); len(whole.sent) < 1000 && i%4 == 0 { // the tables have them all
 			f.Add([]byte(whole.sent), uint16(len(whole.sent)*len(s.says)%97))

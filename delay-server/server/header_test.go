@@ -9,7 +9,7 @@ import (
 
 // TestPagesListTheHeadersThatALinkMaySet as the refusal of another does.
 func TestPagesListTheHeadersThatALinkMaySet(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		_, base, _ := start(t, config, io.Discard)
 		reply, body := do(t, newClient(t), "GET", base+"/delay/0?header=X-Accel-Redirect:/etc/passwd", nil)
 		listed := regexp.MustCompile(`and (Accept-Patch.*Warning);`).FindStringSubmatch(body)

@@ -222,7 +222,7 @@ func TestAHeaderOverTheBound(t *testing.T) {
 // One client address waits no more than its share, whichever way its requests go,
 // and /readyz tells it so.
 func TestAClientsShare(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		config.MaxInFlightPerClient = 2
 		srv, base, _ := start(t, config, io.Discard)
 		ready := func(want int) {
@@ -236,10 +236,10 @@ func TestAClientsShare(t *testing.T) {
 		fmt.Fprint(plainConn, plain("600000"))
 		other.get("/delay/10m")
 		eventually(t, "two wait", func() bool { return srv.journal.Waiting() == 2 })
-		for _, path := range []string{"/delay/1", "/delay/1?_=1"} {
-			reply, body := do(t, newClient(t), "GET", base+path, nil)
+		for protocol, client := range map[string]*http.Client{"HTTP/1.1": newClient(t), "HTTP/2": newH2CClient(t)} {
+			reply, body := do(t, client, "GET", base+"/delay/1", nil)
 			if reply.StatusCode != 503 || reply.Header.Get("Retry-After") == "" || !strings.Contains(body, "MAX_IN_FLIGHT_PER_CLIENT") {
-				t.Errorf("%s beyond the share: got %d %q, want 503 that names the setting", path, reply.StatusCode, body)
+				t.Errorf("%s, beyond the share: got %d %q, want 503 that names the setting", protocol, reply.StatusCode, body)
 			}
 		}
 		ready(503)

@@ -66,7 +66,7 @@ func TestThoseThatWaitTakeAnyMethod(t *testing.T) {
 
 // Net/http's client does not send these.
 func TestConnectIsRefused(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		_, base, _ := start(t, config, io.Discard)
 		for _, target := range []string{"/delay/1", "/delay/1/", "example.com:80", "/doc"} {
 			conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
@@ -121,7 +121,7 @@ func TestAMethodThatIsNoneIsRefused(t *testing.T) {
 }
 
 func TestEscapesOfUnreservedCharactersAreTheCharacters(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		scenario, _ := withScenario(t, "routes: [{path: '/shop/{x}/é'}, {path: /%66ile}]")
 		for _, config := range []Config{config, func() Config { config.Scenario = scenario.Scenario; return config }()} {
 			_, base, _ := start(t, config, io.Discard)

@@ -30,7 +30,7 @@ func (l *logbook) String() string {
 
 func TestShutdownLetsWaitingRequestsFinish(t *testing.T) {
 	t.Parallel()
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		const n = 200
 		var log logbook
 		srv, base, stop := start(t, config, &log)
@@ -57,7 +57,7 @@ func TestShutdownLetsWaitingRequestsFinish(t *testing.T) {
 }
 
 func TestShutdownCutsWhatIsLeftAndSaysHowMany(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		const n = 50
 		config.ShutdownTimeout = 100 * time.Millisecond
 		var log logbook
@@ -83,7 +83,7 @@ func TestShutdownCutsWhatIsLeftAndSaysHowMany(t *testing.T) {
 
 func TestNotReadyWhileDraining(t *testing.T) {
 	t.Parallel()
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, stop := start(t, config, io.Discard)
 		client := newClient(t)
 		var wg sync.WaitGroup

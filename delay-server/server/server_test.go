@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -54,11 +55,11 @@ func startOn(t testing.TB, config Config, log io.Writer, listen net.ListenConfig
 	return srv, "http://" + ln.Addr().String(), stop
 }
 
-// lanes runs a test with EVENT_LOOP on and off: there is one contract.
-func lanes(t *testing.T, test func(t *testing.T, config Config)) {
+// bothWays runs a test with event loops and without: there is one contract.
+func bothWays(t *testing.T, test func(t *testing.T, config Config)) {
 	t.Helper()
-	for name, on := range map[string]bool{"lane=on": true, "lane=off": false} {
-		t.Run(name, func(t *testing.T) {
+	for _, on := range []bool{true, false} {
+		t.Run(fmt.Sprintf("EVENT_LOOP=%t", on), func(t *testing.T) {
 			test(t, eventLoop(DefaultConfig(), on))
 		})
 	}
@@ -139,7 +140,7 @@ func TestContract(t *testing.T) {
 	for _, mode := range []string{"default", "FLASH_COMPAT"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			lanes(t, func(t *testing.T, config Config) { answersAsFlash(t, flash, mode, config) })
+			bothWays(t, func(t *testing.T, config Config) { answersAsFlash(t, flash, mode, config) })
 		})
 	}
 }

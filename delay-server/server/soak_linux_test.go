@@ -36,7 +36,7 @@ func TestSoak(t *testing.T) {
 		}
 		n, wait = 10_000, 2*time.Second
 	}
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		s := startSoaked(t, config)
 		s.soak(t, n, wait, min(lasting, 30*time.Second)) // has all grow that grows up to a bound
 		idle := func(state soakState) bool {
@@ -272,9 +272,9 @@ func descriptors(t *testing.T) int {
 func TestThoseWhoComeAndGoLeaveNothingBehind(t *testing.T) {
 	const n = 2000
 	kinds := []string{
-		"", "GET /del", plain("600000"), plain("0"), plain("600000") + plain("0"), plain("0") + plain("600000"), plain("0?_"), plain("600000?_"), plain("0") + plain("600000?_"), "nonsense\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"", "GET /del", plain("600000"), plain("0"), plain("600000") + plain("0"), plain("0") + plain("600000"), upgrading("0"), upgrading("600000"), plain("0") + upgrading("600000"), "nonsense\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 	}
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, _ := start(t, config, io.Discard)
 		do(t, newClient(t), "GET", base+"/healthz", nil)
 		files, goroutines := descriptors(t), runtime.NumGoroutine()

@@ -46,7 +46,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 func TestNeverEarlyAndReported(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		_, base, _ := start(t, config, io.Discard)
 		client := newClient(t)
 		for _, tc := range []struct {
@@ -76,12 +76,12 @@ func TestThousandConcurrentDelaysTakeAboutOne(t *testing.T) {
 	for _, by := range []struct {
 		name      string
 		newClient func(testing.TB) *http.Client
-		lane      bool
-	}{{"HTTP/1.1 lane=on", newClient, true}, {"HTTP/1.1 lane=off", newClient, false}, {"HTTP/2", newH2CClient, true}} {
+		eventLoop bool
+	}{{"HTTP/1.1 EVENT_LOOP=true", newClient, true}, {"HTTP/1.1 EVENT_LOOP=false", newClient, false}, {"HTTP/2", newH2CClient, true}} {
 		t.Run(by.name, func(t *testing.T) {
 			const n, wait = 1000, 2 * time.Second
 			config := DefaultConfig()
-			config.EventLoop = by.lane
+			config.EventLoop = by.eventLoop
 			_, base, _ := start(t, config, io.Discard)
 			client := by.newClient(t)
 			url := fmt.Sprintf("%s/delay/%d/", base, wait.Milliseconds())
@@ -120,7 +120,7 @@ func newH2CClient(t testing.TB) *http.Client {
 }
 
 func TestH2C(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		_, base, _ := start(t, config, io.Discard)
 		reply, body := do(t, newH2CClient(t), "GET", base+"/delay/5", nil)
 		if reply.ProtoMajor != 2 || reply.StatusCode != 200 || !strings.Contains(body, `"5 ms"`) {
@@ -131,7 +131,7 @@ func TestH2C(t *testing.T) {
 
 // The first bytes of HTTP/2 may come one by one.
 func TestH2CPrefaceInPieces(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		_, base, _ := start(t, config, io.Discard)
 		const preface, settings = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 		for at := 1; at < len(preface); at++ {
@@ -149,7 +149,7 @@ func TestH2CPrefaceInPieces(t *testing.T) {
 }
 
 func TestEveryMethodWaitsButOptions(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		_, base, _ := start(t, config, io.Discard)
 		client := newClient(t)
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
@@ -172,7 +172,7 @@ func TestEveryMethodWaitsButOptions(t *testing.T) {
 }
 
 func TestALeavingClientEndsItsWait(t *testing.T) {
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		for name, newClient := range map[string]func(testing.TB) *http.Client{"HTTP/1.1": newClient, "HTTP/2": newH2CClient} {
 			for method, body := range map[string]string{"GET": "", "POST": "a body"} {
 				t.Run(name+" "+method, func(t *testing.T) {
@@ -216,7 +216,7 @@ func grep(text, word string) string {
 
 func TestMaxInFlight(t *testing.T) {
 	t.Parallel()
-	lanes(t, func(t *testing.T, config Config) {
+	bothWays(t, func(t *testing.T, config Config) {
 		config.MaxInFlight = 2
 		srv, base, _ := start(t, config, io.Discard)
 		client := newClient(t)
