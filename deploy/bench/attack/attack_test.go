@@ -83,7 +83,7 @@ func TestReadOptions(t *testing.T) {
 		err     string
 	}{
 		{[]string{"-only", "window-doc,rapid"}, []string{"window-doc", "rapid-reset"}, []target{delayServer, demoAPI}, ""},
-		{[]string{"-only", "fill", "-nginx", "-no-lane"}, []string{"fill"}, []target{delayServer, demoAPI, ordinary, nginx}, ""},
+		{[]string{"-only", "fill", "-nginx", "-nethttp"}, []string{"fill"}, []target{delayServer, demoAPI, netHTTP, nginx}, ""},
 		{[]string{"-only", "nothing"}, nil, nil, `attack "nothing" is not known`},
 		{[]string{"-rounds", "0"}, nil, nil, "want 1 or more"},
 		{[]string{"window"}, nil, nil, `argument "window" is not known`},

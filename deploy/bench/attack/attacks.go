@@ -17,6 +17,7 @@ import (
 type attack struct {
 	name  string
 	paths map[target]string // what is asked for; a target without is not attacked
+	lines string            // of the header of each request; not over HTTP/2
 	env   []string          // settings of the server besides those of all
 
 	// strike attacks until it is done or ctx is. Its error says what the server
@@ -37,15 +38,19 @@ type attack struct {
 	bounds bounds
 }
 
-// ours are paths at delay-server, with the lane and without, and at nginx where
-// it has the like.
+// ours are paths at delay-server, with event loops and without.
 func ours(path string) map[target]string {
-	return map[target]string{delayServer: path, ordinary: path}
+	return map[target]string{delayServer: path, netHTTP: path}
 }
 
+// withNginx are paths at nginx too, which has the like.
 func withNginx(path string) map[target]string {
-	return map[target]string{delayServer: path, ordinary: path, nginx: path}
+	return map[target]string{delayServer: path, netHTTP: path, nginx: path}
 }
+
+// toNetHTTP is a header line with which the event loops leave a connection to
+// net/http, where the request waits as any other.
+const toNetHTTP = "Upgrade: x\r\n"
 
 var (
 	// Thousands of connections within a second keep the processors busy for about
@@ -91,8 +96,8 @@ var attacks = []attack{
 
 	// Short answers fill the buffers of the kernel for longer than WRITE_TIMEOUT: no
 	// connection need have ended by then.
-	{name: "pipeline-ordinary", paths: withNginx("/delay/0?zz"), strike: pipeline},
-	{name: "pipeline-lane", paths: ours("/delay/0"), strike: pipeline},
+	{name: "pipeline-delay", paths: withNginx("/delay/0"), strike: pipeline},
+	{name: "pipeline-nethttp", paths: ours("/delay/0"), lines: toNetHTTP, strike: pipeline},
 	{name: "pipeline-doc", paths: withNginx("/doc"), strike: pipeline, held: true},
 	{name: "pipeline-bad", paths: withNginx("/delay/abc"), strike: pipeline, held: true},
 
@@ -103,12 +108,12 @@ var attacks = []attack{
 	{name: "slow-body", paths: ours("/"), bounds: burst, held: true, strike: slowSenders(3000, "POST /delay/0 HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")},
 	{name: "idle", paths: withNginx("/delay/0"), strike: idle, held: true, bounds: burst},
 	{name: "leave", paths: withNginx("/delay/60000"), strike: leaveAtOnce, bounds: burst},
-	{name: "leave-ordinary", paths: ours("/delay/60000?zz"), strike: leaveAtOnce, bounds: burst},
+	{name: "leave-nethttp", paths: ours("/delay/60000"), lines: toNetHTTP, strike: leaveAtOnce, bounds: burst},
 
-	{name: "log-gone", paths: ours("/delay/0?zz"), env: []string{"LOG_LEVEL=debug"}, strike: logGoes, log: true},
+	{name: "log-gone", paths: ours("/delay/0"), env: []string{"LOG_LEVEL=debug"}, strike: logGoes, log: true},
 	{name: "log-gone", paths: map[target]string{demoAPI: "/get_data?calls=1&delay=0"}, env: []string{"LOG_LEVEL=debug"}, strike: logGoes, log: true},
 	{name: "terminate", paths: ours("/delay/600000"), strike: terminate, ends: true},
-	{name: "terminate-ordinary", paths: ours("/delay/600000?zz"), strike: terminate, ends: true},
+	{name: "terminate-nethttp", paths: ours("/delay/600000"), lines: toNetHTTP, strike: terminate, ends: true},
 	{name: "terminate-calls", paths: map[target]string{demoAPI: "/get_data?calls=1&delay=600000"}, strike: terminate, ends: true},
 
 	{name: "flood-continuation", paths: withNginx("/"), strike: continuations, held: true},

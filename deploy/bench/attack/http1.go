@@ -36,7 +36,7 @@ func largeHeaders(ctx context.Context, s *site) error {
 
 // slowReaders asks on 300 connections for much and reads it slowly.
 func slowReaders(ctx context.Context, s *site) error {
-	request := s.request(s.path, "")
+	request := s.request(s.path, s.lines)
 	return s.each(ctx, 300, func(ctx context.Context, _ int) error { // at any scale: it is about how many write at once
 		conn, err := s.dial(ctx, s.addr)
 		if err != nil {
@@ -55,7 +55,7 @@ func slowReaders(ctx context.Context, s *site) error {
 // reads nothing.
 func pipeline(ctx context.Context, s *site) error {
 	const batch = 100
-	requests := bytes.Repeat(s.request(s.path, ""), batch)
+	requests := bytes.Repeat(s.request(s.path, s.lines), batch)
 	return s.each(ctx, 20, func(ctx context.Context, _ int) error {
 		conn, err := s.dial(ctx, s.addr)
 		if err != nil {
@@ -118,7 +118,7 @@ func slowSenders(n int, first string) func(ctx context.Context, s *site) error {
 // idle opens 9,000 connections and sends nothing more after one answer, or
 // nothing at all on every second.
 func idle(ctx context.Context, s *site) error {
-	request := s.request(s.path, "")
+	request := s.request(s.path, s.lines)
 	const at = 50 // connections opened at a time
 	n := s.scale.of(9000)
 	return s.each(ctx, at, func(ctx context.Context, c int) error {
@@ -140,7 +140,7 @@ func idle(ctx context.Context, s *site) error {
 
 // requestEach opens n connections, to the scale, and sends a request on each.
 func (s *site) requestEach(ctx context.Context, n int) error {
-	request := s.request(s.path, "")
+	request := s.request(s.path, s.lines)
 	const at = 50
 	return s.each(ctx, at, func(ctx context.Context, _ int) error {
 		for range s.scale.of(n) / at {

@@ -120,7 +120,7 @@ type options struct {
 func readOptions(args []string, stderr io.Writer) (options, error) {
 	o := options{scale: full}
 	var only, server, demo string
-	var short, withNginx, noLane bool
+	var short, withNginx, withNetHTTP bool
 	flags := flag.NewFlagSet("attack", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&only, "only", "", "`ATTACKS` to make, by comma, by name or by what it begins with (window, sse-slow); none makes all")
@@ -128,7 +128,7 @@ func readOptions(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&short, "short", false, "a quarter of the size and half the time: for the gate")
 	flags.StringVar(&server, "server", "", "`PATH` of the delay-server to attack; none builds it")
 	flags.StringVar(&demo, "demo", "", "`PATH` of the demo-api to attack; none builds it")
-	flags.BoolVar(&noLane, "no-lane", false, "attack delay-server with EVENT_LOOP=false too")
+	flags.BoolVar(&withNetHTTP, "nethttp", false, "attack delay-server with EVENT_LOOP=false too")
 	flags.BoolVar(&withNginx, "nginx", false, "attack nginx too; what it is over does not count")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -144,8 +144,8 @@ func readOptions(args []string, stderr io.Writer) (options, error) {
 	}
 	o.binaries = map[string]string{"delay-server": server, "demo-api": demo}
 	o.targets = []target{delayServer, demoAPI}
-	if noLane {
-		o.targets = append(o.targets, ordinary)
+	if withNetHTTP {
+		o.targets = append(o.targets, netHTTP)
 	}
 	if withNginx {
 		o.targets = append(o.targets, nginx)

@@ -39,7 +39,7 @@ type reading struct {
 // twin, the same server that nobody attacks. What the twin costs meanwhile is
 // what an idle server costs, on a machine that is as busy.
 func measure(ctx context.Context, o options, a attack, t target) (r *result, err error) {
-	s := &site{path: a.paths[t], scale: o.scale}
+	s := &site{path: a.paths[t], lines: a.lines, scale: o.scale}
 	r = &result{attack: a, target: t}
 	var log *os.File
 	if a.log {
@@ -220,7 +220,7 @@ func (r *reading) sample(ctx context.Context, p *peer.Process, t target) error {
 		if err == nil && status == http.StatusOK {
 			r.ready++
 		}
-		if t == delayServer || t == ordinary {
+		if t == delayServer || t == netHTTP {
 			if _, text, err := get(ctx, &client, base+"/metrics"); err == nil {
 				r.goroutines = max(r.goroutines, metric(text, "go_goroutines"))
 			}

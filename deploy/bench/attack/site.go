@@ -19,6 +19,7 @@ import (
 type site struct {
 	addr, addr2 netip.AddrPort // for HTTP/1.1 and for HTTP/2
 	path        string         // what is asked for
+	lines       string         // of the attack
 	scale       scale
 	process     *peer.Process
 	log         *os.File     // what it writes, where the attack reads it

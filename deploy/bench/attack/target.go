@@ -18,7 +18,7 @@ type target string
 
 const (
 	delayServer target = "delay-server"
-	ordinary    target = peer.NetHTTP
+	netHTTP     target = peer.NetHTTP
 	demoAPI     target = "demo-api"
 	nginx       target = peer.Nginx
 )
@@ -43,7 +43,7 @@ func (t target) server(o options, a attack, log *os.File) peer.Server {
 		if t == nginx {
 			return nginxCommand(dir, http1, http2, o.scale)
 		}
-		binary, lane := o.binaries["delay-server"], t != ordinary
+		binary, eventLoop := o.binaries["delay-server"], t != netHTTP
 		if t == demoAPI {
 			binary = o.binaries["demo-api"]
 		}
@@ -54,7 +54,7 @@ func (t target) server(o options, a attack, log *os.File) peer.Server {
 			"IDLE_TIMEOUT=" + (o.scale.timeout * 3 / 2).String(),
 		}, a.env...)
 		if t != demoAPI {
-			cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%t", peer.EventLoopSetting, lane))
+			cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%t", peer.EventLoopSetting, eventLoop))
 		}
 		if log != nil {
 			cmd.Stdout, cmd.Stderr = log, log
