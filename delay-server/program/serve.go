@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// MinHeaderSize is the least that HTTP.MaxHeaderSize may be: a URL of 8 KB fits,
-// and what the event loops take.
+// MinHeaderSize is the least that HTTP.MaxHeaderSize may be: a URL of 8 KB fits, and
+// any header that delay-server's event loops take, so that the size has no effect
+// on which of them answers.
 const MinHeaderSize = 16 << 10
 
 // headerSlop is what net/http takes over Server.MaxHeaderBytes.

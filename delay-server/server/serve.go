@@ -10,11 +10,12 @@ import (
 )
 
 // Serve answers the connections of all lns until ctx is done. It then serves on
-// for SHUTDOWN_DELAY, while /readyz answers 503, and drains: it stops accepting,
-// lets waiting requests finish up to SHUTDOWN_TIMEOUT,
-// answers those left 503, logs how many that were, and returns nil. It speaks
-// HTTP/1.1 and HTTP/2, over TLS where a listener is one of TLS. It closes lns.
-// An error is from accepting.
+// for SHUTDOWN_DELAY, while /readyz answers 503, and drains: it stops accepting, lets
+// waiting requests finish up to SHUTDOWN_TIMEOUT, answers those left 503, logs how
+// many that were, and returns nil. It speaks HTTP/1.1 and HTTP/2, over TLS where a
+// listener is one of TLS. On Linux, event loops accept what comes by TCP without TLS,
+// and hand over to net/http what they do not answer. It closes lns. An error is from
+// accepting.
 func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	defer s.tracing.Close()
 	defer s.proxy.Close()

@@ -1,5 +1,6 @@
-// Package server is delay-server: Echo, the one table of routes, and handlers
-// that parse, wait and answer.
+// Package server is delay-server: its settings, the one table of routes, the pages
+// and the admin API. Requests that wait go through package flow, in event loops or
+// here, on goroutines of net/http.
 package server
 
 import (

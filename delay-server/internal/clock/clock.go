@@ -1,6 +1,6 @@
-// Package clock is where waiting happens: nothing else in the program sleeps.
-// Its clock can be scaled, frozen and advanced; left alone it is the machine's.
-// Wall time is the machine's, virtual time is this clock's.
+// Package clock is where delayed requests wait, for a time or for a signal: nothing
+// else makes one sleep. Its clock can be scaled, frozen and advanced; left alone it
+// is the machine's. Wall time is the machine's, virtual time is this clock's.
 //
 // A goroutine blocks in a [Waiter]. An event loop keeps its [Timer]s in a [Queue],
 // and works on them without the clock's mutex.

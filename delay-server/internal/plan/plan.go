@@ -1,6 +1,7 @@
 // Package plan turns a request into what is to be done about it: a wait, then an
-// answer. It is the only reader of path and query, and what a Request holds is all
-// that can change a plan.
+// answer. It is the only reader of the path and query of an endpoint that waits,
+// whoever has read the request; package scenario matches the paths of its routes.
+// What a Request holds is all that can change a plan.
 //
 // A path and its query are parsed once, into a Template, and each request that
 // repeats them gets its Plan from there: what is drawn or counted is drawn and
