@@ -28,7 +28,7 @@ const soakScenario = `routes:
 type soakRequest struct {
 	name   string
 	method string // GET where it is ""
-	path   string // %d is a number of milliseconds, %n a number below ten
+	path   string // %d is a number of milliseconds, %l one half larger, %n a number below ten
 	header string
 	body   string // as it is sent
 
@@ -45,7 +45,7 @@ var soakRequests = []soakRequest{
 	{name: "no wait", path: "/delay/0"},
 	{name: "HEAD", method: "HEAD", path: "/delay/%d", atLeast: 1},
 	{name: "uniform", path: "/delay/uniform:1,%d"},
-	{name: "lognormal", path: "/delay/lognormal:1,%d"},
+	{name: "lognormal", path: "/delay/lognormal:%d,%l"},
 	{name: "seeded", path: "/delay/exponential:%d?seed=7&run=soak-%n"},
 	{name: "status", path: "/delay/%d?status=503:50", atLeast: 1, statuses: []int{200, 503}},
 	{name: "status alone", path: "/status/200:1,204:1", statuses: []int{200, 204}},
@@ -122,7 +122,7 @@ func (c *soakCounts) answered(name string) {
 // fill returns a text with the numbers that it has places for.
 func (c *soakClient) fill(text string, ms int) string {
 	return strings.NewReplacer(
-		"%d", strconv.Itoa(ms), "%n", strconv.Itoa(c.rng.IntN(10)), "%t", fmt.Sprintf("%016x%016x", c.rng.Uint64(), c.rng.Uint64()|1),
+		"%d", strconv.Itoa(ms), "%l", strconv.Itoa(ms*3/2), "%n", strconv.Itoa(c.rng.IntN(10)), "%t", fmt.Sprintf("%016x%016x", c.rng.Uint64(), c.rng.Uint64()|1),
 	).Replace(text)
 }
 
