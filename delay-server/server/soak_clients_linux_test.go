@@ -28,7 +28,7 @@ const soakScenario = `routes:
 type soakRequest struct {
 	name   string
 	method string // GET where it is ""
-	path   string // %d is a number of milliseconds, %l one half larger, %n a number below ten
+	path   string // %d is a number of milliseconds, %l one half larger, %n a number below soakNames
 	header string
 	body   string // as it is sent
 
@@ -95,6 +95,9 @@ var soakRequests = []soakRequest{
 // soakLimit is how long a connection may last on a machine that is too busy.
 const soakLimit = 5 * time.Minute
 
+// soakNames is how many runs, pools, barriers and holds there are of a kind.
+const soakNames = 5
+
 // soakClient is a client that visits a server.
 type soakClient struct {
 	addr  string
@@ -122,13 +125,13 @@ func (c *soakCounts) answered(name string) {
 // fill returns a text with the numbers that it has places for.
 func (c *soakClient) fill(text string, ms int) string {
 	return strings.NewReplacer(
-		"%d", strconv.Itoa(ms), "%l", strconv.Itoa(ms*3/2), "%n", strconv.Itoa(c.rng.IntN(10)), "%t", fmt.Sprintf("%016x%016x", c.rng.Uint64(), c.rng.Uint64()|1),
+		"%d", strconv.Itoa(ms), "%l", strconv.Itoa(ms*3/2), "%n", strconv.Itoa(c.rng.IntN(soakNames)), "%t", fmt.Sprintf("%016x%016x", c.rng.Uint64(), c.rng.Uint64()|1),
 	).Replace(text)
 }
 
-// milliseconds draws a wait, one of twenty: as many paths as any cache should hold.
+// milliseconds draws a wait, one of five: the first clients fill all caches.
 func (c *soakClient) milliseconds() int {
-	return int(c.wait/time.Millisecond) * (100 + 10*c.rng.IntN(20)) / 100
+	return int(c.wait/time.Millisecond) * (100 + 45*c.rng.IntN(5)) / 100
 }
 
 // visit is the life of a connection: some requests, of which the client may leave
@@ -231,8 +234,8 @@ func (c *soakClient) leave(conn *net.TCPConn, of soakRequest) error {
 	case 1:
 		return conn.SetLinger(0) // Close resets it
 	}
-	if err := conn.CloseWrite(); err != nil {
-		return err
+	if err := conn.CloseWrite(); err != nil && !of.breaks {
+		return fmt.Errorf("%s, half-closed: %w", of.name, err)
 	}
 	if of.leaves {
 		return nil
