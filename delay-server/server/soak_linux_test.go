@@ -89,9 +89,9 @@ type soakState struct {
 const (
 	soakedJournal = 300 // JOURNAL_SIZE of the soaked server
 
-	// soakedTimeout is its IDLE_TIMEOUT and its WRITE_TIMEOUT. net/http keeps an HTTP/2
+	// soakedTimeout is its READ_, IDLE_ and WRITE_TIMEOUT. net/http keeps an HTTP/2
 	// connection that ended with open streams in memory for as long, by its timers.
-	soakedTimeout = 20 * time.Second
+	soakedTimeout = 30 * time.Second
 )
 
 const soakedSetting = "SERVE_TO_BE_SOAKED" // EVENT_LOOP's value: this process is the server's
@@ -140,7 +140,8 @@ func serveToBeSoaked() error {
 	defer os.RemoveAll(dir)
 	config := DefaultConfig()
 	config.EventLoop = os.Getenv(soakedSetting) == "true"
-	config.JournalSize, config.IdleTimeout, config.WriteTimeout = soakedJournal, soakedTimeout, soakedTimeout
+	config.JournalSize = soakedJournal
+	config.ReadTimeout, config.IdleTimeout, config.WriteTimeout = soakedTimeout, soakedTimeout, soakedTimeout
 	config.Scenario = filepath.Join(dir, "scenario.yaml")
 	if err := os.WriteFile(config.Scenario, []byte(soakScenario), 0o600); err != nil {
 		return err
