@@ -29,7 +29,7 @@ func (s *Server) wait(c echo.Context) error {
 }
 
 // run takes one request from its plan to its answer: net/http's side of a flow. The
-// template is nil for that of the request's path. The error is of the plan, of the
+// template is nil where the request's path decides. The error is of the plan, of the
 // body, of an upstream, or flow.ErrClientGone.
 func (s *Server) run(c echo.Context, template *plan.Template) error {
 	r := s.newRequest(c)
@@ -47,8 +47,8 @@ func (s *Server) run(c echo.Context, template *plan.Template) error {
 }
 
 // waitingRequest is the flow.Output of a request that net/http has read, and what runs
-// it. It is one allocation that its methods share: on the stack, it would double
-// that of each request that waits.
+// it. It is one allocation that its methods share: on the stack it would
+// double the stack of each waiting request.
 type waitingRequest struct {
 	*Server
 	c        echo.Context

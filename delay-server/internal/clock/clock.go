@@ -80,7 +80,7 @@ func (c *Clock) Now() time.Time {
 }
 
 // now returns the wall and the virtual time. The clock is not set between the
-// two: it would go back for those who have seen it go on.
+// two: a reader that has seen it go on would see it go back.
 func (c *Clock) now() (wall, virtual time.Time) {
 	c.settingMu.RLock()
 	defer c.settingMu.RUnlock()

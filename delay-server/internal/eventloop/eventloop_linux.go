@@ -132,7 +132,7 @@ func (ln *Listener) Accept() (net.Conn, error) { return ln.accept(ln.handed) }
 
 // HTTP1 returns the listener of the other connections that are handed over. Some
 // have had answers of HTTP/1.1, so a preface of HTTP/2 is an error there. Its
-// Close is that of ln.
+// Close closes ln.
 func (ln *Listener) HTTP1() net.Listener { return http1{ln} }
 
 type http1 struct{ *Listener }

@@ -53,7 +53,7 @@ type loop struct {
 	moved  int    // bytes read and sent for it in this turn
 	date   date
 
-	request     request      // scratch for the one that is read, which would escape
+	request     request      // scratch: on the stack it would escape
 	flowRequest flow.Request // likewise
 
 	mu     sync.Mutex
@@ -184,7 +184,7 @@ func (l *loop) yield() {
 	}
 }
 
-// What serve does with a connection.
+// step is what serve does with a connection.
 type step func(l *loop, c *conn, events uint32)
 
 func onEvent(l *loop, c *conn, events uint32) { l.onEvent(c, events) }
@@ -292,7 +292,7 @@ func (l *loop) readInbox() {
 	}
 }
 
-// listens reports whether a descriptor is that of a listening socket.
+// listens reports whether fd is a listening socket.
 func (l *loop) listens(fd int) bool {
 	for _, of := range l.listenFDs {
 		if of == fd {
@@ -302,7 +302,7 @@ func (l *loop) listens(fd int) bool {
 	return false
 }
 
-// accept takes the connections that ask to be let in.
+// accept accepts the connections that are waiting.
 func (l *loop) accept() {
 	for _, listening := range l.listenFDs {
 		for range atOnce {
@@ -314,7 +314,7 @@ func (l *loop) accept() {
 			case nil:
 				l.dispatch(fd, client)
 			case unix.ECONNABORTED:
-			default: // too many files, or too little memory: those who ask have to wait
+			default: // too many files, or too little memory: the clients wait
 				l.listener.config.Log.Debug("accept", "error", err)
 				l.full = true
 				l.modListen(0)
@@ -326,8 +326,8 @@ func (l *loop) accept() {
 	}
 }
 
-// pause is how long those who ask to be let in are left to wait where the
-// process has no descriptor for one more.
+// pause is how long clients wait to be accepted while the process has no
+// descriptor for one more.
 const pause = 10 * time.Millisecond
 
 // modListen has the poller report these events of the listening sockets.

@@ -22,7 +22,7 @@ type request struct {
 	run     string // a copy
 }
 
-// clone returns r with strings of its own, but for those that its plan is made of.
+// clone returns r with its own copies of the strings that its flow needs.
 func (r *request) clone() *request {
 	c := *r
 	c.Request = plan.Request{Method: strings.Clone(r.Method), Path: strings.Clone(r.Path)}
@@ -45,9 +45,8 @@ const maxHead = 8 << 10
 // maxBody is the most bytes of a request's body: net/http refuses more.
 const maxBody = 1 << 20
 
-// parse reads the head that b begins with, and returns how many bytes that
-// takes. Only what is certain is certain: what parse takes, net/http takes as the
-// same request.
+// parse reads the head that b begins with, and returns its length. What parse
+// calls certain, net/http reads as the same request.
 func (r *request) parse(b []byte) (n int, is verdict) {
 	line, n, is := nextLine(b, 0)
 	if is != certain {

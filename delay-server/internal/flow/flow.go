@@ -59,7 +59,7 @@ type Engine struct {
 }
 
 // Shutdown has every flow that starts from now on answered with ErrShutdown.
-// Their owners cancel those that have started.
+// The owners cancel the flows that have started.
 func (e *Engine) Shutdown() { e.shutdown.Store(true) }
 
 // Output is where a flow waits and sends. Its methods are called by the owner
@@ -144,7 +144,7 @@ type Flow struct {
 
 // more is what few flows have.
 type more struct {
-	wait     *journal.Wait // of a run, or one that is recorded
+	wait     *journal.Wait // of a run, or with Record
 	worker   *worker
 	event    *gate.Ticket
 	transfer *transfer     // of a body in parts
