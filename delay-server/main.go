@@ -13,10 +13,9 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	_ "golang.org/x/crypto/x509roots/fallback" // for https through /proxy/: the image has no certificates
 
-	"flash.test/delay-server/internal/config"
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/program"
+	"flash.test/delay-server/kit/version"
 	"flash.test/delay-server/server"
-	"flash.test/delay-server/version"
 )
 
 func main() { delayServer.Main() }
@@ -24,8 +23,8 @@ func main() { delayServer.Main() }
 var delayServer = program.Program[server.Config]{
 	Name:    "delay-server",
 	Purpose: "delay-server answers HTTP requests as slowly as they ask: GET /delay/1000 is answered after 1000 ms.",
-	Load:    config.Load,
-	Table:   config.Table,
+	Load:    server.LoadConfig,
+	Table:   server.WriteConfigTable,
 	Addr:    func(c server.Config) (string, int) { return c.Host, c.Port },
 	Logger:  server.Config.NewLogger,
 	Serve:   serve,

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/program"
 	"flash.test/delay-server/server"
 )
 

@@ -4,7 +4,7 @@ package main
 import (
 	_ "golang.org/x/crypto/x509roots/fallback" // for https upstreams: the image has no certificates
 
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/program"
 
 	"flash.test/demo-api/internal/config"
 )

@@ -18,7 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/program"
 	"flash.test/demo-api/internal/config"
 )
 

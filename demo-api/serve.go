@@ -8,10 +8,10 @@ import (
 	"log/slog"
 	"net"
 
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/program"
+	"flash.test/delay-server/kit/tracing"
+	"flash.test/delay-server/kit/version"
 	delayserver "flash.test/delay-server/server"
-	"flash.test/delay-server/tracing"
-	"flash.test/delay-server/version"
 
 	"flash.test/demo-api/internal/config"
 	"flash.test/demo-api/internal/server"

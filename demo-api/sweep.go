@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/delay"
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/program"
 
 	"flash.test/demo-api/internal/config"
 	"flash.test/demo-api/internal/sweep"

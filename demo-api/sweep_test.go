@@ -20,7 +20,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/program"
 )
 
 // sweeping runs demo-api sweep and returns what it wrote.

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"time"
 
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // mostBytes bounds a reply.

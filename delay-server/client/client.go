@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // Client calls the admin API of one server. It may be used by several

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/client"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 func ExampleNew() {

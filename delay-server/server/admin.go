@@ -13,8 +13,8 @@ import (
 
 	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/query"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/query"
 )
 
 // adminRoutes is the table of the admin API, by which a test watches what waits

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/program"
 )
 
 // noToken is the ADMIN_TOKEN that lets every client write.

@@ -16,8 +16,8 @@ import (
 	"flash.test/delay-server/client"
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/clock"
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/spelling"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/spelling"
 )
 
 func (s *Server) showClock(c echo.Context) error {

@@ -9,7 +9,7 @@ import (
 	"flash.test/delay-server/client"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 func (s *Server) listHolds(c echo.Context) error {

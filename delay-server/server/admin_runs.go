@@ -9,7 +9,7 @@ import (
 	"flash.test/delay-server/client"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 func (s *Server) listRuns(c echo.Context) error {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/client"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // steering is the admin API of a test's server: a call that fails ends the test.

@@ -11,7 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/internal/flow"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // maxRequestBody is the most bytes of a request's body that are read. net/http

@@ -16,7 +16,8 @@ import (
 
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/program"
+	"flash.test/delay-server/kit/settings"
 )
 
 // Config is the one list of settings. The tags name the environment variable,
@@ -73,23 +74,30 @@ type Config struct {
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
 }
 
-// Prefixes begin the names of settings and of nothing else that is usual in an
+// prefixes begin the names of settings and of nothing else that is usual in an
 // environment: a variable that begins so and is no setting gets a warning.
-var Prefixes = []string{"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "PROXY_", "FLASH_", "LOG_", "TIME_", "ADMIN_", "JOURNAL_", "TLS_"}
+var prefixes = []string{"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "PROXY_", "FLASH_", "LOG_", "TIME_", "ADMIN_", "JOURNAL_", "TLS_"}
 
 // DefaultConfig returns the settings of an empty environment.
 func DefaultConfig() Config {
-	return Config{
-		Host: "localhost", Port: 3000,
-		MaxDelay: 10 * time.Minute, MaxBodySize: 100 << 20,
-		MaxInFlightPerConnection: 250, MaxHeaderSize: 32 << 10,
-		TimeScale: 1, Admin: true, AdminHosts: []string{"none"}, JournalSize: 10_000, EventLoop: true,
-		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 10 * time.Second,
-		CORSOrigins: []string{"*"}, RedirectHosts: []string{"*"}, ProxyHosts: []string{"none"}, ProxyTimeout: 30 * time.Second,
-		TLSHosts: []string{"none"}, TLSPort: 3443,
-		LogFormat: "text",
+	var c Config
+	if _, err := settings.Load(nil, &c); err != nil {
+		panic(err) // a default in a tag above is not of its field's type
 	}
+	return c
 }
+
+// LoadConfig reads the settings from environ, which has the form of os.Environ.
+// A warning names a variable that resembles a setting. The error joins one error
+// for each setting that is wrong.
+func LoadConfig(environ []string) (c Config, warnings []string, err error) {
+	c = DefaultConfig() // a setting that cannot be read keeps its default, and so is reported once
+	warnings, err = settings.Load(environ, &c, prefixes...)
+	return c, warnings, errors.Join(err, c.Validate())
+}
+
+// WriteConfigTable writes the table of all settings with their defaults to w.
+func WriteConfigTable(w io.Writer) error { return settings.Table(w, Config{}) }
 
 // TLS reports whether there are TLS_HOSTS.
 func (c Config) TLS() bool { return len(c.TLSHosts) > 0 && !slices.Equal(c.TLSHosts, []string{"none"}) }

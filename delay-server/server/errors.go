@@ -9,8 +9,8 @@ import (
 
 	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/program"
 )
 
 // fail answers an error: the one map from error to status. Where no answer can

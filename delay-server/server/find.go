@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/urlpath"
+	"flash.test/delay-server/kit/urlpath"
 )
 
 // find returns the template of a request to an endpoint that waits, as the routes

@@ -11,7 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/urlpath"
+	"flash.test/delay-server/kit/urlpath"
 )
 
 // What FLASH_COMPAT changes. Flash is an Express application (observed; see

@@ -10,8 +10,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/internal/flow"
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/urlpath"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/urlpath"
 )
 
 // maxURL is the most bytes of a request's path and query. net/http itself ends

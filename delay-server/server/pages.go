@@ -18,9 +18,9 @@ import (
 
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/settings"
-	"flash.test/delay-server/version"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/settings"
+	"flash.test/delay-server/kit/version"
 )
 
 //go:embed pages

@@ -15,7 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/internal/answer"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // mostKept is the most bytes of a body that are kept while its request waits.

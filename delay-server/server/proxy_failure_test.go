@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // failure reads a problem document.

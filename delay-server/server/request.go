@@ -16,8 +16,8 @@ import (
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/program"
 )
 
 // wait answers a request of an endpoint that waits.

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"flash.test/delay-server/internal/flow"
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/program"
 )
 
 // Serve answers the connections of all lns until ctx is done. It then serves on

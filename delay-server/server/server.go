@@ -18,12 +18,12 @@ import (
 	"flash.test/delay-server/internal/authority"
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/flow"
+	"flash.test/delay-server/internal/forward"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/internal/proxy"
 	"flash.test/delay-server/internal/scenario"
-	"flash.test/delay-server/tracing"
+	"flash.test/delay-server/kit/tracing"
 )
 
 // Server answers HTTP requests as slowly as they ask. Use New.
@@ -36,7 +36,7 @@ type Server struct {
 	pools    *gate.Pools
 	barriers *gate.Barriers
 	holds    *gate.Holds
-	proxy    *proxy.Proxy
+	proxy    *forward.Proxy
 	origins  origins
 	access   access
 	scenario *scenario.File       // nil for none
@@ -92,7 +92,7 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 		holds:    gate.NewHolds(),
 		origins:  newOrigins(config.CORSOrigins),
 		access:   newAccess(config),
-		proxy:    proxy.New(plan.HostList(config.ProxyHosts).Addresses(), config.ProxyTimeout, log),
+		proxy:    forward.New(plan.HostList(config.ProxyHosts).Addresses(), config.ProxyTimeout, log),
 	}
 	if s.scenario, err = s.openScenario(); err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"flash.test/delay-server/internal/clock"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -11,8 +11,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/internal/authority"
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/program"
 )
 
 // openAuthority opens that of TLS_DIR; nil without TLS_HOSTS.

@@ -5,7 +5,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"flash.test/delay-server/internal/journal"
-	"flash.test/delay-server/tracing"
+	"flash.test/delay-server/kit/tracing"
 )
 
 // annotate has the request's span, where there is one, say what the journal does.

@@ -15,33 +15,33 @@ import (
 // of theirs. A package that is not here may not exist.
 var mayImport = map[string][]rule{
 	"delay-server": {
-		// Leaves: public, small, free to both programs.
 		{"delay", ""},
-		{"problem", ""},
-		{"spelling", ""},
-		{"urlpath", ""},
-		{"version", ""},
-		{"program", "version"},
-		{"query", "problem spelling"},
-		{"settings", "spelling"},
-		{"tracing", ""},
 
-		{"(main)", "config server " + leaves},
-		{"config", "server settings"},
-		{"server", "client plan answer scenario journal gate proxy clock flow eventloop authority " + leaves},
-		{"scenario", "plan problem spelling"},
-		{"plan", "delay gate answer problem query"},
+		// What both programs share, from the bottom up.
+		{"kit/spelling", ""},
+		{"kit/urlpath", ""},
+		{"kit/version", ""},
+		{"kit/problem", ""},
+		{"kit/tracing", ""},
+		{"kit/program", "kit/version"},
+		{"kit/query", "kit/problem kit/spelling"},
+		{"kit/settings", "kit/spelling"},
+
+		{"(main)", "server " + kit},
+		{"server", "delay client plan answer scenario journal gate forward clock flow eventloop authority " + kit},
+		{"scenario", "plan kit/problem kit/spelling"},
+		{"plan", "delay gate answer kit/problem kit/query"},
 		{"gate", "clock cond"},
 		{"journal", "cond"},
-		{"answer", "delay problem"},
-		{"proxy", "problem"},
+		{"answer", "delay kit/problem"},
+		{"forward", "kit/problem"},
 		{"authority", ""},
 		{"clock", "cond timerfd"},
 		{"cond", ""},
 		{"timerfd", ""},
-		{"flow", "plan answer journal gate clock problem query"},
-		{"eventloop", "flow plan answer gate clock timerfd problem"},
-		{"client", "problem"},
+		{"flow", "plan answer journal gate clock kit/problem kit/query"},
+		{"eventloop", "flow plan answer gate clock timerfd kit/problem"},
+		{"client", "kit/problem"},
 		{"delaytest", "server client delay"},
 	},
 	"delay-server/delayserver": {
@@ -49,11 +49,11 @@ var mayImport = map[string][]rule{
 		{"dockertest", "delay-server/delayserver"},
 	},
 	"demo-api": {
-		{"(main)", "config server sweep upstream delay-server/server " + leavesOfDelayServer},
-		{"config", leavesOfDelayServer},
-		{"server", "fetch sweep upstream web " + leavesOfDelayServer},
+		{"(main)", "config server sweep upstream delay-server/server delay-server/delay " + kitOfDelayServer},
+		{"config", "delay-server/delay " + kitOfDelayServer},
+		{"server", "fetch sweep upstream web delay-server/delay " + kitOfDelayServer},
 		{"sweep", "fetch"},
-		{"upstream", "fetch delay-server/client " + leavesOfDelayServer},
+		{"upstream", "fetch delay-server/client " + kitOfDelayServer},
 		{"fetch", ""},
 		{"web", ""},
 	},
@@ -67,8 +67,8 @@ var mayImport = map[string][]rule{
 }
 
 const (
-	leaves              = "delay problem program query settings spelling tracing urlpath version"
-	leavesOfDelayServer = "delay-server/delay delay-server/problem delay-server/program delay-server/query delay-server/settings delay-server/spelling delay-server/tracing delay-server/urlpath delay-server/version"
+	kit              = "kit/problem kit/program kit/query kit/settings kit/spelling kit/tracing kit/urlpath kit/version"
+	kitOfDelayServer = "delay-server/kit/problem delay-server/kit/program delay-server/kit/query delay-server/kit/settings delay-server/kit/spelling delay-server/kit/tracing delay-server/kit/urlpath delay-server/kit/version"
 )
 
 type rule struct{ pkg, may string }
@@ -77,18 +77,18 @@ type rule struct{ pkg, may string }
 var onlyImporters = []struct{ module, importers string }{
 	{"github.com/labstack/echo", "delay-server/server demo-api/server deploy/bench/peer"},
 	{"github.com/prometheus/client_golang", "delay-server/server"},
-	{"github.com/caarlos0/env", "delay-server/settings"},
+	{"github.com/caarlos0/env", "delay-server/kit/settings"},
 	{"github.com/KimMachineGun/automemlimit", "delay-server/(main) delay-server/server"},
-	{"github.com/agnivade/levenshtein", "delay-server/spelling"},
+	{"github.com/agnivade/levenshtein", "delay-server/kit/spelling"},
 	{"gonum.org/v1/gonum", "delay-server/delay"},
 	{"gonum.org/v1/plot", "demo-api/sweep deploy/bench/report"},
-	{"golang.org/x/time/rate", "delay-server/gate delay-server/program"},
+	{"golang.org/x/time/rate", "delay-server/gate delay-server/kit/program"},
 	{"go.yaml.in/yaml", "delay-server/scenario"},
 	{"golang.org/x/sys", "delay-server/eventloop delay-server/timerfd deploy/bench/drive"},
 	{"golang.org/x/crypto", "delay-server/(main) demo-api/(main)"},
-	{"go.opentelemetry.io/otel", "delay-server/tracing delay-server/server"},
-	{"go.opentelemetry.io/contrib", "delay-server/tracing"},
-	{"github.com/go-logr/logr", "delay-server/tracing"},
+	{"go.opentelemetry.io/otel", "delay-server/kit/tracing delay-server/server"},
+	{"go.opentelemetry.io/contrib", "delay-server/kit/tracing"},
+	{"github.com/go-logr/logr", "delay-server/kit/tracing"},
 	{"modernc.org/sqlite", "demo-api/upstream"},
 	{"github.com/jackc/pgx", "demo-api/upstream demo-api/config"},
 	{"github.com/testcontainers/testcontainers-go", "delay-server/delayserver delay-server/delayserver/dockertest"},

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/delay"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // Media types of the bodies that are made here.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/answer"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // of returns a body of the parts, of unknown length.

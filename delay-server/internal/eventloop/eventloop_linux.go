@@ -31,7 +31,7 @@ import (
 	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // Config says what the loops answer, and by which rules.

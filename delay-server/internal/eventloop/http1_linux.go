@@ -9,7 +9,7 @@ import (
 
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/flow"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // minBegin is how many bytes net/http looks for in a connection that has had an

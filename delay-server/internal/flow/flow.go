@@ -33,7 +33,7 @@ import (
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // ErrClientGone is the cause of Cancel where nobody is left to answer.

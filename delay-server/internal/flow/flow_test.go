@@ -13,7 +13,7 @@ import (
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 const s = time.Second

@@ -16,7 +16,7 @@ import (
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // engine is a flow.Engine on a frozen clock, and what its journal's observer saw.

@@ -8,8 +8,8 @@ import (
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/query"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/query"
 )
 
 // maxWhole is the most bytes of a body that are sent at once: a larger one is sent

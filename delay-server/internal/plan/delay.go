@@ -8,7 +8,7 @@ import (
 
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // delay parses /delay/{delay}: the wait, then Flash's answer, or what the

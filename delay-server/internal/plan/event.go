@@ -11,7 +11,7 @@ import (
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/gate"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // barrierTimeout is how long a request stands at a barrier that says nothing

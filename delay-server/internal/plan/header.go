@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"flash.test/delay-server/internal/answer"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 var (

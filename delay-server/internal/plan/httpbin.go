@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/answer"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // The templates of go-httpbin's endpoints have its names and its defaults, so that

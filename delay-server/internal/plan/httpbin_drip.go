@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/answer"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // drip parses /drip: the wait of delay, then numbytes bytes, of which the first is

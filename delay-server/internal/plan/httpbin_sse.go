@@ -9,7 +9,7 @@ import (
 
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // maxEvent is how many bytes an event has at most: its number has up to 11 digits.

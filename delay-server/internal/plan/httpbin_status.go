@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/answer"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // status parses /status/{codes...}: an empty answer of the code, or of one that is

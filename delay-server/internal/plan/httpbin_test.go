@@ -10,7 +10,7 @@ import (
 
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // planHTTPBin plans a GET of one of go-httpbin's endpoints.

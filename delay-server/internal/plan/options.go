@@ -9,7 +9,7 @@ import (
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/gate"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // options are what parameters make of an answer and of the way to it.

@@ -12,7 +12,7 @@ import (
 
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 func planner() *plan.Planner { return plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000}) }

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/query"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/query"
 )
 
 // known are the query parameters of every endpoint that waits.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // request returns a GET of the target.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // A target is read in one way, whatever it is for.

@@ -9,7 +9,7 @@ import (
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/gate"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // Prepare parses what an operator says of the route called name, by the names and

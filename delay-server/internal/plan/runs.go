@@ -12,7 +12,7 @@ import (
 	"strings"
 	"sync"
 
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // maxName is the most bytes that a name of a run, a pool, a barrier or a hold may have.

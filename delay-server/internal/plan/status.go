@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"flash.test/delay-server/internal/answer"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // statuses are status codes to pick from, by rising share.

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // HostList is a list of hosts: "*" for any, "none" for none, or

@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // Load reads the routes of a file of that name. The error joins all that is

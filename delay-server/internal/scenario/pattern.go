@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"flash.test/delay-server/internal/plan"
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/spelling"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/spelling"
 )
 
 // pattern is what requests a route answers.

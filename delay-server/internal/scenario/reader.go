@@ -13,8 +13,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/spelling"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/spelling"
 )
 
 // reader collects all that is wrong with a file.

@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"flash.test/delay-server/delay"
-	"flash.test/delay-server/program"
-	"flash.test/delay-server/settings"
+	"flash.test/delay-server/kit/program"
+	"flash.test/delay-server/kit/settings"
 )
 
 // Config is the one list of settings. The tags name the environment variable,

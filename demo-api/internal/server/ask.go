@@ -12,8 +12,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/delay"
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/query"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/query"
 )
 
 // ask is what one request asks for.

@@ -6,8 +6,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/program"
 
 	"flash.test/demo-api/internal/fetch"
 	"flash.test/demo-api/internal/sweep"

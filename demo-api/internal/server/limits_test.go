@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"flash.test/delay-server/delay"
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/query"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/query"
 
 	"flash.test/demo-api/internal/fetch"
 )

@@ -6,8 +6,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/version"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/version"
 
 	"flash.test/demo-api/internal/web"
 )

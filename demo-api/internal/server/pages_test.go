@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"flash.test/delay-server/version"
+	"flash.test/delay-server/kit/version"
 )
 
 func TestPages(t *testing.T) {

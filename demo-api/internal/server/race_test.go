@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/delaytest"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 	delayserver "flash.test/delay-server/server"
 
 	"flash.test/demo-api/internal/upstream"

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // room bounds the calls in flight, over all requests.

@@ -5,8 +5,8 @@ import (
 	"net"
 	"net/http"
 
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/program"
 )
 
 // errCut is the cause with which a shutdown ends the requests that are left.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"flash.test/delay-server/tracing"
-	"flash.test/delay-server/urlpath"
+	"flash.test/delay-server/kit/tracing"
+	"flash.test/delay-server/kit/urlpath"
 
 	"flash.test/demo-api/internal/upstream"
 )

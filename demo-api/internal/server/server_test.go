@@ -15,7 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 
 	"flash.test/demo-api/internal/server"
 	"flash.test/demo-api/internal/upstream"

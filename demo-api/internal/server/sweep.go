@@ -10,8 +10,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/query"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/query"
 
 	"flash.test/demo-api/internal/sweep"
 	"flash.test/demo-api/internal/upstream"

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/delaytest"
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // told is an event of a sweep: its name, and its data as it came.

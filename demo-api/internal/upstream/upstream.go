@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"flash.test/delay-server/tracing"
+	"flash.test/delay-server/kit/tracing"
 )
 
 // Client asks one delay-server. Use New; any number of goroutines may share it.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"flash.test/delay-server/query"
+	"flash.test/delay-server/kit/query"
 )
 
 func TestRead(t *testing.T) {

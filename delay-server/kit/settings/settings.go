@@ -20,7 +20,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
-	"flash.test/delay-server/spelling"
+	"flash.test/delay-server/kit/spelling"
 )
 
 // Load fills the struct that into points to from environ, which has the form

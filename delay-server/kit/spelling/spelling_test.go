@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"flash.test/delay-server/spelling"
+	"flash.test/delay-server/kit/spelling"
 )
 
 func TestSuggest(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/program"
 )
 
 func TestListen(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"runtime/debug"
 )
 
-// Stamped by the linker: -ldflags "-X flash.test/delay-server/version.number=0.1.0
-// -X flash.test/delay-server/version.commit=…".
+// Stamped by the linker: -ldflags "-X flash.test/delay-server/kit/version.number=0.1.0
+// -X flash.test/delay-server/kit/version.commit=…".
 var (
 	number string
 	commit string

@@ -1,16 +1,15 @@
-package config_test
+package server_test
 
 import (
 	"reflect"
 	"strings"
 	"testing"
 
-	"flash.test/delay-server/internal/config"
 	"flash.test/delay-server/server"
 )
 
 func TestLoadOfNothingIsTheDefault(t *testing.T) {
-	got, _, err := config.Load(nil)
+	got, _, err := server.LoadConfig(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +32,7 @@ func TestLoadReportsEachBadSettingOnce(t *testing.T) {
 	for name, value := range bad {
 		environ = append(environ, name+"="+value)
 	}
-	_, _, err := config.Load(environ)
+	_, _, err := server.LoadConfig(environ)
 	if err == nil {
 		t.Fatal("Load = nil")
 	}
@@ -85,7 +84,7 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 		{"a token for nothing", []string{"ADMIN=false", "ADMIN_TOKEN=s3cret"}, "ADMIN_TOKEN: it is set and ADMIN=false turns off what it is for: want one of the two"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, _, err := config.Load(tc.environ)
+			_, _, err := server.LoadConfig(tc.environ)
 			if err == nil || !strings.HasPrefix(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("Load(%q): got %v, want one error that begins with %s", tc.environ, err, tc.want)
 			}
@@ -95,7 +94,7 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 		})
 	}
 	for _, good := range []string{"TIME_SCALE=0.001", "TIME_SCALE=1e6", "JOURNAL_SIZE=1", "ADMIN=false", "ADMIN_TOKEN=s3cret!", "ADMIN_TOKEN=none", "ADMIN_TOKEN=nonesuch", "ADMIN_TOKEN=", "ADMIN_HOSTS="} {
-		if _, _, err := config.Load([]string{good}); err != nil {
+		if _, _, err := server.LoadConfig([]string{good}); err != nil {
 			t.Errorf("Load(%s): %v", good, err)
 		}
 	}
@@ -103,7 +102,7 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 
 func TestTableHasEverySettingWithHelp(t *testing.T) {
 	var table strings.Builder
-	if err := config.Table(&table); err != nil {
+	if err := server.WriteConfigTable(&table); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[server.Config]()) {
@@ -117,13 +116,13 @@ func TestTableHasEverySettingWithHelp(t *testing.T) {
 func TestHostListsRefuseWhatCanNeverMatch(t *testing.T) {
 	for _, setting := range []string{"REDIRECT_HOSTS", "PROXY_HOSTS", "ADMIN_HOSTS"} {
 		for _, list := range []string{"localhost:3000", "[::1]", "none,example.com", "example.com,none", "https://example.com", "*.*.com", "256.1.1.1", ""} {
-			_, _, err := config.Load([]string{setting + "=" + list})
+			_, _, err := server.LoadConfig([]string{setting + "=" + list})
 			if (err == nil) != (list == "") {
 				t.Errorf("%s=%s: got %v, want an error but for the empty one, which is the default", setting, list, err)
 			}
 		}
 		for _, list := range []string{"*", "none", "example.com", "*.example.com,localhost", "::1,127.0.0.1", "10.0.0.0/8"} {
-			if _, _, err := config.Load([]string{setting + "=" + list}); err != nil {
+			if _, _, err := server.LoadConfig([]string{setting + "=" + list}); err != nil {
 				t.Errorf("%s=%s: got %v, want nil", setting, list, err)
 			}
 		}
@@ -155,7 +154,7 @@ func TestTLSSettings(t *testing.T) {
 		{"an address with a zone", []string{"TLS_HOSTS=fe80::1%eth0", "TLS_DIR=tls"}, `TLS_HOSTS: "fe80::1%eth0"`, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c, _, err := config.Load(tc.environ)
+			c, _, err := server.LoadConfig(tc.environ)
 			if (err == nil) != (tc.want == "") || err != nil && (!strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n")) {
 				t.Errorf("Load(%v): got error %v, want one that says %q", tc.environ, err, tc.want)
 			}
@@ -169,7 +168,7 @@ func TestTLSSettings(t *testing.T) {
 func TestLoadWarnsOfWhatOnlyResemblesASetting(t *testing.T) {
 	for _, environ := range []string{"TIME_STYLE=long-iso", "LOG_FILE=x", "TLS_CERT=x", "PROXY_URL=x", "FLASH_MODE=1", "READ_ONLY=1", "ADMIN_TOKEN_FILE=/run/secrets/token"} {
 		name, _, _ := strings.Cut(environ, "=")
-		_, warnings, err := config.Load([]string{environ})
+		_, warnings, err := server.LoadConfig([]string{environ})
 		if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], name+": no such setting") {
 			t.Errorf("Load(%s): got warnings %q, error %v, want one warning", environ, warnings, err)
 		}
@@ -182,7 +181,7 @@ func TestLoadOfKubernetesServicesIsTheDefault(t *testing.T) {
 			service + "_SERVICE_HOST=10.0.0.1", service + "_SERVICE_PORT=443", service + "_SERVICE_PORT_HTTPS=443", service + "_PORT=tcp://10.0.0.1:443",
 			service + "_PORT_443_TCP=tcp://10.0.0.1:443", service + "_PORT_443_TCP_PROTO=tcp", service + "_PORT_443_TCP_PORT=443", service + "_PORT_443_TCP_ADDR=10.0.0.1",
 		}
-		got, warnings, err := config.Load(environ)
+		got, warnings, err := server.LoadConfig(environ)
 		if err != nil || len(warnings) > 0 || !reflect.DeepEqual(got, server.DefaultConfig()) {
 			t.Errorf("service %s: got %+v, warnings %q, error %v, want the defaults", service, got, warnings, err)
 		}

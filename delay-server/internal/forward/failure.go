@@ -1,4 +1,4 @@
-package proxy
+package forward
 
 import (
 	"crypto/tls"
@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"syscall"
 
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 // failed returns what err is to the client, a *problem.Problem that wraps err

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/program"
 )
 
 func TestClientLeft(t *testing.T) {

@@ -18,8 +18,8 @@ const ContentType = "application/problem+json"
 // Problem is an error that a client is told of. Detail speaks in the client's
 // terms: what was read, what is accepted.
 type Problem struct {
-	Type   string `json:"type"`   // "about:blank": the status says the kind
-	Title  string `json:"title"`  // the status's own phrase
+	Type   Type   `json:"type"`   // a URI reference: the path of its page
+	Title  string `json:"title"`  // the type's
 	Status int    `json:"status"` // HTTP status code
 	Detail string `json:"detail"`
 
@@ -31,7 +31,9 @@ type Problem struct {
 	RetryAfter time.Duration `json:"-"`
 }
 
-// New returns a problem of the HTTP status, its detail formatted as by fmt.Sprintf.
+// New returns a problem of the HTTP status and of no type.
+//
+// Deprecated: use Type.New.
 func New(status int, format string, args ...any) *Problem {
 	title := http.StatusText(status)
 	if title == "" {
@@ -42,6 +44,9 @@ func New(status int, format string, args ...any) *Problem {
 
 // Error returns the detail.
 func (p *Problem) Error() string { return p.Detail }
+
+// Is reports whether target is p's type, for errors.Is.
+func (p *Problem) Is(target error) bool { return target == p.Type }
 
 // Encode returns p's header, one value to a name and without Content-Length, and body.
 func (p *Problem) Encode() (header http.Header, body []byte) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 func TestWrite(t *testing.T) {

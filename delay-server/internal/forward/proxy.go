@@ -1,6 +1,6 @@
-// Package proxy gives the answer of another server to a request. It connects to
+// Package forward gives the answer of another server to a request. It connects to
 // public addresses and to those that it is told of, and to no others.
-package proxy
+package forward
 
 import (
 	"context"

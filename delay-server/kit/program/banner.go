@@ -6,7 +6,7 @@ import (
 	"net"
 	"text/tabwriter"
 
-	"flash.test/delay-server/version"
+	"flash.test/delay-server/kit/version"
 )
 
 // Banner is what a program prints for a person when it starts: where its page

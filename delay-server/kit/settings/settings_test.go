@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"flash.test/delay-server/settings"
+	"flash.test/delay-server/kit/settings"
 )
 
 type config struct {

@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"flash.test/delay-server/version"
+	"flash.test/delay-server/kit/version"
 )
 
 // Program is a server that is set by its environment, with settings C.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/program"
 )
 
 func TestStatus(t *testing.T) {

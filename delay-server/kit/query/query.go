@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 
-	"flash.test/delay-server/problem"
-	"flash.test/delay-server/spelling"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/spelling"
 )
 
 // Read splits a query into the values of known parameters and the sorted names

@@ -16,7 +16,7 @@ import (
 	spans "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
-	"flash.test/delay-server/tracing"
+	"flash.test/delay-server/kit/tracing"
 )
 
 // collect runs a collector and returns its URL and what it has been sent.

@@ -1,4 +1,4 @@
-package proxy
+package forward
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"flash.test/delay-server/problem"
+	"flash.test/delay-server/kit/problem"
 )
 
 func TestCheck(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"flash.test/delay-server/program"
+	"flash.test/delay-server/kit/program"
 )
 
 // pipes is a listener without sockets, for a bubble of testing/synctest.

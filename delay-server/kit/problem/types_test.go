@@ -1,0 +1,42 @@
+package problem_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"testing"
+
+	"flash.test/delay-server/kit/problem"
+)
+
+func TestEveryTypeIsDescribed(t *testing.T) {
+	name := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
+	seen := map[problem.Type]bool{}
+	for _, info := range problem.Types {
+		if seen[info.Type] || !name.MatchString(info.Type.Name()) {
+			t.Errorf("type %q: it is listed twice, or its name is not words joined by hyphens", info.Type)
+		}
+		seen[info.Type] = true
+		if info.Status < 400 || info.Status > 599 || info.Title == "" || info.Meaning == "" || info.Remedy == "" {
+			t.Errorf("type %s: %+v, want an error status, a title, a meaning and a remedy", info.Type, info)
+		}
+		if found, ok := problem.Find(info.Type.Name()); !ok || found != info {
+			t.Errorf("Find(%q) = %+v, %v", info.Type.Name(), found, ok)
+		}
+	}
+	if _, ok := problem.Find("no-such"); ok {
+		t.Error("Find of a name that is no type's: found")
+	}
+}
+
+func TestErrorsIsATypeOfProblem(t *testing.T) {
+	err := fmt.Errorf("wrapped: %w", problem.PoolFull.New("pool %q is full", "db"))
+	if !errors.Is(err, problem.PoolFull) || errors.Is(err, problem.PoolMismatch) {
+		t.Errorf("errors.Is of %v: want it to be PoolFull alone", err)
+	}
+	p, ok := errors.AsType[*problem.Problem](err)
+	if !ok || p.Status != http.StatusServiceUnavailable || p.Title != "Pool full" || p.Type != "/problems/pool-full" || p.Detail != `pool "db" is full` {
+		t.Errorf("got %+v", p)
+	}
+}
