@@ -1,0 +1,80 @@
+// Package wiretest helps to test servers over real sockets: it waits for a
+// condition, and opens connections on which a test writes every byte itself.
+// Only tests import it.
+package wiretest
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Timeout bounds [Eventually] and the connections of [Dial]. It turns a hang into
+// a failure, and is far longer than any test should need.
+const Timeout = time.Minute
+
+// Eventually polls ok every millisecond, and returns when it reports true. After
+// [Timeout] it fails the test with a message that names what did not happen.
+func Eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(Timeout); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", Timeout, what)
+		}
+	}
+}
+
+// A Conn is a client's connection to a server under test. Its methods Send and
+// Receive fail the test on error, so they must be called from the test's goroutine.
+type Conn struct {
+	*net.TCPConn
+	t  testing.TB
+	in *bufio.Reader
+}
+
+// Dial connects to a server, given as host:port or as an http:// URL without a
+// path. The connection ends with the test, or after [Timeout].
+func Dial(t testing.TB, server string) *Conn {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(server, "http://"), Timeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(Timeout)); err != nil {
+		t.Fatal(err)
+	}
+	return &Conn{TCPConn: conn.(*net.TCPConn), t: t, in: bufio.NewReader(conn)}
+}
+
+// Read reads what follows the responses already received.
+func (c *Conn) Read(p []byte) (int, error) { return c.in.Read(p) }
+
+// WriteTo copies to w what Read would read.
+func (c *Conn) WriteTo(w io.Writer) (int64, error) { return c.in.WriteTo(w) }
+
+// Send writes text as it is.
+func (c *Conn) Send(text string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c.TCPConn, text); err != nil {
+		c.t.Fatalf("sending %.80q: %v", text, err)
+	}
+}
+
+// Receive reads a response to a request of this method, with its whole body.
+func (c *Conn) Receive(method string) (r *http.Response, body string) {
+	c.t.Helper()
+	r, err := http.ReadResponse(c.in, &http.Request{Method: method})
+	if err != nil {
+		c.t.Fatalf("reading a response: %v", err)
+	}
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		c.t.Fatalf("reading the body of a response %s: %v", r.Status, err)
+	}
+	return r, string(b)
+}
