@@ -69,7 +69,7 @@ func TestServeHealthcheckAndStop(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Errorf("run ended with %v, want nil", err)
 	}
-	if err := delayServer.Run(t.Context(), []string{"healthcheck"}, []string{"PORT=" + port}, io.Discard, io.Discard); program.Status(err) != 1 {
+	if err := delayServer.Run(t.Context(), []string{"healthcheck"}, []string{"PORT=" + port}, io.Discard, io.Discard); program.ExitStatus(err) != 1 {
 		t.Errorf("healthcheck of a server that is gone: %v, want exit status 1", err)
 	}
 }
@@ -146,7 +146,7 @@ func TestTakenPort(t *testing.T) {
 		"TLS_PORT": {"PORT=0", "TLS_HOSTS=localhost", "TLS_DIR=" + t.TempDir()},
 	} {
 		err := delayServer.Run(t.Context(), nil, append(others, setting+"="+strconv.Itoa(port)), io.Discard, io.Discard)
-		if want := "choose another port, such as " + setting + "=" + strconv.Itoa(port%65535+1); program.Status(err) != 1 || !strings.Contains(err.Error(), want) {
+		if want := "choose another port, such as " + setting + "=" + strconv.Itoa(port%65535+1); program.ExitStatus(err) != 1 || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is taken: got %v, want exit status 1 and %q", setting, err, want)
 		}
 	}
@@ -195,7 +195,7 @@ func TestCommandLine(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var stdout strings.Builder
 			err := delayServer.Run(t.Context(), tc.args, tc.environ, &stdout, io.Discard)
-			if got := program.Status(err); got != tc.status {
+			if got := program.ExitStatus(err); got != tc.status {
 				t.Errorf("exit status %d (%v), want %d", got, err, tc.status)
 			}
 			if !strings.Contains(stdout.String(), tc.stdout) {

@@ -51,7 +51,7 @@ func TestArguments(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			err := demoAPI.Run(t.Context(), tc.args, nil, &stdout, &stderr)
-			if got := program.Status(err); got != tc.status || !strings.Contains(fmt.Sprint(err), tc.err) {
+			if got := program.ExitStatus(err); got != tc.status || !strings.Contains(fmt.Sprint(err), tc.err) {
 				t.Errorf("run(%q) = %v, status %d; want %s, status %d", tc.args, err, got, tc.err, tc.status)
 			}
 			if !strings.Contains(stdout.String(), tc.stdout) {
@@ -65,8 +65,8 @@ func TestBadSettingsAreAllReported(t *testing.T) {
 	environ := []string{"PATH=/bin", "PORT=70000", "CALLS=two", "DELAY=soon", "MAX_CALL=5", "DELAY_SERVER_URL=localhost:3000"}
 	for _, args := range [][]string{nil, {"healthcheck"}} {
 		err := demoAPI.Run(t.Context(), args, environ, io.Discard, io.Discard)
-		if program.Status(err) != 2 {
-			t.Errorf("run(%q) with bad settings: status %d, want 2", args, program.Status(err))
+		if program.ExitStatus(err) != 2 {
+			t.Errorf("run(%q) with bad settings: status %d, want 2", args, program.ExitStatus(err))
 		}
 		for _, want := range []string{"PORT: 70000", `CALLS: "two"`, `delay "soon"`, "did you mean MAX_CALLS?", `DELAY_SERVER_URL: "localhost:3000"`, "--help"} {
 			if !strings.Contains(fmt.Sprint(err), want) {
@@ -85,8 +85,8 @@ func TestTakenPort(t *testing.T) {
 	port := ln.Addr().(*net.TCPAddr).Port
 	var stdout bytes.Buffer
 	err = demoAPI.Run(t.Context(), nil, []string{fmt.Sprintf("PORT=%d", port)}, &stdout, io.Discard)
-	if want := fmt.Sprintf("such as PORT=%d demo-api (on macOS, AirPlay takes 5000)", port%65535+1); program.Status(err) != 1 || !strings.Contains(fmt.Sprint(err), want) {
-		t.Errorf("run on a taken port = %v, status %d; want status 1 and %s", err, program.Status(err), want)
+	if want := fmt.Sprintf("such as PORT=%d demo-api (on macOS, AirPlay takes 5000)", port%65535+1); program.ExitStatus(err) != 1 || !strings.Contains(fmt.Sprint(err), want) {
+		t.Errorf("run on a taken port = %v, status %d; want status 1 and %s", err, program.ExitStatus(err), want)
 	}
 	if stdout.Len() > 0 {
 		t.Errorf("it wrote %q, as if it served", stdout.String())

@@ -182,8 +182,8 @@ func TestBadSweep(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			stdout, _, err := sweeping(t.Context(), nil, strings.Fields(tc.args)...)
-			if program.Status(err) != tc.status || !strings.Contains(fmt.Sprint(err), tc.err) || stdout != "" {
-				t.Errorf("sweep %s = %v, status %d, wrote %q; want %s, status %d, nothing", tc.args, err, program.Status(err), stdout, tc.err, tc.status)
+			if program.ExitStatus(err) != tc.status || !strings.Contains(fmt.Sprint(err), tc.err) || stdout != "" {
+				t.Errorf("sweep %s = %v, status %d, wrote %q; want %s, status %d, nothing", tc.args, err, program.ExitStatus(err), stdout, tc.err, tc.status)
 			}
 			if tc.status == 2 && !strings.Contains(err.Error(), "demo-api sweep --help lists what is accepted") {
 				t.Errorf("sweep %s = %v, want it to name --help", tc.args, err)
@@ -223,7 +223,7 @@ func TestSweepEndsEarly(t *testing.T) {
 				out := filepath.Join(t.TempDir(), "sweep.svg")
 				stdout, _, err := sweeping(ctx, []string{"DELAY_SERVER_URL=" + slow.URL}, "--calls=1,2,4", "--out="+out)
 				want := map[string]string{"stopped": "gone", "refused": "answered 429 Too Many Requests"}[how]
-				if program.Status(err) != 1 || !strings.Contains(err.Error(), fmt.Sprintf("after %d of 3 counts", tc.rows)) || !strings.Contains(err.Error(), want) {
+				if program.ExitStatus(err) != 1 || !strings.Contains(err.Error(), fmt.Sprintf("after %d of 3 counts", tc.rows)) || !strings.Contains(err.Error(), want) {
 					t.Errorf("sweep = %v, want status 1, %d of 3 counts, %s", err, tc.rows, want)
 				}
 				if got := len(table(t, stdout)); got != tc.rows {

@@ -56,7 +56,7 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 			accepted += ", and the routes of this server's SCENARIO"
 		}
 		return problem.New(route.Code, "nothing is at %s; accepted: %s", problem.Quote(r.URL.Path), accepted)
-	case errors.Is(err, flow.ErrClientGone) || program.ClientLeft(r, err):
+	case errors.Is(err, flow.ErrClientGone) || program.ClientGone(r, err):
 		return nil
 	}
 	s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)

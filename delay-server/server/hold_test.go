@@ -231,7 +231,7 @@ func TestShutdownCutsHoldsAndBarriersOnAFrozenClock(t *testing.T) {
 	for _, replies := range all {
 		wantAll(t, replies, 3, 503, "the server is shutting down and ended this wait before its time")
 	}
-	if got := log.String(); !strings.Contains(got, "stopped cut=9") {
+	if got := log.String(); !strings.Contains(got, "stopped aborted=9") {
 		t.Errorf("the log does not say that 9 were cut:\n%s", got)
 	}
 }

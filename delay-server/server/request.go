@@ -144,7 +144,7 @@ func (r *waitingRequest) cause(err error) error {
 	switch {
 	case errors.Is(err, flow.ErrShutdown):
 		return flow.ErrShutdown
-	case program.ClientLeft(r.c.Request(), err):
+	case program.ClientGone(r.c.Request(), err):
 		r.err = flow.ErrClientGone
 		return flow.ErrClientGone
 	}
@@ -248,7 +248,7 @@ func (r *waitingRequest) Forward(target *url.URL, h *answer.Head, timing *answer
 	case errors.Is(context.Cause(r.c.Request().Context()), flow.ErrShutdown):
 		r.err = flow.ErrShutdown
 		return journal.Cut
-	case program.ClientLeft(r.c.Request(), err):
+	case program.ClientGone(r.c.Request(), err):
 		r.err = flow.ErrClientGone
 		return journal.Left
 	default:

@@ -41,8 +41,8 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 		NotReady:          func() { s.draining.Store(true) },
 		Draining:          s.drain,
 		HTTP1:             opened.http1,
-		Beside:            opened.loops,
-		Cut:               flow.ErrShutdown,
+		Extra:             opened.loops,
+		ShutdownCause:     flow.ErrShutdown,
 	}.Serve(ctx, opened.all...)
 }
 
@@ -50,7 +50,7 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 type listeners struct {
 	all   []net.Listener
 	http1 []net.Listener // of connections that are not of HTTP/2
-	loops []program.Drained
+	loops []program.Drainer
 }
 
 func isTCP(ln net.Listener) bool {

@@ -46,8 +46,8 @@ func TestShutdownLetsWaitingRequestsFinish(t *testing.T) {
 		eventually(t, "all wait", func() bool { return srv.journal.Waiting() == n })
 		stop()
 		wg.Wait()
-		if got := log.String(); !strings.Contains(got, "draining waiting=200") || !strings.Contains(got, "stopped cut=0") {
-			t.Errorf("the log does not say draining waiting=200 and stopped cut=0:\n%s", got)
+		if got := log.String(); !strings.Contains(got, "draining waiting=200") || !strings.Contains(got, "stopped aborted=0") {
+			t.Errorf("the log does not say draining waiting=200 and stopped aborted=0:\n%s", got)
 		}
 		if reply, err := client.Get(base + "/healthz"); err == nil {
 			reply.Body.Close()
@@ -75,7 +75,7 @@ func TestShutdownCutsWhatIsLeftAndSaysHowMany(t *testing.T) {
 		eventually(t, "all wait", func() bool { return srv.journal.Waiting() == n })
 		stop()
 		wg.Wait()
-		if got := log.String(); !strings.Contains(got, "level=WARN msg=stopped cut=50") {
+		if got := log.String(); !strings.Contains(got, "level=WARN msg=stopped aborted=50") {
 			t.Errorf("the log does not say that 50 were cut:\n%s", got)
 		}
 	})

@@ -151,8 +151,8 @@ func TestOneDrainOverAllListeners(t *testing.T) {
 	eventually(t, "all wait", func() bool { return srv.journal.Waiting() == 3*each })
 	stop()
 	wg.Wait()
-	if got := log.String(); strings.Count(got, "draining waiting=60") != 1 || strings.Count(got, "stopped cut=0") != 1 {
-		t.Errorf("the log does not say once draining waiting=60 and stopped cut=0:\n%s", got)
+	if got := log.String(); strings.Count(got, "draining waiting=60") != 1 || strings.Count(got, "stopped aborted=0") != 1 {
+		t.Errorf("the log does not say once draining waiting=60 and stopped aborted=0:\n%s", got)
 	}
 	for client, at := range clients {
 		if reply, err := client.Get(at + "/healthz"); err == nil {

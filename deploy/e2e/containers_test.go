@@ -179,7 +179,7 @@ func stopLetsWaitingRequestFinish(t *testing.T, eventLoop testcontainers.Customi
 		t.Errorf("exit status after SIGTERM: got %d, want 0", state.ExitCode)
 	}
 	log := logs(t, c)
-	for _, want := range []string{"draining waiting=1", "stopped cut=0"} {
+	for _, want := range []string{"draining waiting=1", "stopped aborted=0"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("log after SIGTERM: got\n%s\nwant %q in it", log, want)
 		}

@@ -174,9 +174,9 @@ func (ln *Listener) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Cut ends the requests that wait and any that begin to wait later, and returns
+// ForceClose ends the requests that wait and any that begin to wait later, and returns
 // once they are answered. The listener is closed.
-func (ln *Listener) Cut() {
+func (ln *Listener) ForceClose() {
 	ln.config.Engine.Shutdown()
 	ln.broadcast((*loop).shutdown)
 	<-ln.ended

@@ -43,7 +43,7 @@ func open(t *testing.T, ports int, change ...func(*Config)) (*Listener, []net.Ad
 	}
 	t.Cleanup(func() {
 		_ = ln.Close()
-		ln.Cut()
+		ln.ForceClose()
 		if n, w := config.Limit.Inside(), config.Engine.Journal.Waiting(); n != 0 || w != 0 {
 			t.Errorf("at the end %d places are taken, %d wait", n, w)
 		}
@@ -464,7 +464,7 @@ func TestAClosedListenerAcceptsNone(t *testing.T) {
 	}
 }
 
-// Shutdown waits for requests that wait, and ends with its context; Cut ends them.
+// Shutdown waits for requests that wait, and ends with its context; ForceClose ends them.
 func TestShutdownAndCut(t *testing.T) {
 	ln, addrs := open(t, 1)
 	var conns []*net.TCPConn
@@ -485,7 +485,7 @@ func TestShutdownAndCut(t *testing.T) {
 	if n := ln.config.Engine.Journal.Waiting(); n != len(conns) {
 		t.Errorf("%d wait, want %d", n, len(conns))
 	}
-	ln.Cut()
+	ln.ForceClose()
 	for _, c := range conns {
 		if b, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(b), "HTTP/1.1 503 ") || !strings.Contains(string(b), "\r\nConnection: close\r\n") {
 			t.Errorf("got %q, %v", b, err)

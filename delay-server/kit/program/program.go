@@ -50,17 +50,17 @@ type Command[C any] struct {
 	Run func(ctx context.Context, args []string, settings C, stdout, stderr io.Writer) error
 }
 
-// headroom is heap that is never touched, and so takes no memory. With it Go
+// gcBallast is heap that is never touched, and so takes no memory. With it Go
 // collects garbage once there are some 20 MB of it, in place of 4: /delay/0 by
 // net/http, over 64 connections, is answered 84,000 times a second in place of
 // 74,000, for 9 MB more. Twice as much brings nothing more.
-const headroom = 8 << 20
+const gcBallast = 8 << 20
 
 // Main runs p as the process until SIGTERM or SIGINT and exits: with 2 for an
 // error of the one who started it, with 1 for any other. A second signal ends
 // the process at once.
 func (p Program[C]) Main() {
-	reserved := make([]byte, headroom)
+	reserved := make([]byte, gcBallast)
 	defer runtime.KeepAlive(reserved)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
@@ -68,7 +68,7 @@ func (p Program[C]) Main() {
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
 	}
-	os.Exit(Status(err))
+	os.Exit(ExitStatus(err))
 }
 
 // ErrUsage marks an error of the one who started the program: Run returns it,
@@ -80,8 +80,8 @@ func BadSettings(name string, err error) error {
 	return fmt.Errorf("bad settings:\n%w\n%s %w", err, name, ErrUsage)
 }
 
-// Status returns the exit status for what Run returned.
-func Status(err error) int {
+// ExitStatus returns the exit status for what Run returned.
+func ExitStatus(err error) int {
 	switch {
 	case err == nil:
 		return 0

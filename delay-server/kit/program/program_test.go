@@ -15,7 +15,7 @@ import (
 	"flash.test/delay-server/kit/program"
 )
 
-func TestStatus(t *testing.T) {
+func TestExitStatus(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		err  error
@@ -25,8 +25,8 @@ func TestStatus(t *testing.T) {
 		{"the starter's", fmt.Errorf("bad settings:\n%w", program.ErrUsage), 2},
 		{"any other", errors.New("no space left"), 1},
 	} {
-		if got := program.Status(tc.err); got != tc.want {
-			t.Errorf("%s: Status(%v) = %d, want %d", tc.name, tc.err, got, tc.want)
+		if got := program.ExitStatus(tc.err); got != tc.want {
+			t.Errorf("%s: ExitStatus(%v) = %d, want %d", tc.name, tc.err, got, tc.want)
 		}
 	}
 }
@@ -78,8 +78,8 @@ func TestCommands(t *testing.T) {
 			environ = []string{tc.hello}
 		}
 		err := p.Run(t.Context(), tc.args, environ, &stdout, io.Discard)
-		if stdout.String() != tc.stdout || program.Status(err) != tc.status {
-			t.Errorf("%s: Run(%q) wrote %q, %v, status %d; want %q, status %d", tc.name, tc.args, stdout.String(), err, program.Status(err), tc.stdout, tc.status)
+		if stdout.String() != tc.stdout || program.ExitStatus(err) != tc.status {
+			t.Errorf("%s: Run(%q) wrote %q, %v, status %d; want %q, status %d", tc.name, tc.args, stdout.String(), err, program.ExitStatus(err), tc.stdout, tc.status)
 		}
 	}
 

@@ -43,23 +43,23 @@ type HTTP struct {
 	// it answers a malformed request that is shorter.
 	HTTP1 []net.Listener
 
-	// Beside are those that serve beside Handler, what they accept on lns: they
+	// Extra are those that serve beside Handler, what they accept on lns: they
 	// are drained with it, and cut after the same time.
-	Beside []Drained
+	Extra []Drainer
 
-	// Cut is the cause with which the contexts of those requests are cancelled
+	// ShutdownCause is the cause with which the contexts of those requests are cancelled
 	// that ShutdownTimeout leaves. They have a second to say so to their clients.
-	Cut error
+	ShutdownCause error
 }
 
-// Drained is what can be drained: http.Server is, but for Cut.
-type Drained interface {
+// Drainer is what can be drained: http.Server is, but for ForceClose.
+type Drainer interface {
 	// Shutdown takes no more requests, and returns once none is left, or with
 	// context.Cause(ctx) when ctx is done first.
 	Shutdown(ctx context.Context) error
 
-	// Cut ends the requests that Shutdown left, and says so to their clients.
-	Cut()
+	// ForceClose ends the requests that Shutdown left, and says so to their clients.
+	ForceClose()
 }
 
 // Serve answers the connections of all lns until ctx is done. It then serves on
@@ -113,7 +113,7 @@ func (s HTTP) Serve(ctx context.Context, lns ...net.Listener) error {
 		s.NotReady()
 		err = s.linger(failed)
 	}
-	s.drain(servers, func() { cut(s.Cut) })
+	s.drain(servers, func() { cut(s.ShutdownCause) })
 	return err
 }
 
@@ -143,13 +143,13 @@ func (s HTTP) drain(servers servers, cut func()) {
 	s.logDraining()
 	err := s.shutdown(servers, s.ShutdownTimeout)
 	if !errors.Is(err, context.DeadlineExceeded) {
-		s.Log.Info("stopped", "cut", 0)
+		s.Log.Info("stopped", "aborted", 0)
 		return
 	}
 	n := s.Waiting()
 	cut()
-	for _, d := range s.Beside {
-		d.Cut()
+	for _, d := range s.Extra {
+		d.ForceClose()
 	}
 	if s.shutdown(servers, sendCut) != nil {
 		for _, srv := range servers {
@@ -160,7 +160,7 @@ func (s HTTP) drain(servers servers, cut func()) {
 	if n > 0 {
 		level = slog.LevelWarn
 	}
-	s.Log.Log(context.Background(), level, "stopped", "cut", n)
+	s.Log.Log(context.Background(), level, "stopped", "aborted", n)
 }
 
 // logDraining says what the shutdown waits for, until when, and how to end it.
@@ -177,7 +177,7 @@ func (s HTTP) shutdown(servers servers, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	err := servers.shutdown(ctx)
-	for _, d := range s.Beside {
+	for _, d := range s.Extra {
 		err = errors.Join(err, d.Shutdown(ctx))
 	}
 	return err

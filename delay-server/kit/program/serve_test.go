@@ -80,7 +80,7 @@ func beginShutdown(t *testing.T, delay time.Duration) *shutdown {
 		Waiting:         func() int { return 3 },
 		NotReady:        func() { s.ready = false },
 		Draining:        func() { s.draining = time.Since(start) },
-		Cut:             errors.New("cut"),
+		ShutdownCause:   errors.New("cut"),
 	}
 	go func() {
 		defer close(s.ended)

@@ -51,7 +51,7 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 		return s.callFailed(http.StatusBadGateway, err, c)
 	case errors.Is(err, upstream.ErrTooSlow):
 		return s.callFailed(http.StatusGatewayTimeout, err, c)
-	case program.ClientLeft(r, err):
+	case program.ClientGone(r, err):
 		return problem.New(statusLeft, "the client left; all calls were cancelled")
 	}
 	s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)

@@ -35,6 +35,6 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 		Waiting:           func() int { return int(s.waiting.Load()) },
 		NotReady:          func() { s.draining.Store(true) },
 		Draining:          func() {},
-		Cut:               errCut,
+		ShutdownCause:     errCut,
 	}.Serve(ctx, lns...)
 }

@@ -193,7 +193,7 @@ func TestDrainIsBounded(t *testing.T) {
 				t.Errorf("Serve = %v, want nil", err)
 			}
 			eventually(t, "the calls are cancelled", func() bool { return s.seen().left == 2 })
-			if log := d.log.String(); !strings.Contains(log, "msg=stopped cut=1") {
+			if log := d.log.String(); !strings.Contains(log, "msg=stopped aborted=1") {
 				t.Errorf("log: got %q, want it to say that one was cut", log)
 			}
 		})

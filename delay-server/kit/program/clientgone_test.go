@@ -50,8 +50,8 @@ func TestClientLeft(t *testing.T) {
 			for _, major := range []int{1, 2} {
 				r := httptest.NewRequestWithContext(tc.ctx, http.MethodGet, "/", nil)
 				r.ProtoMajor = major
-				if got := program.ClientLeft(r, tc.err); got != tc.want {
-					t.Errorf("%s, HTTP/%d: ClientLeft(%v) = %v, want %v", tc.name, major, tc.err, got, tc.want)
+				if got := program.ClientGone(r, tc.err); got != tc.want {
+					t.Errorf("%s, HTTP/%d: ClientGone(%v) = %v, want %v", tc.name, major, tc.err, got, tc.want)
 				}
 			}
 		}

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// ClientLeft reports whether err, with which the handling of r ended, comes of
+// ClientGone reports whether err, with which the handling of r ended, comes of
 // its client: it has closed the connection or reset the stream, or it has not
 // read in time.
-func ClientLeft(r *http.Request, err error) bool {
+func ClientGone(r *http.Request, err error) bool {
 	for _, gone := range []error{
 		context.Canceled, os.ErrDeadlineExceeded, net.ErrClosed, io.ErrClosedPipe, syscall.EPIPE, syscall.ECONNRESET,
 	} {
