@@ -192,13 +192,15 @@ func (c *Clock) set(change func(*setting)) {
 	}
 }
 
-// State is what a clock shows.
+// State is what a clock shows. A wait that ends leaves Waiting and Next before its
+// request is answered. While event loops run, Next may be of an instant after
+// Waiting was read.
 type State struct {
 	Scale   float64
 	Frozen  bool
 	Waiting int           // requests that wait for a time on it
 	Elapsed time.Duration // on this clock, since New
-	Next    time.Duration // until the first of them is due; 0 where none waits
+	Next    time.Duration // until the first of them is due; 0 if none waits
 }
 
 // State returns what the clock shows now.
@@ -209,13 +211,23 @@ func (c *Clock) State() State {
 }
 
 func (c *Clock) state() State {
-	now := c.Now()
-	s := State{Scale: 1, Elapsed: now.Sub(c.start), Waiting: c.waiting()}
+	elapsed := c.Now().Sub(c.start)
+	s := State{Scale: 1, Elapsed: elapsed, Waiting: len(c.timers)}
 	if c.setting != nil {
 		s.Scale, s.Frozen = c.setting.scale, c.setting.frozen
 	}
-	if first := c.first(); !first.IsZero() {
-		s.Next = max(0, first.Sub(now))
+	next := time.Duration(math.MaxInt64)
+	if len(c.timers) > 0 {
+		next = c.timers.first().Sub(c.start)
+	}
+	for _, q := range c.queues {
+		if n := q.waiting.Load(); n > 0 {
+			s.Waiting += int(n)
+			next = min(next, time.Duration(q.next.Load()))
+		}
+	}
+	if s.Waiting > 0 {
+		s.Next = max(0, next-elapsed)
 	}
 	return s
 }
@@ -224,12 +236,12 @@ func (c *Clock) state() State {
 func (c *Clock) waiting() int {
 	n := len(c.timers)
 	for _, q := range c.queues {
-		n += q.waiting
+		n += int(q.waiting.Load())
 	}
 	return n
 }
 
-// first returns the first due time, zero where there is none.
+// first returns the first due time, zero if there is none. All queues are parked.
 func (c *Clock) first() time.Time {
 	due := c.timers.first()
 	for _, q := range c.queues {

@@ -17,12 +17,15 @@ type Queue struct {
 	timers timerHeap
 	firing *Timer // posted timers that RunDue has yet to fire, the first one posted in front
 
+	// Stored by the owner, by publish, and loaded by State.
+	waiting atomic.Int64 // the number of timers
+	next    atomic.Int64 // the first due time, as a Duration since the clock's start; only if waiting > 0
+
 	// Guarded by the clock's mutex.
-	parked  bool
-	closed  bool
-	stale   bool      // the next Park calls wake, even where first stays as it is
-	first   time.Time // the first due time and the number of timers, as of the last Park
-	waiting int
+	parked bool
+	closed bool
+	stale  bool      // the next Park calls wake, even if first stays the same
+	first  time.Time // the first due time at the last Park, zero for none
 }
 
 // NewQueue returns an active queue, which the caller closes after use. The clock
@@ -42,11 +45,14 @@ func (q *Queue) Len() int { return len(q.timers) }
 
 // At sets when t is due, in place of any time set before. With a zero due, t
 // fires only after a Post. At is for the owner.
-func (q *Queue) At(t *Timer, due time.Time) { q.timers.set(t, due) }
+func (q *Queue) At(t *Timer, due time.Time) {
+	q.timers.set(t, due)
+	q.publish()
+}
 
 // Stop drops the due time of t and a pending Post. It is for the owner.
 func (q *Queue) Stop(t *Timer) {
-	q.timers.remove(t)
+	q.remove(t)
 	t.post.CompareAndSwap(postPending, postDropped)
 }
 
@@ -90,7 +96,7 @@ func (q *Queue) RunDue(limit int) (more bool) {
 	now := q.clock.Now()
 	for ; limit > 0 && q.timers.due(now); limit-- {
 		t := q.timers[0]
-		q.timers.remove(t)
+		q.remove(t) // before Fire, which may answer a client that then asks for the State
 		t.Owner.Fire(true)
 	}
 	return q.pending() || q.timers.due(now)
@@ -105,7 +111,7 @@ func (q *Queue) Park() {
 	defer c.mu.Unlock()
 	first := q.timers.first()
 	q.stale = q.stale || !first.Equal(q.first)
-	q.first, q.waiting = first, len(q.timers)
+	q.first = first
 	if q.pending() {
 		q.ring()
 	} else {
@@ -148,6 +154,24 @@ func (q *Queue) Close() {
 	c.queues = slices.DeleteFunc(c.queues, func(other *Queue) bool { return other == q })
 	c.active.Add(-1)
 	c.changed.Broadcast()
+}
+
+// remove drops the due time of t.
+func (q *Queue) remove(t *Timer) {
+	if t.index > 0 {
+		q.timers.remove(t)
+		q.publish()
+	}
+}
+
+// publish stores what State shows. It allocates nothing and takes no lock.
+func (q *Queue) publish() {
+	if len(q.timers) > 0 {
+		if next := int64(q.timers[0].due.Sub(q.clock.start)); next != q.next.Load() {
+			q.next.Store(next)
+		}
+	}
+	q.waiting.Store(int64(len(q.timers)))
 }
 
 // pending reports whether posted timers have not been fired.

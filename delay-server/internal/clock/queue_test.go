@@ -121,6 +121,37 @@ func TestAQueueCountsTimersThatAreDue(t *testing.T) {
 	o.Close()
 }
 
+// An owner answers its client while it is active: by then State must not count
+// the client's timer any more.
+func TestStateOfAnActiveQueue(t *testing.T) {
+	o, start := frozenOwner()
+	defer o.Close()
+	check := func(after string, waiting int, next time.Duration) {
+		t.Helper()
+		if s := o.clock.State(); s.Waiting != waiting || s.Next != next {
+			t.Errorf("after %s: State() = %+v, want %d waiting, the next in %v", after, s, waiting, next)
+		}
+	}
+	early, late := o.timer(""), o.timer("")
+	o.At(late, start.Add(2*time.Second))
+	o.At(early, start.Add(time.Second))
+	check("At", 2, time.Second)
+	o.Park()
+	check("Park", 2, time.Second)
+	o.Unpark()
+	o.Stop(early)
+	check("Stop", 1, 2*time.Second)
+	o.At(late, start.Add(3*time.Second))
+	check("At of a timer that waits", 1, 3*time.Second)
+	due := &clock.Timer{Owner: fire(func() { check("the begin of Fire", 1, 3*time.Second) })}
+	o.At(due, start)
+	check("At of a timer that is due", 2, 0)
+	o.RunDue(10)
+	check("RunDue", 1, 3*time.Second)
+	o.At(late, time.Time{})
+	check("At with a zero due", 0, 0)
+}
+
 func TestAQueueIsWokenInTime(t *testing.T) {
 	o := newOwner(clock.New())
 	timer := o.timer("")
