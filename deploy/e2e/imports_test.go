@@ -27,6 +27,7 @@ var mayImport = map[string][]rule{
 		{"kit/program", "kit/version"},
 		{"kit/query", "kit/problem kit/spelling"},
 		{"kit/settings", "kit/spelling"},
+		{"kit/httpkit", "kit/problem kit/program kit/settings kit/version"},
 
 		{"(main)", "server " + kit},
 		{"server", "delay client plan answer scenario journal gate forward clock flow eventloop authority " + kit},
@@ -68,15 +69,15 @@ var mayImport = map[string][]rule{
 }
 
 const (
-	kit              = "kit/problem kit/program kit/query kit/settings kit/spelling kit/tracing kit/urlpath kit/version"
-	kitOfDelayServer = "delay-server/kit/problem delay-server/kit/program delay-server/kit/query delay-server/kit/settings delay-server/kit/spelling delay-server/kit/tracing delay-server/kit/urlpath delay-server/kit/version"
+	kit              = "kit/httpkit kit/problem kit/program kit/query kit/settings kit/spelling kit/tracing kit/urlpath kit/version"
+	kitOfDelayServer = "delay-server/kit/httpkit delay-server/kit/problem delay-server/kit/program delay-server/kit/query delay-server/kit/settings delay-server/kit/spelling delay-server/kit/tracing delay-server/kit/urlpath delay-server/kit/version"
 )
 
 type rule struct{ pkg, may string }
 
 // Who may import what others wrote. A module that is not here may not be imported.
 var onlyImporters = []struct{ module, importers string }{
-	{"github.com/labstack/echo", "delay-server/server demo-api/server deploy/bench/peer"},
+	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/server demo-api/server deploy/bench/peer"},
 	{"github.com/prometheus/client_golang", "delay-server/server"},
 	{"github.com/caarlos0/env", "delay-server/kit/settings"},
 	{"github.com/KimMachineGun/automemlimit", "delay-server/(main) delay-server/server"},

@@ -1,0 +1,71 @@
+package httpkit
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"flash.test/delay-server/kit/problem"
+)
+
+// MaxBody is the maximum size of a request's body in bytes.
+const MaxBody = 1 << 20
+
+var errTooLarge = problem.BodyTooLarge.New("request body is too large: use up to %d bytes", MaxBody)
+
+// DiscardBody reads the request's body to its end: net/http notices that a client
+// has left only after that. The error is ReadBody's.
+func DiscardBody(c echo.Context, timeout time.Duration) error {
+	r := c.Request()
+	if r.Body == http.NoBody || r.Body == nil {
+		return nil
+	}
+	return ReadBody(c, io.Discard, timeout)
+}
+
+// ReadBody copies the request's body to w. The error is context.Canceled if the
+// client left, or else a *problem.Problem: BodyTooLarge, BodyTimeout or InvalidBody.
+func ReadBody(c echo.Context, w io.Writer, timeout time.Duration) error {
+	control := http.NewResponseController(c.Response())
+	// The recorder of a test has no deadline, the connections of net/http have.
+	_ = control.SetReadDeadline(time.Now().Add(timeout))
+	r := c.Request()
+	n := r.ContentLength
+	if n <= MaxBody {
+		var err error
+		if n, err = io.Copy(w, io.LimitReader(r.Body, MaxBody+1)); err != nil {
+			return BodyError(err, "request body", n, timeout)
+		}
+	}
+	if n > MaxBody {
+		if r.Close && r.Header.Get("Expect") == "" {
+			// Otherwise net/http closes with bytes unread, and the client loses the response.
+			_, _ = io.Copy(io.Discard, r.Body)
+		}
+		return errTooLarge
+	}
+	// The deadline would end the wait: net/http reads on to notice a client that leaves.
+	// After an error it stays, since net/http reads the rest of the body.
+	_ = control.SetReadDeadline(time.Time{})
+	return nil
+}
+
+// BodyError returns what to answer for err, with which reading what ("request body")
+// ended after n bytes: context.Canceled if the client left, or a *problem.Problem.
+func BodyError(err error, what string, n int64, timeout time.Duration) error {
+	var timedOut interface{ Timeout() bool }
+	var lost *net.OpError
+	switch {
+	case errors.As(err, &timedOut) && timedOut.Timeout():
+		return problem.BodyTimeout.New("%s did not arrive within %v (READ_TIMEOUT); got %d bytes", what, timeout, n)
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) || errors.As(err, &lost):
+		return context.Canceled
+	default:
+		return problem.InvalidBody.New("read request body: %v", err)
+	}
+}

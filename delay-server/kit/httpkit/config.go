@@ -1,0 +1,89 @@
+package httpkit
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"flash.test/delay-server/kit/program"
+	"flash.test/delay-server/kit/settings"
+)
+
+// Config is the settings that both programs have. A program's settings embed it.
+type Config struct {
+	Host          string `env:"HOST" envDefault:"localhost" help:"address to listen on; localhost is 127.0.0.1 and ::1, 0.0.0.0 is all"`
+	PublishedPort *int   `env:"PUBLISHED_PORT" help:"host port that a container engine maps to PORT, for the printed URLs; 0 if the engine chose it"`
+
+	MaxHeaderSize   int           `env:"MAX_HEADER_SIZE" envDefault:"32768" help:"bytes of a request's line and headers, 16384 or more; a longer one gets 431"`
+	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time for a client to send its headers, and again its body"`
+	WriteTimeout    time.Duration `env:"WRITE_TIMEOUT" envDefault:"30s" help:"time for a client to read a response, or each 32 KB of one"`
+	IdleTimeout     time.Duration `env:"IDLE_TIMEOUT" envDefault:"2m" help:"time that a connection stays open between requests"`
+	ShutdownDelay   time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s" help:"time to keep serving after SIGTERM while /readyz answers 503"`
+	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s" help:"time for waiting requests to finish after SIGTERM; the rest get 503"`
+
+	OTLPEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"OpenTelemetry collector for traces (OTLP over HTTP), such as http://localhost:4318"`
+
+	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug (a line for each request), info, warn or error"`
+	LogFormat string     `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
+}
+
+// Validate returns one error for each invalid setting, joined.
+func (c Config) Validate() error {
+	var v settings.Validation
+	v.Check(c.PublishedPort == nil || IsPort(*c.PublishedPort), "PUBLISHED_PORT is invalid: use 0 to 65535")
+	v.Check(c.MaxHeaderSize >= program.MinHeaderSize && c.MaxHeaderSize <= http.DefaultMaxHeaderBytes,
+		"MAX_HEADER_SIZE %d is invalid: use %d to %d", c.MaxHeaderSize, program.MinHeaderSize, http.DefaultMaxHeaderBytes)
+	v.Check(c.ReadTimeout > 0, "READ_TIMEOUT %v is invalid: use more than 0", c.ReadTimeout)
+	v.Check(c.WriteTimeout > 0, "WRITE_TIMEOUT %v is invalid: use more than 0", c.WriteTimeout)
+	v.Check(c.IdleTimeout > 0, "IDLE_TIMEOUT %v is invalid: use more than 0", c.IdleTimeout)
+	v.Check(c.ShutdownDelay >= 0, "SHUTDOWN_DELAY %v is invalid: use 0 or more", c.ShutdownDelay)
+	v.Check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT %v is invalid: use 0 or more", c.ShutdownTimeout)
+	v.Check(c.OTLPEndpoint == "" || IsBaseURL(c.OTLPEndpoint),
+		"OTEL_EXPORTER_OTLP_ENDPOINT %q is invalid: use a URL such as http://localhost:4318", c.OTLPEndpoint)
+	v.Check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT %q is invalid: use text or json", c.LogFormat)
+	return v.Err()
+}
+
+// NewLogger returns a logger to w with the level and format of c.
+func (c Config) NewLogger(w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// HTTP returns a server of handler with the timeouts and limits of c. The caller
+// sets the rest.
+func (c Config) HTTP(handler http.Handler, log *slog.Logger) program.HTTP {
+	return program.HTTP{
+		Handler:           handler,
+		Log:               log,
+		ReadHeaderTimeout: c.ReadTimeout,
+		IdleTimeout:       c.IdleTimeout,
+		WriteTimeout:      c.WriteTimeout,
+		MaxHeaderSize:     c.MaxHeaderSize,
+		ShutdownDelay:     c.ShutdownDelay,
+		ShutdownTimeout:   c.ShutdownTimeout,
+	}
+}
+
+// IsPort reports whether n is a port to listen on, or 0.
+func IsPort(n int) bool { return n >= 0 && n <= 65535 }
+
+// IsBaseURL reports whether s is an http or https URL to which a path can be added.
+// User information is invalid: it would appear in responses and logs.
+func IsBaseURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && HasHost(u) && !strings.ContainsAny(s, "?#@")
+}
+
+// HasHost reports whether u has a host, and no port or a valid one.
+func HasHost(u *url.URL) bool {
+	port, err := strconv.Atoi(u.Port())
+	return u.Hostname() != "" && (u.Port() == "" || err == nil && port > 0 && IsPort(port))
+}
