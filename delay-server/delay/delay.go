@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"flash.test/delay-server/kit/spelling"
 )
 
 // Delay is a distribution of waiting times. The zero value is no wait at all.
@@ -62,6 +64,31 @@ func (d Delay) Sample(r *rand.Rand) time.Duration {
 	}
 }
 
+// Min returns a time that no sample of d is below.
+func (d Delay) Min() time.Duration { return d.Quantile(0x1p-54) }
+
+// SampleWithin draws up to ten samples and returns the first that is at most max.
+// If none is, it returns max and cut is true.
+func (d Delay) SampleWithin(r *rand.Rand, max time.Duration) (sample time.Duration, cut bool) {
+	const draws = 10
+	for range draws {
+		if sample = d.Sample(r); sample <= max {
+			return sample, false
+		}
+	}
+	return max, true
+}
+
+// SharedRNG returns a generator that uses the runtime's random source.
+// Any goroutine may use it at any time.
+func SharedRNG() *rand.Rand { return sharedRNG }
+
+var sharedRNG = rand.New(runtimeSource{})
+
+type runtimeSource struct{}
+
+func (runtimeSource) Uint64() uint64 { return rand.Uint64() }
+
 // String returns d in the form that Parse reads back to the same delay.
 func (d Delay) String() string {
 	if d.dist == nil {
@@ -107,15 +134,7 @@ type SyntaxError struct {
 
 // Error says what was read, what is wrong with it and what is accepted.
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("delay %s %s; accepted: %s", quote(e.Read), e.Reason, e.Accepted)
-}
-
-// quote quotes s, cut where it is long.
-func quote(s string) string {
-	if len(s) > 80 {
-		return fmt.Sprintf("%q… (%d bytes)", s[:80], len(s))
-	}
-	return strconv.Quote(s)
+	return fmt.Sprintf("delay %s %s; accepted: %s", spelling.Quote(e.Read), e.Reason, e.Accepted)
 }
 
 // Parse reads a delay: one of Forms. The error is a *SyntaxError.

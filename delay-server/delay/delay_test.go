@@ -248,3 +248,31 @@ func BenchmarkParse(b *testing.B) {
 		})
 	}
 }
+
+func TestMin(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"250ms": 250 * time.Millisecond, "uniform:100ms,900ms": 100 * time.Millisecond, "normal:500ms,100ms": 0,
+		"random": 0, "weighted:20ms:60,10ms:40": 10 * time.Millisecond, "pareto:100ms,1.5": 100 * time.Millisecond,
+	} {
+		d, err := delay.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.Min(); got != want {
+			t.Errorf("Min of %s: got %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestSampleWithin(t *testing.T) {
+	d, err := delay.Parse("weighted:1s:50,2s:50")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, cut := d.SampleWithin(rand.New(rand.NewPCG(1, 1)), time.Second); got != time.Second || cut {
+		t.Errorf("a max that half of the samples are within: got %v, cut %v, want 1s from another draw", got, cut)
+	}
+	if got, cut := d.SampleWithin(delay.SharedRNG(), time.Millisecond); got != time.Millisecond || !cut {
+		t.Errorf("a max that no sample is within: got %v, cut %v, want 1ms, cut", got, cut)
+	}
+}

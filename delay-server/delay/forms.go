@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"flash.test/delay-server/kit/spelling"
 )
 
 // Form is one way to write a delay, for a table in a manual.
@@ -99,7 +101,7 @@ func arguments(args string, unit time.Duration, names ...string) ([]time.Duratio
 func argument(name, text string, unit time.Duration) (time.Duration, error) {
 	d, reason := parseTime(text, unit)
 	if reason != "" {
-		return 0, fmt.Errorf("%s %s %s", name, quote(text), reason)
+		return 0, fmt.Errorf("%s %s %s", name, spelling.Quote(text), reason)
 	}
 	return d, nil
 }
@@ -108,7 +110,7 @@ func argument(name, text string, unit time.Duration) (time.Duration, error) {
 func number(name, text string) (float64, error) {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || strings.Trim(text, "0123456789.") != "" || n <= 0 || math.IsInf(n, 1) {
-		return 0, fmt.Errorf("%s %s is no decimal number above 0", name, quote(text))
+		return 0, fmt.Errorf("%s %s is no decimal number above 0", name, spelling.Quote(text))
 	}
 	return n, nil
 }

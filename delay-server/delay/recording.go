@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"flash.test/delay-server/kit/spelling"
 )
 
 // Recording is times that were measured once, to be replayed by their empirical
@@ -47,7 +49,7 @@ func (u unresolved) Quantile(float64) float64 {
 
 func parseRecorded(name string) (Delay, error) {
 	if name == "" || len(name) > 100 || strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
-		return Delay{}, fmt.Errorf("%s is no name of a recording: want 1 to 100 letters, digits, dots, hyphens and underscores", quote(name))
+		return Delay{}, fmt.Errorf("%s is no name of a recording: want 1 to 100 letters, digits, dots, hyphens and underscores", spelling.Quote(name))
 	}
 	return written(unresolved{name}, "recorded", name), nil
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"flash.test/delay-server/kit/spelling"
 )
 
 var latencyColumn = regexp.MustCompile(`(?i)^(?:latency|duration|elapsed|time|delay|response_time)[ _]*\(?(ns|us|µs|ms|s)?\)?$`)
@@ -140,7 +142,7 @@ func findColumns(names []string) (columns, error) {
 		return at, nil
 	}
 	if i := strings.IndexAny(names[0], ";\t|"); i >= 0 {
-		return columns{}, fmt.Errorf("the columns of %s are separated by %q: want commas", quote(strings.Join(names, ",")), names[0][i:i+1])
+		return columns{}, fmt.Errorf("the columns of %s are separated by %q: want commas", spelling.Quote(strings.Join(names, ",")), names[0][i:i+1])
 	}
-	return columns{}, fmt.Errorf("no column of %s is a latency: want one number a line, or a line of names of which one is latency, duration, elapsed, time, delay or response_time, with its unit behind it (latency_us)", quote(strings.Join(names, ",")))
+	return columns{}, fmt.Errorf("no column of %s is a latency: want one number a line, or a line of names of which one is latency, duration, elapsed, time, delay or response_time, with its unit behind it (latency_us)", spelling.Quote(strings.Join(names, ",")))
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"flash.test/delay-server/kit/spelling"
 )
 
 // recordingTypes are the endings of the files that ReadRecordings reads.
@@ -106,9 +108,9 @@ func latency(text string, unit time.Duration) (time.Duration, error) {
 	n, err := strconv.ParseFloat(text, 64)
 	switch {
 	case errors.Is(err, strconv.ErrRange) || n*float64(unit) > math.MaxInt64/2:
-		return 0, fmt.Errorf("%s is too long for a latency: in %s, it is over a century", quote(text), unitNames[unit])
+		return 0, fmt.Errorf("%s is too long for a latency: in %s, it is over a century", spelling.Quote(text), unitNames[unit])
 	case err != nil || math.IsNaN(n) || n < 0:
-		return 0, fmt.Errorf("%s is no latency: want a number, 0 or more", quote(text))
+		return 0, fmt.Errorf("%s is no latency: want a number, 0 or more", spelling.Quote(text))
 	}
 	return time.Duration(math.Round(n * float64(unit))), nil
 }

@@ -9,6 +9,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"flash.test/delay-server/kit/spelling"
 )
 
 // random is Flash's distribution: 0 to 9 whole seconds.
@@ -41,7 +43,7 @@ func parseWeighted(args string, unit time.Duration) (Delay, error) {
 	for pair := range strings.SplitSeq(args, ",") {
 		value, weight, ok := strings.Cut(pair, ":")
 		if !ok {
-			return Delay{}, fmt.Errorf("%s has no percentage: want TIME:PERCENT", quote(pair))
+			return Delay{}, fmt.Errorf("%s has no percentage: want TIME:PERCENT", spelling.Quote(pair))
 		}
 		wait, err := argument("TIME", value, unit)
 		if err != nil {
@@ -97,14 +99,14 @@ func parsePercentiles(args string, unit time.Duration) (Delay, error) {
 		name, value, ok := strings.Cut(pair, "=")
 		rank, isRank := strings.CutPrefix(name, "p")
 		if !ok || !isRank {
-			return Delay{}, fmt.Errorf("%s is no point: want pN=TIME", quote(pair))
+			return Delay{}, fmt.Errorf("%s is no point: want pN=TIME", spelling.Quote(pair))
 		}
 		percent, err := number("percentile", rank)
 		if strings.Trim(rank, "0") == "" && rank != "" {
 			percent, err = 0, nil
 		}
 		if err != nil || percent > 100 {
-			return Delay{}, fmt.Errorf("percentile %s is not accepted: want p0 to p100", quote(name))
+			return Delay{}, fmt.Errorf("percentile %s is not accepted: want p0 to p100", spelling.Quote(name))
 		}
 		wait, err := argument(name, value, unit)
 		if err != nil {
@@ -112,7 +114,7 @@ func parsePercentiles(args string, unit time.Duration) (Delay, error) {
 		}
 		point := step{upTo: percent / 100, ms: milliseconds(wait)}
 		if n := len(dist); n > 0 && (point.upTo <= dist[n-1].upTo || point.ms < dist[n-1].ms) {
-			return Delay{}, fmt.Errorf("%s does not rise: want percentiles and times in rising order", quote(pair))
+			return Delay{}, fmt.Errorf("%s does not rise: want percentiles and times in rising order", spelling.Quote(pair))
 		}
 		dist = append(dist, point)
 		texts = append(texts, "p"+printNumber(percent)+"="+Milliseconds(wait))

@@ -116,7 +116,7 @@ func TestClockRefuses(t *testing.T) {
 	}
 	for _, tc := range []struct{ name, method, query, want string }{
 		{"waiting for nobody", "GET", "waiting=0", `waiting "0" is not accepted`},
-		{"near miss", "GET", "waitin=1", "did you mean waiting?"},
+		{"near miss", "GET", "waitin=1", "did you mean \"waiting\"?"},
 		{"unknown parameter", "GET", "_=1", `no such parameter: "_"; accepted: waiting, timeout`},
 		{"a command in the query", "POST", "freeze=true", `no such parameter: "freeze"; accepted: none`},
 	} {

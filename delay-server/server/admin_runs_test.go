@@ -188,7 +188,7 @@ func TestRunsRefuse(t *testing.T) {
 		{"unknown, written", "GET", "/x/waterfall.txt", 404, `run "x" ` + unknown},
 		{"no name of a run", "GET", "/a%20b", 400, `"a b" is no name; accepted: 1 to 200 visible ASCII characters`},
 		{"201 bytes", "GET", "/" + strings.Repeat("x", 201), 400, "is no name"},
-		{"near miss", "GET", "/r?setled=true", 400, "did you mean settled?"},
+		{"near miss", "GET", "/r?setled=true", 400, "did you mean \"settled\"?"},
 		{"unknown parameter", "GET", "/r?verbose=1", 400, `no such parameter: "verbose"; accepted: waiting, timeout, settled`},
 		{"unknown parameter of the list", "GET", "?limit=1", 400, `no such parameter: "limit"; accepted: none`},
 		{"unknown parameter of a picture", "GET", "/r/waterfall.svg?width=1", 400, `no such parameter: "width"; accepted: none`},

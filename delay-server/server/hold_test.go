@@ -194,7 +194,7 @@ func TestAHoldRefuses(t *testing.T) {
 		{"201 bytes", "GET", "/hold/" + long, 400, "is no name; accepted: 1 to 200 visible ASCII characters"},
 		{"a space", "GET", "/hold/a%20b", 400, `"a b" is no name`},
 		{"a timeout of nothing", "GET", "/hold/x?timeout=0", 400, `timeout "0" is not accepted`},
-		{"near miss", "GET", "/hold/x?timeot=1s", 400, "did you mean timeout?"},
+		{"near miss", "GET", "/hold/x?timeot=1s", 400, "did you mean \"timeout\"?"},
 		{"asking for 201 bytes", "GET", "/admin/holds/" + long, 400, "is no name"},
 		{"waiting for nobody", "GET", "/admin/holds/x?waiting=0", 400, `waiting "0" is not accepted; accepted: a whole number from 1`},
 		{"a timeout of no condition", "GET", "/admin/holds/x?timeout=1s", 400, `timeout="1s" has nothing to wait for; accepted: with waiting=N`},
@@ -204,7 +204,7 @@ func TestAHoldRefuses(t *testing.T) {
 		{"unknown parameter", "GET", "/admin/holds?_=1", 400, `no such parameter: "_"; accepted: none`},
 		{"release of none", "POST", "/admin/holds/x/release?count=0", 400, `count "0" is not accepted; accepted: a whole number from 1`},
 		{"release of a word", "POST", "/admin/holds/x/release?count=all", 400, `count "all" is not accepted`},
-		{"near miss of count", "POST", "/admin/holds/x/release?coutn=1", 400, "did you mean count?"},
+		{"near miss of count", "POST", "/admin/holds/x/release?coutn=1", 400, "did you mean \"count\"?"},
 		{"release by a link", "GET", "/admin/holds/x/release", 405, "accepted: OPTIONS, POST"},
 		{"failing with a parameter", "DELETE", "/admin/holds/x?count=1", 400, `no such parameter: "count"; accepted: none`},
 	} {

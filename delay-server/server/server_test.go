@@ -228,7 +228,7 @@ func TestBadInput(t *testing.T) {
 		{"script as target", "GET", "/delay/0/url/javascript:alert(1)", nil, 400, "another scheme"},
 		{"line break in a target", "GET", "/delay/0/url/example.com%0d%0aA:b", nil, 400, "control character"},
 		{"target that is not allowed", "GET", "/delay/0/url/evil.example", nil, 403, "REDIRECT_HOSTS"},
-		{"near miss of a parameter", "GET", "/delay/0?rum=1", nil, 400, "did you mean run?"},
+		{"near miss of a parameter", "GET", "/delay/0?rum=1", nil, 400, "did you mean \"run\"?"},
 		{"20 KB URL", "GET", "/delay/" + strings.Repeat("1", 20_000), nil, 414, "accepted: up to 8192"},
 		{"10 MB body, length told", "POST", "/delay/0", strings.NewReader(strings.Repeat("x", 10_000_000)), 413, "over 1048576 bytes"},
 		{"a clock command of 10 MB", "POST", "/admin/clock", strings.NewReader(strings.Repeat("x", 10_000_000)), 413, "over 1048576 bytes"},

@@ -15,20 +15,19 @@ import (
 // of theirs. A package that is not here may not exist.
 var mayImport = map[string][]rule{
 	"delay-server": {
-		{"delay", ""},
-
 		// What both programs share, from the bottom up.
 		{"kit/spelling", ""},
 		{"kit/urlpath", ""},
 		{"kit/version", ""},
 		{"kit/wiretest", ""}, // imported by tests alone, which this table does not see
-		{"kit/problem", ""},
+		{"kit/problem", "kit/spelling"},
 		{"kit/tracing", ""},
 		{"kit/program", "kit/version"},
 		{"kit/query", "kit/problem kit/spelling"},
 		{"kit/settings", "kit/spelling"},
 		{"kit/httpkit", "kit/problem kit/program kit/settings kit/version"},
 
+		{"delay", "kit/spelling"},
 		{"(main)", "server " + kit},
 		{"server", "delay client plan answer scenario journal gate forward clock flow eventloop authority " + kit},
 		{"scenario", "plan kit/problem kit/spelling"},

@@ -133,7 +133,7 @@ func (p *Planner) checkLimit(text string, parse func(string) (delay.Delay, error
 	if d, err = d.With(p.limits.Recordings); err != nil {
 		return d, err
 	}
-	if minDelay(d) > p.limits.MaxDelay {
+	if d.Min() > p.limits.MaxDelay {
 		return d, p.tooLong(text)
 	}
 	return d, nil
@@ -144,22 +144,8 @@ func (p *Planner) tooLong(text string) error {
 		problem.Quote(text), p.limits.MaxDelay, delay.Milliseconds(p.limits.MaxDelay))
 }
 
-// minDelay returns a time that no sample of d is below.
-func minDelay(d delay.Delay) time.Duration { return d.Quantile(0x1p-54) }
-
 // isFixed reports whether samples of d draw nothing.
 func isFixed(d delay.Delay) bool {
 	_, fixed := d.Fixed()
 	return fixed
-}
-
-// sample draws from d again, up to ten times in all, while it is above longest,
-// and then cuts it.
-func sample(d delay.Delay, rng rng, longest time.Duration) (wait time.Duration, cut bool) {
-	for range 10 {
-		if wait = d.Sample(rng); wait <= longest {
-			return wait, false
-		}
-	}
-	return longest, true
 }

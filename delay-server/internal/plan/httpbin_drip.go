@@ -34,7 +34,7 @@ func (p *Planner) drip(a args) (*Template, error) {
 		return nil, badRequest("numbytes=1 and duration=%s contradict each other: duration is the time from the first byte to the last; accepted: numbytes=2 or more, or duration=0", problem.Quote(params.get("duration")))
 	}
 	h := httpbin{
-		extent:      extent{length: n, takes: minDelay(duration)},
+		extent:      extent{length: n, takes: duration.Min()},
 		aboutAnswer: params.given("code", "numbytes", "duration"), aboutBody: params.given("numbytes", "duration"),
 	}
 	if n == 1 {
@@ -42,7 +42,7 @@ func (p *Planner) drip(a args) (*Template, error) {
 	}
 	h.status, h.draws = status, !isFixed(duration)
 	h.body = func(_ *Template, a *answer.Answer, rng rng, longest time.Duration) {
-		whole, _ := sample(duration, rng, longest)
+		whole, _ := duration.SampleWithin(rng, longest)
 		a.ContentType, a.Body = answer.Text, drip(n, whole)
 	}
 	return p.httpbin(a, params, "2s", h)

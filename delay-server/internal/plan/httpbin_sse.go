@@ -104,16 +104,16 @@ func (s stream) requireGaps(params parameters, name string) error {
 // below but by its jitter. It is a problem where that is over MaxDelay.
 func (p *Planner) minDuration(s stream) (time.Duration, error) {
 	if s.count == 1 {
-		return minDelay(s.first), nil
+		return s.first.Min(), nil
 	}
 	if s.interval == nil {
-		return minDelay(s.first) + minDelay(s.duration), nil
+		return s.first.Min() + s.duration.Min(), nil
 	}
 	gaps := time.Duration(s.count - 1)
-	if minDelay(*s.interval) > p.limits.MaxDelay/gaps {
-		return 0, badRequest("%d events with an interval of %v take longer than this server waits; accepted: up to %v in all, its MAX_DELAY", s.count, minDelay(*s.interval), p.limits.MaxDelay)
+	if s.interval.Min() > p.limits.MaxDelay/gaps {
+		return 0, badRequest("%d events with an interval of %v take longer than this server waits; accepted: up to %v in all, its MAX_DELAY", s.count, s.interval.Min(), p.limits.MaxDelay)
 	}
-	return minDelay(s.first) + gaps*minDelay(*s.interval), nil
+	return s.first.Min() + gaps*s.interval.Min(), nil
 }
 
 // length returns the bytes of all events, whose times have 13 digits.
@@ -134,13 +134,13 @@ func (p *Planner) events(s *stream, rng rng, longest time.Duration) answer.Body 
 	switch {
 	case s.count == 1:
 	case s.interval != nil:
-		e.shortest = minDelay(*s.interval)
+		e.shortest = s.interval.Min()
 		between = e.shortest * time.Duration(s.count-1)
 	default:
-		between = minDelay(s.duration)
+		between = s.duration.Min()
 	}
-	e.first, _ = sample(s.first, rng, longest-between)
-	e.whole, _ = sample(s.duration, rng, longest-e.first)
+	e.first, _ = s.first.SampleWithin(rng, longest-between)
+	e.whole, _ = s.duration.SampleWithin(rng, longest-e.first)
 	if e.now == nil {
 		e.now = time.Now
 	}
@@ -198,7 +198,7 @@ func (p *eventPuller) draw() {
 	switch {
 	case p.id == 0:
 	case p.interval != nil:
-		gap, _ := sample(*p.interval, rng, p.longest-p.due-p.shortest*time.Duration(p.count-1-p.id))
+		gap, _ := p.interval.SampleWithin(rng, p.longest-p.due-p.shortest*time.Duration(p.count-1-p.id))
 		p.due += gap
 	default:
 		gap := even(p.whole, p.id, p.count) - even(p.whole, p.id-1, p.count)

@@ -63,8 +63,8 @@ var refusedHTTPBin = []struct{ name, target, want string }{
 	{"delay: negative", "/sse?delay=-1", `delay: delay "-1" is negative`},
 	{"delay: in seconds above MAX_DELAY", "/status/200?delay=61", `delay: delay "61" is longer than this server waits`},
 	{"delay: empty", "/bytes/1?delay=", `delay: delay "" is empty`},
-	{"near miss of its own parameter", "/drip?numbyte=1", `no such parameter: "numbyte": did you mean numbytes?`},
-	{"near miss of a parameter of all", "/sse?stauts=503", `no such parameter: "stauts": did you mean status?`},
+	{"near miss of its own parameter", "/drip?numbyte=1", `unknown parameter "numbyte"; did you mean "numbytes"?`},
+	{"near miss of a parameter of all", "/sse?stauts=503", `unknown parameter "stauts"; did you mean "status"?`},
 	{"twice", "/drip?code=200&code=500", "parameter code is given 2 times"},
 	{"broken query", "/status/200?a=%zz", "is malformed"},
 

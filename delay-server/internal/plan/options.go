@@ -62,7 +62,7 @@ func (p *Planner) readOptions(t *Template, params parameters) []*ParameterError 
 // tooSlow measures how long t's body takes, and returns an error where the whole of
 // a reply takes longer than MaxDelay at the least.
 func (p *Planner) tooSlow(t *Template, params parameters) []*ParameterError {
-	wait, bodyDelay := minDelay(t.delay), minDelay(t.options.bodyDelay)
+	wait, bodyDelay := t.delay.Min(), t.options.bodyDelay.Min()
 	t.after = bodyDelay + t.sent.takes
 	if t.sent.takes <= p.limits.MaxDelay-wait-bodyDelay {
 		return nil

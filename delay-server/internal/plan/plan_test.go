@@ -93,8 +93,8 @@ func TestDelayRefuses(t *testing.T) {
 	for _, tc := range []struct{ name, target, want string }{
 		{"no delay", "/delay/abc", `delay "abc" is not understood; accepted: `},
 		{"above the limit", "/delay/60000.000001", `delay "60000.000001" is longer than this server waits: accepted: up to 1m0s (60000 ms), its MAX_DELAY`},
-		{"near miss of a parameter", "/delay/1?rnu=x", `no such parameter: "rnu": did you mean run?`},
-		{"repeated parameter", "/delay/1?run=a&run=b", "parameter run is given 2 times; accepted: once"},
+		{"near miss of a parameter", "/delay/1?rnu=x", `unknown parameter "rnu"; did you mean "run"?`},
+		{"repeated parameter", "/delay/1?run=a&run=b", "parameter run is given 2 times: give it once"},
 		{"broken escape", "/delay/1?run=%zz", `query "run=%zz" is malformed`},
 		{"semicolon", "/delay/1?run=a;b=c", `query "run=a;b=c" is malformed`},
 		{"run with a line break", "/delay/1?run=a%0d%0ab", `parameter run: "a\r\nb" is no name; accepted: 1 to 200 visible ASCII characters`},

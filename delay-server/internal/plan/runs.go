@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"flash.test/delay-server/delay"
 	"flash.test/delay-server/kit/problem"
 )
 
@@ -155,12 +156,7 @@ func (p *Planner) ForgetAll() {
 // rng is where samples are drawn from.
 type rng = *rand.Rand
 
-// sharedRNG draws from the runtime's own generator, which any goroutine may.
-var sharedRNG = rand.New(runtimeSource{})
-
-type runtimeSource struct{}
-
-func (runtimeSource) Uint64() uint64 { return rand.Uint64() }
+var sharedRNG = delay.SharedRNG()
 
 // seed returns the seed of parameters, else that of the limits, else nil.
 func (p *Planner) seed(params parameters) (*uint64, error) {

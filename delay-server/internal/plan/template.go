@@ -142,7 +142,7 @@ func (t *Template) Plan(r Request) (plan *Plan, run string, err error) {
 }
 
 func (t *Template) sampleWait(rng rng) (wait time.Duration, cut bool) {
-	return sample(t.delay, rng, t.planner.limits.MaxDelay-t.after)
+	return t.delay.SampleWithin(rng, t.planner.limits.MaxDelay-t.after)
 }
 
 // instantiate returns the plan of a request that waits so long and is answered
@@ -152,7 +152,7 @@ func (t *Template) instantiate(wait time.Duration, cut bool, status int, rng rng
 	plan := &Plan{Template: t, Limit: o.limit, Pool: o.pool, Barrier: o.barrier, Hold: o.hold, Wait: wait, Cut: cut}
 	plan.Answer.Status = status
 	maxDelay := t.planner.limits.MaxDelay
-	bodyDelay, _ := sample(o.bodyDelay, rng, maxDelay-wait-t.sent.takes)
+	bodyDelay, _ := o.bodyDelay.SampleWithin(rng, maxDelay-wait-t.sent.takes)
 	plan.Sending = bodyDelay + t.sent.takes
 	if t.body != nil {
 		t.body(t, &plan.Answer, rng, maxDelay-wait-bodyDelay)

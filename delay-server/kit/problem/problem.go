@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"flash.test/delay-server/kit/spelling"
 )
 
 // ContentType is the media type of a problem document (RFC 9457, section 3).
@@ -81,11 +83,5 @@ func (p *Problem) Write(w http.ResponseWriter) error {
 	return err
 }
 
-// Quote returns s quoted for a detail, cut after 80 bytes with its length said.
-func Quote(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return strconv.Quote(s)
-	}
-	return fmt.Sprintf("%q… (%d bytes)", s[:most], len(s))
-}
+// Quote returns [spelling.Quote] of s, for a detail.
+func Quote(s string) string { return spelling.Quote(s) }

@@ -3,7 +3,6 @@ package problem_test
 import (
 	"encoding/json"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -33,19 +32,5 @@ func TestWrite(t *testing.T) {
 	want := problem.Problem{Type: "about:blank", Title: "Service Unavailable", Status: 503, Detail: "7 requests wait"}
 	if got != want || rec.Code != 503 {
 		t.Errorf("got %d %+v, want 503 %+v", rec.Code, got, want)
-	}
-}
-
-func TestQuote(t *testing.T) {
-	for _, tc := range []struct{ name, in, want string }{
-		{"short", "abc", `"abc"`},
-		{"control characters are made visible", "a\r\nb", `"a\r\nb"`},
-		{"long", strings.Repeat("x", 1000), `"` + strings.Repeat("x", 80) + `"… (1000 bytes)`},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			if got := problem.Quote(tc.in); got != tc.want {
-				t.Errorf("got %s, want %s", got, tc.want)
-			}
-		})
 	}
 }

@@ -1,5 +1,5 @@
-// Package query reads the query of a URL so that no typing error passes for a
-// parameter that is nobody's business.
+// Package query parses URL queries and reports unknown parameters that look like a
+// typing error.
 package query
 
 import (
@@ -14,52 +14,70 @@ import (
 	"flash.test/delay-server/kit/spelling"
 )
 
-// Read splits a query into the values of known parameters and the sorted names
-// of all others, which are to be named in IgnoredHeader. The error is a
-// *problem.Problem, 400: for a malformed query, a name that is one slip away
-// from a known one, and a known one that is given more than once and is not
-// among repeatable.
+// Read splits a query into the values of known parameters and the sorted names of the
+// others, which belong in IgnoredHeader. The error is a *problem.Problem of type
+// MalformedQuery, UnknownParameter (a name one typing error away from a known one) or
+// RepeatedParameter (a known name, not in repeatable, given more than once).
 func Read(raw string, known []string, repeatable ...string) (values url.Values, ignored []string, err error) {
 	if raw == "" {
 		return nil, nil, nil
 	}
 	values, err = url.ParseQuery(raw)
 	if err != nil {
-		return nil, nil, bad("query %s is malformed (%v); accepted: name=value, joined by &", problem.Quote(raw), err)
+		return nil, nil, problem.MalformedQuery.New("query %s is malformed (%v): use name=value pairs joined by &", problem.Quote(raw), err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		switch s := spelling.Suggest(name, known); {
 		case s != "":
-			return nil, nil, bad("no such parameter: %s: did you mean %s?", problem.Quote(name), s)
+			return nil, nil, problem.UnknownParameter.New("unknown parameter %s; did you mean %q?", problem.Quote(name), s)
 		case !slices.Contains(known, name):
 			ignored = append(ignored, name)
 			delete(values, name)
 		case len(values[name]) > 1 && !slices.Contains(repeatable, name):
-			return nil, nil, bad("parameter %s is given %d times; accepted: once", name, len(values[name]))
+			return nil, nil, problem.RepeatedParameter.New("parameter %s is given %d times: give it once", name, len(values[name]))
 		}
 	}
 	return values, ignored, nil
 }
 
-func bad(format string, args ...any) error {
-	return problem.New(http.StatusBadRequest, format, args...)
+// ParseInt parses the value of a parameter: a whole number from min to max, written in digits.
+// The error is a *problem.Problem of type InvalidParameter.
+func ParseInt[T int | int64](name, text string, min, max T) (T, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || strings.Trim(text, "0123456789") != "" || n < int64(min) || n > int64(max) {
+		return 0, problem.InvalidParameter.New("%s %s is invalid: use a whole number from %d to %d", name, problem.Quote(text), min, max)
+	}
+	return T(n), nil
+}
+
+// MaxName is the maximum length of the name of a run, a pool, a barrier or a hold.
+const MaxName = 200
+
+// CheckName returns nil if name is 1 to maxLen visible ASCII characters, and a
+// *problem.Problem of type t otherwise. The problem begins with what.
+func CheckName(t problem.Type, what, name string, maxLen int) error {
+	invisible := func(c rune) bool { return c <= ' ' || c > '~' }
+	if name == "" || len(name) > maxLen || strings.ContainsFunc(name, invisible) {
+		return t.New("%s %s is invalid: use 1 to %d visible ASCII characters", what, problem.Quote(name), maxLen)
+	}
+	return nil
 }
 
 // IgnoredHeader is the header that names the parameters that Read ignored.
 const IgnoredHeader = "X-Ignored-Parameters"
 
-// NameIgnored sets IgnoredHeader where there are names: each as it is, or
-// quoted with its escapes where it is no token, so that no name can forge a
-// header. It names at most 20, and says how many more there were.
+// NameIgnored sets IgnoredHeader if there are names. A name that is not a token is
+// quoted, so that no name can forge a header. At most 20 names are listed, then the
+// number of the others.
 func NameIgnored(h http.Header, names []string) {
-	const most = 20
+	const maxNames = 20
 	if len(names) == 0 {
 		return
 	}
-	tokens := make([]string, 0, most+1)
+	tokens := make([]string, 0, maxNames+1)
 	for i, name := range names {
-		if i == most {
-			tokens = append(tokens, strconv.Itoa(len(names)-most)+" more")
+		if i == maxNames {
+			tokens = append(tokens, strconv.Itoa(len(names)-maxNames)+" more")
 			break
 		}
 		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' || c == ',' || c == '"' }) {

@@ -1,11 +1,14 @@
 package query_test
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
+	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/query"
 )
 
@@ -23,19 +26,51 @@ func TestRead(t *testing.T) {
 }
 
 func TestReadRefuses(t *testing.T) {
-	for _, tc := range []struct{ name, raw, want string }{
-		{"near miss", "sise=5", `no such parameter: "sise": did you mean size?`},
-		{"near miss beside the right one", "size=5&siz=5", `"siz": did you mean size?`},
-		{"twice", "size=5&size=5", "parameter size is given 2 times; accepted: once"},
-		{"broken escape", "size=%zz", `query "size=%zz" is malformed`},
-		{"semicolon", "size=5;a=b", `query "size=5;a=b" is malformed`},
+	for _, tc := range []struct {
+		name, raw string
+		kind      problem.Type
+		want      string
+	}{
+		{"near miss", "sise=5", problem.UnknownParameter, `unknown parameter "sise"; did you mean "size"?`},
+		{"near miss beside the right one", "size=5&siz=5", problem.UnknownParameter, `"siz"; did you mean "size"?`},
+		{"twice", "size=5&size=5", problem.RepeatedParameter, "parameter size is given 2 times: give it once"},
+		{"broken escape", "size=%zz", problem.MalformedQuery, `query "size=%zz" is malformed`},
+		{"semicolon", "size=5;a=b", problem.MalformedQuery, `query "size=5;a=b" is malformed`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			values, _, err := query.Read(tc.raw, []string{"size"})
-			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("Read(%q) = %v, %v, want an error that says %q", tc.raw, values, err, tc.want)
+			if !errors.Is(err, tc.kind) || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("Read(%q) = %v, %v, want %s: %q", tc.raw, values, err, tc.kind, tc.want)
 			}
 		})
+	}
+}
+
+func TestParseInt(t *testing.T) {
+	if n, err := query.ParseInt("calls", "07", 1, 7); n != 7 || err != nil {
+		t.Errorf("got %d, %v, want 7", n, err)
+	}
+	const want = ` is invalid: use a whole number from 1 to 7`
+	for _, text := range []string{"", "0", "8", "+5", "-1", "1_0", "1.0", " 1", "99999999999999999999"} {
+		_, err := query.ParseInt[int64]("calls", text, 1, 7)
+		if !errors.Is(err, problem.InvalidParameter) || err.Error() != fmt.Sprintf("calls %q", text)+want {
+			t.Errorf("ParseInt of %q: got %v, want calls %q%s", text, err, text, want)
+		}
+	}
+}
+
+func TestCheckName(t *testing.T) {
+	for _, name := range []string{"r", "a/b{c}~!", strings.Repeat("r", 20)} {
+		if err := query.CheckName(problem.InvalidHeader, "header X-Run-Id", name, 20); err != nil {
+			t.Errorf("%q: got %v, want it accepted", name, err)
+		}
+	}
+	const want = ` is invalid: use 1 to 20 visible ASCII characters`
+	for _, name := range []string{"", "a b", "a\x00", "é", "a\x7f", strings.Repeat("r", 21)} {
+		err := query.CheckName(problem.InvalidHeader, "header X-Run-Id", name, 20)
+		if !errors.Is(err, problem.InvalidHeader) || err.Error() != fmt.Sprintf("header X-Run-Id %q", name)+want {
+			t.Errorf("%q: got %v, want it refused%s", name, err, want)
+		}
 	}
 }
 

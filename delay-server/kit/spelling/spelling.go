@@ -1,7 +1,22 @@
-// Package spelling tells a typing error from a word of somebody else's.
+// Package spelling writes the words of an error message: it quotes what was read and
+// suggests what was meant.
 package spelling
 
-import "github.com/agnivade/levenshtein"
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/agnivade/levenshtein"
+)
+
+// Quote returns s as a quoted string. It cuts s after 80 bytes and adds its length.
+func Quote(s string) string {
+	const maxQuoted = 80
+	if len(s) <= maxQuoted {
+		return strconv.Quote(s)
+	}
+	return fmt.Sprintf("%q… (%d bytes)", s[:maxQuoted], len(s))
+}
 
 // Suggest returns the first of known that word is one slip away from: one
 // character inserted, left out or replaced, or two neighbours exchanged. It

@@ -32,3 +32,17 @@ func TestSuggest(t *testing.T) {
 		})
 	}
 }
+
+func TestQuote(t *testing.T) {
+	for _, tc := range []struct{ name, in, want string }{
+		{"short", "abc", `"abc"`},
+		{"control characters are made visible", "a\r\nb", `"a\r\nb"`},
+		{"long", strings.Repeat("x", 1000), `"` + strings.Repeat("x", 80) + `"… (1000 bytes)`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := spelling.Quote(tc.in); got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
+	}
+}

@@ -75,7 +75,7 @@ func TestForm(t *testing.T) {
 		{"limit", "limit=0", 400, []string{`class="bad">limit "0" is not accepted`}},
 		{"all at once", "calls=x&delay=x&db=x&limit=x", 400, []string{`class="bad">calls "x"`, `class="bad">delay "x"`, `class="bad">db "x"`, `class="bad">limit "x"`}},
 		{"twice", "calls=1&calls=2", 400, []string{`class="bad">parameter calls is given 2 times`}},
-		{"a misspelt name", "cals=3", 400, []string{`role="alert">no such parameter: "cals": did you mean calls?<`}},
+		{"a misspelt name", "cals=3", 400, []string{`role="alert">unknown parameter "cals"; did you mean "calls"?<`}},
 		{"no query", "%zz", 400, []string{`role="alert">query "%zz" is malformed`}},
 		{"somebody else's parameter", "utm=1&calls=3", 200, []string{`name="calls" value="3"`}},
 	} {

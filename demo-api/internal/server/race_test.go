@@ -341,8 +341,8 @@ func TestBadRaces(t *testing.T) {
 		{"db: without a call", "calls=0&db=5", "calls is 0"},
 		{"limit: none at once", "limit=0", `limit "0" is not accepted`},
 		{"empty, and given twice", "calls=&calls=", "given 2 times"},
-		{"a misspelt name, empty", "cals=", "did you mean calls?"},
-		{"malformed", "calls=%zz", "accepted: name=value"},
+		{"a misspelt name, empty", "cals=", "did you mean \"calls\"?"},
+		{"malformed", "calls=%zz", "use name=value"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if p := d.get(t, "/race/events?"+tc.query).problem(t, 400); !strings.Contains(p.Detail, tc.detail) {

@@ -236,13 +236,13 @@ func TestBadSweeps(t *testing.T) {
 		{"calls: descending", "calls=4,2", "2 comes after 4", numbers},
 		{"calls: blank", "calls=%20", `calls " "`, numbers},
 		{"calls: a thousand", "calls=" + strings.Join(many, ","), "(3892 bytes): these are more than 100", numbers},
-		{"calls: twice", "calls=1&calls=2", "calls is given 2 times", "accepted: once"},
+		{"calls: twice", "calls=1&calls=2", "calls is given 2 times", "give it once"},
 		{"delay: a word", "delay=soon", `delay "soon"`, "accepted: milliseconds"},
 		{"delay: too long", "delay=11m", `delay "11m" is too long`, "accepted: up to 10m0s"},
 		{"delay: negative", "delay=-1", `delay "-1" is negative`, "accepted: milliseconds"},
 		{"limit: none", "limit=0", `limit "0"`, "accepted: a whole number from 1"},
-		{"a near miss", "call=3", `"call"`, "did you mean calls?"},
-		{"a bad escape", "calls=%zz", `query "calls=%zz"`, "accepted: name=value"},
+		{"a near miss", "call=3", `"call"`, "did you mean \"calls\"?"},
+		{"a bad escape", "calls=%zz", `query "calls=%zz"`, "use name=value"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := d.get(t, "/sweep/events?"+tc.query).problem(t, 400)
@@ -286,7 +286,7 @@ func TestSweepPage(t *testing.T) {
 		{"as it is", "", 200, []string{`value="1,…,1000"`, `value="100ms"`, `src="/assets/sweep.js"`, `href="/assets/sweep.css"`, "demo-api sweep --calls 1,2,4,…,1000"}},
 		{"as its URL says", "?calls=1,5&delay=2s&limit=7", 200, []string{`value="1,5"`, `value="2s"`, `value="7"`}},
 		{"a field that is wrong", "?calls=5,1&delay=2s", 400, []string{`value="5,1"`, `aria-invalid="true"`, `1 comes after 5`, `value="2s"`}},
-		{"a name that is wrong", "?dealy=2s", 400, []string{`role="alert"`, "did you mean delay?"}},
+		{"a name that is wrong", "?dealy=2s", 400, []string{`role="alert"`, "did you mean &#34;delay&#34;?"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := d.get(t, "/sweep"+tc.query)
