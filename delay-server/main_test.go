@@ -183,11 +183,11 @@ func TestCommandLine(t *testing.T) {
 		{"help of TLS", []string{"--help"}, nil, 0, "  3443       port to listen on with TLS", ""},
 		{"help in spite of a bad setting", []string{"--help"}, []string{"PORT=x"}, 0, "SETTING", ""},
 		{"version", []string{"--version"}, nil, 0, "delay-server dev (commit ", ""},
-		{"unknown argument", []string{"--prot=80"}, nil, 2, "", `argument "--prot=80" is not known`},
+		{"unknown argument", []string{"--prot=80"}, nil, 2, "", `unknown argument "--prot=80"`},
 		{"two arguments", []string{"healthcheck", "now"}, nil, 2, "", "2 arguments"},
-		{"bad settings", nil, []string{"PORT=x", "MAX_DELAYS=1s"}, 2, "", "MAX_DELAYS: no such setting: did you mean MAX_DELAY?\nPORT: "},
-		{"no scenario", nil, []string{"PORT=0", "SCENARIO=none.yaml"}, 2, "", "bad settings:\nSCENARIO: "},
-		{"no recordings", nil, []string{"PORT=0", "RECORDINGS_DIR=none"}, 2, "", "bad settings:\nRECORDINGS_DIR: "},
+		{"bad settings", nil, []string{"PORT=x", "MAX_DELAYS=1s"}, 2, "", "MAX_DELAYS: unknown setting; did you mean MAX_DELAY?\nPORT: "},
+		{"no scenario", nil, []string{"PORT=0", "SCENARIO=none.yaml"}, 2, "", "invalid settings:\nSCENARIO: "},
+		{"no recordings", nil, []string{"PORT=0", "RECORDINGS_DIR=none"}, 2, "", "invalid settings:\nRECORDINGS_DIR: "},
 		{"recordings of times of day", nil, []string{"PORT=0", "RECORDINGS_DIR=" + folder(t, "r.csv", "latency\n1767225600000\n1767225600100\n")}, 2, "", "recording r: all 2 samples are above MAX_DELAY (10m0s)"},
 		{"a host that is a URL", nil, []string{"PORT=0", "HOST=http://x"}, 1, "", "HOST: "},
 		{"another machine's address", nil, []string{"PORT=0", "HOST=192.0.2.1"}, 1, "", "HOST: "},
@@ -226,7 +226,7 @@ func TestStartSaysWhatItPassesOver(t *testing.T) {
 	if err := delayServer.Run(ctx, nil, environ, io.Discard, &log); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`level=WARN msg="TIME_STYLE: no such setting`, `level=WARN msg="recordings: notes.txt is passed over`} {
+	for _, want := range []string{`level=WARN msg="TIME_STYLE: unknown setting`, `level=WARN msg="recordings: notes.txt is passed over`} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %q:\n%s", want, &log)
 		}

@@ -44,8 +44,8 @@ func TestArguments(t *testing.T) {
 		{"help says the defaults", []string{"-h"}, 0, "1000       the most that ?calls= may ask for", ""},
 		{"help without dashes", []string{"help"}, 0, "healthcheck", ""},
 		{"version", []string{"--version"}, 0, "demo-api dev (commit ", ""},
-		{"unknown", []string{"--prot=5001"}, 2, "", `argument "--prot=5001" is not known`},
-		{"empty", []string{""}, 2, "", `argument "" is not known`},
+		{"unknown", []string{"--prot=5001"}, 2, "", `unknown argument "--prot=5001"`},
+		{"empty", []string{""}, 2, "", `unknown argument ""`},
 		{"two", []string{"healthcheck", "--help"}, 2, "", "2 arguments: want one at most"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

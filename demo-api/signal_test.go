@@ -222,10 +222,10 @@ func TestExitStatus(t *testing.T) {
 	cmd, stderr := command(t, "CALLS=two", "PROT=5000")
 	var exit *exec.ExitError
 	if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != 2 {
-		t.Errorf("bad settings: the process ended with %v, want status 2", err)
+		t.Errorf("invalid settings: the process ended with %v, want status 2", err)
 	}
-	const want = "demo-api: bad settings:\nPROT: no such setting: did you mean PORT?\nCALLS: \"two\" is not accepted: want a whole number\ndemo-api --help lists what is accepted\n"
+	const want = "demo-api: invalid settings:\nPROT: unknown setting; did you mean PORT?\nCALLS: \"two\" is invalid: use a whole number\ndemo-api --help shows usage\n"
 	if got := stderr.String(); got != want {
-		t.Errorf("bad settings: it said\n%swant\n%s", got, want)
+		t.Errorf("invalid settings: it said\n%swant\n%s", got, want)
 	}
 }

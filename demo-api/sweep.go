@@ -91,7 +91,7 @@ func readSweep(args []string, cfg config.Config, help io.Writer) (sweepAsked, er
 		return asked, err
 	}
 	if flags.NArg() > 0 {
-		return asked, fmt.Errorf("argument %q is not known", flags.Arg(0))
+		return asked, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	var err error
 	if asked.Counts, err = sweep.ParseCounts(calls, cfg.MaxCalls); err != nil {
@@ -122,13 +122,13 @@ func (a sweepAsked) check(maxDelay time.Duration) error {
 		errs = append(errs, fmt.Errorf("--delay: %q is longer than MAX_DELAY, %v", a.delay, maxDelay))
 	}
 	if a.Limit < 0 {
-		errs = append(errs, fmt.Errorf("--limit: %d is not accepted: want 1 or more, or 0 for no limit", a.Limit))
+		errs = append(errs, fmt.Errorf("--limit: %d is invalid: use 1 or more, or 0 for no limit", a.Limit))
 	}
 	if a.Budget <= 0 {
-		errs = append(errs, fmt.Errorf("--budget: %v is not accepted: want more than 0", a.Budget))
+		errs = append(errs, fmt.Errorf("--budget: %v is invalid: use more than 0", a.Budget))
 	}
 	if f := a.format(); a.out != "" && f != "svg" && f != "png" {
-		errs = append(errs, fmt.Errorf("--out: %q is not accepted: want a name that ends in .svg or .png", a.out))
+		errs = append(errs, fmt.Errorf("--out: %q is invalid: use a name that ends in .svg or .png", a.out))
 	}
 	return errors.Join(errs...)
 }

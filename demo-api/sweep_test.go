@@ -166,17 +166,17 @@ func TestBadSweep(t *testing.T) {
 		err        string
 	}{
 		{"an unknown flag", "--cals 1", 2, "flag provided but not defined: -cals"},
-		{"an argument", "1,2", 2, `argument "1,2" is not known`},
+		{"an argument", "1,2", 2, `unknown argument "1,2"`},
 		{"no calls", "--calls 0", 2, `--calls: "0" is no such number; accepted: up to 100 ascending numbers from 1 to 1000`},
 		{"empty calls", "--calls=", 2, `--calls: "" is no such number`},
 		{"calls above MAX_CALLS", "--calls 1,1001", 2, `--calls: "1001" is no such number`},
 		{"no delay", "--delay soon", 2, `--delay: delay "soon"`},
 		{"a delay above MAX_DELAY", "--delay 11m", 2, `--delay: "11m" is longer than MAX_DELAY, 10m0s`},
-		{"a negative limit", "--limit -1", 2, "--limit: -1 is not accepted: want 1 or more, or 0 for no limit"},
+		{"a negative limit", "--limit -1", 2, "--limit: -1 is invalid: use 1 or more, or 0 for no limit"},
 		{"a limit that is no number", "--limit x", 2, `invalid value "x" for flag -limit`},
-		{"no budget", "--budget 0s", 2, "--budget: 0s is not accepted: want more than 0"},
-		{"another format", "--out sweep.pdf", 2, `--out: "sweep.pdf" is not accepted: want a name that ends in .svg or .png`},
-		{"a format and no name", "--out svg", 2, `--out: "svg" is not accepted`},
+		{"no budget", "--budget 0s", 2, "--budget: 0s is invalid: use more than 0"},
+		{"another format", "--out sweep.pdf", 2, `--out: "sweep.pdf" is invalid: use a name that ends in .svg or .png`},
+		{"a format and no name", "--out svg", 2, `--out: "svg" is invalid`},
 		{"two at once", "--delay soon --out x.gif", 2, `--out: "x.gif"`},
 		{"a folder that is missing, before any call", "--delay 5m --out " + missing, 1, "sweep --out: open "},
 	} {
@@ -185,7 +185,7 @@ func TestBadSweep(t *testing.T) {
 			if program.ExitStatus(err) != tc.status || !strings.Contains(fmt.Sprint(err), tc.err) || stdout != "" {
 				t.Errorf("sweep %s = %v, status %d, wrote %q; want %s, status %d, nothing", tc.args, err, program.ExitStatus(err), stdout, tc.err, tc.status)
 			}
-			if tc.status == 2 && !strings.Contains(err.Error(), "demo-api sweep --help lists what is accepted") {
+			if tc.status == 2 && !strings.Contains(err.Error(), "demo-api sweep --help shows usage") {
 				t.Errorf("sweep %s = %v, want it to name --help", tc.args, err)
 			}
 		})

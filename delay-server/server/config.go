@@ -122,19 +122,19 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	check(c.Port >= 0 && c.Port <= 65535, "PORT: %d is no port: want 0 to 65535", c.Port)
-	check(c.PublishedPort == nil || *c.PublishedPort >= 0 && *c.PublishedPort <= 65535, "PUBLISHED_PORT: it is no port: want 0 to 65535")
-	check(c.MaxDelay > 0, "MAX_DELAY: %v is not accepted: want more than 0", c.MaxDelay)
-	check(c.MaxInFlight >= 0, "MAX_IN_FLIGHT: %d is not accepted: want 0 or more", c.MaxInFlight)
-	check(c.MaxInFlightPerConnection > 0, "MAX_IN_FLIGHT_PER_CONNECTION: %d is not accepted: want 1 or more", c.MaxInFlightPerConnection)
-	check(c.MaxInFlightPerConnection <= math.MaxInt32, "MAX_IN_FLIGHT_PER_CONNECTION: %d is not accepted: want up to %d", c.MaxInFlightPerConnection, math.MaxInt32)
-	check(c.MaxInFlightPerClient >= 0, "MAX_IN_FLIGHT_PER_CLIENT: %d is not accepted: want 0 or more", c.MaxInFlightPerClient)
-	check(c.MaxHeaderSize >= program.MinHeaderSize && c.MaxHeaderSize <= maxHeaderSize, "MAX_HEADER_SIZE: %d is not accepted: want %d to %d", c.MaxHeaderSize, program.MinHeaderSize, maxHeaderSize)
-	check(c.MaxBodySize >= 0, "MAX_BODY_SIZE: %d is not accepted: want 0 or more", c.MaxBodySize)
+	check(c.Port >= 0 && c.Port <= 65535, "PORT: %d is invalid: use 0 to 65535", c.Port)
+	check(c.PublishedPort == nil || *c.PublishedPort >= 0 && *c.PublishedPort <= 65535, "PUBLISHED_PORT: value is invalid: use 0 to 65535")
+	check(c.MaxDelay > 0, "MAX_DELAY: %v is invalid: use more than 0", c.MaxDelay)
+	check(c.MaxInFlight >= 0, "MAX_IN_FLIGHT: %d is invalid: use 0 or more", c.MaxInFlight)
+	check(c.MaxInFlightPerConnection > 0, "MAX_IN_FLIGHT_PER_CONNECTION: %d is invalid: use 1 or more", c.MaxInFlightPerConnection)
+	check(c.MaxInFlightPerConnection <= math.MaxInt32, "MAX_IN_FLIGHT_PER_CONNECTION: %d is invalid: use up to %d", c.MaxInFlightPerConnection, math.MaxInt32)
+	check(c.MaxInFlightPerClient >= 0, "MAX_IN_FLIGHT_PER_CLIENT: %d is invalid: use 0 or more", c.MaxInFlightPerClient)
+	check(c.MaxHeaderSize >= program.MinHeaderSize && c.MaxHeaderSize <= maxHeaderSize, "MAX_HEADER_SIZE: %d is invalid: use %d to %d", c.MaxHeaderSize, program.MinHeaderSize, maxHeaderSize)
+	check(c.MaxBodySize >= 0, "MAX_BODY_SIZE: %d is invalid: use 0 or more", c.MaxBodySize)
 	if err := clock.CheckScale(c.TimeScale); err != nil {
 		errs = append(errs, fmt.Errorf("TIME_SCALE: %w", err))
 	}
-	check(c.JournalSize > 0, "JOURNAL_SIZE: %d is not accepted: want 1 or more", c.JournalSize)
+	check(c.JournalSize > 0, "JOURNAL_SIZE: %d is invalid: use 1 or more", c.JournalSize)
 	check(!strings.ContainsFunc(c.AdminToken, func(r rune) bool { return r <= ' ' || r > '~' }), "ADMIN_TOKEN: it has characters that are not accepted: want visible ASCII characters")
 	check(c.AdminToken == noToken || isSecret(c.AdminToken), "ADMIN_TOKEN: %q is no secret: want one, such as openssl rand -hex 16 makes, or none to let every client write", c.AdminToken)
 	check(c.Admin || c.AdminToken == "", "ADMIN_TOKEN: it is set and ADMIN=false turns off what it is for: want one of the two")
@@ -142,19 +142,19 @@ func (c Config) Validate() error {
 		check(isHost(host), "ADMIN_HOSTS: %q is neither a host name nor an address: want *, or none alone, or names such as delay.example.com or *.example.org without a port", host)
 	}
 	check(c.Admin || len(c.AdminHosts) == 0 || slices.Equal(c.AdminHosts, []string{"none"}), "ADMIN_HOSTS: it is set and ADMIN=false turns off what it is for: want one of the two")
-	check(c.WriteTimeout > 0, "WRITE_TIMEOUT: %v is not accepted: want more than 0", c.WriteTimeout)
-	check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is not accepted: want more than 0", c.ReadTimeout)
-	check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is not accepted: want more than 0", c.IdleTimeout)
-	check(c.ShutdownDelay >= 0, "SHUTDOWN_DELAY: %v is not accepted: want 0 or more", c.ShutdownDelay)
-	check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT: %v is not accepted: want 0 or more", c.ShutdownTimeout)
-	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT: %q is not accepted: want text or json", c.LogFormat)
+	check(c.WriteTimeout > 0, "WRITE_TIMEOUT: %v is invalid: use more than 0", c.WriteTimeout)
+	check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is invalid: use more than 0", c.ReadTimeout)
+	check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is invalid: use more than 0", c.IdleTimeout)
+	check(c.ShutdownDelay >= 0, "SHUTDOWN_DELAY: %v is invalid: use 0 or more", c.ShutdownDelay)
+	check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT: %v is invalid: use 0 or more", c.ShutdownTimeout)
+	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT: %q is invalid: use text or json", c.LogFormat)
 	for _, origin := range listed(c.CORSOrigins) {
 		check(isOrigin(origin), "CORS_ORIGINS: %q is no origin: want *, none, or scheme://host such as https://example.com", origin)
 	}
 	for _, host := range listed(c.RedirectHosts) {
 		check(isHost(host), "REDIRECT_HOSTS: %q is neither a host name nor an address: want *, or none alone, names such as example.com or *.example.com without a port, and addresses such as 10.1.2.3", host)
 	}
-	check(c.ProxyTimeout > 0, "PROXY_TIMEOUT: %v is not accepted: want more than 0", c.ProxyTimeout)
+	check(c.ProxyTimeout > 0, "PROXY_TIMEOUT: %v is invalid: use more than 0", c.ProxyTimeout)
 	for _, host := range listed(c.ProxyHosts) {
 		check(isHost(host), "PROXY_HOSTS: %q is neither a host name nor an address: want none alone, or *, names such as api.example.com or *.example.com without a port, and addresses such as 10.1.2.3 or 10.0.0.0/8", host)
 	}
@@ -163,10 +163,10 @@ func (c Config) Validate() error {
 	}
 	check(!c.TLS() || c.TLSDir != "", "TLS_DIR: it is not set and TLS_HOSTS is: want the folder to keep the authority and the certificate in")
 	check(c.TLS() || c.TLSDir == "", "TLS_DIR: it is set and TLS_HOSTS is not: want both or neither")
-	check(c.TLSPort >= 0 && c.TLSPort <= 65535, "TLS_PORT: %d is no port: want 0 to 65535", c.TLSPort)
+	check(c.TLSPort >= 0 && c.TLSPort <= 65535, "TLS_PORT: %d is invalid: use 0 to 65535", c.TLSPort)
 	check(c.TLS() || c.TLSPort == DefaultConfig().TLSPort, "TLS_PORT: it is set and TLS_HOSTS is not: want both or neither")
 	check(!c.TLS() || c.TLSPort == 0 || c.TLSPort != c.Port, "TLS_PORT: %d is PORT too: want two ports", c.TLSPort)
-	check(c.OTLPEndpoint == "" || isBaseURL(c.OTLPEndpoint), "OTEL_EXPORTER_OTLP_ENDPOINT: %q is not accepted: want a URL such as http://localhost:4318; what the collector has to be told besides, in OTEL_EXPORTER_OTLP_HEADERS", c.OTLPEndpoint)
+	check(c.OTLPEndpoint == "" || isBaseURL(c.OTLPEndpoint), "OTEL_EXPORTER_OTLP_ENDPOINT: %q is invalid: use a URL such as http://localhost:4318; what the collector has to be told besides, in OTEL_EXPORTER_OTLP_HEADERS", c.OTLPEndpoint)
 	return errors.Join(errs...)
 }
 

@@ -49,7 +49,7 @@ func TestLoadReportsEachBadSettingOnce(t *testing.T) {
 		}
 	}
 	if len(lines) != len(bad) {
-		t.Errorf("%d errors for %d bad settings:\n%v", len(lines), len(bad), err)
+		t.Errorf("%d errors for %d invalid settings:\n%v", len(lines), len(bad), err)
 	}
 }
 
@@ -67,7 +67,7 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 		{"too slow", []string{"TIME_SCALE=1000001"}, "TIME_SCALE: scale 1.000001e+06 is not accepted; " + scale},
 		{"too fast", []string{"TIME_SCALE=1e-7"}, "TIME_SCALE: scale 1e-07 is not accepted; " + scale},
 		{"a word for a scale", []string{"TIME_SCALE=abc"}, `TIME_SCALE: `},
-		{"nothing remembered", []string{"JOURNAL_SIZE=0"}, "JOURNAL_SIZE: 0 is not accepted: want 1 or more"},
+		{"nothing remembered", []string{"JOURNAL_SIZE=0"}, "JOURNAL_SIZE: 0 is invalid: use 1 or more"},
 		{"half a request remembered", []string{"JOURNAL_SIZE=1.5"}, "JOURNAL_SIZE: "},
 		{"perhaps", []string{"ADMIN=maybe"}, "ADMIN: "},
 		{"a token that no header carries", []string{"ADMIN_TOKEN=a b"}, "ADMIN_TOKEN: it has characters that are not accepted: want visible ASCII characters"},
@@ -169,7 +169,7 @@ func TestLoadWarnsOfWhatOnlyResemblesASetting(t *testing.T) {
 	for _, environ := range []string{"TIME_STYLE=long-iso", "LOG_FILE=x", "TLS_CERT=x", "PROXY_URL=x", "FLASH_MODE=1", "READ_ONLY=1", "ADMIN_TOKEN_FILE=/run/secrets/token"} {
 		name, _, _ := strings.Cut(environ, "=")
 		_, warnings, err := server.LoadConfig([]string{environ})
-		if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], name+": no such setting") {
+		if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], name+": unknown setting") {
 			t.Errorf("Load(%s): got warnings %q, error %v, want one warning", environ, warnings, err)
 		}
 	}

@@ -168,8 +168,8 @@ func TestReadOptions(t *testing.T) {
 		{[]string{"--only", "zero"}, []string{"zero-64", "zero-run", "zero-trace", "zero-status", "zero-uniform", "zero-scenario"}, ""},
 		{[]string{"--only", "wait-sse,cpu"}, []string{"wait-sse", "cpu-6000", "cpu-run-uniform"}, ""},
 		{[]string{"--only", "on"}, nil, `load "on" is not known`},
-		{[]string{"--rounds", "0"}, nil, "want 1 or more"},
-		{[]string{"loads"}, nil, `argument "loads" is not known`},
+		{[]string{"--rounds", "0"}, nil, "use 1 or more"},
+		{[]string{"loads"}, nil, `unknown argument "loads"`},
 	} {
 		o, err := readOptions(tc.args, io.Discard)
 		switch {

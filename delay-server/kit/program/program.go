@@ -73,11 +73,11 @@ func (p Program[C]) Main() {
 
 // ErrUsage marks an error of the one who started the program: Run returns it,
 // wrapped, for an unknown argument and for bad settings.
-var ErrUsage = errors.New("--help lists what is accepted")
+var ErrUsage = errors.New("--help shows usage")
 
 // BadSettings returns err as one of the settings of the program of that name.
 func BadSettings(name string, err error) error {
-	return fmt.Errorf("bad settings:\n%w\n%s %w", err, name, ErrUsage)
+	return fmt.Errorf("invalid settings:\n%w\n%s %w", err, name, ErrUsage)
 }
 
 // ExitStatus returns the exit status for what Run returned.
@@ -114,7 +114,7 @@ func (p Program[C]) Run(ctx context.Context, args, environ []string, stdout, std
 	case "serve", "healthcheck":
 	default:
 		if own < 0 {
-			return fmt.Errorf("argument %q is not known\n%s %w", name, p.Name, ErrUsage)
+			return fmt.Errorf("unknown argument %q\n%s %w", name, p.Name, ErrUsage)
 		}
 	}
 	settings, warnings, err := p.Load(environ)

@@ -22,7 +22,7 @@ func TestExitStatus(t *testing.T) {
 		want int
 	}{
 		{"none", nil, 0},
-		{"the starter's", fmt.Errorf("bad settings:\n%w", program.ErrUsage), 2},
+		{"the starter's", fmt.Errorf("invalid settings:\n%w", program.ErrUsage), 2},
 		{"any other", errors.New("no space left"), 1},
 	} {
 		if got := program.ExitStatus(tc.err); got != tc.want {
@@ -136,7 +136,7 @@ func TestWarningsAreLoggedBeforeAServerOrCommand(t *testing.T) {
 	p := program.Program[settings]{
 		Name: "aviary",
 		Load: func([]string) (settings, []string, error) {
-			return settings{}, []string{"BIRD_STYLE: no such setting"}, nil
+			return settings{}, []string{"BIRD_STYLE: unknown setting"}, nil
 		},
 		Addr:     func(settings) (string, int) { return "127.0.0.1", 1 },
 		Logger:   func(_ settings, w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) },
@@ -154,7 +154,7 @@ func TestWarningsAreLoggedBeforeAServerOrCommand(t *testing.T) {
 	} {
 		var stderr strings.Builder
 		_ = p.Run(t.Context(), tc.args, nil, io.Discard, &stderr) // the probe finds no server
-		if got := strings.Count(stderr.String(), `level=WARN msg="BIRD_STYLE: no such setting"`); got != tc.want {
+		if got := strings.Count(stderr.String(), `level=WARN msg="BIRD_STYLE: unknown setting"`); got != tc.want {
 			t.Errorf("%s: warned %d times, want %d, in:\n%s", tc.name, got, tc.want, &stderr)
 		}
 	}

@@ -1,9 +1,9 @@
 // Package settings reads a program's settings from its environment into a
-// struct, reports all that is wrong with them at once, and prints their table.
+// struct, reports all errors at once, and prints the table of settings.
 //
 // A setting is a struct field with the tags `env:"NAME"`, `envDefault:"value"`
-// and `help:"what it does"`; and `renamed:"OLD_NAME"` where it had another name,
-// which still works, with a warning.
+// and `help:"what it does"`. The tag `renamed:"OLD_NAME"` keeps a former name
+// working, with a warning.
 package settings
 
 import (
@@ -23,11 +23,11 @@ import (
 	"flash.test/delay-server/kit/spelling"
 )
 
-// Load fills the struct that into points to from environ, which has the form
-// of os.Environ. The error joins one error for each setting that cannot be read
-// and for each variable whose name is one slip away from a setting's. A warning
-// names a variable that only resembles a setting: it begins with one of prefixes
-// ("MAX_"), or it is a setting in other letters.
+// Load sets the fields of the struct that into points to from environ, which has
+// the form of os.Environ. The error joins one error for each invalid value and
+// for each variable whose name is a probable misspelling of a setting. A warning
+// names a variable that resembles a setting less: it begins with one of prefixes,
+// such as MAX_, or differs from a setting in case.
 func Load(environ []string, into any, prefixes ...string) (warnings []string, err error) {
 	vars := make(map[string]string, len(environ))
 	for _, kv := range environ {
@@ -49,7 +49,7 @@ func Load(environ []string, into any, prefixes ...string) (warnings []string, er
 	return warnings, errors.Join(append(errs, parse(vars, into)...)...)
 }
 
-// rename gives the settings in vars that have their old names the new ones.
+// rename moves the values of old names in vars to the current names.
 func rename(vars map[string]string, into any) (warnings []string, errs []error) {
 	for _, f := range fields(into) {
 		name, old := f.Tag.Get("env"), f.Tag.Get("renamed")
@@ -59,16 +59,16 @@ func rename(vars map[string]string, into any) (warnings []string, errs []error) 
 		}
 		delete(vars, old)
 		if _, isNew := vars[name]; isNew {
-			errs = append(errs, fmt.Errorf("%s: it is the old name of %s, which is set too: want %s alone", old, name, name))
+			errs = append(errs, fmt.Errorf("%s and %s conflict: %s is the old name of %s", old, name, old, name))
 			continue
 		}
 		vars[name] = value
-		warnings = append(warnings, fmt.Sprintf("%s: it is now called %s; the old name still works", old, name))
+		warnings = append(warnings, fmt.Sprintf("%s: renamed to %s; the old name still works", old, name))
 	}
 	return warnings, errs
 }
 
-// parse lets env read the struct and words its errors by the setting's name.
+// parse sets the fields of into from vars. Its errors name the setting.
 func parse(vars map[string]string, into any) []error {
 	err := env.ParseWithOptions(into, env.Options{Environment: vars})
 	if err == nil {
@@ -87,50 +87,51 @@ func parse(vars map[string]string, into any) []error {
 		}
 		field, _ := reflect.TypeOf(into).Elem().FieldByName(p.Name)
 		name := field.Tag.Get("env")
-		errs = append(errs, fmt.Errorf("%s: %q is not accepted: want %s", name, vars[name], wanted(field.Type)))
+		errs = append(errs, fmt.Errorf("%s: %q is invalid: use %s", name, vars[name], validForm(field.Type)))
 	}
 	return errs
 }
 
-// unknown returns an error where name is a misspelt setting, and a warning where
-// it may be one.
+// unknown returns an error if name is a misspelt setting, and a warning if it may
+// be one.
 func unknown(name string, known, prefixes []string) (warning string, err error) {
-	if slices.Contains(known, name) || others.MatchString(name) {
+	if slices.Contains(known, name) || foreign.MatchString(name) {
 		return "", nil
 	}
 	if s := spelling.Suggest(name, known); s != "" {
-		return "", fmt.Errorf("%s: no such setting: did you mean %s?", name, s)
+		return "", fmt.Errorf("%s: unknown setting; did you mean %s?", name, s)
 	}
 	if upper := strings.ToUpper(name); slices.Contains(known, upper) {
-		return fmt.Sprintf("%s: no such setting: did you mean %s?", name, upper), nil
+		return fmt.Sprintf("%s: unknown setting; did you mean %s?", name, upper), nil
 	}
 	if of, isFile := strings.CutSuffix(name, "_FILE"); isFile && slices.Contains(known, of) {
-		return fmt.Sprintf("%s: no such setting: %s is not read from a file", name, of), nil
+		return fmt.Sprintf("%s: unknown setting; %s is not read from a file", name, of), nil
 	}
 	for _, p := range prefixes {
-		if strings.HasPrefix(name, p) && !strings.HasSuffix(name, "_PORT") { // those are mostly of a compose file
-			return fmt.Sprintf("%s: no such setting: those that begin with %s are %s", name, p, strings.Join(withPrefix(known, p), ", ")), nil
+		if strings.HasPrefix(name, p) && !strings.HasSuffix(name, "_PORT") { // _PORT is usual in compose files
+			return fmt.Sprintf("%s: unknown setting; settings with prefix %s: %s", name, p, withPrefix(known, p)), nil
 		}
 	}
 	return "", nil
 }
 
 // isServiceURL reports whether Kubernetes, or docker --link, sets the variable
-// for a service: nobody wrote it, and it can have the name of a setting, as that
-// of a service called tls has.
+// for a service. Its name can equal a setting's: a service called tls gives
+// TLS_PORT.
 func isServiceURL(name, value string) bool {
 	return strings.HasSuffix(name, "_PORT") && serviceURL.MatchString(value)
 }
 
 var serviceURL = regexp.MustCompile(`^(tcp|udp|sctp)://`)
 
-// others are variables of other programs, which no setting is meant by though
-// they resemble one: what Kubernetes sets for each service beside its URL,
-// Marathon's ports, systemd's journal, and what a build of C sets.
-var others = regexp.MustCompile(`_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP|SCTP)|^(PORTS|PORT\d+|JOURNAL_STREAM|CHOST|SED)$`)
+// foreign matches variables of other programs that resemble a setting: of
+// Kubernetes (for each service), Marathon (ports), systemd (journal) and C builds.
+var foreign = regexp.MustCompile(`_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP|SCTP)|^(PORTS|PORT\d+|JOURNAL_STREAM|CHOST|SED)$`)
 
-func withPrefix(names []string, prefix string) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.HasPrefix(n, prefix) })
+// withPrefix returns the names that begin with prefix, joined by commas.
+func withPrefix(names []string, prefix string) string {
+	with := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.HasPrefix(n, prefix) })
+	return strings.Join(with, ", ")
 }
 
 func names(of any) []string {
@@ -141,21 +142,21 @@ func names(of any) []string {
 	return names
 }
 
-// fields returns the settings of the struct that of is or points to, in order.
+// fields returns the settings of a struct, or of the struct that of points to, in
+// order.
 func fields(of any) []reflect.StructField {
-	return slices.DeleteFunc(reflect.VisibleFields(reflect.Indirect(reflect.ValueOf(of)).Type()), func(f reflect.StructField) bool {
-		return f.Tag.Get("env") == ""
-	})
+	all := reflect.VisibleFields(reflect.Indirect(reflect.ValueOf(of)).Type())
+	return slices.DeleteFunc(all, func(f reflect.StructField) bool { return f.Tag.Get("env") == "" })
 }
 
-// wanted says in words what a setting of type t is written like.
-func wanted(t reflect.Type) string {
+// validForm describes the values of a setting of type t.
+func validForm(t reflect.Type) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	switch t.String() {
 	case "time.Duration":
-		return "a Go duration, such as 500ms, 10s or 2m"
+		return "a Go duration such as 500ms, 10s or 2m"
 	case "bool":
 		return "true or false"
 	case "int", "int64":
@@ -171,14 +172,15 @@ func wanted(t reflect.Type) string {
 	}
 }
 
-// Setting is one setting, for a table in a manual.
+// Setting describes one setting.
 type Setting struct {
-	Name    string // of the environment variable
-	Default string // as it is written there; "" for none
+	Name    string // environment variable
+	Default string // "" for none
 	Help    string
 }
 
-// List returns the settings of the struct that of is or points to, in order.
+// List returns the settings of a struct, or of the struct that of points to, in
+// order.
 func List(of any) []Setting {
 	var list []Setting
 	for _, f := range fields(of) {
@@ -187,8 +189,7 @@ func List(of any) []Setting {
 	return list
 }
 
-// Table writes a table of the settings of the struct that of is or points to:
-// name, default, help.
+// Table writes a table of the settings that List returns: name, default, help.
 func Table(w io.Writer, of any) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "SETTING\tDEFAULT\t")

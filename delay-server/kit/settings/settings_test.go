@@ -23,67 +23,72 @@ type config struct {
 
 func TestLoad(t *testing.T) {
 	var c config
-	warnings, err := settings.Load([]string{"MAX_DELAY=3s", "ORIGINS=a,b", "LOG_LEVEL=debug", "HOST=", "PATH=/bin", "HOSTNAME=box"}, &c, "MAX_")
+	environ := []string{"MAX_DELAY=3s", "ORIGINS=a,b", "LOG_LEVEL=debug", "HOST=", "PATH=/bin", "HOSTNAME=box"}
+	warnings, err := settings.Load(environ, &c, "MAX_")
 	if err != nil || len(warnings) > 0 {
 		t.Fatalf("got warnings %q, error %v, want neither", warnings, err)
 	}
 	if c.MaxDelay != 3*time.Second || strings.Join(c.Hosts, "+") != "a+b" || c.Level != slog.LevelDebug {
-		t.Errorf("got %+v, want what the environment says", c)
+		t.Errorf("got %+v, want the values of the environment", c)
 	}
 	if c.Host != "127.0.0.1" || c.MaxCalls != 7 || c.Compat {
-		t.Errorf("got %+v, want the defaults for what is unset or empty", c)
+		t.Errorf("got %+v, want defaults for unset and empty variables", c)
 	}
 }
 
-func TestLoadTakesAnOldName(t *testing.T) {
+func TestLoadReadsOldNames(t *testing.T) {
 	var c config
 	warnings, err := settings.Load([]string{"OLD_WAYS=true"}, &c)
-	if want := "OLD_WAYS: it is now called COMPAT; the old name still works"; err != nil || !c.Compat || len(warnings) != 1 || warnings[0] != want {
+	want := "OLD_WAYS: renamed to COMPAT; the old name still works"
+	if err != nil || !c.Compat || len(warnings) != 1 || warnings[0] != want {
 		t.Errorf("got %v, warnings %q, error %v; want true and %q", c.Compat, warnings, err, want)
 	}
 	_, err = settings.Load([]string{"OLD_WAYS=true", "COMPAT=false"}, &c)
-	if err == nil || !strings.Contains(err.Error(), "OLD_WAYS: it is the old name of COMPAT, which is set too") {
+	if err == nil || !strings.Contains(err.Error(), "OLD_WAYS and COMPAT conflict: OLD_WAYS is the old name of COMPAT") {
 		t.Errorf("both names: got %v, want an error", err)
 	}
 }
 
-func TestLoadReportsAllAtOnce(t *testing.T) {
+func TestLoadReportsAllErrors(t *testing.T) {
 	var c config
 	_, err := settings.Load([]string{
-		"MAX_DELAY=5", "MAX_CALLS=many", "LOG_LEVEL=loud", "COMPAT=perhaps", // of the wrong form
-		"MAX_DEALY=1s", "HOTS=x", // near misses
+		"MAX_DELAY=5", "MAX_CALLS=many", "LOG_LEVEL=loud", "COMPAT=perhaps", // invalid values
+		"MAX_DEALY=1s", "HOTS=x", // misspelt names
 	}, &c, "MAX_")
 	if err == nil {
 		t.Fatal("Load of six bad settings = nil")
 	}
 	want := []string{
-		"HOTS: no such setting: did you mean HOST?",
-		"MAX_DEALY: no such setting: did you mean MAX_DELAY?",
-		`MAX_DELAY: "5" is not accepted: want a Go duration, such as 500ms, 10s or 2m`,
-		`MAX_CALLS: "many" is not accepted: want a whole number`,
-		`LOG_LEVEL: "loud" is not accepted: want debug, info, warn or error`,
-		`COMPAT: "perhaps" is not accepted: want true or false`,
+		"HOTS: unknown setting; did you mean HOST?",
+		"MAX_DEALY: unknown setting; did you mean MAX_DELAY?",
+		`MAX_DELAY: "5" is invalid: use a Go duration such as 500ms, 10s or 2m`,
+		`MAX_CALLS: "many" is invalid: use a whole number`,
+		`LOG_LEVEL: "loud" is invalid: use debug, info, warn or error`,
+		`COMPAT: "perhaps" is invalid: use true or false`,
 	}
 	if got := err.Error(); got != strings.Join(want, "\n") {
 		t.Errorf("got:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))
 	}
 }
 
-func TestLoadLetsOthersVariablesPass(t *testing.T) {
+func TestLoadIgnoresForeignVariables(t *testing.T) {
 	want := config{Host: "127.0.0.1", Port: 3000, MaxDelay: 10 * time.Minute, MaxCalls: 7}
 	for _, tc := range []struct {
 		name    string
 		environ []string
 	}{
 		{"Kubernetes service max", []string{"MAX_SERVICE_HOST=10.0.0.1", "MAX_SERVICE_PORT=3000", "MAX_SERVICE_PORT_HTTP=3000",
-			"MAX_PORT=tcp://10.0.0.1:3000", "MAX_PORT_3000_TCP=tcp://10.0.0.1:3000", "MAX_PORT_3000_TCP_PROTO=tcp", "MAX_PORT_3000_TCP_PORT=3000", "MAX_PORT_3000_TCP_ADDR=10.0.0.1"}},
-		{"service tls, whose URL has a setting's name", []string{"TLS_PORT=tcp://10.0.0.1:443", "TLS_SERVICE_HOST=10.0.0.1", "TLS_PORT_443_TCP=tcp://10.0.0.1:443"}},
-		{"service tl, whose URL is one slip from it", []string{"TL_PORT=tcp://10.0.0.1:443", "TLSS_PORT=udp://10.0.0.1:53", "LS_PORT=sctp://10.0.0.1:53"}},
+			"MAX_PORT=tcp://10.0.0.1:3000", "MAX_PORT_3000_TCP=tcp://10.0.0.1:3000", "MAX_PORT_3000_TCP_PROTO=tcp",
+			"MAX_PORT_3000_TCP_PORT=3000", "MAX_PORT_3000_TCP_ADDR=10.0.0.1"}},
+		{"service tls: its URL has a setting's name", []string{
+			"TLS_PORT=tcp://10.0.0.1:443", "TLS_SERVICE_HOST=10.0.0.1", "TLS_PORT_443_TCP=tcp://10.0.0.1:443"}},
+		{"services whose URL is almost a setting's name", []string{
+			"TL_PORT=tcp://10.0.0.1:443", "TLSS_PORT=udp://10.0.0.1:53", "LS_PORT=sctp://10.0.0.1:53"}},
 		{"service host", []string{"HOST_PORT=tcp://10.0.0.1:80", "HOST_SERVICE_HOST=10.0.0.1"}},
 		{"ports of a compose file", []string{"MAX_PORT=3000"}},
-		{"Marathon's ports", []string{"PORTS=31000,31001", "PORT0=31000", "PORT_8080=31000"}},
-		{"systemd's journal", []string{"JOURNAL_STREAM=8:1234"}},
-		{"a build of C", []string{"CHOST=x86_64-pc-linux-gnu", "SED=/bin/sed"}},
+		{"Marathon ports", []string{"PORTS=31000,31001", "PORT0=31000", "PORT_8080=31000"}},
+		{"systemd journal", []string{"JOURNAL_STREAM=8:1234"}},
+		{"C build", []string{"CHOST=x86_64-pc-linux-gnu", "SED=/bin/sed"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var c config
@@ -100,10 +105,12 @@ func TestLoadLetsOthersVariablesPass(t *testing.T) {
 
 func TestLoadWarns(t *testing.T) {
 	for _, tc := range []struct{ name, environ, want string }{
-		{"a known prefix alone", "MAX_SPEED=3", "MAX_SPEED: no such setting: those that begin with MAX_ are MAX_DELAY, MAX_CALLS"},
-		{"of GNU ls", "TIME_STYLE=long-iso", "TIME_STYLE: no such setting: those that begin with TIME_ are "},
-		{"a secret from a file", "TLS_PORT_FILE=/run/secrets/port", "TLS_PORT_FILE: no such setting: TLS_PORT is not read from a file"},
-		{"small letters", "max_delay=1s", "max_delay: no such setting: did you mean MAX_DELAY?"},
+		{"only the prefix is known", "MAX_SPEED=3",
+			"MAX_SPEED: unknown setting; settings with prefix MAX_: MAX_DELAY, MAX_CALLS"},
+		{"GNU ls", "TIME_STYLE=long-iso", "TIME_STYLE: unknown setting; settings with prefix TIME_: "},
+		{"a secret from a file", "TLS_PORT_FILE=/run/secrets/port",
+			"TLS_PORT_FILE: unknown setting; TLS_PORT is not read from a file"},
+		{"lower case", "max_delay=1s", "max_delay: unknown setting; did you mean MAX_DELAY?"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var c config
@@ -115,8 +122,10 @@ func TestLoadWarns(t *testing.T) {
 	}
 }
 
-func TestLoadRefusesWhatIsNoServiceURL(t *testing.T) {
-	for _, environ := range []string{"TLS_PORT=http", "PORT=tcp://10.0.0.1:80", "TL_PORT=443", "PROT=80", "POTR=80", "HSOT=x", "PORTT=80"} {
+func TestLoadRejectsMisspeltNames(t *testing.T) {
+	for _, environ := range []string{
+		"TLS_PORT=http", "PORT=tcp://10.0.0.1:80", "TL_PORT=443", "PROT=80", "POTR=80", "HSOT=x", "PORTT=80",
+	} {
 		var c config
 		if warnings, err := settings.Load([]string{environ}, &c, "TLS_"); err == nil {
 			t.Errorf("Load(%s): got warnings %q and no error, want an error", environ, warnings)

@@ -102,7 +102,7 @@ func checkEnvironment(endpoint string) error {
 	}
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
 		if protocol := os.Getenv(name); endpoint != "" && protocol != "" && protocol != "http/protobuf" {
-			return fmt.Errorf("%s: %q is not accepted: want http/protobuf, or none of it, and %s such as http://localhost:4318", name, protocol, base)
+			return fmt.Errorf("%s: %q is invalid: use http/protobuf, or none of it, and %s such as http://localhost:4318", name, protocol, base)
 		}
 	}
 	return nil

@@ -207,7 +207,7 @@ func TestNothingIsLoggedOfSpansThatAreSent(t *testing.T) {
 func TestVariablesOfOpenTelemetry(t *testing.T) {
 	for _, tc := range []struct{ name, value, endpoint, want string }{
 		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://c:4318/v1/traces", "", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: it is set and not accepted: want OTEL_EXPORTER_OTLP_ENDPOINT, to which /v1/traces is added"},
-		{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http://c:4317", `OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" is not accepted: want http/protobuf, or none of it, and OTEL_EXPORTER_OTLP_ENDPOINT such as http://localhost:4318`},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http://c:4317", `OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" is invalid: use http/protobuf, or none of it, and OTEL_EXPORTER_OTLP_ENDPOINT such as http://localhost:4318`},
 		{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "", ""},
 		{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "http://c:4318", ""},
 	} {

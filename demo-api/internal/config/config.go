@@ -101,26 +101,26 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	check(c.Port >= 0 && c.Port <= 65535, "PORT: %d is no port: want 0 to 65535", c.Port)
-	check(c.PublishedPort == nil || *c.PublishedPort >= 0 && *c.PublishedPort <= 65535, "PUBLISHED_PORT: it is no port: want 0 to 65535")
-	check(c.MaxCalls >= 1 && c.MaxCalls <= mostCalls, "MAX_CALLS: %d is not accepted: want 1 to %d", c.MaxCalls, mostCalls)
-	check(c.Calls >= 0 && c.Calls <= c.MaxCalls, "CALLS: %d is not accepted: want 0 to %d, which is MAX_CALLS", c.Calls, c.MaxCalls)
-	check(c.MaxInFlight > c.MaxCalls, "MAX_IN_FLIGHT: %d is not accepted: want more than %d, which is MAX_CALLS: a race makes one call more", c.MaxInFlight, c.MaxCalls)
-	check(c.MaxDelay > 0, "MAX_DELAY: %v is not accepted: want more than 0", c.MaxDelay)
-	check(c.Timeout > 0, "TIMEOUT: %v is not accepted: want more than 0", c.Timeout)
-	check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is not accepted: want more than 0", c.ReadTimeout)
-	check(c.WriteTimeout > 0, "WRITE_TIMEOUT: %v is not accepted: want more than 0", c.WriteTimeout)
-	check(c.MaxHeaderSize >= program.MinHeaderSize && c.MaxHeaderSize <= http.DefaultMaxHeaderBytes, "MAX_HEADER_SIZE: %d is not accepted: want %d to %d", c.MaxHeaderSize, program.MinHeaderSize, http.DefaultMaxHeaderBytes)
-	check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is not accepted: want more than 0", c.IdleTimeout)
-	check(c.ShutdownDelay >= 0, "SHUTDOWN_DELAY: %v is not accepted: want 0 or more", c.ShutdownDelay)
-	check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT: %v is not accepted: want 0 or more", c.ShutdownTimeout)
-	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT: %q is not accepted: want text or json", c.LogFormat)
-	check(c.OTLPEndpoint == "" || isBase(c.OTLPEndpoint), "OTEL_EXPORTER_OTLP_ENDPOINT: %q is not accepted: want a URL such as http://localhost:4318; what the collector has to be told besides, in OTEL_EXPORTER_OTLP_HEADERS", c.OTLPEndpoint)
+	check(c.Port >= 0 && c.Port <= 65535, "PORT: %d is invalid: use 0 to 65535", c.Port)
+	check(c.PublishedPort == nil || *c.PublishedPort >= 0 && *c.PublishedPort <= 65535, "PUBLISHED_PORT: value is invalid: use 0 to 65535")
+	check(c.MaxCalls >= 1 && c.MaxCalls <= mostCalls, "MAX_CALLS: %d is invalid: use 1 to %d", c.MaxCalls, mostCalls)
+	check(c.Calls >= 0 && c.Calls <= c.MaxCalls, "CALLS: %d is invalid: use 0 to %d, which is MAX_CALLS", c.Calls, c.MaxCalls)
+	check(c.MaxInFlight > c.MaxCalls, "MAX_IN_FLIGHT: %d is invalid: use more than %d, which is MAX_CALLS: a race makes one call more", c.MaxInFlight, c.MaxCalls)
+	check(c.MaxDelay > 0, "MAX_DELAY: %v is invalid: use more than 0", c.MaxDelay)
+	check(c.Timeout > 0, "TIMEOUT: %v is invalid: use more than 0", c.Timeout)
+	check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is invalid: use more than 0", c.ReadTimeout)
+	check(c.WriteTimeout > 0, "WRITE_TIMEOUT: %v is invalid: use more than 0", c.WriteTimeout)
+	check(c.MaxHeaderSize >= program.MinHeaderSize && c.MaxHeaderSize <= http.DefaultMaxHeaderBytes, "MAX_HEADER_SIZE: %d is invalid: use %d to %d", c.MaxHeaderSize, program.MinHeaderSize, http.DefaultMaxHeaderBytes)
+	check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is invalid: use more than 0", c.IdleTimeout)
+	check(c.ShutdownDelay >= 0, "SHUTDOWN_DELAY: %v is invalid: use 0 or more", c.ShutdownDelay)
+	check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT: %v is invalid: use 0 or more", c.ShutdownTimeout)
+	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT: %q is invalid: use text or json", c.LogFormat)
+	check(c.OTLPEndpoint == "" || isBase(c.OTLPEndpoint), "OTEL_EXPORTER_OTLP_ENDPOINT: %q is invalid: use a URL such as http://localhost:4318; what the collector has to be told besides, in OTEL_EXPORTER_OTLP_HEADERS", c.OTLPEndpoint)
 	check(c.DelayServerURL == "" || isBase(c.DelayServerURL),
-		"DELAY_SERVER_URL: %q is not accepted: want http://host:port or https://host:port, with a path or without, and no more", c.DelayServerURL)
+		"DELAY_SERVER_URL: %q is invalid: use http://host:port or https://host:port, with a path or without, and no more", c.DelayServerURL)
 	check(!strings.ContainsFunc(c.DelayServerToken, func(r rune) bool { return r <= ' ' || r > '~' }), "DELAY_SERVER_TOKEN: it has characters that are not accepted: want visible ASCII characters")
 	check(c.DelayServerToken == "" || c.DelayServerURL != "", "DELAY_SERVER_TOKEN: it is set, and DELAY_SERVER_URL, whose it is, is not: want both or neither")
-	check(c.DatabaseConnections >= 1, "DATABASE_CONNECTIONS: %d is not accepted: want 1 or more", c.DatabaseConnections)
+	check(c.DatabaseConnections >= 1, "DATABASE_CONNECTIONS: %d is invalid: use 1 or more", c.DatabaseConnections)
 	err := checkDatabase(c.DatabaseURL)
 	check(err == nil, "DATABASE_URL: %v", err) // not wrapped: see checkDatabase
 	d, err := delay.Parse(c.Delay)
@@ -153,13 +153,13 @@ func checkDatabase(s string) error {
 	if s == "" {
 		return nil
 	}
-	const want = "want postgres://user:password@host:port/database, with ?sslmode= and the like or without"
+	const want = "use postgres://user:password@host:port/database, with ?sslmode= and the like or without"
 	u, err := url.Parse(s)
 	if err != nil {
-		return errors.New("it is no URL: " + want)
+		return errors.New("value is not a URL: " + want)
 	}
 	if u.Scheme != "postgres" && u.Scheme != "postgresql" || !isPlace(u) || u.Fragment != "" {
-		return errors.New("it is not accepted: " + want)
+		return errors.New("value is invalid: " + want)
 	}
 	if _, err := pgconn.ParseConfig(s); err != nil {
 		return fmt.Errorf("%v: %s", err, want)

@@ -85,8 +85,8 @@ func TestReadOptions(t *testing.T) {
 		{[]string{"-only", "window-doc,rapid"}, []string{"window-doc", "rapid-reset"}, []target{delayServer, demoAPI}, ""},
 		{[]string{"-only", "fill", "-nginx", "-nethttp"}, []string{"fill"}, []target{delayServer, demoAPI, netHTTP, nginx}, ""},
 		{[]string{"-only", "nothing"}, nil, nil, `attack "nothing" is not known`},
-		{[]string{"-rounds", "0"}, nil, nil, "want 1 or more"},
-		{[]string{"window"}, nil, nil, `argument "window" is not known`},
+		{[]string{"-rounds", "0"}, nil, nil, "use 1 or more"},
+		{[]string{"window"}, nil, nil, `unknown argument "window"`},
 	} {
 		o, err := readOptions(tc.args, io.Discard)
 		var names []string

@@ -134,10 +134,10 @@ func readOptions(args []string, stderr io.Writer) (options, error) {
 		return o, err
 	}
 	if flags.NArg() > 0 {
-		return o, fmt.Errorf("argument %q is not known: --help lists what is accepted", flags.Arg(0))
+		return o, fmt.Errorf("unknown argument %q: --help shows usage", flags.Arg(0))
 	}
 	if o.rounds < 1 {
-		return o, fmt.Errorf("--rounds: %d is not accepted: want 1 or more", o.rounds)
+		return o, fmt.Errorf("--rounds: %d is invalid: use 1 or more", o.rounds)
 	}
 	if short {
 		o.scale = brief
