@@ -7,28 +7,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
 	"time"
-
-	"flash.test/delay-server/kit/problem"
 )
 
-// mostBytes bounds a reply.
-const mostBytes = 64 << 20
+// maxReplyBytes bounds a reply.
+const maxReplyBytes = 64 << 20
 
 // request is one call of the API.
 type request struct {
 	method string
 	path   []string // segments behind /admin, not escaped, none empty
 	query  url.Values
-	body   any // as JSON, where it is not nil
+	body   any // sent as JSON unless nil
 }
 
-// call sends r and reads the reply: JSON into a value, text into a *string,
-// nothing where into is nil.
+// call sends r and decodes the reply: text into a *string, JSON into any other
+// pointer. A nil into discards it.
 func (c *Client) call(ctx context.Context, r request, into any) error {
 	target := c.base + "/admin"
 	for _, segment := range r.path {
@@ -45,21 +42,21 @@ func (c *Client) call(ctx context.Context, r request, into any) error {
 }
 
 func (c *Client) exchange(ctx context.Context, r request, target string, into any) error {
-	// An empty name would address all of them.
+	// An empty name would address all runs or holds.
 	if slices.Contains(r.path, "") {
-		return errors.New("the name is empty; accepted: 1 byte or more")
+		return errors.New("name is empty")
 	}
 	res, err := c.send(ctx, r, target)
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
-	text, err := read(res, mostBytes)
+	text, err := readBody(res, maxReplyBytes)
 	if err != nil {
 		return err
 	}
 	if res.StatusCode/100 != 2 {
-		return refusal(res, text)
+		return apiError(res, text)
 	}
 	switch into := into.(type) {
 	case nil:
@@ -67,14 +64,14 @@ func (c *Client) exchange(ctx context.Context, r request, target string, into an
 		*into = string(text)
 	default:
 		if err := json.Unmarshal(text, into); err != nil {
-			return fmt.Errorf("%w (%w)", stranger(res, text), err)
+			return fmt.Errorf("%w (%w)", unexpectedReply(res, text), err)
 		}
 	}
 	return nil
 }
 
-// send returns the reply's head. The error is without the method and URL that
-// net/http would say again.
+// send returns the reply. The error omits the method and URL that net/http adds,
+// since call adds them too.
 func (c *Client) send(ctx context.Context, r request, target string) (*http.Response, error) {
 	var body io.Reader
 	if r.body != nil {
@@ -101,46 +98,32 @@ func (c *Client) send(ctx context.Context, r request, target string) (*http.Resp
 	return res, err
 }
 
-// read returns the whole body, of most bytes at the most.
-func read(res *http.Response, most int64) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(res.Body, most+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the reply, %s: %w", res.Status, err)
+// apiError returns the error for a reply of another status than 2xx. It wraps a
+// *Problem if the reply is one.
+func apiError(res *http.Response, text []byte) error {
+	if isProblem(res) {
+		if p, err := parseProblem(res, text); err == nil {
+			return fmt.Errorf("%s: %w", res.Status, p)
+		}
 	}
-	if int64(len(text)) > most {
-		return nil, fmt.Errorf("the reply, %s, is over %d bytes", res.Status, most)
-	}
-	return text, nil
+	return unexpectedReply(res, text)
 }
 
-// refusal is a reply without success: a *problem.Problem with its status before
-// it, or a stranger's.
-func refusal(res *http.Response, text []byte) error {
-	var p problem.Problem
-	mediaType, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	if mediaType != problem.ContentType || json.Unmarshal(text, &p) != nil {
-		return stranger(res, text)
-	}
-	p.Status = res.StatusCode
-	return fmt.Errorf("%s: %w", res.Status, &p)
+// unexpectedReply returns the error for a reply that the admin API does not send.
+func unexpectedReply(res *http.Response, text []byte) error {
+	return fmt.Errorf("unexpected reply %s (is this a delay-server?): %.200q", res.Status, text)
 }
 
-// stranger is a reply that delay-server's admin API does not give.
-func stranger(res *http.Response, text []byte) error {
-	return fmt.Errorf("%s, but not from an admin API of delay-server: %q", res.Status, text[:min(len(text), 200)])
-}
+// maxAwait is the longest timeout that the server accepts.
+const maxAwait = 10 * time.Minute
 
-// longestAwait is the longest time that the server has a request await something.
-const longestAwait = 10 * time.Minute
-
-// await asks for path once a condition holds, for as long as ctx has and for
-// longestAwait at the most, or 10 s where it has no deadline. The error is a 504
-// where the time was not enough.
+// await requests path with a condition to wait for. It sends a timeout shortly
+// before ctx's deadline, or none: then the server waits 10 s.
 func (c *Client) await(ctx context.Context, path []string, condition url.Values, into any) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		left -= min(left/10, time.Second)
-		condition.Set("timeout", min(max(left.Truncate(time.Millisecond), time.Millisecond), longestAwait).String())
+		condition.Set("timeout", min(max(left.Truncate(time.Millisecond), time.Millisecond), maxAwait).String())
 	}
 	return c.call(ctx, request{method: http.MethodGet, path: path, query: condition}, into)
 }

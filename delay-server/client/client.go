@@ -9,42 +9,43 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// Client calls the admin API of one server. It may be used by several
-// goroutines at once. Use New.
+// A Client calls the admin API of one server. Create it with [New]. It is safe
+// for concurrent use.
 type Client struct {
-	base  string // without a slash at its end
+	base  string // without trailing slash
 	token string
 	http  http.Client
 }
 
-// Option is a choice that New takes.
+// An Option configures a [Client].
 type Option func(*Client)
 
-// WithToken sends token, the server's ADMIN_TOKEN, with each request.
+// WithToken sends token with each request. It is the server's ADMIN_TOKEN.
 func WithToken(token string) Option { return func(c *Client) { c.token = token } }
 
-// WithHTTPClient sends requests as h does, which may not be nil, but for
-// redirects: none is followed. A Timeout of h ends the Await calls too.
+// WithHTTPClient sends requests with a copy of h that follows no redirects. A
+// Timeout of h ends the Await methods too. h must not be nil.
 func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = *h } }
 
-// transport is that of all clients without WithHTTPClient. It takes no proxy
-// from the environment: the server is the test's own, and its token nobody else's.
+// transport is shared by all clients without WithHTTPClient. It ignores HTTP_PROXY:
+// no proxy should see the token.
 var transport = func() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.Proxy = nil
 	return t
 }()
 
-// New returns the client of the server at base, such as http://127.0.0.1:3000,
-// with a path where the server is behind one. It makes no request. The error is
-// that base is no http or https URL, or has a user, a query or a fragment.
+// New returns a client of the server at base, such as http://127.0.0.1:3000 or,
+// behind a proxy, https://example.com/path. It makes no request. The error is
+// non-nil if base is not an http or https URL, or has a user, query or fragment.
 func New(base string, opts ...Option) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil {
-		return nil, unaccepted(base)
+		return nil, invalidBase(base)
 	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(base, "?#") {
-		return nil, unaccepted(u.Redacted())
+	isHTTP := u.Scheme == "http" || u.Scheme == "https"
+	if !isHTTP || u.Hostname() == "" || u.User != nil || strings.ContainsAny(base, "?#") {
+		return nil, invalidBase(u.Redacted())
 	}
 	c := &Client{base: strings.TrimRight(base, "/"), http: http.Client{Transport: transport}}
 	for _, opt := range opts {
@@ -54,6 +55,7 @@ func New(base string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-func unaccepted(base string) error {
-	return fmt.Errorf("base URL %s is not accepted; accepted: http://HOST:PORT or https://HOST:PORT, perhaps with a path", problem.Quote(base))
+func invalidBase(base string) error {
+	return fmt.Errorf("base URL %s is invalid: use http://HOST:PORT or https://HOST:PORT, with or without a path",
+		problem.Quote(base))
 }

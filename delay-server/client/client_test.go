@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,84 +16,118 @@ import (
 )
 
 const (
-	summaryJSON = `{"id":"r1","requests":3,"waiting":0,"settled":true,"wall_ms":1001.2,"sum_ms":3000.5,"speedup":2.997,"peak_in_flight":3,"dropped":0}`
-	runJSON     = `{"id":"r1","requests":1,"waiting":0,"settled":true,"wall_ms":1001.2,"sum_ms":1000.2,"speedup":0.999,"peak_in_flight":1,"dropped":0,
-		"waits":[{"method":"GET","path":"/delay/1000","start_ms":0,"end_ms":1001.2,"asked_ms":1000,"queued_ms":0,"waited_ms":1000.2,"outcome":"answered"}]}`
+	summaryJSON = `{"id":"r1","requests":3,"waiting":0,"settled":true,"wall_ms":1001.2,"sum_ms":3000.5,
+		"speedup":2.997,"peak_in_flight":3,"dropped":0}`
+	runJSON = `{"id":"r1","requests":1,"waiting":0,"settled":true,"wall_ms":1001.2,"sum_ms":1000.2,
+		"speedup":0.999,"peak_in_flight":1,"dropped":0,"waits":[{"method":"GET","path":"/delay/1000",
+		"start_ms":0,"end_ms":1001.2,"asked_ms":1000,"queued_ms":0,"waited_ms":1000.2,"outcome":"answered"}]}`
 	clockJSON = `{"scale":0.1,"frozen":true,"elapsed_ms":12.5,"waiting":2,"next_ms":1000.0}`
 )
 
 var (
-	summary = client.Summary{ID: "r1", Requests: 3, Settled: true, PeakInFlight: 3, Wall: 1001200 * time.Microsecond, Sum: 3000500 * time.Microsecond}
-	run     = client.Run{
-		Summary: client.Summary{ID: "r1", Requests: 1, Settled: true, PeakInFlight: 1, Wall: 1001200 * time.Microsecond, Sum: 1000200 * time.Microsecond},
+	summary = client.Summary{
+		ID: "r1", Requests: 3, Settled: true, PeakInFlight: 3,
+		Wall: 1001200 * time.Microsecond, Sum: 3000500 * time.Microsecond,
+	}
+	run = client.Run{
+		Summary: client.Summary{
+			ID: "r1", Requests: 1, Settled: true, PeakInFlight: 1,
+			Wall: 1001200 * time.Microsecond, Sum: 1000200 * time.Microsecond,
+		},
 		Waits: []client.Wait{{
 			Method: "GET", Path: "/delay/1000", Outcome: "answered",
 			End: 1001200 * time.Microsecond, Asked: time.Second, Waited: 1000200 * time.Microsecond,
 		}},
 	}
-	clock = client.Clock{Scale: 0.1, Frozen: true, Waiting: 2, Elapsed: 12500 * time.Microsecond, Next: time.Second}
+	clock = client.Clock{
+		Scale: 0.1, Frozen: true, Waiting: 2, Elapsed: 12500 * time.Microsecond, Next: time.Second,
+	}
 )
 
-// none is the result of a call that has none.
-func none(err error) (any, error) { return nil, err }
+// noResult is result for methods that return only an error.
+func noResult(err error) (any, error) { return nil, err }
 
 func result[T any](v T, err error) (any, error) { return v, err }
 
-// calls are all calls of the API: what each asks, and what it makes of a reply.
+type apiCall = func(context.Context, *client.Client) (any, error)
+
+// calls has every method of Client, with its request and the result for a reply.
 var calls = []struct {
 	name   string
-	call   func(context.Context, *client.Client) (any, error)
+	call   apiCall
 	method string
 	uri    string
 	body   string
 	reply  string // "" is a 204
 	want   any
 }{
-	{"runs", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Runs(ctx)) },
-		"GET", "/admin/runs", "", `{"runs":[` + summaryJSON + `],"dropped":7}`, client.Runs{Runs: []client.Summary{summary}, Dropped: 7}},
-	{"a run", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Run(ctx, "r1")) },
-		"GET", "/admin/runs/r1", "", runJSON, run},
-	{"an id with all that means something in a URL", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Run(ctx, "a/b?c%d#e f+ü")) },
-		"GET", "/admin/runs/a%2Fb%3Fc%25d%23e%20f+%C3%BC", "", runJSON, run},
-	{"a settled run", func(ctx context.Context, c *client.Client) (any, error) { return result(c.AwaitSettled(ctx, "r1")) },
-		"GET", "/admin/runs/r1?settled=true", "", runJSON, run},
-	{"a run of which some wait", func(ctx context.Context, c *client.Client) (any, error) { return result(c.AwaitWaiting(ctx, "r1", 3)) },
-		"GET", "/admin/runs/r1?waiting=3", "", runJSON, run},
-	{"a picture", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Waterfall(ctx, "r1")) },
-		"GET", "/admin/runs/r1/waterfall.txt", "", "run r1: 3 requests\n", "run r1: 3 requests\n"},
-	{"forget a run", func(ctx context.Context, c *client.Client) (any, error) { return none(c.ForgetRun(ctx, "r1")) },
-		"DELETE", "/admin/runs/r1", "", "", nil},
-	{"forget all runs", func(ctx context.Context, c *client.Client) (any, error) { return none(c.ForgetRuns(ctx)) },
-		"DELETE", "/admin/runs", "", "", nil},
-	{"holds", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Holds(ctx)) },
-		"GET", "/admin/holds", "", `{"holds":[{"name":"x","waiting":2}]}`, []client.Hold{{Name: "x", Waiting: 2}}},
-	{"a hold", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Hold(ctx, "x")) },
-		"GET", "/admin/holds/x", "", `{"name":"x","waiting":2}`, client.Hold{Name: "x", Waiting: 2}},
-	{"a hold where some wait", func(ctx context.Context, c *client.Client) (any, error) { return result(c.AwaitHeld(ctx, "x", 2)) },
-		"GET", "/admin/holds/x?waiting=2", "", `{"name":"x","waiting":2}`, client.Hold{Name: "x", Waiting: 2}},
-	{"release all", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Release(ctx, "a/b")) },
-		"POST", "/admin/holds/a%2Fb/release", "", `{"name":"a/b","released":2}`, 2},
-	{"release some", func(ctx context.Context, c *client.Client) (any, error) { return result(c.ReleaseN(ctx, "x", 2)) },
-		"POST", "/admin/holds/x/release?count=2", "", `{"name":"x","released":2}`, 2},
-	{"release none is for the server to refuse, and not all of them", func(ctx context.Context, c *client.Client) (any, error) { return result(c.ReleaseN(ctx, "x", 0)) },
-		"POST", "/admin/holds/x/release?count=0", "", `{"name":"x","released":0}`, 0},
-	{"fail a hold", func(ctx context.Context, c *client.Client) (any, error) { return result(c.FailHold(ctx, "x")) },
-		"DELETE", "/admin/holds/x", "", `{"name":"x","failed":2}`, 2},
-	{"the clock", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Clock(ctx)) },
-		"GET", "/admin/clock", "", clockJSON, clock},
-	{"the clock on which some wait", func(ctx context.Context, c *client.Client) (any, error) { return result(c.AwaitClock(ctx, 2)) },
-		"GET", "/admin/clock?waiting=2", "", clockJSON, clock},
+	{"runs", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.Runs(ctx))
+	}, "GET", "/admin/runs", "", `{"runs":[` + summaryJSON + `],"dropped":7}`,
+		client.Runs{Runs: []client.Summary{summary}, Dropped: 7}},
+	{"a run", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.Run(ctx, "r1"))
+	}, "GET", "/admin/runs/r1", "", runJSON, run},
+	{"an ID with delimiters of URLs", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.Run(ctx, "a/b?c%d#e f+ü"))
+	}, "GET", "/admin/runs/a%2Fb%3Fc%25d%23e%20f+%C3%BC", "", runJSON, run},
+	{"a settled run", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.AwaitSettled(ctx, "r1"))
+	}, "GET", "/admin/runs/r1?settled=true", "", runJSON, run},
+	{"a run with waiting requests", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.AwaitWaiting(ctx, "r1", 3))
+	}, "GET", "/admin/runs/r1?waiting=3", "", runJSON, run},
+	{"a waterfall", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.Waterfall(ctx, "r1"))
+	}, "GET", "/admin/runs/r1/waterfall.txt", "", "run r1: 3 requests\n", "run r1: 3 requests\n"},
+	{"forget a run", func(ctx context.Context, c *client.Client) (any, error) {
+		return noResult(c.ForgetRun(ctx, "r1"))
+	}, "DELETE", "/admin/runs/r1", "", "", nil},
+	{"forget all runs", func(ctx context.Context, c *client.Client) (any, error) {
+		return noResult(c.ForgetRuns(ctx))
+	}, "DELETE", "/admin/runs", "", "", nil},
+	{"holds", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.Holds(ctx))
+	}, "GET", "/admin/holds", "", `{"holds":[{"name":"x","waiting":2}]}`, []client.Hold{{Name: "x", Waiting: 2}}},
+	{"a hold", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.Hold(ctx, "x"))
+	}, "GET", "/admin/holds/x", "", `{"name":"x","waiting":2}`, client.Hold{Name: "x", Waiting: 2}},
+	{"a hold with waiting requests", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.AwaitHeld(ctx, "x", 2))
+	}, "GET", "/admin/holds/x?waiting=2", "", `{"name":"x","waiting":2}`, client.Hold{Name: "x", Waiting: 2}},
+	{"release all", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.Release(ctx, "a/b"))
+	}, "POST", "/admin/holds/a%2Fb/release", "", `{"name":"a/b","released":2}`, 2},
+	{"release some", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.ReleaseN(ctx, "x", 2))
+	}, "POST", "/admin/holds/x/release?count=2", "", `{"name":"x","released":2}`, 2},
+	{"release 0 does not release all", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.ReleaseN(ctx, "x", 0))
+	}, "POST", "/admin/holds/x/release?count=0", "", `{"name":"x","released":0}`, 0},
+	{"fail a hold", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.FailHold(ctx, "x"))
+	}, "DELETE", "/admin/holds/x", "", `{"name":"x","failed":2}`, 2},
+	{"the clock", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.Clock(ctx))
+	}, "GET", "/admin/clock", "", clockJSON, clock},
+	{"the clock with waiting requests", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.AwaitClock(ctx, 2))
+	}, "GET", "/admin/clock?waiting=2", "", clockJSON, clock},
 	{"advance by a fraction of a millisecond", func(ctx context.Context, c *client.Client) (any, error) {
 		return result(c.Advance(ctx, time.Second+time.Nanosecond))
 	}, "POST", "/admin/clock", `{"advance":1000.000001}`, clockJSON, clock},
-	{"freeze", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Freeze(ctx)) },
-		"POST", "/admin/clock", `{"freeze":true}`, clockJSON, clock},
-	{"unfreeze", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Unfreeze(ctx)) },
-		"POST", "/admin/clock", `{"freeze":false}`, clockJSON, clock},
-	{"scale", func(ctx context.Context, c *client.Client) (any, error) { return result(c.Scale(ctx, 0.1)) },
-		"POST", "/admin/clock", `{"scale":0.1}`, clockJSON, clock},
-	{"reset", func(ctx context.Context, c *client.Client) (any, error) { return result(c.ResetClock(ctx)) },
-		"POST", "/admin/clock", `{"reset":true}`, clockJSON, clock},
+	{"freeze", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.Freeze(ctx))
+	}, "POST", "/admin/clock", `{"freeze":true}`, clockJSON, clock},
+	{"unfreeze", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.Unfreeze(ctx))
+	}, "POST", "/admin/clock", `{"freeze":false}`, clockJSON, clock},
+	{"scale", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.Scale(ctx, 0.1))
+	}, "POST", "/admin/clock", `{"scale":0.1}`, clockJSON, clock},
+	{"reset", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.ResetClock(ctx))
+	}, "POST", "/admin/clock", `{"reset":true}`, clockJSON, clock},
 }
 
 func TestCalls(t *testing.T) {
@@ -100,8 +135,9 @@ func TestCalls(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			c := dial(t, func(w http.ResponseWriter, r *http.Request) {
 				body, err := io.ReadAll(r.Body)
-				if r.Method != tc.method || r.RequestURI != tc.uri || string(body) != tc.body || err != nil {
-					t.Errorf("got %s %s %s, %v\nwant %s %s %s", r.Method, r.RequestURI, body, err, tc.method, tc.uri, tc.body)
+				got := fmt.Sprintf("%s %s %s", r.Method, r.RequestURI, body)
+				if want := fmt.Sprintf("%s %s %s", tc.method, tc.uri, tc.body); err != nil || got != want {
+					t.Errorf("got %s, %v\nwant %s", got, err, want)
 				}
 				wantType := ""
 				if tc.body != "" {
@@ -123,7 +159,7 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// dial returns the client of a server that h serves until the test ends.
+// dial returns a client of a server that calls h.
 func dial(t *testing.T, h http.HandlerFunc, opts ...client.Option) *client.Client {
 	t.Helper()
 	srv := httptest.NewServer(h)
@@ -150,22 +186,22 @@ func TestToken(t *testing.T) {
 		{"a token", []client.Option{client.WithToken("secret")}, "Bearer secret"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			asked := false
+			called := false
 			c := dial(t, func(w http.ResponseWriter, r *http.Request) {
-				asked = true
+				called = true
 				if got := r.Header.Get("Authorization"); got != tc.want {
 					t.Errorf("got Authorization %q, want %q", got, tc.want)
 				}
 				w.WriteHeader(http.StatusNoContent)
 			}, tc.opts...)
-			if err := c.ForgetRuns(t.Context()); err != nil || !asked {
-				t.Errorf("ForgetRuns: got %v, asked %v, want no error and true", err, asked)
+			if err := c.ForgetRuns(t.Context()); err != nil || !called {
+				t.Errorf("ForgetRuns: got error %v, called %v, want one call without error", err, called)
 			}
 		})
 	}
 }
 
-// An empty name must not forget or release all there are.
+// TestEmptyName checks that an empty name does not forget or release everything.
 func TestEmptyName(t *testing.T) {
 	c := dial(t, func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("got %s %s, want no request", r.Method, r.RequestURI)
@@ -175,8 +211,8 @@ func TestEmptyName(t *testing.T) {
 		"FailHold":  func() error { _, err := c.FailHold(t.Context(), ""); return err },
 		"Release":   func() error { _, err := c.Release(t.Context(), ""); return err },
 	} {
-		if err := call(); err == nil || !strings.HasSuffix(err.Error(), "the name is empty; accepted: 1 byte or more") {
-			t.Errorf("%s of an empty name: got %v, want an error that says so", name, err)
+		if err := call(); err == nil || !strings.HasSuffix(err.Error(), ": name is empty") {
+			t.Errorf(`%s(""): got %v, want an error`, name, err)
 		}
 	}
 }
@@ -185,15 +221,15 @@ func TestNew(t *testing.T) {
 	for _, tc := range []struct{ name, base, uri string }{
 		{"a host", "http://delay-server", "http://delay-server/admin/clock"},
 		{"a host and a port", "http://127.0.0.1:3000", "http://127.0.0.1:3000/admin/clock"},
-		{"a slash at the end", "https://[::1]:3000/", "https://[::1]:3000/admin/clock"},
-		{"a path, as behind a proxy", "https://flash.test/a%2Fb/", "https://flash.test/a%2Fb/admin/clock"},
+		{"a trailing slash", "https://[::1]:3000/", "https://[::1]:3000/admin/clock"},
+		{"a path behind a proxy", "https://flash.test/a%2Fb/", "https://flash.test/a%2Fb/admin/clock"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := ""
-			c := newClient(t, tc.base, client.WithHTTPClient(&http.Client{Transport: trip(func(r *http.Request) (*http.Response, error) {
+			c := newClient(t, tc.base, withTransport(func(r *http.Request) (*http.Response, error) {
 				got = r.URL.String()
 				return reply(200, "application/json", clockJSON), nil
-			})}))
+			}))
 			if _, err := c.Clock(t.Context()); err != nil || got != tc.uri {
 				t.Errorf("Clock: got a request for %s, %v, want %s", got, err, tc.uri)
 			}
@@ -201,37 +237,40 @@ func TestNew(t *testing.T) {
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestNewInvalid(t *testing.T) {
 	for _, tc := range []struct{ name, base string }{
-		{"nothing", ""},
+		{"empty", ""},
 		{"no scheme", "127.0.0.1:3000"},
-		{"a host's name for a scheme", "localhost:3000"},
+		{"a host name in place of a scheme", "localhost:3000"},
 		{"another scheme", "ftp://localhost"},
 		{"no host", "http://:3000"},
 		{"a port that is a word", "http://localhost:http"},
-		{"a user, who would go unused", "http://user:hunter2@localhost"},
+		{"a user", "http://user:hunter2@localhost"},
 		{"a query", "http://localhost/?a=1"},
 		{"an empty query", "http://localhost?"},
 		{"a fragment", "http://localhost/#a"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c, err := client.New(tc.base)
-			if c != nil || err == nil || !strings.Contains(err.Error(), "is not accepted; accepted: http://HOST:PORT") {
+			if c != nil || err == nil || !strings.Contains(err.Error(), " is invalid: use http://HOST:PORT") {
 				t.Errorf("New(%q) = %v, %v, want an error", tc.base, c, err)
 			}
 			if err != nil && strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("New(%q) = %v, which tells the password", tc.base, err)
+				t.Errorf("New(%q) = %v, which has the password", tc.base, err)
 			}
 		})
 	}
 }
 
-// trip is a connection to nowhere.
-type trip func(*http.Request) (*http.Response, error)
+// withTransport returns an option that sends requests to f.
+func withTransport(f roundTripper) client.Option {
+	return client.WithHTTPClient(&http.Client{Transport: f})
+}
 
-func (t trip) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
+type roundTripper func(*http.Request) (*http.Response, error)
 
-// reply returns a whole reply.
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func reply(status int, contentType, text string) *http.Response {
 	return &http.Response{
 		Status: http.StatusText(status), StatusCode: status,
@@ -248,11 +287,11 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		http.Redirect(w, r, "/elsewhere", http.StatusFound)
 	}, client.WithHTTPClient(own))
 	_, err := c.Clock(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "302 Found, but not from an admin API") || len(paths) != 1 {
-		t.Errorf("Clock: got %v after requests for %v, want an error of status 302 after one", err, paths)
+	if err == nil || !strings.Contains(err.Error(), "unexpected reply 302 Found") || len(paths) != 1 {
+		t.Errorf("Clock: got %v after requests for %v, want an error with status 302 after one request", err, paths)
 	}
 	if own.CheckRedirect != nil {
-		t.Error("New changed the http.Client that it was given")
+		t.Error("New changed its argument")
 	}
 }
 

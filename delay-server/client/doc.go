@@ -1,30 +1,42 @@
-// Package client speaks delay-server's admin API: what ran at the same time
-// (runs), who waits until it is let go (holds), and what time it is (the clock).
+// Package client is a client of delay-server's admin API, by which a test sees
+// which requests ran at the same time (runs), decides when they are answered
+// (holds), and sets the time (the clock).
 //
 //	c, err := client.New("http://127.0.0.1:3000")
 //	…
-//	go fetchAll(server + "/hold/payment?run=r1") // the code under test
-//	hold, err := c.AwaitHeld(ctx, "payment", 3)  // its three calls stand there at once
+//	go fetchAll(server + "/hold/payment?run=r1") // code under test: makes three calls
+//	hold, err := c.AwaitHeld(ctx, "payment", 3)  // all three wait at the same time
 //	n, err := c.Release(ctx, "payment")          // and are answered
 //	run, err := c.AwaitSettled(ctx, "r1")        // run.PeakInFlight is 3
 //
-// Every call makes one request, follows no redirect, and reads at most 64 MB.
-// Its error names the request; where the server refused it, errors.As finds the
-// [problem.Problem] with the status and the detail:
+// Package delaytest wraps this client for Go tests, and starts a server.
 //
-//	var p *problem.Problem
-//	if errors.As(err, &p) && p.Status == http.StatusNotFound { … }
+// # Errors
 //
-// 401 is a missing or wrong token, 403 a Host that the server does not take for
-// its own, 404 also a server with ADMIN=false. A reply that is neither what was
-// asked for nor a problem document, as of a proxy between, is an error with its
-// status and its first 200 bytes.
+// Each method makes one request, follows no redirect, and reads at most 64 MB.
+// Its error names the request. An error reply is a [Problem]; use [errors.Is] with
+// a [ProblemType] to tell problems apart, and [errors.As] for the details:
+//
+//	if errors.Is(err, client.ProblemRunNotFound) { … }
+//
+// Besides those that a method documents, every method may return
+// [ProblemTokenRequired], [ProblemHostNotAllowed] and [ProblemAdminDisabled].
+// Any other reply, such as a proxy's page, is an error with its status and its
+// first 200 characters.
+//
+// [ReadProblem] reads the problem in a reply of an endpoint that waits, such as
+// /delay/1000?workers=1.
 //
 // # Waiting
 //
-// The Await calls return once their condition holds. The server waits a little
-// less than is left of the context's time, a tenth but one second at most, so
-// that its 504 ("2 of 3 wait after 9s") comes before the context's own bare
-// error. Under a context without a deadline it waits 10 s: a test that waits for
-// what never comes then fails with the reason, and does not hang.
+// The Await methods return once their condition holds. The server's timeout ends
+// before ctx's deadline, by a tenth of the remaining time and at most 1 s, so
+// that the error is the server's [ProblemWaitTimeout], such as "2 of 3 wait after
+// 9s", and not a bare [context.DeadlineExceeded]. If ctx has no deadline, the
+// server waits 10 s. It waits at most 10 min.
+//
+// # Units
+//
+// Times are [time.Duration]. JSON has them as decimal numbers of milliseconds,
+// exact to the nanosecond: 1000, 1.5, 0.000001.
 package client

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"flash.test/delay-server/client"
-	"flash.test/delay-server/kit/problem"
 )
 
 func ExampleNew() {
@@ -20,16 +20,20 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// base URL "localhost:3000" is not accepted; accepted: http://HOST:PORT or https://HOST:PORT, perhaps with a path
+	// base URL "localhost:3000" is invalid: use http://HOST:PORT or https://HOST:PORT, with or without a path
 }
 
 func ExampleSummary_Speedup() {
-	run := client.Run{Summary: client.Summary{Requests: 3, Wall: 1001 * time.Millisecond, Sum: 3003 * time.Millisecond}}
+	run := client.Run{Summary: client.Summary{
+		Requests: 3,
+		Wall:     1001 * time.Millisecond,
+		Sum:      3003 * time.Millisecond,
+	}}
 	fmt.Println(run.Speedup())
 	// Output: 3
 }
 
-// Three calls are let go one after the other, in an order that the test chooses.
+// Three concurrent calls are answered one after the other.
 func ExampleClient_ReleaseN() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -39,7 +43,7 @@ func ExampleClient_ReleaseN() {
 	}
 	// The code under test calls http://127.0.0.1:3000/hold/payment three times.
 	if _, err := c.AwaitHeld(ctx, "payment", 3); err != nil {
-		log.Fatal(err) // 504: "2 of 3 are held after 4.5s"
+		log.Fatal(err) // after 4.5s: "2 of 3 are held"
 	}
 	for range 3 {
 		if _, err := c.ReleaseN(ctx, "payment", 1); err != nil {
@@ -48,7 +52,7 @@ func ExampleClient_ReleaseN() {
 	}
 }
 
-// A time-out of 30 s is seen to strike, in milliseconds.
+// A delay of 30 s ends in milliseconds.
 func ExampleClient_Advance() {
 	ctx := context.Background()
 	c, err := client.New("http://127.0.0.1:3000")
@@ -67,7 +71,7 @@ func ExampleClient_Advance() {
 	}
 }
 
-// A test asserts that its calls overlapped, and shows the picture where not.
+// A test checks that its calls overlapped, and prints the waterfall if they did not.
 func ExampleClient_AwaitSettled() {
 	ctx := context.Background()
 	c, err := client.New("http://127.0.0.1:3000")
@@ -75,7 +79,7 @@ func ExampleClient_AwaitSettled() {
 		log.Fatal(err)
 	}
 	run, err := c.AwaitSettled(ctx, "r1")
-	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Status == http.StatusNotFound {
+	if errors.Is(err, client.ProblemRunNotFound) {
 		fmt.Println("no request carried X-Run-Id: r1")
 		return
 	}
@@ -83,7 +87,59 @@ func ExampleClient_AwaitSettled() {
 		log.Fatal(err)
 	}
 	if run.PeakInFlight < 3 {
-		picture, _ := c.Waterfall(ctx, "r1")
-		fmt.Println("the calls did not overlap:\n" + picture)
+		waterfall, _ := c.Waterfall(ctx, "r1")
+		fmt.Println("the calls did not overlap:\n" + waterfall)
 	}
+}
+
+// An error of a method tells its problem type and its details.
+func ExampleProblemType() {
+	srv := fakeServer(http.StatusConflict, `{"type":"/problems/too-few-held","title":"Too few requests held",
+		"status":409,"detail":"hold \"payment\": 1 of 3 are held"}`)
+	defer srv.Close()
+	c, err := client.New(srv.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = c.ReleaseN(context.Background(), "payment", 3)
+	switch p := new(client.Problem); {
+	case errors.Is(err, client.ProblemHoldNotFound):
+		fmt.Println("no request is held")
+	case errors.As(err, &p):
+		fmt.Println(p.Status, p.Title)
+		fmt.Println(p.Detail)
+	}
+	// Output:
+	// 409 Too few requests held
+	// hold "payment": 1 of 3 are held
+}
+
+// A test tells a full pool from other errors of an endpoint that waits.
+func ExampleReadProblem() {
+	srv := fakeServer(http.StatusServiceUnavailable, `{"type":"/problems/pool-full","title":"Pool full",
+		"status":503,"detail":"pool \"db\" is full"}`)
+	defer srv.Close()
+	res, err := http.Get(srv.URL + "/delay/1000?pool=db&workers=1&queue=0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer res.Body.Close()
+	p, err := client.ReadProblem(res)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if errors.Is(p, client.ProblemPoolFull) {
+		fmt.Println("try again after", p.RetryAfter)
+	}
+	// Output: try again after 3s
+}
+
+// fakeServer answers every request with a problem.
+func fakeServer(status int, body string) *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.Header().Set("Retry-After", "3")
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	}))
 }

@@ -7,33 +7,33 @@ import (
 	"strconv"
 )
 
-// Runs returns the runs that the server remembers, the most recently begun first.
+// Runs returns the runs in the server's journal, most recently started first.
 func (c *Client) Runs(ctx context.Context) (Runs, error) {
 	var runs Runs
 	err := c.call(ctx, request{method: http.MethodGet, path: []string{"runs"}}, &runs)
 	return runs, err
 }
 
-// Run returns the run of an id as it is now. The error is a 404 where no
-// request of it is remembered.
+// Run returns the run as it is now. The error is [ProblemRunNotFound] if the
+// journal has no request of it.
 func (c *Client) Run(ctx context.Context, id string) (Run, error) {
 	var run Run
 	err := c.call(ctx, request{method: http.MethodGet, path: []string{"runs", id}}, &run)
 	return run, err
 }
 
-// AwaitSettled returns the run once all its requests have ended. The error is a
-// 404 where no request of it is remembered, and a 504 where the time was not
-// enough.
+// AwaitSettled returns the run once all its requests have ended. The error is
+// [ProblemRunNotFound] if the journal has no request of it, or
+// [ProblemWaitTimeout].
 func (c *Client) AwaitSettled(ctx context.Context, id string) (Run, error) {
 	var run Run
 	err := c.await(ctx, []string{"runs", id}, url.Values{"settled": {"true"}}, &run)
 	return run, err
 }
 
-// AwaitWaiting returns the run, which need not have begun, once n of its
-// requests wait, or more, for n of 1 or more. The error is a 504 where the time
-// was not enough.
+// AwaitWaiting returns the run once at least n of its requests wait; n must be at
+// least 1. The run need not have started. The error is [ProblemWaitTimeout] if
+// fewer wait in time.
 func (c *Client) AwaitWaiting(ctx context.Context, id string, n int) (Run, error) {
 	var run Run
 	err := c.await(ctx, []string{"runs", id}, waiting(n), &run)
@@ -42,21 +42,21 @@ func (c *Client) AwaitWaiting(ctx context.Context, id string, n int) (Run, error
 
 func waiting(n int) url.Values { return url.Values{"waiting": {strconv.Itoa(n)}} }
 
-// Waterfall returns the run drawn as text, a bar for each request. The error is
-// a 404 where no request of it is remembered.
+// Waterfall returns the run drawn as text, with a bar for each request. The error
+// is [ProblemRunNotFound] if the journal has no request of it.
 func (c *Client) Waterfall(ctx context.Context, id string) (string, error) {
 	var text string
 	err := c.call(ctx, request{method: http.MethodGet, path: []string{"runs", id, "waterfall.txt"}}, &text)
 	return text, err
 }
 
-// ForgetRun forgets a run; its requests in flight go on. The error is a 404
-// where no request of it is remembered.
+// ForgetRun removes the run from the journal. Its requests in flight continue.
+// The error is [ProblemRunNotFound] if the journal has no request of it.
 func (c *Client) ForgetRun(ctx context.Context, id string) error {
 	return c.call(ctx, request{method: http.MethodDelete, path: []string{"runs", id}}, nil)
 }
 
-// ForgetRuns forgets all runs; their requests in flight go on.
+// ForgetRuns removes all runs from the journal. Their requests in flight continue.
 func (c *Client) ForgetRuns(ctx context.Context) error {
 	return c.call(ctx, request{method: http.MethodDelete, path: []string{"runs"}}, nil)
 }

@@ -4,35 +4,37 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"strings"
 	"time"
+
+	"flash.test/delay-server/delay"
 )
 
-// The JSON of the admin API, which the server encodes from these very types. A
-// time is a time.Duration here and, to the nanosecond, a decimal number of
-// milliseconds there; a list is never null.
+// These types are the JSON of the admin API; the server encodes the same types. A
+// list is never null. Duration fields are numbers of milliseconds in JSON, under
+// the names in the comments.
 
-// Runs are the runs that the server remembers.
+// Runs lists the runs in the server's journal.
 type Runs struct {
-	Runs    []Summary `json:"runs"`    // the most recently begun first
-	Dropped int64     `json:"dropped"` // waits that JOURNAL_SIZE has pushed out since the server started
+	Runs    []Summary `json:"runs"`    // most recently started first
+	Dropped int64     `json:"dropped"` // requests that left the journal because of JOURNAL_SIZE
 }
 
-// Summary is what a run comes to.
+// A Summary is a run without its requests. A run is all requests with the same
+// run ID: X-Run-Id, run= or the trace ID of traceparent.
 type Summary struct {
 	ID           string        `json:"id"`
-	Requests     int           `json:"requests"` // that have arrived
-	Waiting      int           `json:"waiting"`  // of them, those that have not ended
-	Settled      bool          `json:"settled"`  // all have ended
-	PeakInFlight int           `json:"peak_in_flight"`
-	Dropped      int64         `json:"dropped"` // waits that JOURNAL_SIZE has pushed out; all figures still count them
-	Wall         time.Duration `json:"-"`       // wall_ms: from the first start to the last end, or to now while any waits
-	Sum          time.Duration `json:"-"`       // sum_ms: of the times in flight of those that have ended, but for those in a queue
+	Requests     int           `json:"requests"`       // requests so far
+	Waiting      int           `json:"waiting"`        // requests that have not ended
+	Settled      bool          `json:"settled"`        // Waiting is 0
+	PeakInFlight int           `json:"peak_in_flight"` // maximum of Waiting
+	Dropped      int64         `json:"dropped"`        // requests that JOURNAL_SIZE dropped; other fields count them
+	Wall         time.Duration `json:"-"`              // wall_ms: from first start to last end, or now if Waiting > 0
+	Sum          time.Duration `json:"-"`              // sum_ms: total time of ended requests, without Queued
 }
 
-// Speedup returns Sum over Wall: how many times as fast the run was as its
-// waits in turn. It is 0 where Wall is. (speedup, to three decimals, absent
-// where Wall is 0.)
+// Speedup returns Sum / Wall, or 0 if Wall is 0: how many times faster the run was
+// than its requests one after the other. (JSON: speedup, rounded to three
+// decimals; absent if Wall is 0.)
 func (s Summary) Speedup() float64 {
 	if s.Wall == 0 {
 		return 0
@@ -40,58 +42,63 @@ func (s Summary) Speedup() float64 {
 	return float64(s.Sum) / float64(s.Wall)
 }
 
-// Run is a run with its requests.
+// A Run is a run with its requests.
 type Run struct {
 	Summary
 	Waits []Wait `json:"waits"` // in order of arrival, without those dropped
 }
 
-// Wait is one request of a run. Start and End count from the run's first request.
+// A Wait is a request of a run. Start and End are relative to the start of the
+// run's first request.
 type Wait struct {
-	Method  string        `json:"method"`
-	Path    string        `json:"path"`
-	Outcome string        `json:"outcome,omitempty"` // answered, faulted, left, cut, refused, timed_out or failed; "" until it has ended
-	Start   time.Duration `json:"-"`                 // start_ms
-	End     time.Duration `json:"-"`                 // end_ms, absent while it waits: 0
-	Asked   time.Duration `json:"-"`                 // asked_ms: the wait that was asked for
-	Queued  time.Duration `json:"-"`                 // queued_ms: until a worker of its pool was free
-	Waited  time.Duration `json:"-"`                 // waited_ms: from then
+	Method string `json:"method"`
+	Path   string `json:"path"`
+
+	// Outcome is answered, faulted, client_closed, shutdown, refused, timed_out or
+	// failed, or "" until the request has ended.
+	Outcome string `json:"outcome,omitempty"`
+
+	Start  time.Duration `json:"-"` // start_ms
+	End    time.Duration `json:"-"` // end_ms: 0, and absent in JSON, until the request has ended
+	Asked  time.Duration `json:"-"` // asked_ms: the delay that the request asked for
+	Queued time.Duration `json:"-"` // queued_ms: time until a worker of its pool was free
+	Waited time.Duration `json:"-"` // waited_ms: time after Queued
 }
 
-// Holds are the holds at which requests wait.
+// Holds lists the holds in which requests wait.
 type Holds struct {
-	Holds []Hold `json:"holds"` // by name
+	Holds []Hold `json:"holds"` // sorted by name
 }
 
-// Hold is how many requests wait at a hold.
+// A Hold keeps requests waiting until they are released.
 type Hold struct {
 	Name    string `json:"name"`
-	Waiting int    `json:"waiting"`
+	Waiting int    `json:"waiting"` // requests in the hold
 }
 
-// Released is how many requests a hold let go.
+// Released is the result of releasing a hold.
 type Released struct {
 	Name     string `json:"name"`
-	Released int    `json:"released"`
+	Released int    `json:"released"` // requests released
 }
 
-// Failed is how many requests of a hold were answered 503.
+// Failed is the result of failing a hold.
 type Failed struct {
 	Name   string `json:"name"`
-	Failed int    `json:"failed"`
+	Failed int    `json:"failed"` // requests answered 503
 }
 
-// Clock is the server's clock.
+// A Clock is the state of the clock that the server's waits go by.
 type Clock struct {
-	Scale   float64       `json:"scale"` // a wait takes so many times what was asked
+	Scale   float64       `json:"scale"` // real time per time on the clock: 0.1 is ten times as fast
 	Frozen  bool          `json:"frozen"`
-	Waiting int           `json:"waiting"` // requests that wait for a time on it
-	Elapsed time.Duration `json:"-"`       // elapsed_ms: on this clock, since the server started
-	Next    time.Duration `json:"-"`       // next_ms: until the first of them is due; absent where none waits: 0
+	Waiting int           `json:"waiting"` // requests that wait for a time on the clock
+	Elapsed time.Duration `json:"-"`       // elapsed_ms: time on the clock since the server started
+	Next    time.Duration `json:"-"`       // next_ms: time until the next is due; absent in JSON if Waiting is 0
 }
 
-// The JSON of a type with times is a view: its plain fields, and pointers to its
-// times as milliseconds. The same view encodes and decodes.
+// A view of a type with durations has its other fields, and pointers to its
+// durations as milliseconds. The same view encodes and decodes.
 type (
 	plainSummary Summary
 	plainWait    Wait
@@ -143,37 +150,37 @@ func (c *Clock) view() clockJSON {
 	return clockJSON{plainClock: (*plainClock)(c), Elapsed: (*milliseconds)(&c.Elapsed), Next: (*milliseconds)(&c.Next)}
 }
 
-// MarshalJSON returns the API's {"runs":[…],…}.
+// MarshalJSON encodes r as {"runs":[…],…}.
 func (r Runs) MarshalJSON() ([]byte, error) {
 	type plain Runs
-	r.Runs = list(r.Runs)
+	r.Runs = emptyIfNil(r.Runs)
 	return json.Marshal(plain(r))
 }
 
-// MarshalJSON returns the API's {"id":…,"wall_ms":…}.
+// MarshalJSON encodes s as {"id":…,"wall_ms":…}.
 func (s Summary) MarshalJSON() ([]byte, error) { return json.Marshal(s.view()) }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON decodes the output of MarshalJSON.
 func (s *Summary) UnmarshalJSON(b []byte) error {
 	*s = Summary{}
 	v := s.view()
 	return json.Unmarshal(b, &v)
 }
 
-// MarshalJSON returns the summary's JSON with "waits":[…].
+// MarshalJSON encodes r as its Summary with "waits":[…].
 func (r Run) MarshalJSON() ([]byte, error) {
-	r.Waits = list(r.Waits)
+	r.Waits = emptyIfNil(r.Waits)
 	return json.Marshal(runJSON{r.view(), &r.Waits})
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON decodes the output of MarshalJSON.
 func (r *Run) UnmarshalJSON(b []byte) error {
 	*r = Run{}
 	v := runJSON{r.view(), &r.Waits}
 	return json.Unmarshal(b, &v)
 }
 
-// MarshalJSON returns the API's {"method":…,"start_ms":…}.
+// MarshalJSON encodes w as {"method":…,"start_ms":…}.
 func (w Wait) MarshalJSON() ([]byte, error) {
 	v := w.view()
 	if w.Outcome == "" && w.End == 0 {
@@ -182,21 +189,21 @@ func (w Wait) MarshalJSON() ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON decodes the output of MarshalJSON.
 func (w *Wait) UnmarshalJSON(b []byte) error {
 	*w = Wait{}
 	v := w.view()
 	return json.Unmarshal(b, &v)
 }
 
-// MarshalJSON returns the API's {"holds":[…]}.
+// MarshalJSON encodes h as {"holds":[…]}.
 func (h Holds) MarshalJSON() ([]byte, error) {
 	type plain Holds
-	h.Holds = list(h.Holds)
+	h.Holds = emptyIfNil(h.Holds)
 	return json.Marshal(plain(h))
 }
 
-// MarshalJSON returns the API's {"scale":…,"elapsed_ms":…}.
+// MarshalJSON encodes c as {"scale":…,"elapsed_ms":…}.
 func (c Clock) MarshalJSON() ([]byte, error) {
 	v := c.view()
 	if c.Waiting == 0 {
@@ -205,39 +212,34 @@ func (c Clock) MarshalJSON() ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON decodes the output of MarshalJSON.
 func (c *Clock) UnmarshalJSON(b []byte) error {
 	*c = Clock{}
 	v := c.view()
 	return json.Unmarshal(b, &v)
 }
 
-// list returns s as JSON's [] where it is nil.
-func list[T any](s []T) []T {
+// emptyIfNil returns s, or an empty list if s is nil: JSON has [] and not null.
+func emptyIfNil[T any](s []T) []T {
 	if s == nil {
 		return []T{}
 	}
 	return s
 }
 
-// milliseconds is a time as the API writes it: 1000, 1.5, 0.000001.
+// milliseconds is a duration whose JSON is a decimal number: 1000, 1.5, 0.000001.
 type milliseconds time.Duration
 
 func (m milliseconds) MarshalJSON() ([]byte, error) {
-	sign, whole, rest := "", m/1e6, m%1e6
-	if m < 0 {
-		sign, whole, rest = "-", -whole, -rest
-	}
-	text := fmt.Sprintf("%s%d.%06d", sign, whole, rest)
-	return []byte(strings.TrimRight(strings.TrimRight(text, "0"), ".")), nil
+	return delay.AppendMilliseconds(nil, time.Duration(m)), nil
 }
 
-// UnmarshalJSON leans on time.ParseDuration, which is exact in milliseconds of
-// up to six decimals and takes no exponent.
+// UnmarshalJSON uses time.ParseDuration, which is exact for six decimals of a
+// millisecond and rejects exponents.
 func (m *milliseconds) UnmarshalJSON(b []byte) error {
 	d, err := time.ParseDuration(string(b) + "ms")
 	if err != nil {
-		return fmt.Errorf("%.40s is no decimal number of milliseconds", b)
+		return fmt.Errorf("%.40s is not a decimal number of milliseconds", b)
 	}
 	*m = milliseconds(d)
 	return nil

@@ -136,7 +136,7 @@ func TestFailures(t *testing.T) {
 		{"a run of which too few wait", func(t testing.TB) { delaytest.NewInMemoryServer(t).Run("r").Await(2) }, `504 Gateway Timeout: run "r": 0 of 2 wait after 9s$`},
 		{"a run without requests", func(t testing.TB) { delaytest.NewInMemoryServer(t).Run("r").Settled() }, `404 Not Found: run "r" is not known`},
 		{"a URL that is none", func(t testing.TB) { delaytest.NewInMemoryServer(t).Run("r").URL("http://%") }, `invalid URL`},
-		{"a URL of no server", func(t testing.TB) { delaytest.ServerAt(t, "localhost:3000") }, `^delaytest: base URL "localhost:3000" is not accepted`},
+		{"a URL of no server", func(t testing.TB) { delaytest.ServerAt(t, "localhost:3000") }, `^delaytest: base URL "localhost:3000" is invalid`},
 		{"an admin API that is off", func(t testing.TB) {
 			delaytest.NewInMemoryServer(t, func(c *server.Config) { c.Admin = false }).Clock().State()
 		}, `404 Not Found: the admin API is off`},

@@ -42,7 +42,7 @@ var mayImport = map[string][]rule{
 		{"timerfd", ""},
 		{"flow", "plan answer journal gate clock kit/problem kit/query"},
 		{"eventloop", "flow plan answer gate clock timerfd kit/problem"},
-		{"client", "kit/problem"},
+		{"client", "delay kit/problem"},
 		{"delaytest", "server client delay"},
 	},
 	"delay-server/delayserver": {
