@@ -23,7 +23,7 @@ func (c *Client) AwaitClock(ctx context.Context, n int) (Clock, error) {
 }
 
 // Advance moves a frozen clock forward by d, above 0 and at most 8760 h (a year).
-// It returns once all requests that came due have been answered, in the order of
+// It returns once all requests due by then have been answered, in the order of
 // their times. The error is [ProblemClockNotFrozen] if the clock runs,
 // [ProblemAdvanceIncomplete] if the clock was changed meanwhile, or
 // [ProblemWaitTimeout] if an answer takes more than 10 s of real time.

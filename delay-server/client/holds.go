@@ -37,8 +37,8 @@ func (c *Client) Release(ctx context.Context, name string) (released int, err er
 }
 
 // ReleaseN answers the n requests that have been in the hold longest, and returns
-// n, which must be at least 1. The error is [ProblemHoldNotFound] if the hold has
-// no request, or [ProblemTooFewHeld] if it has fewer than n: it keeps them all.
+// n, which must be at least 1. If the hold has fewer, none is answered and the
+// error is [ProblemTooFewHeld], or [ProblemHoldNotFound] if it has none.
 func (c *Client) ReleaseN(ctx context.Context, name string, n int) (released int, err error) {
 	return c.release(ctx, name, url.Values{"count": {strconv.Itoa(n)}})
 }
