@@ -53,6 +53,7 @@ type pageView struct {
 
 	Forms    []delay.Form
 	Faults   []answer.Fault
+	Problems []problem.Info
 	Settings []settings.Setting
 }
 
@@ -78,7 +79,7 @@ func (s *Server) pageView() pageView {
 	return pageView{
 		Base: baseGap, Host: hostGap, Name: nameGap, Secure: secure, Run: runGap,
 		Auth: auth, Config: s.config, Build: version.Get(),
-		Forms: delay.Forms, Faults: answer.Faults, Settings: settings.List(Config{}),
+		Forms: delay.Forms, Faults: answer.Faults, Problems: problem.Types, Settings: settings.List(Config{}),
 	}
 }
 
@@ -153,6 +154,7 @@ func (s *Server) page(name string) echo.HandlerFunc {
 var assetTypes = map[string]string{
 	"style.css": "text/css; charset=utf-8",
 	"try.js":    "text/javascript; charset=utf-8",
+	"doc.js":    "text/javascript; charset=utf-8",
 	"icon.svg":  "image/svg+xml",
 }
 

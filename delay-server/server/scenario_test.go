@@ -385,11 +385,11 @@ func TestAClientThatDoesNotReadALargeBodyIsGivenUp(t *testing.T) {
 
 // The scenario's examples in /doc are asked of shop.yaml too, which the README starts.
 func TestTheManualsScenarioExamplesAreAnsweredByTheShop(t *testing.T) {
-	page, err := pages.ReadFile("pages/doc.html")
+	page, err := pages.ReadFile("pages/recipes.html")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, _ := strings.Cut(string(page), `<section id="scenario">`)
+	_, section, _ := strings.Cut(string(page), `<section class="recipe" id="services">`)
 	section, _, _ = strings.Cut(section, "</section>")
 	asked := regexp.MustCompile(`\{\{\.Base\}\}(/[^'\s]*)`).FindAllStringSubmatch(section, -1)
 	if len(asked) < 2 {
