@@ -16,7 +16,7 @@ import (
 	"flash.test/delay-server/delaytest"
 )
 
-// fetchAll is the code under test: it gets all URLs at the same time.
+// fetchAll is the code under test. It requests all URLs concurrently.
 func fetchAll(ctx context.Context, client *http.Client, urls []string) ([]string, error) {
 	bodies, errs := make([]string, len(urls)), make([]error, len(urls))
 	var calls sync.WaitGroup
@@ -44,8 +44,8 @@ func fetch(ctx context.Context, client *http.Client, url string) (string, error)
 	return string(body), err
 }
 
-// A barrier answers when three requests stand there: one that is made after the
-// other's answer would never come.
+// A barrier answers when three requests have arrived. Sequential calls never pass
+// it, and get 504.
 func TestFetchAllIsConcurrent(t *testing.T) {
 	srv := delaytest.NewServer(t)
 	url := srv.BarrierURL("all", 3)
@@ -54,9 +54,9 @@ func TestFetchAllIsConcurrent(t *testing.T) {
 	}
 }
 
-// A run counts how many requests were in flight at once, and has a picture of
-// them for where that is wrong. In a bubble of testing/synctest a second passes
-// only when all wait, and then at once: no machine is too slow for this test.
+// A run records how many requests were in flight at once. In a bubble of
+// testing/synctest, time passes only while all goroutines wait, and then at once:
+// this test takes milliseconds, and a slow machine does not fail it.
 func TestFetchAllHasAllInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := delaytest.NewInMemoryServer(t)
@@ -69,7 +69,7 @@ func TestFetchAllHasAllInFlight(t *testing.T) {
 	})
 }
 
-// A service that gives up after 30 s does so now: its clock is the test's.
+// The test controls the server's clock: a timeout of 30 s happens at once.
 func TestFetchAllReportsTimeout(t *testing.T) {
 	srv := delaytest.NewServer(t)
 	clock := srv.Clock()
@@ -83,12 +83,11 @@ func TestFetchAllReportsTimeout(t *testing.T) {
 	clock.Await(2) // both calls have been made
 	clock.Advance(30 * time.Second)
 	if err := <-failed; err == nil || !strings.Contains(err.Error(), "504") {
-		t.Errorf("fetchAll of a service that timed out: got error %v, want its 504", err)
+		t.Errorf("fetchAll: got error %v, want 504", err)
 	}
 }
 
-// The time-out of the code under test goes by the machine's clock, which in a
-// bubble is the bubble's.
+// In a bubble, timeouts of the code under test happen at once too.
 func TestFetchAllGivesUpAfter30s(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := delaytest.NewInMemoryServer(t)
@@ -97,7 +96,7 @@ func TestFetchAllGivesUpAfter30s(t *testing.T) {
 		start := time.Now()
 		_, err := fetchAll(t.Context(), client, []string{srv.DelayURL(time.Second), srv.DelayURL(time.Minute)})
 		if took := time.Since(start); err == nil || took != client.Timeout {
-			t.Errorf("fetchAll of a service that takes a minute: got error %v after %v", err, took)
+			t.Errorf("fetchAll: got error %v after %v, want one after %v", err, took, client.Timeout)
 		}
 	})
 }
