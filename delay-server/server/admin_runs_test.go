@@ -111,8 +111,8 @@ func TestOutcomes(t *testing.T) {
 	srv, base, stop := start(t, config, io.Discard)
 	client, s := newClient(t), steer(t, base)
 	ctx, leave := context.WithCancel(t.Context())
-	leaving := askUntil(t, ctx, newClient(t), 1, base+"/delay/1m?run=left")
-	s.waiting("left", 1)
+	leaving := askUntil(t, ctx, newClient(t), 1, base+"/delay/1m?run=client_closed")
+	s.waiting("client_closed", 1)
 	leave()
 	if got := <-leaving; !errors.Is(got.err, context.Canceled) {
 		t.Fatalf("got %v, want a client that left", got.err)
@@ -130,18 +130,18 @@ func TestOutcomes(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantAll(t, busy, 1, 503, "was failed")
-	for _, outcome := range []string{"answered", "faulted", "left", "refused", "timed_out", "failed"} {
+	for _, outcome := range []string{"answered", "faulted", "client_closed", "refused", "timed_out", "failed"} {
 		run := s.settled(outcome)
 		if len(run.Waits) != 1 || run.Waits[0].Outcome != outcome {
 			t.Errorf("run %s: got %+v, want one of that outcome", outcome, run.Waits)
 		}
 	}
-	cut := ask(t, client, 1, base+"/delay/1m?run=cut")
-	s.waiting("cut", 1)
+	cut := ask(t, client, 1, base+"/delay/1m?run=shutdown")
+	s.waiting("shutdown", 1)
 	stop()
 	wantAll(t, cut, 1, 503, "shutting down")
-	if run, _ := srv.journal.Run("cut"); len(run.Waits) != 1 || run.Waits[0].Outcome != "cut" {
-		t.Errorf("run cut: got %+v, want one of that outcome", run.Waits)
+	if run, _ := srv.journal.Run("shutdown"); len(run.Waits) != 1 || run.Waits[0].Outcome != "shutdown" {
+		t.Errorf("run shutdown: got %+v, want one of that outcome", run.Waits)
 	}
 }
 

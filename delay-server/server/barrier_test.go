@@ -105,8 +105,8 @@ func TestOneThatLeavesABarrierGivesItsPlaceUp(t *testing.T) {
 				}
 			}
 			for _, w := range s.settled("left").Waits {
-				if w.Outcome != "left" {
-					t.Errorf("got outcome %s, want left", w.Outcome)
+				if w.Outcome != "client_closed" {
+					t.Errorf("got outcome %s, want client_closed", w.Outcome)
 				}
 			}
 			client := newClient(t)

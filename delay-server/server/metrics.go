@@ -24,7 +24,7 @@ type metrics struct {
 func newMetrics(j *journal.Journal, pools *gate.Pools) *metrics {
 	waits := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "delay_server_waits_total",
-		Help: "Waits that have ended, by outcome: answered, faulted (as asked), left (by the client), cut (by a shutdown), refused (by MAX_IN_FLIGHT, a pool, a rate limit or a barrier of other parties), timed_out (at a barrier or a hold), failed (with a barrier or a hold, or by an error of the server's own).",
+		Help: "Waits that have ended, by outcome: answered, faulted (as asked), client_closed, shutdown, refused (by MAX_IN_FLIGHT, a pool, a rate limit or a barrier of other parties), timed_out (at a barrier or a hold), failed (with a barrier or a hold, or by an error of the server's own).",
 	}, []string{"outcome"})
 	m := &metrics{
 		waits: make(map[journal.Outcome]prometheus.Counter, len(journal.Outcomes)),

@@ -52,7 +52,7 @@ func TestAClientLeavesPipelinedRequests(t *testing.T) {
 				conn.Close()
 				eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 				_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
-				for _, want := range []string{`outcome="left"} 1`, `outcome="answered"} 0`, "delay_server_waiting 0", "overshoot_seconds_count 0"} {
+				for _, want := range []string{`outcome="client_closed"} 1`, `outcome="answered"} 0`, "delay_server_waiting 0", "overshoot_seconds_count 0"} {
 					if !strings.Contains(metrics, want) {
 						t.Errorf("the metrics do not say %s:\n%s", want, grep(metrics, "delay_server"))
 					}

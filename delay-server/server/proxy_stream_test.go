@@ -119,7 +119,7 @@ func TestALeavingClientEndsTheUpstreamsRequest(t *testing.T) {
 					<-ended
 					eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 					_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
-					if reply == "before the reply" && !strings.Contains(metrics, `delay_server_waits_total{outcome="left"} 1`) {
+					if reply == "before the reply" && !strings.Contains(metrics, `delay_server_waits_total{outcome="client_closed"} 1`) {
 						t.Errorf("the metrics do not count the one that left:\n%s", grep(metrics, "delay_server_waits"))
 					}
 				})

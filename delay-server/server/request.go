@@ -242,15 +242,15 @@ func (r *waitingRequest) Forward(target *url.URL, h *answer.Head, timing *answer
 	case isProblem(err):
 		r.err = err
 		if errors.Is(err, flow.ErrShutdown) {
-			return journal.Cut
+			return journal.Shutdown
 		}
 		return journal.Answered // after the whole wait, by an upstream's failure
 	case errors.Is(context.Cause(r.c.Request().Context()), flow.ErrShutdown):
 		r.err = flow.ErrShutdown
-		return journal.Cut
+		return journal.Shutdown
 	case program.ClientGone(r.c.Request(), err):
 		r.err = flow.ErrClientGone
-		return journal.Left
+		return journal.ClientClosed
 	default:
 		r.err = err
 		return journal.Failed

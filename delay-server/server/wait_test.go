@@ -195,7 +195,7 @@ func TestALeavingClientEndsItsWait(t *testing.T) {
 					}
 					eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 					_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
-					if !strings.Contains(metrics, `delay_server_waits_total{outcome="left"} 1`) {
+					if !strings.Contains(metrics, `delay_server_waits_total{outcome="client_closed"} 1`) {
 						t.Errorf("the metrics do not count the one that left:\n%s", grep(metrics, "delay_server_waits"))
 					}
 				})

@@ -211,7 +211,7 @@ func TestRaceInABrowserOtherwise(t *testing.T) {
 	}
 	for _, known := range all.Runs {
 		run, err := journal.AwaitSettled(t.Context(), known.ID)
-		if err != nil || slices.ContainsFunc(run.Waits, func(w admin.Wait) bool { return w.Outcome != "left" }) {
+		if err != nil || slices.ContainsFunc(run.Waits, func(w admin.Wait) bool { return w.Outcome != "client_closed" }) {
 			t.Errorf("stopped: got %+v, %v, want all calls to have left", run.Waits, err)
 		}
 	}

@@ -345,8 +345,8 @@ func TestShutdownHasNobodyWait(t *testing.T) {
 		if strings.Count(text, "HTTP/1.1 503 ") != tc.answers || !ended || s.queue.Len() != 0 || s.open != 0 {
 			t.Errorf("%s: the client has %q, the end %v; %d wait, %d are open; want %d refusals, the end, and none", tc.name, text, ended, s.queue.Len(), s.open, tc.answers)
 		}
-		if n := len(s.ended); tc.answers > 0 && (n == 0 || s.ended[n-1] != journal.Cut) {
-			t.Errorf("%s: the journal saw %v, want the last as %s", tc.name, s.ended, journal.Cut)
+		if n := len(s.ended); tc.answers > 0 && (n == 0 || s.ended[n-1] != journal.Shutdown) {
+			t.Errorf("%s: the journal saw %v, want the last as %s", tc.name, s.ended, journal.Shutdown)
 		}
 	}
 }
@@ -541,8 +541,8 @@ func TestWriteTimeout(t *testing.T) {
 			}
 			s.now = time.Unix(0, c.deadline)
 			s.expire()
-			if s.open != 0 || !slices.Equal(s.ended, []journal.Outcome{journal.Left}) || len(s.listener.config.Engine.Pools.States()) != 0 {
-				t.Errorf("after WriteTimeout %d are open, the journal saw %v, want none, and %s", s.open, s.ended, journal.Left)
+			if s.open != 0 || !slices.Equal(s.ended, []journal.Outcome{journal.ClientClosed}) || len(s.listener.config.Engine.Pools.States()) != 0 {
+				t.Errorf("after WriteTimeout %d are open, the journal saw %v, want none, and %s", s.open, s.ended, journal.ClientClosed)
 			}
 			frozen := s.listener.config.Engine.Clock
 			frozen.Freeze()
@@ -683,7 +683,7 @@ func TestAClientThatLeaves(t *testing.T) {
 							break
 						}
 					}
-					if (s.open == 0) != !after || !after && !slices.Equal(s.ended, []journal.Outcome{journal.Left}) {
+					if (s.open == 0) != !after || !after && !slices.Equal(s.ended, []journal.Outcome{journal.ClientClosed}) {
 						t.Errorf("%d are open, the journal saw %v", s.open, s.ended)
 					}
 				})

@@ -320,7 +320,7 @@ func TestCancelInEachState(t *testing.T) {
 			err     error
 			outcome journal.Outcome
 			status  int
-		}{{flow.ErrClientGone, journal.Left, 0}, {flow.ErrShutdown, journal.Cut, 503}, {fmt.Errorf("stop: %w", flow.ErrShutdown), journal.Cut, 503}, {own, journal.Failed, 500}} {
+		}{{flow.ErrClientGone, journal.ClientClosed, 0}, {flow.ErrShutdown, journal.Shutdown, 503}, {fmt.Errorf("stop: %w", flow.ErrShutdown), journal.Shutdown, 503}, {own, journal.Failed, 500}} {
 			t.Run(fmt.Sprint(st.name, ", ", cause.err), func(t *testing.T) {
 				e := newEngine(t, 2)
 				other := e.begin(with(planOf(time.Hour, ""), func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "b", Workers: 1, Queue: -1} }))
@@ -413,8 +413,8 @@ func TestStartBehindShutdown(t *testing.T) {
 		e := newEngine(t, 1)
 		e.Shutdown()
 		e.begin(with(planOf(s, "a"), set)).want("begin 503 and close", "send a problem, the last", "done")
-		if len(e.ended) != 1 || e.ended[0].Outcome != journal.Cut || e.ended[0].Waited != 0 {
-			t.Errorf("%s: the journal saw %+v, want %s", name, e.ended, journal.Cut)
+		if len(e.ended) != 1 || e.ended[0].Outcome != journal.Shutdown || e.ended[0].Waited != 0 {
+			t.Errorf("%s: the journal saw %+v, want %s", name, e.ended, journal.Shutdown)
 		}
 		e.wantIdle(1)
 	}
@@ -577,8 +577,8 @@ func TestAFaultThatFails(t *testing.T) {
 		want    string
 	}{
 		{errors.New("no hijacking"), journal.Failed, "fault reset; begin 500; send a problem, the last; done"},
-		{flow.ErrClientGone, journal.Left, "fault reset"},
-		{flow.ErrShutdown, journal.Cut, "fault reset; begin 503 and close; send a problem, the last; done"},
+		{flow.ErrClientGone, journal.ClientClosed, "fault reset"},
+		{flow.ErrShutdown, journal.Shutdown, "fault reset; begin 503 and close; send a problem, the last; done"},
 	} {
 		e := newEngine(t, 1)
 		o := &output{engine: e, faultErr: tc.err}

@@ -247,9 +247,9 @@ func classify(err error) (journal.Outcome, *problem.Problem) {
 	var over *gate.RateError
 	switch {
 	case errors.Is(err, ErrClientGone):
-		return journal.Left, nil
+		return journal.ClientClosed, nil
 	case errors.Is(err, ErrShutdown):
-		return journal.Cut, ErrShutdown
+		return journal.Shutdown, ErrShutdown
 	case errors.As(err, &over):
 		p := problem.New(http.StatusTooManyRequests, "%v; accepted: again, once the time of Retry-After has passed", over)
 		p.RetryAfter = over.After

@@ -15,17 +15,17 @@ type Outcome string
 
 // The outcomes of a wait.
 const (
-	Answered Outcome = "answered"  // the whole wait, then the answer
-	Faulted  Outcome = "faulted"   // the whole wait, then the fault that was asked for
-	Left     Outcome = "left"      // the client went before the end
-	Cut      Outcome = "cut"       // the server's shutdown ended it
-	Refused  Outcome = "refused"   // by MAX_IN_FLIGHT, a pool or a rate limit: there was no wait
-	TimedOut Outcome = "timed_out" // the event that it waited for did not come within its timeout
-	Failed   Outcome = "failed"    // the event that it waited for was called off: a barrier broke, a hold was failed; or the server made an error
+	Answered     Outcome = "answered"      // after the whole wait
+	Faulted      Outcome = "faulted"       // after the whole wait, with the requested fault
+	ClientClosed Outcome = "client_closed" // the client closed the connection before the end
+	Shutdown     Outcome = "shutdown"      // the server shut down before the end
+	Refused      Outcome = "refused"       // by MAX_IN_FLIGHT, a pool, a barrier or a rate limit, without a wait
+	TimedOut     Outcome = "timed_out"     // its barrier or hold did
+	Failed       Outcome = "failed"        // its barrier broke, its hold was failed, or the server had an error
 )
 
 // Outcomes lists all outcomes.
-var Outcomes = []Outcome{Answered, Faulted, Left, Cut, Refused, TimedOut, Failed}
+var Outcomes = []Outcome{Answered, Faulted, ClientClosed, Shutdown, Refused, TimedOut, Failed}
 
 // Wait is one request's wait.
 type Wait struct {

@@ -121,7 +121,7 @@ func TestEntriesCountFromTheFirstStartInOrderOfArrival(t *testing.T) {
 		t.Errorf("Run(r).Waits:\n got %+v\nwant %+v", got.Waits, want)
 	}
 	before := slices.Clone(got.Waits)
-	j.End(second, journal.Left)
+	j.End(second, journal.ClientClosed)
 	j.ForgetAll()
 	if !slices.Equal(got.Waits, before) {
 		t.Errorf("what Run returned has changed:\n from %+v\n   to %+v", before, got.Waits)
@@ -166,8 +166,8 @@ func TestObserverIsToldOfEveryEnd(t *testing.T) {
 		}
 	}
 	want := []string{
-		"/x answered", "/x faulted", "/x left", "/x cut", "/x refused", "/x timed_out", "/x failed",
-		"r/x answered", "r/x faulted", "r/x left", "r/x cut", "r/x refused", "r/x timed_out", "r/x failed",
+		"/x answered", "/x faulted", "/x client_closed", "/x shutdown", "/x refused", "/x timed_out", "/x failed",
+		"r/x answered", "r/x faulted", "r/x client_closed", "r/x shutdown", "r/x refused", "r/x timed_out", "r/x failed",
 	}
 	if !slices.Equal(told, want) {
 		t.Errorf("the observer was told of\n     %q\nwant %q", told, want)

@@ -19,7 +19,7 @@ var svgTemplate = template.Must(template.New("waterfall.svg").Parse(waterfallSVG
 
 // The layout, in the picture's own pixels.
 const (
-	barsLeft, barsRight = 284.0, 692.0
+	barsLeft, barsRight = 284.0, 664.0
 	barsTop             = 168.0 // of the first row
 	rowHeight           = 24.0
 	maxTicks            = 7
@@ -156,16 +156,16 @@ func axisLabel(offset time.Duration) string {
 	}
 }
 
-// signs are drawn in lines, 10 by 10, so that no outcome is told by colour alone.
+// signs are 10 by 10 pixels. They tell outcomes apart without colour.
 var signs = map[Outcome]string{
-	Answered: "M1.5 5.5 4 8 8.5 2.5",                  // a tick
-	Faulted:  "M6 .8 2.8 5.4H7L4 9.4",                 // a flash
-	Left:     "M9 5H1.5M5 1.5 1.5 5 5 8.5",            // an arrow, out
-	Cut:      "M2 2H8V8H2Z",                           // a stop
-	Refused:  "M5 1A4 4 0 1 0 5.01 1M2.2 2.2 7.8 7.8", // no entry
-	TimedOut: "M5 1A4 4 0 1 0 5.01 1M5 2.8V5L6.8 6.2", // a clock
-	Failed:   "M2 2 8 8M8 2 2 8",                      // a cross
-	"":       "M1.5 5H1.51M5 5H5.01M8.5 5H8.51",       // three dots
+	Answered:     "M1.5 5.5 4 8 8.5 2.5",                  // a tick
+	Faulted:      "M6 .8 2.8 5.4H7L4 9.4",                 // a flash
+	ClientClosed: "M9 5H1.5M5 1.5 1.5 5 5 8.5",            // an arrow, out
+	Shutdown:     "M2 2H8V8H2Z",                           // a stop
+	Refused:      "M5 1A4 4 0 1 0 5.01 1M2.2 2.2 7.8 7.8", // no entry
+	TimedOut:     "M5 1A4 4 0 1 0 5.01 1M5 2.8V5L6.8 6.2", // a clock
+	Failed:       "M2 2 8 8M8 2 2 8",                      // a cross
+	"":           "M1.5 5H1.51M5 5H5.01M8.5 5H8.51",       // three dots
 }
 
 func (e Entry) row(y float64, wall time.Duration) row {

@@ -40,8 +40,8 @@ var motley = journal.Run{
 	Waits: []journal.Entry{
 		{Method: "GET", Path: "/delay/300", Asked: 300 * ms, Queued: 400 * ms, Waited: 300 * ms, End: 800 * ms, Outcome: journal.Answered},
 		{Method: "GET", Path: "/a\x00b\xff<é🕐>&\"'\u202e%\n]]>", End: 600 * ms, Outcome: journal.Faulted},
-		{Method: "GET", Path: "/" + strings.Repeat("l", 196) + "…", Start: 100 * ms, End: 300 * ms, Outcome: journal.Left},
-		{Method: "<GET>", Path: "", Start: 100 * ms, End: 600 * ms, Outcome: journal.Cut},
+		{Method: "GET", Path: "/" + strings.Repeat("l", 196) + "…", Start: 100 * ms, End: 300 * ms, Outcome: journal.ClientClosed},
+		{Method: "<GET>", Path: "", Start: 100 * ms, End: 600 * ms, Outcome: journal.Shutdown},
 		{Method: "GET", Path: "/refused", Start: 600 * ms, End: 600 * ms, Outcome: journal.Refused},
 		{Method: "GET", Path: "/barrier/b", Start: 600 * ms, End: 900 * ms, Outcome: journal.TimedOut},
 		{Method: "GET", Path: "/hold/h", Start: 600 * ms, End: 900 * ms, Outcome: journal.Failed},
@@ -90,14 +90,14 @@ GET /delay/1000  |████████████████████�
 		{"all there is", motley, `
 run <"&'>: 13 requests, peak in flight 9, 1 still waiting
 1200 ms from first to last for 6000 ms of waiting: 5.0 times as fast as in turn
-GET /delay/300                    |░░░░░░░░░░░░░████████████             |    0 →  800 ms  answered
-GET /a%00b%FF<%C3%A9%F0%9F%95%9…  |▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓                   |    0 →  600 ms  faulted
-GET /llllllllllllllllllllllllll…  |   ▓▓▓▓▓▓▓                            |  100 →  300 ms  left
-<GET>                             |   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓                   |  100 →  600 ms  cut
-GET /refused                      |                   ×                  |  600 →  600 ms  refused
-GET /barrier/b                    |                   ▓▓▓▓▓▓▓▓▓▓         |  600 →  900 ms  timed out
-GET /hold/h                       |                   ▓▓▓▓▓▓▓▓▓▓         |  600 →  900 ms  failed
-GET /last                         |                                     ▒| 1200 → 1200 ms  waiting
+GET /delay/300                    |░░░░░░░░░░░████████████           |    0 →  800 ms  answered
+GET /a%00b%FF<%C3%A9%F0%9F%95%9…  |▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓                 |    0 →  600 ms  faulted
+GET /llllllllllllllllllllllllll…  |   ▓▓▓▓▓▓                         |  100 →  300 ms  client closed
+<GET>                             |   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓                 |  100 →  600 ms  shutdown
+GET /refused                      |                 ×                |  600 →  600 ms  refused
+GET /barrier/b                    |                 ▓▓▓▓▓▓▓▓▓        |  600 →  900 ms  timed out
+GET /hold/h                       |                 ▓▓▓▓▓▓▓▓▓        |  600 →  900 ms  failed
+GET /last                         |                                 ▒| 1200 → 1200 ms  waiting
 (░ is the time in the queue of a pool)
 (no longer remembered, but part of the figures: 2 requests that came first)
 `},

@@ -38,14 +38,15 @@ func (r Run) WriteText(out io.Writer) error {
 }
 
 func (r Run) writeRows(w io.Writer) {
-	label, start, end, queued := 0, 0, 0, false
+	label, start, end, state, queued := 0, 0, 0, len("timed out"), false
 	for _, e := range r.drawn() {
 		label = max(label, min(utf8.RuneCountInString(e.what()), longestLabel))
 		start = max(start, len(milliseconds(e.Start)))
 		end = max(end, len(milliseconds(e.End)))
+		state = max(state, len(e.state()))
 		queued = queued || e.Queued > 0
 	}
-	bar := textWidth - utf8.RuneCountInString("  || "+" → "+" ms  timed out") - label - start - end
+	bar := textWidth - utf8.RuneCountInString("  || "+" → "+" ms  ") - label - start - end - state
 	for _, e := range r.drawn() {
 		fmt.Fprintf(w, "%-*s  |%s| %*s → %*s ms  %s\n", label, shorten(e.what(), longestLabel),
 			e.bar(r.Wall, bar), start, milliseconds(e.Start), end, milliseconds(e.End), e.state())

@@ -423,8 +423,8 @@ func TestViewerWhoLeaves(t *testing.T) {
 			t.Errorf("%s: %d requests, want %d", lane, run.Requests, want)
 		}
 		for _, wait := range run.Waits {
-			if wait.Outcome != "left" {
-				t.Errorf("%s: a call's outcome is %q, want left", lane, wait.Outcome)
+			if wait.Outcome != "client_closed" {
+				t.Errorf("%s: a call's outcome is %q, want client_closed", lane, wait.Outcome)
 			}
 		}
 	}
