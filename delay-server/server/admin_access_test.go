@@ -1,16 +1,16 @@
 package server
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // doors are settings that decide who may use the admin API, with what follows
@@ -304,25 +304,12 @@ func TestAdminAccessOfRawRequests(t *testing.T) {
 }
 
 // lastStatus sends requests as they stand and returns the status of the last reply.
-func lastStatus(t *testing.T, base, requests string) string {
+func lastStatus(t *testing.T, base, requests string) (status string) {
 	t.Helper()
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, requests); err != nil {
-		t.Fatal(err)
-	}
-	replies, status := bufio.NewReader(conn), ""
+	conn := wiretest.Dial(t, base)
+	conn.Send(requests)
 	for range strings.Count(requests, "\r\n\r\n") {
-		reply, err := http.ReadResponse(replies, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.Copy(io.Discard, reply.Body); err != nil {
-			t.Fatal(err)
-		}
+		reply, _ := conn.Receive("GET")
 		status = strconv.Itoa(reply.StatusCode)
 	}
 	return status

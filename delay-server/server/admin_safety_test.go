@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/flow"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 type adminCall struct {
@@ -162,7 +163,7 @@ func TestDrainingEndsWaitsOfTheAdminAPI(t *testing.T) {
 	srv, base, stop := start(t, config, io.Discard)
 	client := newClient(t)
 	waits := ask(t, client, 1, base+"/admin/runs/r?waiting=1&timeout=10m")
-	eventually(t, "it waits", func() bool { return srv.adminWaits.Inside() == 1 })
+	wiretest.Eventually(t, "it waits", func() bool { return srv.adminWaits.Inside() == 1 })
 	stop()
 	wantAll(t, waits, 1, 503, "the server is shutting down")
 }

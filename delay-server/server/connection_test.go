@@ -5,29 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-)
 
-// dial returns a connection to the server at base, which is closed by the
-// test's end. What takes longer than 20 s fails.
-func dial(t testing.TB, base string) *net.TCPConn {
-	t.Helper()
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	return conn.(*net.TCPConn)
-}
+	"flash.test/delay-server/kit/wiretest"
+)
 
 // plain is a request as the event loops answer it.
 func plain(delay string) string { return "GET /delay/" + delay + " HTTP/1.1\r\nHost: x\r\n\r\n" }
@@ -86,7 +72,7 @@ func TestConnectionsThatKeepTheServerWaitingEnd(t *testing.T) {
 				config.ReadTimeout, config.IdleTimeout = tc.read, tc.idle
 				_, base, _ := start(t, config, io.Discard)
 				begin := time.Now()
-				conn := dial(t, base)
+				conn := wiretest.Dial(t, base)
 				fmt.Fprint(conn, tc.sent)
 				in := bufio.NewReader(conn)
 				readReplies(t, in, tc.replies, 200)
@@ -115,7 +101,7 @@ func TestConnectionsThatKeepTheServerWaitingEnd(t *testing.T) {
 func TestAClientThatDoesNotRead(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, stop := start(t, config, io.Discard)
-		conn := dial(t, base)
+		conn := wiretest.Dial(t, base)
 		_ = conn.SetWriteBuffer(16 << 10)
 		many := strings.Repeat(plain("0"), 1000)
 		const most = 64 << 20 // far above what the system holds of a connection
@@ -137,7 +123,7 @@ func TestAClientThatDoesNotRead(t *testing.T) {
 		in := bufio.NewReader(conn)
 		readReplies(t, in, sent/len(plain("0")), 200)
 		conn.Close()
-		eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+		wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 		stop()
 	})
 }
@@ -146,7 +132,7 @@ func TestAClientThatDoesNotRead(t *testing.T) {
 func TestAClientThatNeverReads(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, _ := start(t, config, io.Discard)
-		conn := dial(t, base)
+		conn := wiretest.Dial(t, base)
 		many := strings.Repeat(plain("0"), 1000)
 		for range 1000 {
 			_ = conn.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
@@ -155,7 +141,7 @@ func TestAClientThatNeverReads(t *testing.T) {
 			}
 		}
 		conn.Close()
-		eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+		wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 	})
 }
 
@@ -163,12 +149,12 @@ func TestDrainingClosesWhatIsIdle(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, stop := start(t, config, io.Discard)
-		idle, waiting, behind := dial(t, base), dial(t, base), dial(t, base)
+		idle, waiting, behind := wiretest.Dial(t, base), wiretest.Dial(t, base), wiretest.Dial(t, base)
 		fmt.Fprint(idle, plain("0"))
 		readReplies(t, bufio.NewReader(idle), 1, 200)
 		fmt.Fprint(waiting, plain("1000"))
 		fmt.Fprint(behind, plain("1000")+plain("0"))
-		eventually(t, "two wait", func() bool { return srv.journal.Waiting() == 2 })
+		wiretest.Eventually(t, "two wait", func() bool { return srv.journal.Waiting() == 2 })
 		var stopping sync.WaitGroup
 		stopping.Go(stop)
 		if rest, err := io.ReadAll(idle); len(rest) > 0 || err != nil {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // What ends a wait otherwise than by its time, a server answers, counts and
@@ -46,21 +48,21 @@ func endsOfWaits(t *testing.T, config Config) map[string]string {
 		text, err := io.ReadAll(conn)
 		return fmt.Sprintf("%s[%v]", masked(string(text), anyTime), err)
 	}
-	fmt.Fprint(dial(t, base), plain("0")) // a connection that is answered and stays
-	eventually(t, "one was answered", func() bool { return strings.Contains(log.String(), "outcome=answered") })
+	fmt.Fprint(wiretest.Dial(t, base), plain("0")) // a connection that is answered and stays
+	wiretest.Eventually(t, "one was answered", func() bool { return strings.Contains(log.String(), "outcome=answered") })
 
-	leaves := dial(t, base)
+	leaves := wiretest.Dial(t, base)
 	fmt.Fprint(leaves, plain("600000"))
-	eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+	wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
 	leaves.Close()
-	eventually(t, "it has left", func() bool { return srv.journal.Waiting() == 0 })
+	wiretest.Eventually(t, "it has left", func() bool { return srv.journal.Waiting() == 0 })
 
-	drained, cut := dial(t, base), dial(t, base)
+	drained, cut := wiretest.Dial(t, base), wiretest.Dial(t, base)
 	fmt.Fprint(cut, plain("600000/"))
-	eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+	wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
 	fmt.Fprint(drained, plain("1000")+plain("0"))
-	eventually(t, "two wait", func() bool { return srv.journal.Waiting() == 2 })
-	refused := dial(t, base)
+	wiretest.Eventually(t, "two wait", func() bool { return srv.journal.Waiting() == 2 })
+	refused := wiretest.Dial(t, base)
 	fmt.Fprint(refused, plain("1")+strings.Replace(plain("0"), "Host", "Connection: close\r\nHost", 1))
 	seen["refused"] = all(refused)
 
@@ -84,7 +86,7 @@ func TestShortMalformedRequestsAreAnsweredAtOnce(t *testing.T) {
 	config.ReadTimeout = time.Hour
 	_, base, _ := start(t, config, io.Discard)
 	for _, before := range []string{"", plain("0"), plain("1"), plain("0") + upgrading("0")} {
-		conn := dial(t, base)
+		conn := wiretest.Dial(t, base)
 		_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 		fmt.Fprint(conn, before+"x\r\n\r\n")
 		text, err := io.ReadAll(conn)

@@ -10,33 +10,33 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // scene is a server whose clock stands still, and its clients.
 type scene struct {
 	steering
 	base    string
-	conns   []*net.TCPConn
+	conns   []*wiretest.Conn
 	replies []string
 }
 
 // ask sends GET of the path, in run r and as the last of a connection of its
 // own, once n of the run have been waiting.
-func (s *scene) ask(n int, path string, headers ...string) *net.TCPConn {
+func (s *scene) ask(n int, path string, headers ...string) *wiretest.Conn {
 	s.t.Helper()
 	return s.send(n, get(path, append(headers, "X-Run-Id: r", "Connection: close")...))
 }
 
-func (s *scene) send(n int, text string) *net.TCPConn {
+func (s *scene) send(n int, text string) *wiretest.Conn {
 	s.t.Helper()
 	if n > 0 {
 		s.waiting("r", n)
 	}
-	conn := dial(s.t, s.base)
+	conn := wiretest.Dial(s.t, s.base)
 	s.conns = append(s.conns, conn)
-	if _, err := io.WriteString(conn, text); err != nil {
-		s.t.Fatal(err)
-	}
+	conn.Send(text)
 	return conn
 }
 
@@ -48,7 +48,7 @@ func (s *scene) atOnce(path string) {
 }
 
 // read reads all replies of the connection.
-func (s *scene) read(conn *net.TCPConn) {
+func (s *scene) read(conn *wiretest.Conn) {
 	text, err := io.ReadAll(conn)
 	if err != nil {
 		err = net.ErrClosed // by the client
@@ -57,11 +57,11 @@ func (s *scene) read(conn *net.TCPConn) {
 }
 
 // leaves has the client leave of whom n are waiting, and waits for it.
-func (s *scene) leaves(n int, conn *net.TCPConn) {
+func (s *scene) leaves(n int, conn *wiretest.Conn) {
 	s.t.Helper()
 	s.waiting("r", n)
 	_ = conn.Close()
-	eventually(s.t, "the client has left", func() bool { return s.run("r").Waiting == n-1 })
+	wiretest.Eventually(s.t, "the client has left", func() bool { return s.run("r").Waiting == n-1 })
 }
 
 // scenes have requests on several connections that have to do with one another.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // What composed requests are made of, sound and unsound. An entry that is listed
@@ -178,7 +180,7 @@ func (p pair) fuzz(t *testing.T, whole string, at uint16) {
 	split.sent = split.sent[:i] + cut + split.sent[i:]
 	for _, s := range []stream{{"whole", whole, flood}, split} {
 		for _, server := range []target{p.loops, p.netHTTP} {
-			eventually(t, "none waits", func() bool { return server.srv.journal.Waiting() == 0 })
+			wiretest.Eventually(t, "none waits", func() bool { return server.srv.journal.Waiting() == 0 })
 			server.srv.planner.ForgetAll()
 			server.srv.journal.ForgetAll()
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,23 +13,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // raw sends one request over a socket of its own and returns all that comes
 // until the connection ends, and how it ended.
 func raw(t *testing.T, base, target string) (string, error) {
 	t.Helper()
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
+	conn := wiretest.Dial(t, base)
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", target)
 	var got bytes.Buffer
-	_, err = io.Copy(&got, conn)
+	_, err := io.Copy(&got, conn)
 	return got.String(), err
 }
 
@@ -89,7 +83,7 @@ func TestFaultsOnAGoClient(t *testing.T) {
 			})
 		}
 	}
-	eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+	wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 	_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
 	if strings.Contains(metrics, `delay_server_waits_total{outcome="faulted"} 0`) {
 		t.Errorf("the metrics count no fault:\n%s", grep(metrics, "waits_total"))
@@ -135,7 +129,7 @@ func TestHangEndsWithTheClientOrWithMaxDelay(t *testing.T) {
 	defer leave()
 	go func() {
 		defer leave()
-		eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+		wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
 	}()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/delay/0?fault=hang", nil)
 	if err != nil {
@@ -145,7 +139,7 @@ func TestHangEndsWithTheClientOrWithMaxDelay(t *testing.T) {
 		reply.Body.Close()
 		t.Error("a hanging request was answered")
 	}
-	eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+	wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 }
 
 func TestBodyDelayAndRate(t *testing.T) {
@@ -206,7 +200,7 @@ func TestHeadersComeBeforeTheBodyDelay(t *testing.T) {
 		t.Errorf("%d wait while a body is due, want 1", n)
 	}
 	leave()
-	eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+	wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 }
 
 // WRITE_TIMEOUT bounds the sending of a part, not the pause before the next.
@@ -226,12 +220,8 @@ func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
 	config := DefaultConfig()
 	config.WriteTimeout = 100 * time.Millisecond
 	srv, base, _ := start(t, config, io.Discard)
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := wiretest.Dial(t, base)
 	fmt.Fprint(conn, "GET /delay/0?size=100000000 HTTP/1.1\r\nHost: x\r\n\r\n")
-	eventually(t, "it is being answered", func() bool { return srv.journal.Waiting() == 1 })
-	eventually(t, "it is given up", func() bool { return srv.journal.Waiting() == 0 })
+	wiretest.Eventually(t, "it is being answered", func() bool { return srv.journal.Waiting() == 1 })
+	wiretest.Eventually(t, "it is given up", func() bool { return srv.journal.Waiting() == 0 })
 }

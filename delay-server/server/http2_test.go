@@ -12,6 +12,8 @@ import (
 
 	h2 "golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // h2Conn is a connection of HTTP/2 whose client sends what frames it likes.
@@ -130,7 +132,7 @@ func TestRapidResetsEndTheConnection(t *testing.T) {
 				t.Errorf("after %d resets: the connection is ended: %v, want %v", tc.resets, ended, tc.ended)
 			}
 			do(t, newClient(t), "GET", base+"/healthz", nil)
-			eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 && srv.limit.Inside() == 0 })
+			wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 && srv.limit.Inside() == 0 })
 		})
 	}
 }
@@ -189,7 +191,7 @@ func TestAWindowOfZeroEndsAfterTheWriteTimeout(t *testing.T) {
 				}
 				return
 			}
-			eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+			wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 		})
 	}
 }
@@ -232,10 +234,10 @@ func TestAClientsShare(t *testing.T) {
 			}
 		}
 		ready(200)
-		plainConn, other := dial(t, base), dialH2(t, base)
+		plainConn, other := wiretest.Dial(t, base), dialH2(t, base)
 		fmt.Fprint(plainConn, plain("600000"))
 		other.get("/delay/10m")
-		eventually(t, "two wait", func() bool { return srv.journal.Waiting() == 2 })
+		wiretest.Eventually(t, "two wait", func() bool { return srv.journal.Waiting() == 2 })
 		for protocol, client := range map[string]*http.Client{"HTTP/1.1": newClient(t), "HTTP/2": newH2CClient(t)} {
 			reply, body := do(t, client, "GET", base+"/delay/1", nil)
 			if reply.StatusCode != 503 || reply.Header.Get("Retry-After") == "" || !strings.Contains(body, "MAX_IN_FLIGHT_PER_CLIENT") {
@@ -244,7 +246,7 @@ func TestAClientsShare(t *testing.T) {
 		}
 		ready(503)
 		plainConn.Close()
-		eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 && srv.limit.Inside() == 1 })
+		wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 && srv.limit.Inside() == 1 })
 		ready(200)
 	})
 }

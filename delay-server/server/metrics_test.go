@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // Each label is a time series that Prometheus keeps: requests must not be able to make any number of them.
@@ -38,11 +40,11 @@ func TestPoolsThatRequestsNameMakeABoundedNumberOfLabels(t *testing.T) {
 		for i := range requests {
 			get(fmt.Sprintf("/delay/1m?pool=%s%d&workers=1", generation, i))
 		}
-		eventually(t, "all wait", func() bool { return srv.journal.Waiting() == requests+1 })
+		wiretest.Eventually(t, "all wait", func() bool { return srv.journal.Waiting() == requests+1 })
 		_, metrics := do(t, client, "GET", base+"/metrics", nil)
 		leave()
 		wg.Wait()
-		eventually(t, "all have left", func() bool { return srv.journal.Waiting() == 0 })
+		wiretest.Eventually(t, "all have left", func() bool { return srv.journal.Waiting() == 0 })
 
 		var labels []string
 		for _, found := range regexp.MustCompile(`pool_busy_workers\{pool="(.*?)"\} 1\n`).FindAllStringSubmatch(metrics, -1) {

@@ -1,16 +1,16 @@
 package server
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // TestPagesSayWhatTheClientUsed asks one server by several hosts: none may be
@@ -28,25 +28,16 @@ func TestPagesSayWhatTheClientUsed(t *testing.T) {
 	} {
 		for _, path := range []string{"/", "/doc"} {
 			t.Run(tc.name+" "+path, func(t *testing.T) {
-				conn, err := net.Dial("tcp", address)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer conn.Close()
+				conn := wiretest.Dial(t, base)
 				fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, tc.host)
-				reply, err := http.ReadResponse(bufio.NewReader(conn), nil)
-				if err != nil {
-					t.Fatal(err)
+				reply, body := conn.Receive("GET")
+				if reply.Header.Get("Content-Length") != strconv.Itoa(len(body)) {
+					t.Errorf("GET %s: %d bytes, Content-Length %q", path, len(body), reply.Header.Get("Content-Length"))
 				}
-				defer reply.Body.Close()
-				body, err := io.ReadAll(reply.Body)
-				if err != nil || reply.Header.Get("Content-Length") != strconv.Itoa(len(body)) {
-					t.Errorf("GET %s: %d bytes and %v, Content-Length %q", path, len(body), err, reply.Header.Get("Content-Length"))
-				}
-				if !strings.Contains(string(body), tc.want) || gaps.Match(body) {
+				if !strings.Contains(body, tc.want) || gaps.MatchString(body) {
 					t.Errorf("GET %s of %.40s: want it to say %.60q, and to have no gaps", path, tc.host, tc.want)
 				}
-				if tc.host != address && strings.Contains(string(body), address) {
+				if tc.host != address && strings.Contains(body, address) {
 					t.Errorf("GET %s of %.40s says %s", path, tc.host, address)
 				}
 			})

@@ -7,17 +7,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // Requests of one connection wait one after the other, and no two at once.
 func TestPipelinedRequestsTakeTurns(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, _ := start(t, config, io.Discard)
-		conn := dial(t, base)
+		conn := wiretest.Dial(t, base)
 		in := bufio.NewReader(conn)
 		begin := time.Now()
 		fmt.Fprint(conn, plain("150")+plain("100")+plain("50")+plain("0"))
-		eventually(t, "one waits", func() bool { return srv.journal.Waiting() > 0 })
+		wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() > 0 })
 		if n := srv.journal.Waiting(); n != 1 {
 			t.Errorf("%d wait, want 1", n)
 		}
@@ -46,11 +48,11 @@ func TestAClientLeavesPipelinedRequests(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bothWays(t, func(t *testing.T, config Config) {
 				srv, base, _ := start(t, config, io.Discard)
-				conn := dial(t, base)
+				conn := wiretest.Dial(t, base)
 				fmt.Fprint(conn, sent)
-				eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+				wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
 				conn.Close()
-				eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+				wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 				_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
 				for _, want := range []string{`outcome="client_closed"} 1`, `outcome="answered"} 0`, "delay_server_waiting 0", "overshoot_seconds_count 0"} {
 					if !strings.Contains(metrics, want) {
@@ -67,7 +69,7 @@ func TestAPlaceIsFreeOnceTheAnswerIsRead(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		config.MaxInFlight = 1
 		_, base, _ := start(t, config, io.Discard)
-		one, other := dial(t, base), dial(t, base)
+		one, other := wiretest.Dial(t, base), wiretest.Dial(t, base)
 		fromOne, fromOther := bufio.NewReader(one), bufio.NewReader(other)
 		for range 3000 {
 			fmt.Fprint(one, plain("0"))

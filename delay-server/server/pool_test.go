@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 func TestPoolQueuesRefusesAndReports(t *testing.T) {
@@ -24,7 +26,7 @@ func TestPoolQueuesRefusesAndReports(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "four are in the pool", func() bool { return srv.journal.Waiting() == 4 })
+	wiretest.Eventually(t, "four are in the pool", func() bool { return srv.journal.Waiting() == 4 })
 	if reply, body := do(t, client, "GET", url, nil); reply.StatusCode != 503 || reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, `pool \"db\" is full: 2 are served and 2 wait`) {
 		t.Errorf("the fifth: got %d %s, want 503", reply.StatusCode, body)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // failure reads a problem document.
@@ -189,7 +190,7 @@ func TestAReplyThatBreaksOffBreaksOff(t *testing.T) {
 			if body, err := io.ReadAll(reply.Body); err == nil || string(body) != "half" {
 				t.Errorf("got %q, %v, want half and an error", body, err)
 			}
-			eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+			wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 		})
 	}
 }
@@ -260,5 +261,5 @@ func TestShutdownClosesTheConnectionsToUpstreams(t *testing.T) {
 		t.Errorf("%d connections for three requests, one after the other, want one that is kept", n)
 	}
 	stop()
-	eventually(t, "no connection is open", func() bool { return open.Load() == 0 })
+	wiretest.Eventually(t, "no connection is open", func() bool { return open.Load() == 0 })
 }

@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 func TestProxyStreamsTheReply(t *testing.T) {
@@ -117,7 +118,7 @@ func TestALeavingClientEndsTheUpstreamsRequest(t *testing.T) {
 						t.Fatalf("got %v, want %v", err, context.Canceled)
 					}
 					<-ended
-					eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+					wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 					_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
 					if reply == "before the reply" && !strings.Contains(metrics, `delay_server_waits_total{outcome="client_closed"} 1`) {
 						t.Errorf("the metrics do not count the one that left:\n%s", grep(metrics, "delay_server_waits"))
@@ -145,7 +146,7 @@ func TestALeavingClientEndsItsWaitForAnUpstream(t *testing.T) {
 			defer leave()
 			go func() {
 				defer leave()
-				eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+				wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
 			}()
 			req, _ := http.NewRequestWithContext(ctx, "POST", base+"/delay/10m/proxy/"+host, tc.body)
 			if reply, err := tc.newClient(t).Do(req); !errors.Is(err, context.Canceled) {
@@ -154,7 +155,7 @@ func TestALeavingClientEndsItsWaitForAnUpstream(t *testing.T) {
 				}
 				t.Fatalf("got %v, want %v", err, context.Canceled)
 			}
-			eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+			wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 		})
 	}
 }
@@ -224,7 +225,7 @@ func TestProxyPassesAReplyBackBeforeTheBodyIsSent(t *testing.T) {
 			if reply, _ := do(t, newClient(t), "POST", base+"/delay/0/proxy/"+host, body); reply.StatusCode != 413 {
 				t.Errorf("got %d, want the upstream's 413", reply.StatusCode)
 			}
-			eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+			wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 		})
 	}
 }
@@ -271,11 +272,7 @@ func TestProxyFiltersInformationalRepliesAndTrailers(t *testing.T) {
 	})
 	_, base, _ := start(t, proxying(), io.Discard)
 	for _, version := range []string{"1.0", "1.1"} {
-		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
+		conn := wiretest.Dial(t, base)
 		fmt.Fprintf(conn, "GET /delay/0/proxy/%s HTTP/%s\r\nHost: h\r\nConnection: close\r\n\r\n", host, version)
 		all, err := io.ReadAll(conn)
 		if err != nil {

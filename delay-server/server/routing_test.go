@@ -1,16 +1,16 @@
 package server
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // lists returns the methods of a list, sorted.
@@ -69,17 +69,9 @@ func TestConnectIsRefused(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		_, base, _ := start(t, config, io.Discard)
 		for _, target := range []string{"/delay/1", "/delay/1/", "example.com:80", "/doc"} {
-			conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
+			conn := wiretest.Dial(t, base)
 			fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n", target)
-			reply, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			body, _ := io.ReadAll(reply.Body)
+			reply, body := conn.Receive("GET")
 			if reply.StatusCode != 405 || reply.Header.Get("Allow") == "" {
 				t.Errorf("CONNECT %s: got %d, Allow %q, %s, want 405", target, reply.StatusCode, reply.Header.Get("Allow"), body)
 			}

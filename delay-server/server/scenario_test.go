@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,6 +20,7 @@ import (
 
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/internal/scenario"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // withScenario returns settings of a scenario of that text, and its file.
@@ -332,7 +332,7 @@ func TestReloadScenario(t *testing.T) {
 			t.Errorf("in flight: got %d %s %s, want its old plan", reply.StatusCode, body, reply.Header.Get("Server-Timing"))
 		}
 	})
-	eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+	wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
 
 	write(t, file, "routes: [{path: /a, dely: 1}]")
 	srv.ReloadScenario()
@@ -370,14 +370,10 @@ func TestAClientThatDoesNotReadALargeBodyIsGivenUp(t *testing.T) {
 	config, _ := withScenario(t, "routes: [{path: /large, body: "+strings.Repeat("x", 20_000_000)+"}]")
 	config.WriteTimeout = 100 * time.Millisecond
 	srv, base, _ := start(t, config, io.Discard)
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := wiretest.Dial(t, base)
 	fmt.Fprint(conn, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-	eventually(t, "it is being answered", func() bool { return srv.journal.Waiting() == 1 })
-	eventually(t, "it is given up", func() bool { return srv.journal.Waiting() == 0 })
+	wiretest.Eventually(t, "it is being answered", func() bool { return srv.journal.Waiting() == 1 })
+	wiretest.Eventually(t, "it is given up", func() bool { return srv.journal.Waiting() == 0 })
 	if _, body := do(t, newClient(t), "GET", base+"/large", nil); len(body) != 20_000_000 {
 		t.Errorf("a client that reads: got %d bytes, want 20000000", len(body))
 	}

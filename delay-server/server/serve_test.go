@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // logbook is a log that a test reads while the server writes it.
@@ -43,7 +45,7 @@ func TestShutdownLetsWaitingRequestsFinish(t *testing.T) {
 				}
 			})
 		}
-		eventually(t, "all wait", func() bool { return srv.journal.Waiting() == n })
+		wiretest.Eventually(t, "all wait", func() bool { return srv.journal.Waiting() == n })
 		stop()
 		wg.Wait()
 		if got := log.String(); !strings.Contains(got, "draining waiting=200") || !strings.Contains(got, "stopped aborted=0") {
@@ -72,7 +74,7 @@ func TestShutdownCutsWhatIsLeftAndSaysHowMany(t *testing.T) {
 				}
 			})
 		}
-		eventually(t, "all wait", func() bool { return srv.journal.Waiting() == n })
+		wiretest.Eventually(t, "all wait", func() bool { return srv.journal.Waiting() == n })
 		stop()
 		wg.Wait()
 		if got := log.String(); !strings.Contains(got, "level=WARN msg=stopped aborted=50") {
@@ -88,9 +90,9 @@ func TestNotReadyWhileDraining(t *testing.T) {
 		client := newClient(t)
 		var wg sync.WaitGroup
 		wg.Go(func() { do(t, client, "GET", base+"/delay/500", nil) })
-		eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+		wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
 		wg.Go(stop)
-		eventually(t, "it drains", srv.draining.Load)
+		wiretest.Eventually(t, "it drains", srv.draining.Load)
 		rec := httptest.NewRecorder()
 		srv.Handler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 		if rec.Code != 503 || !strings.Contains(rec.Body.String(), "draining: 1 requests wait") {

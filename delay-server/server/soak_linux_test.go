@@ -19,6 +19,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // TestSoak has clients come, send requests of all kinds, wait and leave, and then
@@ -303,8 +305,8 @@ func TestThoseWhoComeAndGoLeaveNothingBehind(t *testing.T) {
 			}
 			conn.Close()
 		})
-		eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 && srv.clock.State().Waiting == 0 })
-		eventually(t, fmt.Sprintf("no more than the %d descriptors and %d goroutines that there were", files, goroutines), func() bool {
+		wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 && srv.clock.State().Waiting == 0 })
+		wiretest.Eventually(t, fmt.Sprintf("no more than the %d descriptors and %d goroutines that there were", files, goroutines), func() bool {
 			return descriptors(t) <= files && runtime.NumGoroutine() <= goroutines
 		})
 	})

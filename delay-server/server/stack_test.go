@@ -5,12 +5,13 @@ package server
 import (
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // A request that waits has two goroutines: its connection's, and net/http's that
@@ -49,16 +50,12 @@ func TestTheStacksOfAWaitingRequest(t *testing.T) {
 			srv, base, _ := start(t, config, io.Discard)
 			before := stacks()
 			for range n {
-				conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer conn.Close()
+				conn := wiretest.Dial(t, base)
 				if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", tc.path); err != nil {
 					t.Fatal(err)
 				}
 			}
-			eventually(t, "all wait", func() bool { return srv.journal.Waiting() == n })
+			wiretest.Eventually(t, "all wait", func() bool { return srv.journal.Waiting() == n })
 			if each := (stacks() - before) / n; each > tc.most {
 				t.Errorf("GET %s: its stacks take %d bytes while it waits, want no more than %d", tc.path, each, tc.most)
 			}

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // startWithTLS serves config on two free ports of loopback, of which TLS_PORT
@@ -148,7 +150,7 @@ func TestOneDrainOverAllListeners(t *testing.T) {
 			})
 		}
 	}
-	eventually(t, "all wait", func() bool { return srv.journal.Waiting() == 3*each })
+	wiretest.Eventually(t, "all wait", func() bool { return srv.journal.Waiting() == 3*each })
 	stop()
 	wg.Wait()
 	if got := log.String(); strings.Count(got, "draining waiting=60") != 1 || strings.Count(got, "stopped aborted=0") != 1 {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/delay"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // timing reads "asked;dur=5, waited;dur=5.1" in milliseconds.
@@ -33,16 +33,6 @@ func timing(t testing.TB, reply *http.Response) (asked, waited time.Duration) {
 		return wait
 	}
 	return read(a), read(w)
-}
-
-// eventually fails the test where ok does not come true within ten seconds.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
-		}
-	}
 }
 
 func TestNeverEarlyAndReported(t *testing.T) {
@@ -135,7 +125,7 @@ func TestH2CPrefaceInPieces(t *testing.T) {
 		_, base, _ := start(t, config, io.Discard)
 		const preface, settings = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 		for at := 1; at < len(preface); at++ {
-			conn := dial(t, base)
+			conn := wiretest.Dial(t, base)
 			fmt.Fprint(conn, preface[:at])
 			time.Sleep(time.Millisecond)
 			fmt.Fprint(conn, preface[at:]+settings)
@@ -188,12 +178,12 @@ func TestALeavingClientEndsItsWait(t *testing.T) {
 						_, err = newClient(t).Do(req)
 						left <- err
 					}()
-					eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+					wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
 					leave()
 					if err := <-left; !errors.Is(err, context.Canceled) {
 						t.Fatalf("got %v, want %v", err, context.Canceled)
 					}
-					eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+					wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
 					_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
 					if !strings.Contains(metrics, `delay_server_waits_total{outcome="client_closed"} 1`) {
 						t.Errorf("the metrics do not count the one that left:\n%s", grep(metrics, "delay_server_waits"))
@@ -228,7 +218,7 @@ func TestMaxInFlight(t *testing.T) {
 				}
 			})
 		}
-		eventually(t, "two wait", func() bool { return srv.journal.Waiting() == config.MaxInFlight })
+		wiretest.Eventually(t, "two wait", func() bool { return srv.journal.Waiting() == config.MaxInFlight })
 		reply, body := do(t, client, "GET", base+"/delay/0", nil)
 		if reply.StatusCode != 503 || reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, "2 requests wait already") {
 			t.Errorf("the third: got %d, Retry-After %q, %s, want 503, 1, a problem", reply.StatusCode, reply.Header.Get("Retry-After"), body)
@@ -294,19 +284,9 @@ func TestASlowBodyIsA408(t *testing.T) {
 	config := DefaultConfig()
 	config.ReadTimeout = 100 * time.Millisecond
 	_, base, _ := start(t, config, io.Discard)
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := wiretest.Dial(t, base)
 	fmt.Fprint(conn, "POST /delay/0 HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
-	reply, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reply.Body.Close()
-	body, _ := io.ReadAll(reply.Body)
-	if reply.StatusCode != 408 || !strings.Contains(string(body), "3 bytes did") {
+	if reply, body := conn.Receive("POST"); reply.StatusCode != 408 || !strings.Contains(body, "3 bytes did") {
 		t.Errorf("got %d %s, want 408", reply.StatusCode, body)
 	}
 }
@@ -322,14 +302,7 @@ func TestABodyThatDoesNotComeIsAnswered(t *testing.T) {
 		{"GET /healthz", "200"}, {"OPTIONS /delay/0", "204"}, {"POST /delay/0", "408"},
 	} {
 		t.Run(tc.request, func(t *testing.T) {
-			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-				t.Fatal(err)
-			}
+			conn := wiretest.Dial(t, base)
 			fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc", tc.request)
 			line, err := bufio.NewReader(conn).ReadString('\n')
 			if err != nil || !strings.HasPrefix(line, "HTTP/1.1 "+tc.want+" ") {
