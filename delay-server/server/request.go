@@ -96,7 +96,7 @@ func (r *waitingRequest) read(template *plan.Template) (err error) {
 		err = r.discardBody(r.c)
 	}
 	if err == nil {
-		r.waiter = r.clock.Waiter(r.arrived)
+		r.waiter = r.clock.Waiter()
 	}
 	return err
 }

@@ -45,9 +45,9 @@ func TestAdvanceWakesInDueOrder(t *testing.T) {
 					want = append(want, wait)
 				}
 				go func() {
-					w := c.Waiter(c.Timestamp())
+					w := newWaiter(c)
 					defer w.Leave()
-					if err := w.Until(ctx, start.Add(wait)); err != nil {
+					if err := w.until(ctx, start.Add(wait)); err != nil {
 						return
 					}
 					mu.Lock()
@@ -84,9 +84,9 @@ func TestAdvanceToTheVeryTime(t *testing.T) {
 		c, start := frozen()
 		done := make(chan error, 1)
 		go func() {
-			w := c.Waiter(c.Timestamp())
+			w := newWaiter(c)
 			defer w.Leave()
-			done <- w.Until(t.Context(), start.Add(time.Second))
+			done <- w.until(t.Context(), start.Add(time.Second))
 		}()
 		synctest.Wait()
 		advance(t, c, 0)
@@ -110,11 +110,11 @@ func TestAdvanceCarriesOneThatSleepsOn(t *testing.T) {
 		const naps = 1000
 		var saw []time.Duration
 		go func() {
-			w := c.Waiter(c.Timestamp())
+			w := newWaiter(c)
 			defer w.Leave()
 			for n := range naps {
 				due := start.Add(time.Duration(n+1) * time.Second)
-				if err := w.Until(t.Context(), due); err != nil {
+				if err := w.until(t.Context(), due); err != nil {
 					t.Error(err)
 				}
 				saw = append(saw, w.Now().Sub(start))
@@ -136,11 +136,11 @@ func TestAdvanceWaitsForThoseWhomTheWokenWake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		const chain = 50
-		waiters := make([]*clock.Waiter, chain)
+		waiters := make([]*waiter, chain)
 		signals := make([]*clock.Signal, chain)
 		var saw []time.Duration
 		for i := range chain {
-			waiters[i] = c.Waiter(c.Timestamp())
+			waiters[i] = newWaiter(c)
 			signals[i] = waiters[i].Signal()
 		}
 		for i, w := range waiters {
@@ -148,7 +148,7 @@ func TestAdvanceWaitsForThoseWhomTheWokenWake(t *testing.T) {
 				defer w.Leave()
 				err := error(nil)
 				if i == 0 {
-					err = w.Until(t.Context(), start.Add(time.Second))
+					err = w.until(t.Context(), start.Add(time.Second))
 				} else {
 					err = w.Await(t.Context(), signals[i], time.Time{})
 				}
@@ -174,11 +174,11 @@ func TestAdvanceReturnsOnceTheWokenHaveComeToRest(t *testing.T) {
 	const work = 5 * time.Second
 	for _, tc := range []struct {
 		name string
-		rest func(context.Context, *clock.Waiter)
+		rest func(context.Context, *waiter)
 	}{
-		{"it leaves", func(context.Context, *clock.Waiter) {}},
-		{"it waits for a later time", func(ctx context.Context, w *clock.Waiter) { _ = w.Until(ctx, w.Now().Add(time.Hour)) }},
-		{"it waits for a signal", func(ctx context.Context, w *clock.Waiter) { _ = w.Await(ctx, w.Signal(), time.Time{}) }},
+		{"it leaves", func(context.Context, *waiter) {}},
+		{"it waits for a later time", func(ctx context.Context, w *waiter) { _ = w.until(ctx, w.Now().Add(time.Hour)) }},
+		{"it waits for a signal", func(ctx context.Context, w *waiter) { _ = w.Await(ctx, w.Signal(), time.Time{}) }},
 		{"it left before: nothing is to be waited for", nil},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -186,9 +186,9 @@ func TestAdvanceReturnsOnceTheWokenHaveComeToRest(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			var rested time.Time
 			go func() {
-				w := c.Waiter(c.Timestamp())
+				w := newWaiter(c)
 				defer w.Leave()
-				_ = w.Until(ctx, start.Add(time.Second))
+				_ = w.until(ctx, start.Add(time.Second))
 				if tc.rest != nil {
 					time.Sleep(work)
 					rested = time.Now()
@@ -237,9 +237,9 @@ func TestAdvanceOfAClockThatIsSetRunningMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		go func() {
-			w := c.Waiter(c.Timestamp())
+			w := newWaiter(c)
 			defer w.Leave()
-			_ = w.Until(t.Context(), start.Add(time.Second))
+			_ = w.until(t.Context(), start.Add(time.Second))
 			c.Unfreeze()
 		}()
 		synctest.Wait()
@@ -275,9 +275,9 @@ func TestTwoAdvancesAddUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		go func() {
-			w := c.Waiter(c.Timestamp())
+			w := newWaiter(c)
 			defer w.Leave()
-			_ = w.Until(t.Context(), start.Add(time.Second))
+			_ = w.until(t.Context(), start.Add(time.Second))
 			time.Sleep(time.Minute) // so that the other waits for the one
 		}()
 		synctest.Wait()
@@ -302,9 +302,9 @@ func TestAdvanceGivesUpOnThoseWhoDoNotComeToRest(t *testing.T) {
 		stuck := make(chan struct{})
 		for range 3 {
 			go func() {
-				w := c.Waiter(c.Timestamp())
+				w := newWaiter(c)
 				defer w.Leave()
-				_ = w.Until(t.Context(), start.Add(time.Second))
+				_ = w.until(t.Context(), start.Add(time.Second))
 				<-stuck
 			}()
 		}
@@ -348,9 +348,9 @@ func TestAdvanceGivesUpWhileAnotherGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		go func() {
-			w := c.Waiter(c.Timestamp())
+			w := newWaiter(c)
 			defer w.Leave()
-			_ = w.Until(t.Context(), start.Add(time.Second))
+			_ = w.until(t.Context(), start.Add(time.Second))
 			time.Sleep(time.Minute)
 		}()
 		synctest.Wait()
@@ -379,9 +379,9 @@ func TestAdvanceWhileClientsLeave(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 50 {
 			wg.Go(func() {
-				w := c.Waiter(c.Timestamp())
+				w := newWaiter(c)
 				defer w.Leave()
-				_ = w.Until(ctx, start.Add(time.Duration(i)*time.Second))
+				_ = w.until(ctx, start.Add(time.Duration(i)*time.Second))
 			})
 		}
 		wg.Go(leave)
@@ -400,7 +400,7 @@ func TestAdvanceWaitsForThoseWhoAreFreedBeforeTheyWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
 		c.Freeze()
-		w := c.Waiter(c.Timestamp())
+		w := newWaiter(c)
 		signal := w.Signal()
 		signal.Fire() // before it is awaited
 		advanced := make(chan error, 1)
@@ -409,10 +409,10 @@ func TestAdvanceWaitsForThoseWhoAreFreedBeforeTheyWait(t *testing.T) {
 		if err := w.Await(t.Context(), signal, time.Time{}); err != nil {
 			t.Fatalf("Await = %v, want nil", err)
 		}
-		if err := w.Until(t.Context(), w.Now().Add(time.Second)); err != nil {
+		if err := w.until(t.Context(), w.Now().Add(time.Second)); err != nil {
 			t.Fatalf("Until = %v, want nil", err)
 		}
-		if took := w.Now().Sub(w.Entered()); took != time.Second {
+		if took := w.Now().Sub(w.start); took != time.Second {
 			t.Errorf("it waited %v, want 1s", took)
 		}
 		w.Leave()

@@ -32,9 +32,9 @@ func BenchmarkOvershoot(b *testing.B) {
 			}
 			var over []time.Duration
 			for b.Loop() {
-				w := c.Waiter(c.Timestamp())
-				due := w.Entered().Add(10 * time.Millisecond)
-				if err := w.Until(b.Context(), due); err != nil {
+				w := newWaiter(c)
+				due := w.start.Add(10 * time.Millisecond)
+				if err := w.until(b.Context(), due); err != nil {
 					b.Fatal(err)
 				}
 				over = append(over, c.Now().Sub(due))
@@ -70,8 +70,8 @@ func BenchmarkWait(b *testing.B) {
 				c := newClock()
 				b.ReportAllocs()
 				for b.Loop() {
-					w := c.Waiter(c.Timestamp())
-					_ = w.Until(ctx, w.Entered().Add(wait))
+					w := newWaiter(c)
+					_ = w.until(ctx, w.start.Add(wait))
 					w.Leave()
 				}
 			})
@@ -93,8 +93,8 @@ func BenchmarkWaitAmongSleepers(b *testing.B) {
 			ended := make(chan struct{})
 			for i := range sleeping {
 				go func() {
-					w := c.Waiter(c.Timestamp())
-					_ = w.Until(ctx, w.Entered().Add(time.Hour+time.Duration(i)))
+					w := newWaiter(c)
+					_ = w.until(ctx, w.start.Add(time.Hour+time.Duration(i)))
 					w.Leave()
 					ended <- struct{}{}
 				}()
@@ -104,8 +104,8 @@ func BenchmarkWaitAmongSleepers(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				w := c.Waiter(c.Timestamp())
-				_ = w.Until(ctx, w.Entered().Add(time.Microsecond))
+				w := newWaiter(c)
+				_ = w.until(ctx, w.start.Add(time.Microsecond))
 				w.Leave()
 			}
 			cancel()
@@ -129,8 +129,8 @@ func BenchmarkAdvance(b *testing.B) {
 				ended := make(chan struct{})
 				for i := range requests {
 					go func() {
-						w := c.Waiter(c.Timestamp())
-						_ = w.Until(ctx, w.Entered().Add(time.Second+time.Duration(i)*apart))
+						w := newWaiter(c)
+						_ = w.until(ctx, w.start.Add(time.Second+time.Duration(i)*apart))
 						w.Leave()
 						ended <- struct{}{}
 					}()

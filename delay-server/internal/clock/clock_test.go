@@ -14,19 +14,37 @@ import (
 	"flash.test/delay-server/internal/clock"
 )
 
-// newWaiter returns a waiter of a new clock.
-func newWaiter() *clock.Waiter {
-	c := clock.New()
-	return c.Waiter(c.Timestamp())
+// waiter is a Waiter with its clock.
+type waiter struct {
+	*clock.Waiter
+	*clock.Clock
+	arrived clock.Timestamp
+	start   time.Time // of arrived, in virtual time
 }
+
+func newWaiter(c *clock.Clock) *waiter {
+	arrived := c.Timestamp()
+	return &waiter{c.Waiter(), c, arrived, arrived.Time()}
+}
+
+// until returns nil once due has come, or else what Await returned.
+func (w *waiter) until(ctx context.Context, due time.Time) error {
+	if err := w.Await(ctx, nil, due); !errors.Is(err, clock.ErrDeadline) {
+		return err
+	}
+	return nil
+}
+
+// lasted returns the wall time since the waiter's begin.
+func (w *waiter) lasted() time.Duration { return w.Lasted(w.arrived) }
 
 func TestSleepsUntilDueExactly(t *testing.T) {
 	for _, wait := range []time.Duration{0, 1, time.Microsecond, 1500 * time.Microsecond, time.Second, 24 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWaiter()
+			w := newWaiter(clock.New())
 			defer w.Leave()
 			start := time.Now()
-			if err := w.Until(t.Context(), start.Add(wait)); err != nil {
+			if err := w.until(t.Context(), start.Add(wait)); err != nil {
 				t.Fatalf("Until(now+%v) = %v, want nil", wait, err)
 			}
 			if got := time.Since(start); got != wait {
@@ -39,7 +57,7 @@ func TestSleepsUntilDueExactly(t *testing.T) {
 func TestDueInThePastReturnsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		if err := newWaiter().Until(t.Context(), start.Add(-time.Hour)); err != nil {
+		if err := newWaiter(clock.New()).until(t.Context(), start.Add(-time.Hour)); err != nil {
 			t.Fatalf("got %v, want nil", err)
 		}
 		if got := time.Since(start); got != 0 {
@@ -61,12 +79,9 @@ func TestEndsAtOnceWithTheCause(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			start := time.Now()
 			time.AfterFunc(3*time.Millisecond, func() { cancel(cause) })
-			err := c.Waiter(c.Timestamp()).Until(ctx, c.Now().Add(time.Hour))
+			err := newWaiter(c).until(ctx, c.Now().Add(time.Hour))
 			if got := time.Since(start); !errors.Is(err, cause) || got != 3*time.Millisecond {
 				t.Errorf("%s: Until = %v after %v, want %v after 3ms", name, err, got, cause)
-			}
-			if err := c.Waiter(c.Timestamp()).Until(ctx, c.Now()); !errors.Is(err, cause) {
-				t.Errorf("%s: Until(now) of a client that has left = %v, want %v", name, err, cause)
 			}
 			if got := c.State().Waiting; got != 0 {
 				t.Errorf("%s: %d wait once the client has left, want 0", name, got)
@@ -85,12 +100,12 @@ func TestIsNeverEarlyOnTheMachinesClock(t *testing.T) {
 		}
 		for _, wait := range []time.Duration{1, 50 * time.Microsecond, 999 * time.Microsecond, 3 * time.Millisecond} {
 			for range 20 {
-				w := c.Waiter(c.Timestamp())
-				due := w.Entered().Add(wait)
-				if err := w.Until(t.Context(), due); err != nil {
+				w := newWaiter(c)
+				due := w.start.Add(wait)
+				if err := w.until(t.Context(), due); err != nil {
 					t.Fatal(err)
 				}
-				lasted := w.Lasted()
+				lasted := w.lasted()
 				if early := due.Sub(w.Now()); early > 0 {
 					t.Fatalf("scale %v: Until(now+%v) was %v early", scale, wait, early)
 				}
@@ -113,16 +128,16 @@ func TestIsExactAtAnyScale(t *testing.T) {
 				if err := c.Scale(scale); err != nil {
 					t.Fatal(err)
 				}
-				w := c.Waiter(c.Timestamp())
-				due := w.Entered().Add(wait)
-				if err := w.Until(t.Context(), due); err != nil {
+				w := newWaiter(c)
+				due := w.start.Add(wait)
+				if err := w.until(t.Context(), due); err != nil {
 					t.Fatalf("scale %v: Until(now+%v) = %v", scale, wait, err)
 				}
 				if late := w.Now().Sub(due); late < 0 || float64(late) > 1/scale {
 					t.Errorf("scale %v: Until(now+%v) returned at due%+d ns", scale, wait, late)
 				}
 				want := float64(wait) * scale
-				if got := float64(w.Lasted()); got < want*(1-1e-15) || got > want*(1+1e-15)+max(1, scale) {
+				if got := float64(w.lasted()); got < want*(1-1e-15) || got > want*(1+1e-15)+max(1, scale) {
 					t.Errorf("scale %v: a wait of %v lasted %.0f ns by the machine's clock, want %.1f", scale, wait, got, want)
 				}
 			})
@@ -152,7 +167,7 @@ func TestClockSetInMidWait(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c := clock.New()
-			w := c.Waiter(c.Timestamp())
+			w := newWaiter(c)
 			go func() {
 				for _, s := range tc.steps {
 					time.Sleep(s.after)
@@ -162,11 +177,11 @@ func TestClockSetInMidWait(t *testing.T) {
 			if tc.steps[0].after == 0 {
 				synctest.Wait()
 			}
-			due := w.Entered().Add(10 * time.Second)
-			if err := w.Until(t.Context(), due); err != nil {
+			due := w.start.Add(10 * time.Second)
+			if err := w.until(t.Context(), due); err != nil {
 				t.Fatalf("%s: Until = %v", tc.name, err)
 			}
-			if got := w.Lasted(); got != tc.want || !w.Now().Equal(due) {
+			if got := w.lasted(); got != tc.want || !w.Now().Equal(due) {
 				t.Errorf("%s: a wait of 10s lasted %v until due%+d ns, want %v until due", tc.name, got, w.Now().Sub(due), tc.want)
 			}
 		})
@@ -259,9 +274,9 @@ func TestTheFastestClockGoesOnForDays(t *testing.T) {
 			}
 			last = now
 		}
-		w := c.Waiter(c.Timestamp())
-		if err := w.Until(t.Context(), w.Entered().Add(time.Hour)); err != nil || w.Lasted() != 3600*time.Microsecond {
-			t.Errorf("an hour's wait on it then lasted %v, %v; want 3.6ms", w.Lasted(), err)
+		w := newWaiter(c)
+		if err := w.until(t.Context(), w.start.Add(time.Hour)); err != nil || w.lasted() != 3600*time.Microsecond {
+			t.Errorf("an hour's wait on it then lasted %v, %v; want 3.6ms", w.lasted(), err)
 		}
 	})
 }
@@ -306,7 +321,7 @@ func TestState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		c := clock.New()
-		sleep := func(d time.Duration) { go func() { _ = c.Waiter(c.Timestamp()).Until(ctx, c.Now().Add(d)) }() }
+		sleep := func(d time.Duration) { go func() { _ = newWaiter(c).until(ctx, c.Now().Add(d)) }() }
 		for _, tc := range []struct {
 			name string
 			do   func()

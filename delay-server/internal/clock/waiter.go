@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// ErrDeadline is returned by Waiter.Await where the time came before the signal.
-var ErrDeadline = errors.New("the time came before the signal")
+// ErrDeadline is returned by Waiter.Await if the due time comes before the signal.
+var ErrDeadline = errors.New("due before the signal")
 
-// Timestamp is an instant on the machine's clock and on this one.
+// Timestamp is an instant in wall time and in virtual time.
 type Timestamp struct {
 	wall    time.Duration // since the clock's start
 	virtual time.Time
 }
 
-// Time returns the instant on the clock.
+// Time returns the instant in virtual time.
 func (t Timestamp) Time() time.Time { return t.virtual }
 
 // Lasted returns the wall time since t.
@@ -27,51 +27,28 @@ func (c *Clock) Timestamp() Timestamp {
 	return Timestamp{wall.Sub(c.start), virtual}
 }
 
-// Waiter blocks the goroutine of one request. It is active, but for the time that
-// it blocks, from Clock.Waiter to Leave.
+// Waiter blocks the goroutine of one request. It is active from Clock.Waiter to
+// Leave, except while Await blocks.
 type Waiter struct {
-	clock   *Clock
-	arrived Timestamp
-	woken   chan error // buffers the one result that ends a wait: nil or ErrDeadline; nil before the first wait
+	clock *Clock
+	woken chan error // buffers the result of the wait, nil or ErrDeadline; nil before the first wait
 
-	// Guarded by the clock's mutex while the waiter is parked, its own otherwise.
+	// Guarded by the clock's mutex while the waiter is parked, and the waiter's own otherwise.
 	timer  Timer
-	signal *Signal // that it awaits; nil for none
+	signal *Signal // the awaited one; nil for none
 	parked bool
 }
 
-// Waiter returns an active waiter for a request that arrived then. The caller
-// calls Leave after use.
-func (c *Clock) Waiter(arrived Timestamp) *Waiter {
+// Waiter returns an active waiter. The caller calls Leave after use.
+func (c *Clock) Waiter() *Waiter {
 	c.Hold()
-	w := &Waiter{clock: c, arrived: arrived}
+	w := &Waiter{clock: c}
 	w.timer.Owner = (*deadline)(w)
 	return w
 }
 
-// Now returns the time on the clock.
-func (w *Waiter) Now() time.Time { return w.clock.Now() }
-
-// Entered returns when the request arrived, by the clock.
-func (w *Waiter) Entered() time.Time { return w.arrived.Time() }
-
-// Lasted returns the wall time since the request arrived.
-func (w *Waiter) Lasted() time.Duration { return w.clock.Lasted(w.arrived) }
-
-// Leave says that the request has been answered.
+// Leave ends the use of w. Its request has been answered.
 func (w *Waiter) Leave() { w.clock.Release() }
-
-// Until returns nil once due has come by the clock, never before it. It returns
-// context.Cause(ctx) at once when ctx is done first.
-func (w *Waiter) Until(ctx context.Context, due time.Time) error {
-	if !w.clock.Now().Before(due) {
-		return context.Cause(ctx)
-	}
-	if err := w.Await(ctx, nil, due); !errors.Is(err, ErrDeadline) {
-		return err
-	}
-	return nil
-}
 
 // Signal ends one wait of one waiter.
 type Signal struct {
@@ -82,8 +59,8 @@ type Signal struct {
 // Signal returns a signal for the waiter to await.
 func (w *Waiter) Signal() *Signal { return &Signal{waiter: w} }
 
-// Fire wakes the waiter, now or as soon as it awaits the signal. The waiter is
-// active before Fire returns. Nothing happens where it no longer awaits the signal.
+// Fire wakes the waiter if it awaits the signal; a later Await returns at once. The
+// waiter is active before Fire returns.
 func (s *Signal) Fire() {
 	c := s.waiter.clock
 	c.mu.Lock()
@@ -94,12 +71,11 @@ func (s *Signal) Fire() {
 	}
 }
 
-// Await returns nil once the signal, which is of this waiter, has fired,
-// ErrDeadline when due comes first, which a zero due never does, and
-// context.Cause(ctx) when ctx is done first.
+// Await returns nil once signal, which is a signal of w or nil for none, has fired.
+// It returns ErrDeadline if due comes first, which a zero due never does, and
+// context.Cause(ctx) if ctx is done first.
 //
-// A waiter that is woken goes on without the clock's mutex: of thousands that are
-// due at once, each would wait for the others.
+// A woken waiter does not take the clock's mutex: thousands may be due at once.
 func (w *Waiter) Await(ctx context.Context, signal *Signal, due time.Time) error {
 	if queued, err := w.enqueue(ctx, signal, due); !queued {
 		return err
@@ -111,14 +87,14 @@ func (w *Waiter) Await(ctx context.Context, signal *Signal, due time.Time) error
 	}
 	w.clock.mu.Lock()
 	defer w.clock.mu.Unlock()
-	if !w.parked { // it was woken at the same time
+	if !w.parked { // woken at the same time
 		return <-w.woken
 	}
 	w.dequeue()
 	return context.Cause(ctx)
 }
 
-// enqueue parks the waiter, or reports false and what Await returns at once.
+// enqueue parks the waiter, or reports false and what Await returns without a wait.
 func (w *Waiter) enqueue(ctx context.Context, signal *Signal, due time.Time) (queued bool, err error) {
 	c := w.clock
 	c.mu.Lock()
@@ -159,8 +135,8 @@ func (w *Waiter) wake(err error) {
 	}
 }
 
-// deadline is the Waiter as the owner of its timer.
+// deadline is a Waiter as the owner of its timer.
 type deadline Waiter
 
-// Fire ends the wait: it is due.
+// Fire ends the wait, which is due.
 func (d *deadline) Fire(bool) { (*Waiter)(d).wake(ErrDeadline) }

@@ -33,7 +33,7 @@ func TestAwait(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c := clock.New()
-			w := c.Waiter(c.Timestamp())
+			w := newWaiter(c)
 			defer w.Leave()
 			signal := w.Signal()
 			ctx, cancel := context.WithCancelCause(t.Context())
@@ -52,8 +52,8 @@ func TestAwait(t *testing.T) {
 			if tc.due != never {
 				due = c.Now().Add(tc.due)
 			}
-			if err := w.Await(ctx, signal, due); !errors.Is(err, tc.want) || w.Lasted() != tc.after {
-				t.Errorf("%s: Await = %v after %v, want %v after %v", tc.name, err, w.Lasted(), tc.want, tc.after)
+			if err := w.Await(ctx, signal, due); !errors.Is(err, tc.want) || w.lasted() != tc.after {
+				t.Errorf("%s: Await = %v after %v, want %v after %v", tc.name, err, w.lasted(), tc.want, tc.after)
 			}
 			if got := c.State().Waiting; got != 0 {
 				t.Errorf("%s: %d wait for a time afterwards, want 0", tc.name, got)
@@ -65,14 +65,14 @@ func TestAwait(t *testing.T) {
 func TestSignalThatNobodyAwaitsAnyMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
-		w := c.Waiter(c.Timestamp())
+		w := newWaiter(c)
 		signal := w.Signal()
 		if err := w.Await(t.Context(), signal, c.Now().Add(time.Second)); !errors.Is(err, clock.ErrDeadline) {
 			t.Fatalf("Await = %v, want ErrDeadline", err)
 		}
 		time.AfterFunc(time.Second, signal.Fire)
-		if err := w.Until(t.Context(), c.Now().Add(time.Minute)); err != nil || w.Lasted() != 61*time.Second {
-			t.Errorf("Until = %v, %v after the begin, want nil after 1m1s", err, w.Lasted())
+		if err := w.until(t.Context(), c.Now().Add(time.Minute)); err != nil || w.lasted() != 61*time.Second {
+			t.Errorf("Until = %v, %v after the begin, want nil after 1m1s", err, w.lasted())
 		}
 		w.Leave()
 		signal.Fire()
@@ -87,11 +87,11 @@ func TestSignalFiresOnAFrozenClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
 		c.Freeze()
-		w := c.Waiter(c.Timestamp())
+		w := newWaiter(c)
 		signal := w.Signal()
 		time.AfterFunc(time.Second, signal.Fire)
-		if err := w.Await(t.Context(), signal, c.Now().Add(1)); err != nil || w.Lasted() != time.Second || !w.Now().Equal(w.Entered()) {
-			t.Errorf("Await = %v after %v, want nil after 1s", err, w.Lasted())
+		if err := w.Await(t.Context(), signal, c.Now().Add(1)); err != nil || w.lasted() != time.Second || !w.Now().Equal(w.start) {
+			t.Errorf("Await = %v after %v, want nil after 1s", err, w.lasted())
 		}
 	})
 }
@@ -105,7 +105,7 @@ func TestAwaitWaiting(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		for i := range 3 {
-			time.AfterFunc(time.Duration(i+1)*time.Second, func() { _ = c.Waiter(c.Timestamp()).Until(ctx, c.Now().Add(time.Hour)) })
+			time.AfterFunc(time.Duration(i+1)*time.Second, func() { _ = newWaiter(c).until(ctx, c.Now().Add(time.Hour)) })
 		}
 		start := time.Now()
 		want := clock.State{Scale: 1, Frozen: true, Waiting: 3, Next: time.Hour}

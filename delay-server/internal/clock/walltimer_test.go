@@ -16,12 +16,12 @@ func TestAllAlarmsWakeAll(t *testing.T) {
 	var wg sync.WaitGroup
 	wait := func(d time.Duration) {
 		wg.Go(func() {
-			w := c.Waiter(c.Timestamp())
+			w := newWaiter(c)
 			defer w.Leave()
-			if err := w.Until(t.Context(), w.Entered().Add(d)); err != nil {
+			if err := w.until(t.Context(), w.start.Add(d)); err != nil {
 				t.Errorf("Until: %v", err)
 			}
-			if got := c.Now().Sub(w.Entered()); got < d {
+			if got := c.Now().Sub(w.start); got < d {
 				t.Errorf("a wait of %v was over after %v", d, got)
 			}
 		})

@@ -16,7 +16,7 @@ import (
 func stand(ctx context.Context, c *clock.Clock, b *gate.Barriers, spec gate.BarrierSpec) <-chan error {
 	end := make(chan error, 1)
 	go func() {
-		w := c.Waiter(c.Timestamp())
+		w := newWaiter(c)
 		defer w.Leave()
 		end <- enterBarrier(ctx, w, b, spec)
 	}()
@@ -71,7 +71,7 @@ func TestBarrierIsCyclic(t *testing.T) {
 		var wg sync.WaitGroup
 		for range parties {
 			wg.Go(func() {
-				w := c.Waiter(c.Timestamp())
+				w := newWaiter(c)
 				defer w.Leave()
 				for round := range rounds {
 					mu.Lock()
@@ -124,7 +124,7 @@ func TestBarrierRefusesOtherParties(t *testing.T) {
 		first := stand(t.Context(), c, &b, spec)
 		for _, parties := range []int{1, 2, 4} {
 			other := gate.BarrierSpec{Name: "b", Parties: parties, Timeout: time.Minute}
-			err := enterBarrier(t.Context(), c.Waiter(c.Timestamp()), &b, other)
+			err := enterBarrier(t.Context(), newWaiter(c), &b, other)
 			var refused *gate.BarrierMismatchError
 			if !errors.As(err, &refused) || *refused != (gate.BarrierMismatchError{Name: "b", Asked: parties, Current: 3}) {
 				t.Errorf("Enter(%+v) where others stand for 3 = %v, want a *BarrierMismatchError", other, err)
@@ -142,7 +142,7 @@ func TestBarrierRefusesOtherParties(t *testing.T) {
 			}
 		}
 		// Nobody stands there any more: it may be for any number.
-		if err := enterBarrier(t.Context(), c.Waiter(c.Timestamp()), &b, gate.BarrierSpec{Name: "b", Parties: 1}); err != nil {
+		if err := enterBarrier(t.Context(), newWaiter(c), &b, gate.BarrierSpec{Name: "b", Parties: 1}); err != nil {
 			t.Errorf("Enter of a barrier with another number of parties after the first = %v", err)
 		}
 		standNowhere(t, &b)
@@ -224,7 +224,7 @@ func TestBarrierTimeoutsAtOnceBreakItOnce(t *testing.T) {
 
 func TestBarrierWithoutTimeFails(t *testing.T) {
 	var b gate.Barriers
-	err := enterBarrier(t.Context(), newWaiter(), &b, gate.BarrierSpec{Name: "b", Parties: 2})
+	err := enterBarrier(t.Context(), newWaiter(clock.New()), &b, gate.BarrierSpec{Name: "b", Parties: 2})
 	var timeout *gate.BarrierTimeoutError
 	if !errors.As(err, &timeout) || timeout.Arrived != 1 {
 		t.Errorf("Enter with a timeout of 0 = %v, want a *BarrierTimeoutError with 1 arrived", err)

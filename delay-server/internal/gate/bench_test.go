@@ -15,14 +15,14 @@ const parties = 10_000
 
 // benchmarkFree has all but some of the parties enter, and then measures from
 // free until the last of them has returned.
-func benchmarkFree(b *testing.B, waiting int, enter func(context.Context, *clock.Waiter) error, free func() error) {
+func benchmarkFree(b *testing.B, waiting int, enter func(context.Context, *waiter) error, free func() error) {
 	c := clock.New()
 	var took time.Duration
 	ended := make(chan error, waiting)
 	for b.Loop() {
 		for range waiting {
 			go func() {
-				w := c.Waiter(c.Timestamp())
+				w := newWaiter(c)
 				defer w.Leave()
 				ended <- enter(b.Context(), w)
 			}()
@@ -47,17 +47,17 @@ func benchmarkFree(b *testing.B, waiting int, enter func(context.Context, *clock
 // BenchmarkBarrier is from the last arrival until all have passed.
 func BenchmarkBarrier(b *testing.B) {
 	var barriers gate.Barriers
-	enter := func(ctx context.Context, w *clock.Waiter) error {
+	enter := func(ctx context.Context, w *waiter) error {
 		return enterBarrier(ctx, w, &barriers, gate.BarrierSpec{Name: "b", Parties: parties, Timeout: time.Hour})
 	}
 	last := clock.New()
-	benchmarkFree(b, parties-1, enter, func() error { return enter(b.Context(), last.Waiter(last.Timestamp())) })
+	benchmarkFree(b, parties-1, enter, func() error { return enter(b.Context(), newWaiter(last)) })
 }
 
 // BenchmarkHold is from the release until all have gone.
 func BenchmarkHold(b *testing.B) {
 	holds := gate.NewHolds()
-	enter := func(ctx context.Context, w *clock.Waiter) error {
+	enter := func(ctx context.Context, w *waiter) error {
 		return enterHold(ctx, w, holds, gate.HoldSpec{Name: "h", Timeout: time.Hour})
 	}
 	benchmarkFree(b, parties, enter, func() error {

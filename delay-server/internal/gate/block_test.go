@@ -9,10 +9,20 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-// newWaiter returns a waiter of a new clock.
-func newWaiter() *clock.Waiter {
-	c := clock.New()
-	return c.Waiter(c.Timestamp())
+// waiter is a Waiter with its clock.
+type waiter struct {
+	*clock.Waiter
+	*clock.Clock
+}
+
+func newWaiter(c *clock.Clock) *waiter { return &waiter{c.Waiter(), c} }
+
+// until blocks until due, or until ctx is done, and returns its cause then.
+func (w *waiter) until(ctx context.Context, due time.Time) error {
+	if err := w.Await(ctx, nil, due); !errors.Is(err, clock.ErrDeadline) {
+		return err
+	}
+	return nil
 }
 
 // signalWaker wakes the goroutine that awaits the signal.
@@ -22,19 +32,19 @@ func (w signalWaker) Wake() { w.Fire() }
 
 // block has w wait until t, which waits for the signal, is freed or due comes, or
 // ctx is done.
-func block(ctx context.Context, w *clock.Waiter, t *gate.Ticket, due time.Time) error {
+func block(ctx context.Context, w *waiter, t *gate.Ticket, due time.Time) error {
 	return w.Await(ctx, t.Waker.(signalWaker).Signal, due)
 }
 
 // enterHold blocks until the hold ends, and returns how.
-func enterHold(ctx context.Context, w *clock.Waiter, h *gate.Holds, spec gate.HoldSpec) error {
+func enterHold(ctx context.Context, w *waiter, h *gate.Holds, spec gate.HoldSpec) error {
 	t := &gate.Ticket{Waker: signalWaker{w.Signal()}}
 	h.Enter(t, spec)
 	return end(t, block(ctx, w, t, w.Now().Add(spec.Timeout)), h)
 }
 
 // enterBarrier blocks until the wait at the barrier ends, and returns how.
-func enterBarrier(ctx context.Context, w *clock.Waiter, b *gate.Barriers, spec gate.BarrierSpec) error {
+func enterBarrier(ctx context.Context, w *waiter, b *gate.Barriers, spec gate.BarrierSpec) error {
 	t := &gate.Ticket{Waker: signalWaker{w.Signal()}}
 	if passed, err := b.Enter(t, spec); passed || err != nil {
 		return err
@@ -63,7 +73,7 @@ func end(t *gate.Ticket, err error, g interface {
 
 // enterPool blocks until a worker of the pool is free, and returns the function
 // that gives it back.
-func enterPool(ctx context.Context, w *clock.Waiter, p *gate.Pools, spec gate.PoolSpec, service time.Duration) (leave func(), err error) {
+func enterPool(ctx context.Context, w *waiter, p *gate.Pools, spec gate.PoolSpec, service time.Duration) (leave func(), err error) {
 	t := &gate.Ticket{Waker: signalWaker{w.Signal()}}
 	leave = func() { p.Leave(t, w.Now()) }
 	admitted, err := p.Enter(t, spec, service, w.Now())

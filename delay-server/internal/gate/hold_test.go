@@ -16,7 +16,7 @@ import (
 func hold(ctx context.Context, h *gate.Holds, c *clock.Clock, spec gate.HoldSpec) <-chan error {
 	end := make(chan error, 1)
 	go func() {
-		w := c.Waiter(c.Timestamp())
+		w := newWaiter(c)
 		defer w.Leave()
 		end <- enterHold(ctx, w, h, spec)
 	}()
@@ -204,10 +204,10 @@ func TestHoldAwaitWaiting(t *testing.T) {
 		start := time.Now()
 		for i := range 3 {
 			time.AfterFunc(time.Duration(i+1)*time.Second, func() {
-				_ = enterHold(t.Context(), c.Waiter(c.Timestamp()), h, gate.HoldSpec{Name: "h", Timeout: time.Hour})
+				_ = enterHold(t.Context(), newWaiter(c), h, gate.HoldSpec{Name: "h", Timeout: time.Hour})
 			})
 			time.AfterFunc(time.Duration(i+1)*time.Millisecond, func() {
-				_ = enterHold(t.Context(), c.Waiter(c.Timestamp()), h, gate.HoldSpec{Name: "other", Timeout: time.Hour})
+				_ = enterHold(t.Context(), newWaiter(c), h, gate.HoldSpec{Name: "other", Timeout: time.Hour})
 			})
 		}
 		want := gate.HoldState{Name: "h", Waiting: 3}
@@ -239,7 +239,7 @@ func TestReleaseWhatWasAwaited(t *testing.T) {
 		ends := make(chan error, n)
 		for range n {
 			go func() {
-				w := c.Waiter(c.Timestamp())
+				w := newWaiter(c)
 				defer w.Leave()
 				ends <- enterHold(t.Context(), w, h, gate.HoldSpec{Name: "h", Timeout: time.Minute})
 			}()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/gate"
 )
 
@@ -19,7 +20,7 @@ func TestAnOperatorsPoolMayBeResized(t *testing.T) {
 	}
 	for _, spec := range []gate.PoolSpec{old, resized} {
 		var full *gate.PoolFullError
-		if _, err := enterPool(t.Context(), newWaiter(), &p, spec, 0); !errors.As(err, &full) {
+		if _, err := enterPool(t.Context(), newWaiter(clock.New()), &p, spec, 0); !errors.As(err, &full) {
 			t.Errorf("Enter(%+v) of a full pool: %v, want a *PoolFullError", spec, err)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // enter enters or fails the test.
 func enter(t *testing.T, p *gate.Pools, spec gate.PoolSpec) func() {
 	t.Helper()
-	leave, err := enterPool(t.Context(), newWaiter(), p, spec, 0)
+	leave, err := enterPool(t.Context(), newWaiter(clock.New()), p, spec, 0)
 	if err != nil {
 		t.Fatalf("Enter(%+v): %v", spec, err)
 	}
@@ -34,7 +34,7 @@ func TestPoolServesInWaves(t *testing.T) {
 			start := time.Now()
 			for range tc.requests {
 				wg.Go(func() {
-					w := c.Waiter(c.Timestamp())
+					w := newWaiter(c)
 					defer w.Leave()
 					leave, err := enterPool(t.Context(), w, &p, gate.PoolSpec{Name: "db", Workers: tc.workers, Queue: -1}, 0)
 					if err != nil {
@@ -88,12 +88,12 @@ func TestPoolFullConflictAndNewDefinition(t *testing.T) {
 		go func() { queued <- enter(t, &p, spec) }()
 		synctest.Wait()
 		var full *gate.PoolFullError
-		if _, err := enterPool(t.Context(), newWaiter(), &p, spec, 0); !errors.As(err, &full) {
+		if _, err := enterPool(t.Context(), newWaiter(clock.New()), &p, spec, 0); !errors.As(err, &full) {
 			t.Errorf("Enter of a full pool = %v, want a *PoolFullError", err)
 		}
 		var conflict *gate.PoolMismatchError
 		for _, other := range []gate.PoolSpec{{Name: "db", Workers: 2, Queue: 1}, {Name: "db", Workers: 1, Queue: -1}} {
-			if _, err := enterPool(t.Context(), newWaiter(), &p, other, 0); !errors.As(err, &conflict) || conflict.Current != spec {
+			if _, err := enterPool(t.Context(), newWaiter(clock.New()), &p, other, 0); !errors.As(err, &conflict) || conflict.Current != spec {
 				t.Errorf("Enter(%+v) of a live pool %+v = %v, want a *PoolMismatchError", other, spec, err)
 			}
 		}
@@ -115,7 +115,7 @@ func TestPoolLeavingTheQueueGivesThePlaceUp(t *testing.T) {
 		gone := errors.New("gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		left := make(chan error)
-		go func() { _, err := enterPool(ctx, newWaiter(), &p, spec, 0); left <- err }()
+		go func() { _, err := enterPool(ctx, newWaiter(clock.New()), &p, spec, 0); left <- err }()
 		synctest.Wait()
 		cancel(gone)
 		if err := <-left; !errors.Is(err, gone) {
@@ -137,11 +137,12 @@ func TestAdvanceServesAQueue(t *testing.T) {
 			var p gate.Pools
 			c := clock.New()
 			c.Freeze()
+			start := c.Now()
 			const requests = 30
 			ended := make(chan time.Duration, requests)
 			for range requests {
 				go func() {
-					w := c.Waiter(c.Timestamp())
+					w := newWaiter(c)
 					defer w.Leave()
 					leave, err := enterPool(t.Context(), w, &p, gate.PoolSpec{Name: "db", Workers: workers, Queue: -1}, 0)
 					if err != nil {
@@ -149,10 +150,10 @@ func TestAdvanceServesAQueue(t *testing.T) {
 						return
 					}
 					defer leave()
-					if err := w.Until(t.Context(), w.Now().Add(time.Second)); err != nil {
+					if err := w.until(t.Context(), w.Now().Add(time.Second)); err != nil {
 						t.Error(err)
 					}
-					ended <- w.Now().Sub(w.Entered())
+					ended <- w.Now().Sub(start)
 				}()
 			}
 			synctest.Wait()
@@ -184,7 +185,7 @@ func TestPoolUnderContention(t *testing.T) {
 		wg.Go(func() {
 			for range 100 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(200))*time.Microsecond)
-				w := c.Waiter(c.Timestamp())
+				w := newWaiter(c)
 				leave, err := enterPool(ctx, w, &p, gate.PoolSpec{Name: "db", Workers: 3, Queue: 20}, 0)
 				if err == nil {
 					if !inside.Enter() {

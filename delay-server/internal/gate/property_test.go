@@ -181,7 +181,7 @@ func (g *game) script() []step {
 
 // serve is what a handler does.
 func (g *game) serve(ctx context.Context, r *request, steps []step) {
-	w := g.clock.Waiter(g.clock.Timestamp())
+	w := newWaiter(g.clock)
 	defer w.Leave()
 	now := func() time.Duration { return w.Now().Sub(g.start) }
 	for _, s := range steps {
@@ -189,7 +189,7 @@ func (g *game) serve(ctx context.Context, r *request, steps []step) {
 		var err error
 		switch s.kind {
 		case sleeps:
-			err = w.Until(ctx, g.start.Add(due))
+			err = w.until(ctx, g.start.Add(due))
 		case holds:
 			err = enterHold(ctx, w, g.holds, s.hold(due-now()))
 		case barriers:

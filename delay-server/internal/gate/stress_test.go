@@ -57,7 +57,7 @@ const poolWorkers = 3
 func (c *crowd) enter(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), rand.N(4*time.Millisecond), errGone)
 	defer cancel()
-	w := c.clock.Waiter(c.clock.Timestamp())
+	w := newWaiter(c.clock)
 	defer w.Leave()
 	timeout := rand.N(8 * time.Millisecond)
 	switch rand.IntN(3) {
@@ -75,7 +75,7 @@ func (c *crowd) enter(t *testing.T) {
 			} else {
 				defer c.inside.Leave()
 			}
-			_ = w.Until(ctx, w.Now().Add(timeout/100))
+			_ = w.until(ctx, w.Now().Add(timeout/100))
 		}
 		c.tally.end(t, "pool", 1, err)
 	}
