@@ -2,15 +2,18 @@ package delaytest_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
+	"flash.test/delay-server/client"
 	"flash.test/delay-server/delaytest"
+	"flash.test/delay-server/kit/problem"
 )
 
-// overlapping has n requests of a run in flight at once.
-func overlapping(t testing.TB, srv *delaytest.Server, n int) *delaytest.Run {
-	run := srv.Run("all")
+// runConcurrently makes n concurrent requests in run "concurrent".
+func runConcurrently(t testing.TB, srv *delaytest.Server, n int) *delaytest.Run {
+	run := srv.Run("concurrent")
 	var answers []<-chan answer
 	for range n {
 		answers = append(answers, get(srv.HTTPClient(), run.BarrierURL("all", n)))
@@ -21,51 +24,53 @@ func overlapping(t testing.TB, srv *delaytest.Server, n int) *delaytest.Run {
 	return run
 }
 
-// inTurn has n requests of a run in flight, one after the other.
-func inTurn(t testing.TB, srv *delaytest.Server, n int) *delaytest.Run {
-	run := srv.Run("turns")
+// runSequentially makes n sequential requests in run "sequential".
+func runSequentially(t testing.TB, srv *delaytest.Server, n int) *delaytest.Run {
+	run := srv.Run("sequential")
 	for range n {
 		wantStatus(t, get(run.HTTPClient(), srv.DelayURL(time.Millisecond)), http.StatusOK)
 	}
 	return run
 }
 
-func TestAssertions(t *testing.T) {
+func TestRunAssertions(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		assert func(testing.TB, *delaytest.Server) bool
-		want   string // "" for no failure
+		want   string // pattern of the failure, or "" for success
 	}{
-		{"three at once are three", func(t testing.TB, s *delaytest.Server) bool {
-			return delaytest.AssertConcurrent(t, overlapping(t, s, 3), 3)
+		{"3 concurrent, want 3", func(t testing.TB, s *delaytest.Server) bool {
+			return delaytest.AssertConcurrent(t, runConcurrently(t, s, 3), 3)
 		}, ""},
-		{"three at once are not two", func(t testing.TB, s *delaytest.Server) bool {
-			return delaytest.AssertConcurrent(t, overlapping(t, s, 3), 2)
-		}, `^delaytest: run "all": want 2 requests in flight at once, got 3\nrun all: 3 requests, peak in flight 3\n(?s:.*)(GET /barrier/all .*\|.*\| .* answered\n){3}`},
-		{"nor four", func(t testing.TB, s *delaytest.Server) bool {
-			return delaytest.AssertConcurrent(t, overlapping(t, s, 3), 4)
-		}, `^delaytest: run "all": want 4 requests in flight at once, got 3\nrun all: 3 requests, peak in flight 3\n`},
-		{"three in turn are not at once", func(t testing.TB, s *delaytest.Server) bool {
-			return delaytest.AssertConcurrent(t, inTurn(t, s, 3), 3)
-		}, `^delaytest: run "turns": want 3 requests in flight at once, got 1\nrun turns: 3 requests, peak in flight 1\n`},
-		{"two in turn are in turn", func(t testing.TB, s *delaytest.Server) bool {
-			return delaytest.AssertSequential(t, inTurn(t, s, 2))
+		{"3 concurrent, want 2", func(t testing.TB, s *delaytest.Server) bool {
+			return delaytest.AssertConcurrent(t, runConcurrently(t, s, 3), 2)
+		}, `^delaytest: run "concurrent": want 2 requests in flight at once, got 3\n` +
+			`run concurrent: 3 requests, peak in flight 3\n(?s:.*)(GET /barrier/all .*\|.*\| .* answered\n){3}`},
+		{"3 concurrent, want 4", func(t testing.TB, s *delaytest.Server) bool {
+			return delaytest.AssertConcurrent(t, runConcurrently(t, s, 3), 4)
+		}, `^delaytest: run "concurrent": want 4 requests in flight at once, got 3\nrun concurrent: 3 requests`},
+		{"3 sequential, want 3", func(t testing.TB, s *delaytest.Server) bool {
+			return delaytest.AssertConcurrent(t, runSequentially(t, s, 3), 3)
+		}, `^delaytest: run "sequential": want 3 requests in flight at once, got 1\nrun sequential: 3 requests`},
+		{"2 sequential", func(t testing.TB, s *delaytest.Server) bool {
+			return delaytest.AssertSequential(t, runSequentially(t, s, 2))
 		}, ""},
-		{"two at once are not in turn", func(t testing.TB, s *delaytest.Server) bool {
-			return delaytest.AssertSequential(t, overlapping(t, s, 2))
-		}, `^delaytest: run "all": want one request in flight at a time, got 2\nrun all: 2 requests, peak in flight 2\n`},
-		{"one alone proves nothing", func(t testing.TB, s *delaytest.Server) bool {
-			return delaytest.AssertSequential(t, inTurn(t, s, 1))
-		}, `^delaytest: run "turns": want two requests or more, got 1: they would prove nothing of their order\nrun turns: 1 request, peak in flight 1\n`},
-		{"of none there is no picture", func(t testing.TB, s *delaytest.Server) bool {
-			return delaytest.AssertSequential(t, s.Run("nobody"))
-		}, `^delaytest: .*404 Not Found: run "nobody" is not known[^\n]*$`},
-		{"one that still waits is shown", func(t testing.TB, s *delaytest.Server) bool {
+		{"2 concurrent, want sequential", func(t testing.TB, s *delaytest.Server) bool {
+			return delaytest.AssertSequential(t, runConcurrently(t, s, 2))
+		}, `^delaytest: run "concurrent": want one request in flight at a time, got 2\nrun concurrent: 2 requests`},
+		{"1 request, want sequential", func(t testing.TB, s *delaytest.Server) bool {
+			return delaytest.AssertSequential(t, runSequentially(t, s, 1))
+		}, `^delaytest: run "sequential": want at least two requests to compare, got 1\nrun sequential: 1 request,`},
+		{"no requests: no waterfall", func(t testing.TB, s *delaytest.Server) bool {
+			return delaytest.AssertSequential(t, s.Run("none"))
+		}, `^delaytest: .*404 Not Found: run "none" [^\n]*$`},
+		{"a request that still waits", func(t testing.TB, s *delaytest.Server) bool {
 			run := s.Run("late")
 			get(s.HTTPClient(), run.HoldURL("h"))
 			run.Await(1)
 			return delaytest.AssertConcurrent(t, run, 1)
-		}, `^delaytest: .*504 Gateway Timeout: run "late": 1 of 1 requests still wait after 9s\nrun late: 1 request, peak in flight 1, 1 still waiting\n`},
+		}, `^delaytest: .*504 Gateway Timeout: run "late": .* after 9s\n` +
+			`run late: 1 request, peak in flight 1, 1 still waiting\n`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var ok bool
@@ -77,6 +82,35 @@ func TestAssertions(t *testing.T) {
 				wantFailure(t, got, tc.want)
 			} else if len(got) > 0 {
 				t.Errorf("got failures %q, want none", got)
+			}
+		})
+	}
+}
+
+func TestAssertProblem(t *testing.T) {
+	full := func(w http.ResponseWriter) { _ = problem.PoolFull.New(`pool "db" is full`).Write(w) }
+	for _, tc := range []struct {
+		name  string
+		reply func(http.ResponseWriter)
+		typ   client.ProblemType
+		want  string // pattern of the failure, or "" for success
+	}{
+		{"same type", full, client.ProblemPoolFull, ""},
+		{"another type", full, client.ProblemPoolMismatch,
+			`^delaytest: want problem pool-mismatch, got pool-full: pool "db" is full$`},
+		{"another reply", func(http.ResponseWriter) {}, client.ProblemPoolFull,
+			`^delaytest: want problem pool-full, got: reply is not a problem document: 200 OK`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			rec := httptest.NewRecorder()
+			tc.reply(rec)
+			var ok bool
+			got := recorded(t, func(r testing.TB) { ok = delaytest.AssertProblem(r, rec.Result(), tc.typ) })
+			if ok != (tc.want == "") || ok != (len(got) == 0) {
+				t.Errorf("got %v, with failures %q", ok, got)
+			}
+			if tc.want != "" {
+				wantFailure(t, got, tc.want)
 			}
 		})
 	}

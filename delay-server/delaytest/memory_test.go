@@ -21,35 +21,36 @@ func TestInMemoryServer(t *testing.T) {
 		hold.Release()
 		wantStatus(t, held, http.StatusOK)
 		if took := time.Since(start); took != 0 {
-			t.Errorf("the release took %v of the bubble's time, want 0", took)
+			t.Errorf("release took %v in the bubble, want 0", took)
 		}
 		wantStatus(t, late, http.StatusOK)
 		if took := time.Since(start); took != 5*time.Minute {
-			t.Errorf("a delay of 5m took %v of the bubble's time", took)
+			t.Errorf("a delay of 5m took %v in the bubble", took)
 		}
 		delaytest.AssertConcurrent(t, run, 2)
 	})
 }
 
-// TestInMemoryServerEnds leaves a request behind, and dials when it is gone.
-func TestInMemoryServerEnds(t *testing.T) {
+// TestInMemoryServerStops checks a request that waits when the test ends, and one
+// that is made later.
+func TestInMemoryServerStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var left <-chan answer
+		var waiting <-chan answer
 		var client *http.Client
 		var url string
 		start := time.Now()
 		t.Cleanup(func() {
-			wantStatus(t, left, http.StatusServiceUnavailable)
+			wantStatus(t, waiting, http.StatusServiceUnavailable)
 			if took := time.Since(start); took >= time.Second {
-				t.Errorf("the server's end took %v of the bubble's time, want it at once", took)
+				t.Errorf("shutdown took %v in the bubble, want less than 1s", took)
 			}
 			if got := <-get(client, url); got.err == nil {
-				t.Errorf("GET after the server's end: got %v, want an error", got)
+				t.Errorf("GET after shutdown: got %v, want an error", got)
 			}
 		})
 		srv := delaytest.NewInMemoryServer(t)
 		client, url = srv.HTTPClient(), srv.Run("r").DelayURL(10*time.Minute)
-		left = get(client, url)
+		waiting = get(client, url)
 		srv.Run("r").Await(1)
 	})
 }

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// pipes is a listener in memory: unlike a socket's, its waits are seen by
-// testing/synctest.
+// pipes is an in-memory [net.Listener]. Unlike a socket, it blocks durably in a
+// bubble of testing/synctest.
 type pipes struct {
 	dialled chan net.Conn
 	closed  chan struct{}
@@ -19,12 +19,12 @@ func newPipes() *pipes {
 	return &pipes{dialled: make(chan net.Conn), closed: closed, close: sync.OnceFunc(func() { close(closed) })}
 }
 
-// dial is for http.Transport.DialContext.
+// dial connects to the listener. It has the signature of http.Transport.DialContext.
 func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	near, far := net.Pipe()
+	client, server := net.Pipe()
 	select {
-	case p.dialled <- far:
-		return near, nil
+	case p.dialled <- server:
+		return client, nil
 	case <-p.closed:
 		return nil, net.ErrClosed
 	case <-ctx.Done():
@@ -32,7 +32,7 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// Accept returns the far end of the next pipe that is dialled.
+// Accept returns the server's end of the next pipe.
 func (p *pipes) Accept() (net.Conn, error) {
 	select {
 	case conn := <-p.dialled:
@@ -42,11 +42,11 @@ func (p *pipes) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends Accept and dial with net.ErrClosed.
+// Close makes Accept and dial return net.ErrClosed.
 func (p *pipes) Close() error {
 	p.close()
 	return nil
 }
 
-// Addr names no address.
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: inMemory, Net: "pipe"} }
+// Addr returns a placeholder.
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: inMemoryHost, Net: "pipe"} }

@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// recorder keeps what a test fails with; for the rest it is the real test.
+// A recorder is a testing.TB that records failures.
 type recorder struct {
 	testing.TB
 	failures []string
@@ -29,27 +29,27 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// recorded returns what body, a test of its own in a bubble, fails with.
+// recorded runs body as a test in a bubble and returns its failures.
 func recorded(t *testing.T, body func(testing.TB)) (failures []string) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{TB: t}
-		var run sync.WaitGroup
-		run.Go(func() { body(r) })
-		run.Wait()
+		var wg sync.WaitGroup
+		wg.Go(func() { body(r) }) // Fatalf exits the goroutine
+		wg.Wait()
 		failures = r.failures
 	})
 	return failures
 }
 
-// wantFailure wants one failure, that matches pattern.
+// wantFailure checks that got is one failure that matches pattern.
 func wantFailure(t *testing.T, got []string, pattern string) {
 	t.Helper()
 	if len(got) != 1 || !regexp.MustCompile(pattern).MatchString(got[0]) {
-		t.Errorf("got failures %q, want one that matches %q", got, pattern)
+		t.Errorf("got failures %q, want one failure that matches %q", got, pattern)
 	}
 }
 
-// answer is the status of a reply, 0 for none.
+// An answer is the status of a reply, or an error.
 type answer struct {
 	status int
 	err    error
@@ -57,7 +57,7 @@ type answer struct {
 
 func (a answer) String() string { return fmt.Sprintf("status %d, error %v", a.status, a.err) }
 
-// get asks for url in the background.
+// get requests url in the background.
 func get(client *http.Client, url string) <-chan answer {
 	answered := make(chan answer, 1)
 	go func() {
@@ -72,7 +72,7 @@ func get(client *http.Client, url string) <-chan answer {
 	return answered
 }
 
-// wantStatus waits for the reply.
+// wantStatus waits for the answer and checks its status.
 func wantStatus(t testing.TB, answered <-chan answer, status int) {
 	t.Helper()
 	if got := <-answered; got.status != status {

@@ -9,21 +9,21 @@ import (
 	"flash.test/delay-server/client"
 )
 
-// Run is requests that belong together: those to its URLs and those of its
-// clients. Use Server.Run.
+// A Run groups requests: all requests to its URLs and from its HTTP clients. Get
+// it from [Server.Run].
 type Run struct {
-	ID string
+	ID string // 1 to 200 visible ASCII characters
 
 	server *Server
 }
 
-// Run returns the run of an id: 1 to 200 visible ASCII characters.
+// Run returns the run with the given ID, 1 to 200 visible ASCII characters.
 func (s *Server) Run(id string) *Run { return &Run{ID: id, server: s} }
 
-// URL returns a URL of the server with the run in its query.
-func (r *Run) URL(of string) string {
+// URL returns rawURL, a URL of the server, with the run added to its query.
+func (r *Run) URL(rawURL string) string {
 	r.server.t.Helper()
-	u, err := url.Parse(of)
+	u, err := url.Parse(rawURL)
 	if err != nil {
 		r.server.t.Fatalf("delaytest: %v", err)
 	}
@@ -34,24 +34,24 @@ func (r *Run) URL(of string) string {
 	return u.String()
 }
 
-// DelayURL is URL of Server.DelayURL.
+// DelayURL returns [Server.DelayURL] with the run added.
 func (r *Run) DelayURL(d time.Duration) string { return r.URL(r.server.DelayURL(d)) }
 
-// BarrierURL is URL of Server.BarrierURL.
+// BarrierURL returns [Server.BarrierURL] with the run added.
 func (r *Run) BarrierURL(name string, parties int) string {
 	return r.URL(r.server.BarrierURL(name, parties))
 }
 
-// HoldURL is URL of Hold.URL.
+// HoldURL returns the URL of [Server.Hold] with the run added.
 func (r *Run) HoldURL(name string) string { return r.URL(r.server.Hold(name).URL) }
 
-// HTTPClient returns a client whose requests are of the run, for code that makes
-// its URLs itself.
+// HTTPClient returns a client that adds the run to each request, for code that
+// builds its own URLs.
 func (r *Run) HTTPClient() *http.Client {
 	return &http.Client{Transport: r.Transport(r.server.transport)}
 }
 
-// Transport returns base with X-Run-Id set in each request.
+// Transport returns a RoundTripper that sets X-Run-Id and then calls base.
 func (r *Run) Transport(base http.RoundTripper) http.RoundTripper { return transport{base, r.ID} }
 
 type transport struct {
@@ -59,23 +59,26 @@ type transport struct {
 	id   string
 }
 
-// RoundTrip sends a copy: a RoundTripper may not change the request.
+// RoundTrip sends a copy, since a RoundTripper must not modify the request.
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header.Set("X-Run-Id", t.id)
 	return t.base.RoundTrip(req)
 }
 
-// Await returns the run once n of its requests wait, or more, for n of 1 or more.
+// Await returns the run once at least n of its requests wait; n must be at least 1.
 func (r *Run) Await(n int) client.Run {
 	r.server.t.Helper()
-	return ask(r.server, func(ctx context.Context) (client.Run, error) { return r.server.client.AwaitWaiting(ctx, r.ID, n) })
+	return must(r.server, func(ctx context.Context) (client.Run, error) {
+		return r.server.client.AwaitWaiting(ctx, r.ID, n)
+	})
 }
 
-// Settled returns the run once all its requests have ended.
+// Settled returns the run once all its requests have ended. It fails if there are
+// none.
 func (r *Run) Settled() client.Run {
 	r.server.t.Helper()
-	return ask(r.server, r.settled)
+	return must(r.server, r.settled)
 }
 
 func (r *Run) settled(ctx context.Context) (client.Run, error) {
