@@ -1,5 +1,18 @@
-// Package delayserver runs delay-server in a container for a test, as a module of
-// testcontainers-go.
+// Package delayserver runs delay-server in a container for tests. It is a module
+// for testcontainers-go.
+//
+//	slow, err := delayserver.Run(ctx, "flash-delay-server", delayserver.WithTimeScale(0.1))
+//	testcontainers.CleanupContainer(t, slow)
+//	if err != nil {
+//		t.Fatal(err)
+//	}
+//	url, err := slow.DelayURL(ctx, time.Second) // answered after 100 ms
+//
+// A Go test of one program needs no container: package delaytest runs the server
+// in the test's process. Its methods work on a container too:
+//
+//	token, err := slow.AdminToken(ctx)
+//	srv := delaytest.ServerAt(t, url, client.WithToken(token))
 package delayserver
 
 import (
@@ -18,22 +31,23 @@ import (
 
 const port = "3000/tcp"
 
-// Container is a delay-server in a container.
+// A Container is a container that runs delay-server. Start it with [Run].
 type Container struct {
 	testcontainers.Container
 	ready *ready
 }
 
-// Run starts a container of the image and returns once the server is ready. Of
-// its settings, those without an option here are set by testcontainers.WithEnv.
-// Without WithAdminToken, the server gets a random token: see [Container.AdminToken].
+// Run starts a container of image img and returns once the server is ready, within
+// one minute. Use [testcontainers.WithEnv] for settings that have no option here.
+// The server gets a random admin token unless [WithAdminToken] sets one; see
+// [Container.AdminToken].
 //
-// Where testcontainers runs in a container itself, such as a dev container, Run finds
-// out whether published ports answer on loopback or at the gateway.
+// If the test itself runs in a container, such as a dev container, Run finds out
+// whether published ports are reachable on loopback or at the gateway.
 //
-// The error wraps testcontainers' own, and says what to do where the image or the
-// image of testcontainers' reaper is missing; the container is not nil where there is
-// one to terminate all the same.
+// The error wraps the error of testcontainers. It says what to do if img or the
+// image of testcontainers' reaper is missing. The Container may be non-nil even if
+// the error is: pass it to [testcontainers.CleanupContainer] before checking.
 func Run(ctx context.Context, img string, opts ...testcontainers.ContainerCustomizer) (*Container, error) {
 	ready := new(ready)
 	moduleOpts := append([]testcontainers.ContainerCustomizer{
@@ -52,7 +66,7 @@ func Run(ctx context.Context, img string, opts ...testcontainers.ContainerCustom
 	return c, nil
 }
 
-// missing reports whether the engine has no such image.
+// missing reports whether the engine lacks image img.
 func missing(ctx context.Context, img string) bool {
 	cli, err := testcontainers.NewDockerClientWithOpts(ctx)
 	if err != nil {
@@ -63,8 +77,7 @@ func missing(ctx context.Context, img string) bool {
 	return errdefs.IsNotFound(err)
 }
 
-// Host returns the address at which the published port answers. The error is the
-// engine's.
+// Host returns the address at which published ports are reachable.
 func (c *Container) Host(ctx context.Context) (string, error) {
 	if c.ready.host != "" {
 		return c.ready.host, nil
@@ -72,8 +85,8 @@ func (c *Container) Host(ctx context.Context) (string, error) {
 	return c.Container.Host(ctx)
 }
 
-// PortEndpoint returns [Container.Host] and the port that p is published at, after
-// proto and "://" unless proto is empty. The error is the engine's.
+// PortEndpoint returns HOST:PORT for the container's port p, such as 3000/tcp, or
+// PROTO://HOST:PORT if proto is not empty.
 func (c *Container) PortEndpoint(ctx context.Context, p, proto string) (string, error) {
 	host, err := c.Host(ctx)
 	if err != nil {
@@ -90,13 +103,13 @@ func (c *Container) PortEndpoint(ctx context.Context, p, proto string) (string, 
 	return endpoint, nil
 }
 
-// Endpoint is [Container.PortEndpoint] of the server's port.
+// Endpoint returns [Container.PortEndpoint] for the server's port.
 func (c *Container) Endpoint(ctx context.Context, proto string) (string, error) {
 	return c.PortEndpoint(ctx, port, proto)
 }
 
-// URL returns where the server answers, such as http://localhost:32768, without a
-// slash at its end. The error is the engine's.
+// URL returns the server's base URL, such as http://localhost:32768, without
+// trailing slash.
 func (c *Container) URL(ctx context.Context) (string, error) {
 	url, err := c.PortEndpoint(ctx, port, "http")
 	if err != nil {
@@ -105,7 +118,7 @@ func (c *Container) URL(ctx context.Context) (string, error) {
 	return url, nil
 }
 
-// DelayURL returns a URL that is answered after d. The error is URL's.
+// DelayURL returns a URL that is answered after d.
 func (c *Container) DelayURL(ctx context.Context, d time.Duration) (string, error) {
 	url, err := c.URL(ctx)
 	if err != nil {
@@ -114,15 +127,10 @@ func (c *Container) DelayURL(ctx context.Context, d time.Duration) (string, erro
 	return url + "/delay/" + delay.Milliseconds(d), nil
 }
 
-// AdminToken returns the token that the server's admin API needs: that of
-// WithAdminToken, or the random one of Run. It is "" for none, as with ADMIN=false.
-// The helpers of delaytest take it:
-//
-//	srv := delaytest.ServerAt(t, url, client.WithToken(token))
-//
-// The error is the engine's.
+// AdminToken returns the token for the server's admin API, for use with
+// [client.WithToken]. It is "" if the API needs none or is disabled.
 func (c *Container) AdminToken(ctx context.Context) (string, error) {
-	inspect, err := c.Inspect(ctx) // a container that is reused has the token of an earlier Run
+	inspect, err := c.Inspect(ctx) // a reused container has the token of an earlier Run
 	if err != nil {
 		return "", fmt.Errorf("settings of delay-server: %w", err)
 	}
@@ -134,8 +142,7 @@ func (c *Container) AdminToken(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// Client returns a client of the server's admin API, with its AdminToken. The
-// error is the engine's.
+// Client returns a client of the server's admin API that sends its AdminToken.
 func (c *Container) Client(ctx context.Context) (*client.Client, error) {
 	url, err := c.URL(ctx)
 	if err != nil {

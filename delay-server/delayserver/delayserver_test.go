@@ -28,9 +28,8 @@ func run(t *testing.T, opts ...testcontainers.ContainerCustomizer) *delayserver.
 	return c
 }
 
-// wantReply asks for a path and wants a status, and a body or a Server-Timing that
-// matches pattern.
-func wantReply(t *testing.T, c *delayserver.Container, path string, status int, pattern string) {
+// get requests a path of the container and returns the reply and its body.
+func get(t *testing.T, c *delayserver.Container, path string) (*http.Response, string) {
 	t.Helper()
 	base, err := c.URL(t.Context())
 	if err != nil {
@@ -45,42 +44,57 @@ func wantReply(t *testing.T, c *delayserver.Container, path string, status int, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := res.Header.Get("Server-Timing") + "\n" + string(body)
-	if res.StatusCode != status || !regexp.MustCompile(pattern).MatchString(got) {
-		t.Errorf("GET %s: got %d %q, want %d and what matches %q", path, res.StatusCode, got, status, pattern)
-	}
+	return res, string(body)
 }
 
 func TestOptions(t *testing.T) {
 	t.Parallel()
+	recording := func(filename, csv string) testcontainers.ContainerCustomizer {
+		return delayserver.WithRecording(filename, strings.NewReader(csv))
+	}
+	scenario := strings.NewReader("routes:\n  - path: /stock\n    delay: 3ms\n")
 	for _, tc := range []struct {
 		name    string
 		opts    []testcontainers.ContainerCustomizer
 		path    string
 		status  int
-		pattern string
+		pattern string // of Server-Timing and body
 	}{
-		{"none", nil, "/delay/1", 200, `"delay":"1 ms"`},
-		{"the longest delay", with(delayserver.WithMaxDelay(1500 * time.Millisecond)), "/delay/1501", 400, `1\.5s`},
-		{"a time scale: a minute takes 6 ms", with(delayserver.WithTimeScale(0.0001)), "/delay/1m", 200, `asked;dur=60000, waited;dur=([6-9]\d{4}|\d{6,})\b`},
-		{"Flash's own errors", with(delayserver.WithFlashCompat()), "/delay/x", 500, `Delay value should be valid number`},
-		{"a token", with(delayserver.WithAdminToken("secret")), "/admin/clock", 401, `needs a token`},
-		{"no token: a random one", nil, "/admin/clock", 401, `needs a token`},
-		{"none for a token", with(delayserver.WithAdminToken("none")), "/admin/clock", 200, `"frozen":false`},
-		{"a scenario", with(delayserver.WithScenario(strings.NewReader("routes:\n  - path: /stock\n    delay: 3ms\n"))), "/stock", 200, `asked;dur=3,`},
-		{"a recording in capital letters", with(delayserver.WithRecording("a.CSV", strings.NewReader("latency_ms\n7\n"))), "/delay/recorded:a", 200, `asked;dur=7,`},
-		{"a recording", with(delayserver.WithRecording("a.csv", strings.NewReader("latency_ms\n7\n"))), "/delay/recorded:a", 200, `asked;dur=7,`},
-		{"the second of two recordings", with(
-			delayserver.WithRecording("a.csv", strings.NewReader("latency_ms\n7\n")),
-			delayserver.WithRecording("b.csv", strings.NewReader("latency_ms\n8\n"))), "/delay/recorded:b", 200, `asked;dur=8,`},
-		{"a setting without an option", with(testcontainers.WithEnv(map[string]string{"ADMIN": "false"})), "/admin/clock", 404, `the admin API is off`},
+		{"defaults", nil, "/delay/1", 200, `"delay":"1 ms"`},
+		{"WithMaxDelay", with(delayserver.WithMaxDelay(1500 * time.Millisecond)),
+			"/delay/1501", 400, `1\.5s`},
+		{"WithTimeScale", with(delayserver.WithTimeScale(0.0001)),
+			"/delay/1m", 200, `asked;dur=60000, waited;dur=([6-9]\d{4}|\d{6,})\b`},
+		{"WithFlashCompat", with(delayserver.WithFlashCompat()),
+			"/delay/x", 500, `Delay value should be valid number`},
+		{"WithAdminToken", with(delayserver.WithAdminToken("secret")), "/admin/clock", 401, tokenRequired},
+		{"random token", nil, "/admin/clock", 401, tokenRequired},
+		{"WithAdminToken none", with(delayserver.WithAdminToken("none")), "/admin/clock", 200, `"frozen":false`},
+		{"WithScenario", with(delayserver.WithScenario(scenario)), "/stock", 200, `asked;dur=3,`},
+		{"WithRecording", with(recording("a.csv", "latency_ms\n7\n")),
+			"/delay/recorded:a", 200, `asked;dur=7,`},
+		{"WithRecording, upper-case extension", with(recording("a.CSV", "latency_ms\n7\n")),
+			"/delay/recorded:a", 200, `asked;dur=7,`},
+		{"WithRecording twice", with(recording("a.csv", "latency_ms\n7\n"), recording("b.csv", "latency_ms\n8\n")),
+			"/delay/recorded:b", 200, `asked;dur=8,`},
+		{"WithEnv", with(testcontainers.WithEnv(map[string]string{"ADMIN": "false"})),
+			"/admin/clock", 404, adminDisabled},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			wantReply(t, run(t, tc.opts...), tc.path, tc.status, tc.pattern)
+			res, body := get(t, run(t, tc.opts...), tc.path)
+			got := res.Header.Get("Server-Timing") + "\n" + body
+			if res.StatusCode != tc.status || !regexp.MustCompile(tc.pattern).MatchString(got) {
+				t.Errorf("GET %s: got %d %q, want %d %q", tc.path, res.StatusCode, got, tc.status, tc.pattern)
+			}
 		})
 	}
 }
+
+const (
+	tokenRequired = `"type":"` + string(client.ProblemTokenRequired) + `"`
+	adminDisabled = `"type":"` + string(client.ProblemAdminDisabled) + `"`
+)
 
 func with(opts ...testcontainers.ContainerCustomizer) []testcontainers.ContainerCustomizer {
 	return opts
@@ -100,9 +114,9 @@ func TestClient(t *testing.T) {
 		name string
 		opts []testcontainers.ContainerCustomizer
 	}{
-		{"a random token", nil},
-		{"a token of the test's", with(delayserver.WithAdminToken("s=cret"))},
-		{"none", with(delayserver.WithAdminToken("none"))},
+		{"random token", nil},
+		{"WithAdminToken", with(delayserver.WithAdminToken("s=cret"))},
+		{"WithAdminToken none", with(delayserver.WithAdminToken("none"))},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -111,19 +125,21 @@ func TestClient(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got, err := c.Freeze(t.Context()); err != nil || !got.Frozen {
-				t.Errorf("Freeze() = %+v, %v; want a frozen clock", got, err)
+				t.Errorf("Freeze() = %+v, %v; want it frozen", got, err)
 			}
 		})
 	}
 }
 
-// TestHelpersOfDelaytest: they serve a container as they do the server of a process.
-func TestHelpersOfDelaytest(t *testing.T) {
+func TestDelaytest(t *testing.T) {
 	t.Parallel()
 	slow := run(t)
-	base, errURL := slow.URL(t.Context())
-	token, errToken := slow.AdminToken(t.Context())
-	if err := errors.Join(errURL, errToken); err != nil {
+	base, err := slow.URL(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := slow.AdminToken(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
 	srv := delaytest.ServerAt(t, base, client.WithToken(token))
@@ -144,7 +160,7 @@ func TestHelpersOfDelaytest(t *testing.T) {
 	delaytest.AssertConcurrent(t, calls, 2)
 }
 
-func TestRunFails(t *testing.T) {
+func TestRunErrors(t *testing.T) {
 	t.Parallel()
 	image := image(t)
 	for _, tc := range []struct {
@@ -152,11 +168,17 @@ func TestRunFails(t *testing.T) {
 		opts        []testcontainers.ContainerCustomizer
 		want        string
 	}{
-		{"an image's name that is none", "Not A Name", nil, `^run delay-server: .*invalid reference format`},
-		{"an image that is missing", "flash-test-missing", nil, `^run delay-server: no image flash-test-missing \(deploy/offline/build .* makes flash-delay-server.*\): `},
-		{"a setting that is wrong", image, with(delayserver.WithTimeScale(-1)), `^run delay-server: .*exited with code 2`},
-		{"a recording of no known kind", image, with(delayserver.WithRecording("a.txt", strings.NewReader("7"))), `^run delay-server: .*recording "a.txt" is not accepted; accepted: a file name NAME.csv, NAME.jtl or NAME.har`},
-		{"a recording in a folder", image, with(delayserver.WithRecording("a/b.csv", strings.NewReader("7"))), `^run delay-server: .*recording "a/b.csv" is not accepted`},
+		{"invalid image name", "Not A Name", nil, `^run delay-server: .*invalid reference format`},
+		{"missing image", "flash-test-missing", nil,
+			`^run delay-server: no image flash-test-missing \(deploy/offline/build .*\): `},
+		{"invalid setting", image, with(delayserver.WithTimeScale(-1)),
+			`^run delay-server: .*exited with code 2`},
+		{"unknown format of a recording", image,
+			with(delayserver.WithRecording("a.txt", strings.NewReader("7"))),
+			`^run delay-server: .*recording "a.txt" is invalid: use a file name NAME.csv, NAME.jtl or NAME.har`},
+		{"recording with a directory", image,
+			with(delayserver.WithRecording("a/b.csv", strings.NewReader("7"))),
+			`^run delay-server: .*recording "a/b.csv" is invalid`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -172,23 +194,23 @@ func TestRunFails(t *testing.T) {
 func TestErrorsWrap(t *testing.T) {
 	t.Parallel()
 	c := run(t)
-	over, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	second, err := delayserver.Run(over, image(t), dockertest.Labels())
+	second, err := delayserver.Run(canceled, image(t), dockertest.Labels())
 	testcontainers.CleanupContainer(t, second)
 	check := func(call string, err error) {
 		t.Helper()
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("%s when the context is over: got %v, want what wraps %v", call, err, context.Canceled)
+			t.Errorf("%s: got error %v, want it to wrap %v", call, err, context.Canceled)
 		}
 	}
 	check("Run", err)
-	_, err = c.URL(over)
+	_, err = c.URL(canceled)
 	check("URL", err)
-	_, err = c.DelayURL(over, time.Second)
+	_, err = c.DelayURL(canceled, time.Second)
 	check("DelayURL", err)
-	_, err = c.AdminToken(over)
+	_, err = c.AdminToken(canceled)
 	check("AdminToken", err)
-	_, err = c.Client(over)
+	_, err = c.Client(canceled)
 	check("Client", err)
 }

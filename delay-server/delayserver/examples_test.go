@@ -30,7 +30,7 @@ func ExampleRun() {
 		log.Print(err)
 		return
 	}
-	res, err := http.Get(url) // after a tenth of a second
+	res, err := http.Get(url) // takes 100 ms
 	if err != nil {
 		log.Print(err)
 		return
@@ -57,7 +57,7 @@ func ExampleContainer_Client() {
 		log.Print(err)
 		return
 	}
-	// The code under test asks for /hold/payment.
+	// The code under test requests /hold/payment.
 	if _, err := c.AwaitHeld(ctx, "payment", 1); err != nil {
 		log.Print(err)
 		return
@@ -67,7 +67,7 @@ func ExampleContainer_Client() {
 	}
 }
 
-// The routes of a file, and latencies that were measured somewhere.
+// The server gets routes from a file, and replays recorded latencies.
 func ExampleWithScenario() {
 	ctx := context.Background()
 	shop, err := os.Open("testdata/shop.yaml")

@@ -15,8 +15,8 @@ import (
 	"github.com/testcontainers/testcontainers-go/wait"
 )
 
-// ready waits until the server is ready, and finds the address at which its published
-// port answers. It implements [wait.Strategy].
+// ready is a [wait.Strategy] that waits until the server is ready, and finds the
+// address at which its published port is reachable.
 type ready struct{ host string }
 
 const (
@@ -24,6 +24,7 @@ const (
 	pollInterval = 50 * time.Millisecond
 )
 
+// WaitUntilReady implements [wait.Strategy].
 func (r *ready) WaitUntilReady(ctx context.Context, target wait.StrategyTarget) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -40,22 +41,22 @@ func (r *ready) WaitUntilReady(ctx context.Context, target wait.StrategyTarget) 
 			return fmt.Errorf("container exited with code %d", state.ExitCode)
 		}
 		if mapped, err := target.MappedPort(ctx, port); err == nil {
-			if r.host = firstAnswering(ctx, hosts, mapped.Port()); r.host != "" {
+			if r.host = firstReady(ctx, hosts, mapped.Port()); r.host != "" {
 				return nil
 			}
 		}
 		select {
 		case <-time.After(pollInterval):
 		case <-ctx.Done():
-			return fmt.Errorf("not ready at %s (to try another address, set TESTCONTAINERS_HOST_OVERRIDE): %w",
+			return fmt.Errorf("not ready at %s (set TESTCONTAINERS_HOST_OVERRIDE to try another address): %w",
 				strings.Join(hosts, " or "), ctx.Err())
 		}
 	}
 }
 
-// hosts returns the addresses to try: testcontainers' choice, and before it loopback
-// where the engine is reached by a local socket. In a container testcontainers chooses a
-// gateway, which answers if the engine is outside, but may not if it is inside too.
+// hosts returns the addresses to try: loopback if the engine is reached by a local
+// socket, then the choice of testcontainers. In a container that is the gateway,
+// which may be unreachable if the engine runs inside that container.
 func hosts(ctx context.Context, target wait.StrategyTarget) ([]string, error) {
 	host, err := target.Host(ctx)
 	if err != nil {
@@ -75,19 +76,18 @@ func hosts(ctx context.Context, target wait.StrategyTarget) ([]string, error) {
 	return []string{"127.0.0.1", host}, nil
 }
 
-// near asks without the proxy of the environment, since the engine is this machine's.
-var near = http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+// probeClient ignores HTTP_PROXY: hosts are local.
+var probeClient = http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
-// firstAnswering returns the first of hosts at which a server on port says that it is
-// ready, or "" where none does.
-func firstAnswering(ctx context.Context, hosts []string, port string) string {
+// firstReady returns the first of hosts where the server on port is ready, or "".
+func firstReady(ctx context.Context, hosts []string, port string) string {
 	for i, host := range hosts {
-		if !answers(ctx, host, port) {
+		if !isReady(ctx, host, port) {
 			continue
 		}
-		// It may have become ready since an earlier one was asked.
+		// The server may have become ready since an earlier host was probed.
 		for _, earlier := range hosts[:i] {
-			if answers(ctx, earlier, port) {
+			if isReady(ctx, earlier, port) {
 				return earlier
 			}
 		}
@@ -96,12 +96,12 @@ func firstAnswering(ctx context.Context, hosts []string, port string) string {
 	return ""
 }
 
-func answers(ctx context.Context, host, port string) bool {
+func isReady(ctx context.Context, host, port string) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
 	if err != nil {
 		return false
 	}
-	resp, err := near.Do(req)
+	resp, err := probeClient.Do(req)
 	if err != nil {
 		return false
 	}
@@ -109,18 +109,18 @@ func answers(ctx context.Context, host, port string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// advise adds to an error of testcontainers what to do about it, where that is known.
+// advise wraps err, an error of testcontainers, with advice for known causes.
 func advise(ctx context.Context, img string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	if strings.Contains(err.Error(), "reaper: ") {
-		return fmt.Errorf("start testcontainers' reaper, which removes the containers of killed tests "+
-			"(without its image testcontainers/ryuk, set TESTCONTAINERS_RYUK_DISABLED=true): %w", err)
+		return fmt.Errorf("start testcontainers' reaper "+
+			"(set TESTCONTAINERS_RYUK_DISABLED=true if there is no image testcontainers/ryuk): %w", err)
 	}
 	if missing(ctx, img) {
-		return fmt.Errorf("no image %s (deploy/offline/build in the repository of delay-server makes flash-delay-server, "+
-			"without a registry): %w", img, err)
+		return fmt.Errorf("no image %s (deploy/offline/build in delay-server's repository "+
+			"builds flash-delay-server without a registry): %w", img, err)
 	}
 	return err
 }

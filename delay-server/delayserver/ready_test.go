@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func TestFirstAnswering(t *testing.T) {
+func TestFirstReady(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/readyz" {
 			w.WriteHeader(http.StatusNotFound)
@@ -29,17 +29,17 @@ func TestFirstAnswering(t *testing.T) {
 		want  string
 	}{
 		{"loopback", srv, []string{"127.0.0.1", "127.0.0.2"}, "127.0.0.1"},
-		{"a gateway, where nothing listens on loopback", srv, []string{"127.0.0.2", "127.0.0.1"}, "127.0.0.1"},
-		{"neither", srv, []string{"127.0.0.2", "127.0.0.3"}, ""},
-		{"a server that is not ready", unready, []string{"127.0.0.1"}, ""},
+		{"gateway, nothing on loopback", srv, []string{"127.0.0.2", "127.0.0.1"}, "127.0.0.1"},
+		{"no host", srv, []string{"127.0.0.2", "127.0.0.3"}, ""},
+		{"server not ready", unready, []string{"127.0.0.1"}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, port, err := net.SplitHostPort(tc.srv.Listener.Addr().String())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := firstAnswering(t.Context(), tc.hosts, port); got != tc.want {
-				t.Errorf("firstAnswering(%v) = %q, want %q", tc.hosts, got, tc.want)
+			if got := firstReady(t.Context(), tc.hosts, port); got != tc.want {
+				t.Errorf("firstReady(%v) = %q, want %q", tc.hosts, got, tc.want)
 			}
 		})
 	}
@@ -51,13 +51,15 @@ func TestAdvise(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"the reaper's image is missing", errors.New("create container: reaper: new reaper: run container: no such host"), "set TESTCONTAINERS_RYUK_DISABLED=true): create"},
-		{"the test is over", fmt.Errorf("reaper: %w", context.Canceled), "reaper: context canceled"},
+		{"no image of the reaper",
+			errors.New("create container: reaper: new reaper: run container: no such host"),
+			"testcontainers/ryuk): create"},
+		{"context canceled", fmt.Errorf("reaper: %w", context.Canceled), "reaper: context canceled"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := advise(t.Context(), "flash-delay-server", tc.err)
 			if !errors.Is(got, tc.err) || !strings.Contains(got.Error(), tc.want) {
-				t.Errorf("advise(%v) = %v, want it to wrap that and to have %q", tc.err, got, tc.want)
+				t.Errorf("advise(%v) = %v, want a wrapping error with %q", tc.err, got, tc.want)
 			}
 		})
 	}

@@ -1,10 +1,11 @@
-// Package dockertest lets tests with containers run on any machine that has a
-// Docker engine, also in a dev container and without an image registry: it finds the
-// address at which published ports answer, and in place of testcontainers' reaper,
-// whose image comes from a registry, it removes what killed runs left behind. It needs
-// the docker command.
+// Package dockertest helps tests to use containers on any machine with a Docker
+// engine and the docker command, even in a dev container or without a registry.
 //
-// It serves the tests of this repository; its API may change.
+// It finds the address at which published ports are reachable. It replaces the
+// reaper of testcontainers, whose image needs a registry: it removes containers,
+// networks, volumes and images that killed test runs left behind.
+//
+// It is for the tests of this repository. Its API may change.
 package dockertest
 
 import (
@@ -17,43 +18,42 @@ import (
 	"testing"
 )
 
-// Label marks containers, networks and images with the run of the tests that made
-// them. Its value is [Run].
+// Label is the label of containers, networks and images that a test run creates.
+// Its value is [Run].
 const Label = "flash.test.run"
 
-// current is the run of this process.
+// current is the test run of this process.
 var current = newRun()
 
-// Run returns the name of this run of the tests, which no other has. It consists of
-// lower-case letters and digits.
+// Run returns the unique name of this test run, in lower-case letters and digits.
 func Run() string { return current }
 
-// Tag returns a name for an image of this run.
+// Tag returns a name for an image that this run builds.
 func Tag(image string) string { return imagePrefix + image + ":" + current }
 
-// Project returns a name for a Compose project of this run; n tells several apart.
+// Project returns a name for a Compose project of this run, distinct for each n.
 func Project(n string) string { return projectPrefix + current + "-" + strings.ToLower(n) }
 
-// Main runs the tests of a package, for TestMain. Before them it removes what dead runs
-// left behind, and after them what is left of this one.
+// Main implements TestMain. It runs the tests of a package. Before, it removes what
+// dead runs left behind; after, what this run left.
 func Main(m *testing.M) { os.Exit(run(m)) }
 
-// parallel is how many parallel tests run at once unless -parallel says otherwise: tests
-// with containers wait much longer than they compute.
+// parallel is the default of -parallel. It may exceed the number of processors, since
+// tests with containers mostly wait.
 const parallel = "6"
 
 func run(m *testing.M) int {
 	flag.Parse()
-	chosen := false
-	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
-	if !chosen {
+	isSet := false
+	flag.Visit(func(f *flag.Flag) { isSet = isSet || f.Name == "test.parallel" })
+	if !isSet {
 		if err := flag.Set("test.parallel", parallel); err != nil {
 			fmt.Fprintln(os.Stderr, "dockertest:", err)
 			return 1
 		}
 	}
 	if os.Getenv("TESTCONTAINERS_RYUK_DISABLED") == "" {
-		os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true") // sweep does its work
+		os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true") // sweep replaces it
 	}
 	lock, err := lockRun(current)
 	if err != nil {
@@ -68,14 +68,14 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// engine returns an error that says why no Docker engine answers.
+// engine returns nil if a Docker engine answers, or else the reason.
 var engine = sync.OnceValue(func() error {
 	_, err := docker("version")
 	return err
 })
 
-// Require skips the test where no Docker engine answers. With REQUIRE_DOCKER=1 the
-// test fails instead.
+// Require skips the test if no Docker engine answers, or fails it if
+// REQUIRE_DOCKER=1.
 func Require(t testing.TB) {
 	t.Helper()
 	if err := engine(); err != nil {
@@ -83,8 +83,8 @@ func Require(t testing.TB) {
 	}
 }
 
-// Missing skips a test that lacks something of this machine. With REQUIRE_DOCKER=1 the
-// test fails instead.
+// Missing skips a test that needs something this machine lacks, or fails it if
+// REQUIRE_DOCKER=1.
 func Missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("REQUIRE_DOCKER") == "1" {

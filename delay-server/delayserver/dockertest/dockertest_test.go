@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { Main(m) }
 
-// leave makes a container, a network, a volume of Compose's and an image of a run.
+// leave creates a container, a network, a Compose volume and an image of run.
 func leave(t *testing.T, run string) {
 	t.Helper()
 	image := imagePrefix + "empty:" + run
@@ -31,7 +31,7 @@ func leave(t *testing.T, run string) {
 	for _, args := range [][]string{
 		{"create", "--label", Label + "=" + run, image, "none"},
 		{"network", "create", "--label", Label + "=" + run, "flash-test-" + run},
-		{"volume", "create", "--label", "com.docker.compose.project=" + projectPrefix + run + "-x", "flash-test-" + run},
+		{"volume", "create", "--label", composeLabel + "=" + projectPrefix + run + "-x", "flash-test-" + run},
 	} {
 		if _, err := docker(args...); err != nil {
 			t.Fatal(err)
@@ -40,7 +40,7 @@ func leave(t *testing.T, run string) {
 	t.Cleanup(func() { remove(run) })
 }
 
-// kinds returns what is there of a run, sorted.
+// kinds returns the kinds of objects that run has left, sorted.
 func kinds(run string) []string {
 	var found []string
 	for _, o := range objects() {
@@ -52,20 +52,20 @@ func kinds(run string) []string {
 	return found
 }
 
-func TestNextRunRemovesWhatDeadRunsLeft(t *testing.T) {
+func TestSweep(t *testing.T) {
 	Require(t)
 	all := []string{"container", "image", "network", "volume"}
 	longAgo := strconv.FormatInt(time.Now().Add(-2*maxRun).Unix(), 36)
 	for _, tc := range []struct {
 		name  string
 		run   string
-		state func(lock runLock) // of the lock file of the run
+		state func(lock runLock) // sets the state of the run's lock file
 		want  []string
 	}{
-		{"a run that was killed", newRun(), func(l runLock) { l.file.Close() }, nil},
-		{"a run that is alive", newRun(), func(runLock) {}, all},
-		{"a run of another machine, a moment ago", newRun(), runLock.end, all},
-		{"a run of another machine, long ago", "0" + longAgo + "abcdefgh", runLock.end, nil},
+		{"killed run", newRun(), func(l runLock) { l.file.Close() }, nil},
+		{"running", newRun(), func(runLock) {}, all},
+		{"recent run of another machine", newRun(), runLock.end, all},
+		{"old run of another machine", "0" + longAgo + "abcdefgh", runLock.end, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			lock, err := lockRun(tc.run)
@@ -80,7 +80,7 @@ func TestNextRunRemovesWhatDeadRunsLeft(t *testing.T) {
 			tc.state(lock)
 			sweep()
 			if got := kinds(tc.run); !slices.Equal(got, tc.want) {
-				t.Errorf("after the next run's sweep: got %v, want %v", got, tc.want)
+				t.Errorf("after sweep: got %v, want %v", got, tc.want)
 			}
 			lock.end()
 		})

@@ -12,9 +12,9 @@ import (
 	"flash.test/delay-server/delayserver"
 )
 
-// Host returns the address at which the published ports of containers answer, which it
-// finds out by a container of image, a delay-server. It has testcontainers use that
-// address in this process. The test fails where none answers.
+// Host returns the address at which published ports of containers are reachable. It
+// starts a delay-server from image to find out, and sets the address as
+// TESTCONTAINERS_HOST_OVERRIDE. It fails the test if there is none.
 func Host(t testing.TB, image string) string {
 	t.Helper()
 	hostOnce.Do(func() { hostAddr, errHost = host(image) })
@@ -44,11 +44,11 @@ func host(image string) (addr string, err error) {
 	if addr, err = c.Host(ctx); err != nil {
 		return "", err
 	}
-	fmt.Fprintf(os.Stderr, "dockertest: published ports answer at %s\n", addr)
+	fmt.Fprintf(os.Stderr, "dockertest: published ports are reachable at %s\n", addr)
 	return addr, os.Setenv("TESTCONTAINERS_HOST_OVERRIDE", addr)
 }
 
-// Labels marks a container as one of this run.
+// Labels is an option that labels a container with this run.
 func Labels() testcontainers.CustomizeRequestOption {
 	return testcontainers.WithLabels(map[string]string{Label: current})
 }

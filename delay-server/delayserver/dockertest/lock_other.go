@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// tryLock reports whether an open file is old enough to belong to no run.
+// tryLock reports whether the file is too old to belong to a live run.
 func tryLock(file *os.File) bool {
 	info, err := file.Stat()
 	return err == nil && (time.Since(info.ModTime()) > maxRun || info.Name() == current)

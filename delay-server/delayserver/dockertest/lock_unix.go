@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// tryLock reports whether it got the lock of an open file.
+// tryLock locks the file and reports whether it could.
 func tryLock(file *os.File) bool {
 	return syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
 }

@@ -14,15 +14,17 @@ import (
 )
 
 const (
+	composeLabel = "com.docker.compose.project"
+
 	imagePrefix   = "flash-test-"
 	projectPrefix = "flashtest-"
 
-	// maxRun bounds how long a run can take. A run whose lock file is not on this machine,
-	// such as one in another container with the same engine, is dead once it is older.
+	// maxRun is the longest time that a run may take. A run without a lock file on this
+	// machine, such as one in another container, is considered dead afterwards.
 	maxRun = 2 * time.Hour
 )
 
-// startDigits is the length of the Unix time in base 36 that a run's name begins with.
+// startDigits is the length of the Unix time in base 36 at the start of a run's name.
 const startDigits = 7
 
 func newRun() string {
@@ -30,8 +32,8 @@ func newRun() string {
 	return strings.Repeat("0", startDigits-len(start)) + start + strings.ToLower(rand.Text()[:8])
 }
 
-// runLock is a lock file that its process holds while it lives. The system lets it go
-// however the process ends.
+// A runLock is a lock file that a process holds while it runs. The system releases
+// it when the process ends, even if it is killed.
 type runLock struct{ file *os.File }
 
 func lockFile(run string) string { return filepath.Join(os.TempDir(), "flash-test-runs", run) }
@@ -52,15 +54,15 @@ func lockRun(run string) (runLock, error) {
 	return runLock{file}, nil
 }
 
-// end removes the file and lets the lock go.
+// end removes the file and releases the lock.
 func (l runLock) end() {
 	os.Remove(l.file.Name())
 	l.file.Close()
 }
 
-// takeDead locks a run that nobody holds any more, and reports whether it is dead. The
-// caller ends the lock, which keeps others from removing the same things.
-func takeDead(run string) (runLock, bool) {
+// lockDead locks a run and reports whether it is dead. The lock, which the caller
+// must end, keeps other processes from sweeping the same run.
+func lockDead(run string) (runLock, bool) {
 	file, err := os.OpenFile(lockFile(run), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		start, err := strconv.ParseInt(run[:min(startDigits, len(run))], 36, 64)
@@ -80,7 +82,7 @@ func takeDead(run string) (runLock, bool) {
 	return runLock{file}, true
 }
 
-// sweep removes what dead runs left behind. It leaves those alone that are alive.
+// sweep removes what dead runs left behind.
 func sweep() {
 	var runs []string
 	for _, o := range objects() {
@@ -88,7 +90,8 @@ func sweep() {
 	}
 	files, _ := os.ReadDir(filepath.Dir(lockFile("")))
 	for _, f := range files {
-		if info, err := f.Info(); err == nil && time.Since(info.ModTime()) > time.Second { // may be about to be locked
+		// A newer file may not be locked yet.
+		if info, err := f.Info(); err == nil && time.Since(info.ModTime()) > time.Second {
 			runs = append(runs, f.Name())
 		}
 	}
@@ -97,28 +100,30 @@ func sweep() {
 		if run == current {
 			continue
 		}
-		if lock, dead := takeDead(run); dead {
+		if lock, dead := lockDead(run); dead {
 			remove(run)
 			lock.end()
 		}
 	}
 }
 
-// object is something in the engine that a run made.
+// An object is a container, network, volume or image that a run created.
 type object struct {
 	remove []string // the docker command that removes it
 	run    string
 }
 
-// objects returns all that runs made, in the order in which it can be removed.
+// objects returns the objects of all runs, in the order in which they can be removed.
 func objects() []object {
-	const labels = `{{.Label "` + Label + `"}}` + "\t" + `{{.Label "com.docker.compose.project"}}`
+	const labels = `{{.Label "` + Label + `"}}` + "\t" + `{{.Label "` + composeLabel + `"}}`
 	var all []object
 	for _, kind := range []struct{ list, remove []string }{
-		{[]string{"container", "ls", "--all", "--format", "{{.ID}}\t" + labels}, []string{"container", "rm", "--force", "--volumes"}},
+		{[]string{"container", "ls", "--all", "--format", "{{.ID}}\t" + labels},
+			[]string{"container", "rm", "--force", "--volumes"}},
 		{[]string{"network", "ls", "--format", "{{.ID}}\t" + labels}, []string{"network", "rm"}},
 		{[]string{"volume", "ls", "--format", "{{.Name}}\t" + labels}, []string{"volume", "rm"}},
-		{[]string{"image", "ls", "--filter", "reference=" + imagePrefix + "*", "--format", "{{.Repository}}:{{.Tag}}\t{{.Tag}}\t"}, []string{"image", "rm"}},
+		{[]string{"image", "ls", "--filter", "reference=" + imagePrefix + "*",
+			"--format", "{{.Repository}}:{{.Tag}}\t{{.Tag}}\t"}, []string{"image", "rm"}},
 	} {
 		out, err := docker(kind.list...)
 		if err != nil {
@@ -138,19 +143,20 @@ func objects() []object {
 	return append(all, labelledImages()...)
 }
 
-// labelledImages returns images of runs under names of others', such as a stand-in.
+// labelledImages returns labelled images whose names do not begin with imagePrefix.
 func labelledImages() []object {
 	var all []object
 	out, _ := docker("image", "ls", "--filter", "label="+Label, "--format", "{{.Repository}}:{{.Tag}}")
 	for name := range strings.FieldsSeq(out) {
-		if run, err := docker("image", "inspect", "--format", `{{index .Config.Labels "`+Label+`"}}`, name); err == nil {
+		run, err := docker("image", "inspect", "--format", `{{index .Config.Labels "`+Label+`"}}`, name)
+		if err == nil {
 			all = append(all, object{[]string{"image", "rm", name}, run})
 		}
 	}
 	return all
 }
 
-// remove removes what a run made.
+// remove removes the objects of a run.
 func remove(run string) {
 	for _, o := range objects() {
 		if o.run != run {
@@ -159,7 +165,7 @@ func remove(run string) {
 		if _, err := docker(o.remove...); err != nil {
 			fmt.Fprintln(os.Stderr, "dockertest:", err)
 		} else if run != current || o.remove[0] != "image" {
-			fmt.Fprintf(os.Stderr, "dockertest: removed what run %s left: docker %s\n", run, strings.Join(o.remove, " "))
+			fmt.Fprintf(os.Stderr, "dockertest: cleaned up after run %s: docker %s\n", run, strings.Join(o.remove, " "))
 		}
 	}
 }
