@@ -129,7 +129,7 @@ func TestOutcomes(t *testing.T) {
 	if _, err := s.api.FailHold(t.Context(), "x"); err != nil {
 		t.Fatal(err)
 	}
-	wantAll(t, busy, 1, 503, "was failed")
+	wantAll(t, busy, 1, 503, `"type":"/problems/hold-failed"`)
 	for _, outcome := range []string{"answered", "faulted", "client_closed", "refused", "timed_out", "failed"} {
 		run := s.settled(outcome)
 		if len(run.Waits) != 1 || run.Waits[0].Outcome != outcome {

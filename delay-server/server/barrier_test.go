@@ -50,7 +50,7 @@ func TestMoreThanThePartiesPassInRounds(t *testing.T) {
 	wantAll(t, replies, 6, 200, `"parties":3`)
 	s.timed(1)
 	s.advance(10 * time.Second) // what a request stands there without timeout=
-	wantAll(t, replies, 1, 504, "1 of 3 arrived within 10s")
+	wantAll(t, replies, 1, 504, `"type":"/problems/barrier-timeout"`)
 }
 
 func TestASequentialClientNeverPassesABarrier(t *testing.T) {
@@ -62,7 +62,7 @@ func TestASequentialClientNeverPassesABarrier(t *testing.T) {
 		s.advance(5*time.Second - 1)
 		s.timed(1)
 		s.advance(1)
-		wantAll(t, reply, 1, 504, `barrier \"b\": 1 of 2 arrived within 5s`)
+		wantAll(t, reply, 1, 504, `"type":"/problems/barrier-timeout"`)
 	}
 	for i, w := range s.run("r").Waits {
 		if w.Outcome != "timed_out" || w.Waited != 5*time.Second || w.End-w.Start != 5*time.Second {
@@ -78,8 +78,8 @@ func TestABrokenBarrierFreesAllWithTheReason(t *testing.T) {
 	hasty := ask(t, client, 1, base+"/barrier/b?parties=4&timeout=5s&run=hasty")
 	s.timed(3)
 	s.advance(5 * time.Second)
-	wantAll(t, hasty, 1, 504, `barrier \"b\": 3 of 4 arrived within 5s"`)
-	wantAll(t, patient, 2, 504, `3 of 4 arrived within 5s, the timeout of one that stood here: the barrier is broken`)
+	wantAll(t, hasty, 1, 504, `"type":"/problems/barrier-timeout"`)
+	wantAll(t, patient, 2, 504, `"type":"/problems/barrier-broken"`)
 	for run, outcome := range map[string]string{"patient": "failed", "hasty": "timed_out"} {
 		for _, w := range s.run(run).Waits {
 			if w.Outcome != outcome || w.Waited != 5*time.Second {
@@ -223,7 +223,7 @@ func TestABarrierRefuses(t *testing.T) {
 		{"a space within", "a%20b?parties=1", 400, `"a b" is no name`},
 		{"201 bytes", strings.Repeat("x", 201) + "?parties=1", 400, "is no name; accepted: 1 to 200 visible"},
 		{"another script", "%C3%A9?parties=1", 400, "is no name"},
-		{"other parties", "taken?parties=2", 409, `at barrier "taken" others stand with parties=3: asked for was parties=2; accepted: the same, or another name`},
+		{"other parties", "taken?parties=2", 409, `barrier "taken" is in use with parties=3, not parties=2`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			reply, text := do(t, client, "GET", base+"/barrier/"+tc.target, nil)

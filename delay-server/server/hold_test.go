@@ -56,7 +56,7 @@ func TestReleaseCountsInOrderOfArrival(t *testing.T) {
 		s.held("x", n-released)
 	}
 	reply, text := do(t, client, "POST", base+"/admin/holds/x/release?count=3", nil)
-	wantProblem(t, "release of more than are held", reply, text, 409, `hold "x": 3 are to be released and 2 are held; accepted: as many as are held, or all, without count`)
+	wantProblem(t, "release of more than are held", reply, text, 409, `hold "x": 2 held, fewer than 3; accepted: as many as are held, or all, without count`)
 	s.held("x", 2)
 	if got := s.release("x"); got != 2 {
 		t.Errorf("the last release let %d go, want 2", got)
@@ -77,7 +77,7 @@ func TestAFailedHoldIsA503(t *testing.T) {
 	if reply.StatusCode != 200 || text != `{"name":"x","failed":3}`+"\n" {
 		t.Errorf("DELETE: got %d %s, want 200 with 3 failed", reply.StatusCode, text)
 	}
-	wantAll(t, failed, 3, 503, `hold \"x\" was failed through the admin API`)
+	wantAll(t, failed, 3, 503, `"type":"/problems/hold-failed"`)
 	for _, w := range s.settled("r").Waits {
 		if w.Outcome != "failed" {
 			t.Errorf("got outcome %s, want failed", w.Outcome)
@@ -88,7 +88,7 @@ func TestAFailedHoldIsA503(t *testing.T) {
 	wantAll(t, other, 1, 200, "")
 	for _, call := range []struct{ method, path string }{{"DELETE", ""}, {"POST", "/release"}, {"POST", "/release?count=2"}} {
 		reply, text := do(t, client, call.method, base+"/admin/holds/x"+call.path, nil)
-		wantProblem(t, call.method+" "+call.path, reply, text, 404, `hold "x": nobody is held; accepted: one at which requests wait, as /admin/holds lists them`)
+		wantProblem(t, call.method+" "+call.path, reply, text, 404, `hold "x": no request is held; accepted: one at which requests wait, as /admin/holds lists them`)
 	}
 }
 
@@ -101,7 +101,7 @@ func TestAHoldTimesOut(t *testing.T) {
 	patient := ask(t, client, 1, base+"/hold/x")
 	s.held("x", 2)
 	s.advance(5 * time.Second)
-	wantAll(t, hasty, 1, 504, `hold \"x\" was not released within 5s`)
+	wantAll(t, hasty, 1, 504, `"type":"/problems/hold-timeout"`)
 	s.held("x", 1) // one's timeout is its own
 	if w := s.run("hasty").Waits[0]; w.Outcome != "timed_out" || w.Waited != 5*time.Second {
 		t.Errorf("got %+v, want timed_out after 5s", w)
@@ -229,7 +229,7 @@ func TestShutdownCutsHoldsAndBarriersOnAFrozenClock(t *testing.T) {
 	s.timed(9)
 	stop()
 	for _, replies := range all {
-		wantAll(t, replies, 3, 503, "the server is shutting down and ended this wait before its time")
+		wantAll(t, replies, 3, 503, `"type":"/problems/shutting-down"`)
 	}
 	if got := log.String(); !strings.Contains(got, "stopped aborted=9") {
 		t.Errorf("the log does not say that 9 were cut:\n%s", got)

@@ -27,10 +27,10 @@ func TestPoolQueuesRefusesAndReports(t *testing.T) {
 		})
 	}
 	wiretest.Eventually(t, "four are in the pool", func() bool { return srv.journal.Waiting() == 4 })
-	if reply, body := do(t, client, "GET", url, nil); reply.StatusCode != 503 || reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, `pool \"db\" is full: 2 are served and 2 wait`) {
+	if reply, body := do(t, client, "GET", url, nil); reply.StatusCode != 503 || reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, `"type":"/problems/pool-full"`) {
 		t.Errorf("the fifth: got %d %s, want 503", reply.StatusCode, body)
 	}
-	if reply, body := do(t, client, "GET", strings.Replace(url, "workers=2", "workers=3", 1), nil); reply.StatusCode != 409 || !strings.Contains(body, "is in use with workers=2 and queue=2: asked for were workers=3 and queue=2") {
+	if reply, body := do(t, client, "GET", strings.Replace(url, "workers=2", "workers=3", 1), nil); reply.StatusCode != 409 || !strings.Contains(body, `"type":"/problems/pool-mismatch"`) {
 		t.Errorf("another definition: got %d %s, want 409", reply.StatusCode, body)
 	}
 	if _, metrics := do(t, client, "GET", base+"/metrics", nil); !strings.Contains(metrics, `delay_server_pool_busy_workers{pool="db"} 2`) || !strings.Contains(metrics, `delay_server_pool_queued{pool="db"} 2`) {

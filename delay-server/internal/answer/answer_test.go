@@ -183,9 +183,9 @@ func TestOpenedTwiceABodyIsTheSame(t *testing.T) {
 }
 
 func TestFromProblemSendsWhatWriteDoes(t *testing.T) {
-	busy := problem.New(429, "a < b & %q", "c")
+	busy := problem.RateLimited.New("a < b & %q", "c")
 	busy.RetryAfter, busy.Call = 1200*time.Millisecond, "a"
-	for _, p := range []*problem.Problem{busy, problem.New(503, "full"), problem.New(404, "nothing is there"), problem.New(599, "")} {
+	for _, p := range []*problem.Problem{busy, problem.PoolFull.New("full"), problem.NotFound.New("no such path"), {Status: 599}} {
 		want := httptest.NewRecorder()
 		want.Header().Set("Retry-After", "x")
 		want.Header().Set("X-A", "stays")

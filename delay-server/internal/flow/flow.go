@@ -36,11 +36,14 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// ErrClientGone is the cause of Cancel where nobody is left to answer.
-var ErrClientGone = errors.New("the client left")
+// ErrClientGone is the cause of Cancel after the client closed its connection.
+var ErrClientGone = errors.New("client closed the connection")
 
-// ErrShutdown is the cause of Cancel where the server ends the wait.
-var ErrShutdown = problem.New(http.StatusServiceUnavailable, "the server is shutting down and ended this wait before its time")
+// ErrShutdown is the cause of Cancel if the server shuts down.
+var ErrShutdown = problem.ShuttingDown.New("server is shutting down")
+
+// ErrInternal is what a client learns of an internal error.
+var ErrInternal = problem.Internal.New("internal error; the server's log has the reason")
 
 // Engine is what the flows of a server share.
 type Engine struct {

@@ -148,19 +148,19 @@ func TestRefusalsAndErrors(t *testing.T) {
 		outcome       journal.Outcome
 		waited, other time.Duration // its wait, and when the other is due or ends
 	}{
-		{"the rate limit", limit, limit, nil, "begin 429; send a problem, the last; done", "10", journal.Refused, 0, 7 * s},
-		{"a pool that is full", pool(1, 0), pool(1, 0), nil, "begin 503; send a problem, the last; done", "7", journal.Refused, 0, 7 * s},
-		{"a pool that is another", pool(1, 0), pool(2, 0), nil, "begin 409; send a problem, the last; done", "", journal.Refused, 0, 7 * s},
-		{"a barrier that is another", barrier(3), barrier(2), nil, "begin 409; send a problem, the last; done", "", journal.Refused, 0, 5 * s},
+		{"the rate limit", limit, limit, nil, "begin 429; send rate-limited, the last; done", "10", journal.Refused, 0, 7 * s},
+		{"a pool that is full", pool(1, 0), pool(1, 0), nil, "begin 503; send pool-full, the last; done", "7", journal.Refused, 0, 7 * s},
+		{"a pool that is another", pool(1, 0), pool(2, 0), nil, "begin 409; send pool-mismatch, the last; done", "", journal.Refused, 0, 7 * s},
+		{"a barrier that is another", barrier(3), barrier(2), nil, "begin 409; send barrier-mismatch, the last; done", "", journal.Refused, 0, 5 * s},
 		{"a barrier's timeout", nil, barrier(2), func(e *engine) { e.advance(5 * s) },
-			"wait until 5s; begin 504; send a problem, the last; done", "", journal.TimedOut, 5 * s, 0},
+			"wait until 5s; begin 504; send barrier-timeout, the last; done", "", journal.TimedOut, 5 * s, 0},
 		{"a hold's timeout", nil, hold, func(e *engine) { e.advance(5 * s) },
-			"wait until 5s; begin 504; send a problem, the last; done", "", journal.TimedOut, 5 * s, 0},
+			"wait until 5s; begin 504; send hold-timeout, the last; done", "", journal.TimedOut, 5 * s, 0},
 		{"a hold that is failed", nil, hold, func(e *engine) {
 			e.advance(2 * s)
 			_, _ = e.Holds.Fail("a")
 			e.wake()
-		}, "wait until 5s; begin 503; send a problem, the last; done", "1", journal.Failed, 2 * s, 0},
+		}, "wait until 5s; begin 503; send hold-failed, the last; done", "1", journal.Failed, 2 * s, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e, ended := newEngine(t, 2), 1
@@ -194,7 +194,7 @@ func TestABarrierThatBreaks(t *testing.T) {
 	other := e.begin(with(planOf(0, ""), stand))
 	e.advance(4 * s)
 	e.wake()
-	other.want("wait until 6s", "begin 504", "send a problem, the last", "done")
+	other.want("wait until 6s", "begin 504", "send barrier-broken, the last", "done")
 	if want := []journal.Outcome{journal.TimedOut, journal.Failed}; !slices.Equal(e.outcomes(), want) {
 		t.Errorf("the journal saw %v, want %v", e.outcomes(), want)
 	}
@@ -314,13 +314,19 @@ func states() []state {
 
 // A flow that is cancelled gives back what it has, once.
 func TestCancelInEachState(t *testing.T) {
-	own := errors.New("of the server's own")
+	internal := errors.New("internal")
 	for _, st := range states() {
 		for _, cause := range []struct {
 			err     error
 			outcome journal.Outcome
-			status  int
-		}{{flow.ErrClientGone, journal.ClientClosed, 0}, {flow.ErrShutdown, journal.Shutdown, 503}, {fmt.Errorf("stop: %w", flow.ErrShutdown), journal.Shutdown, 503}, {own, journal.Failed, 500}} {
+			begin   string // of the answer, "" for none
+			problem string
+		}{
+			{flow.ErrClientGone, journal.ClientClosed, "", ""},
+			{flow.ErrShutdown, journal.Shutdown, "begin 503 and close", "shutting-down"},
+			{fmt.Errorf("stop: %w", flow.ErrShutdown), journal.Shutdown, "begin 503 and close", "shutting-down"},
+			{internal, journal.Failed, "begin 500", "internal"},
+		} {
 			t.Run(fmt.Sprint(st.name, ", ", cause.err), func(t *testing.T) {
 				e := newEngine(t, 2)
 				other := e.begin(with(planOf(time.Hour, ""), func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "b", Workers: 1, Queue: -1} }))
@@ -334,14 +340,11 @@ func TestCancelInEachState(t *testing.T) {
 				o.cancel(cause.err)
 				var want []string
 				switch {
-				case cause.status == 0 || st.sent:
+				case cause.begin == "" || st.sent:
 				case st.begun:
 					want = []string{"fault empty"}
 				default:
-					want = []string{fmt.Sprintf("begin %d", cause.status), "send a problem, the last", "done"}
-					if cause.status == 503 {
-						want[0] += " and close"
-					}
+					want = []string{cause.begin, "send " + cause.problem + ", the last", "done"}
 				}
 				if got := o.log[before:]; !slices.Equal(got, want) {
 					t.Errorf("got %q, want %q", got, want)
@@ -362,7 +365,7 @@ func TestCancelInEachState(t *testing.T) {
 					t.Errorf("behind its end it goes on with %q", o.log[after:])
 				}
 				other.cancel(flow.ErrClientGone)
-				if cause.err == own { // a flow is ready again
+				if cause.err == internal { // a flow is ready again
 					o.begin(flow.Request{Method: "GET"}, planOf(0, "a"))
 					o.want("begin 200 of 1", `send "a", the last`, "done")
 					e.ended = e.ended[1:]
@@ -412,7 +415,7 @@ func TestStartBehindShutdown(t *testing.T) {
 	} {
 		e := newEngine(t, 1)
 		e.Shutdown()
-		e.begin(with(planOf(s, "a"), set)).want("begin 503 and close", "send a problem, the last", "done")
+		e.begin(with(planOf(s, "a"), set)).want("begin 503 and close", "send shutting-down, the last", "done")
 		if len(e.ended) != 1 || e.ended[0].Outcome != journal.Shutdown || e.ended[0].Waited != 0 {
 			t.Errorf("%s: the journal saw %+v, want %s", name, e.ended, journal.Shutdown)
 		}
@@ -425,7 +428,7 @@ func TestMaxInFlight(t *testing.T) {
 	first := e.begin(planOf(s, "a"))
 	for _, run := range []string{"", "r"} {
 		o := e.beginAs(flow.Request{Method: "GET", Run: run}, planOf(s, "a"))
-		o.want("begin 503", "send a problem, the last", "done")
+		o.want("begin 503", "send too-many-in-flight, the last", "done")
 		if o.flow.Running() || o.header().Get("Retry-After") != "1" {
 			t.Errorf("it runs: %v, its header is %v", o.flow.Running(), o.header())
 		}
@@ -576,9 +579,9 @@ func TestAFaultThatFails(t *testing.T) {
 		outcome journal.Outcome
 		want    string
 	}{
-		{errors.New("no hijacking"), journal.Failed, "fault reset; begin 500; send a problem, the last; done"},
+		{errors.New("no hijacking"), journal.Failed, "fault reset; begin 500; send internal, the last; done"},
 		{flow.ErrClientGone, journal.ClientClosed, "fault reset"},
-		{flow.ErrShutdown, journal.Shutdown, "fault reset; begin 503 and close; send a problem, the last; done"},
+		{flow.ErrShutdown, journal.Shutdown, "fault reset; begin 503 and close; send shutting-down, the last; done"},
 	} {
 		e := newEngine(t, 1)
 		o := &output{engine: e, faultErr: tc.err}
@@ -661,11 +664,11 @@ func TestReply(t *testing.T) {
 		close  bool
 		want   string
 	}{
-		{"GET", false, "begin 400; send a problem, the last; done"},
-		{"HEAD", true, "begin 400 and close; send a problem, the last; done"},
+		{"GET", false, "begin 400; send invalid-body, the last; done"},
+		{"HEAD", true, `begin 400 and close; send "", the last; done`},
 	} {
 		o := &output{engine: e}
-		o.flow.Reply(&e.Engine, o, &flow.Request{Method: tc.method, Client: e.client, Origin: "http://a"}, problem.New(400, "no"), tc.close)
+		o.flow.Reply(&e.Engine, o, &flow.Request{Method: tc.method, Client: e.client, Origin: "http://a"}, problem.InvalidBody.New("no"), tc.close)
 		o.want(tc.want)
 		if got := o.header().Get("Access-Control-Allow-Origin"); got != "http://a" {
 			t.Errorf("it gets the origin %q", got)

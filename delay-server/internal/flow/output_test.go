@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -44,7 +45,7 @@ func newEngine(t *testing.T, maxInFlight int) *engine {
 				h.Set("Access-Control-Allow-Origin", origin)
 			}
 		},
-		Full: func(err error) *problem.Problem { return problem.New(http.StatusServiceUnavailable, "%v", err) },
+		Full: func(err error) *problem.Problem { return problem.TooManyInFlight.New("%v", err) },
 	}
 	return e
 }
@@ -225,8 +226,12 @@ func (o *output) Send(b []byte, last bool) (taken bool) {
 	if len(b) > 40 {
 		text = fmt.Sprintf("send %d bytes", len(b))
 	}
-	if o.head.Status >= 400 {
-		text = "send a problem"
+	if o.head.Status >= 400 && len(b) > 0 {
+		var p problem.Problem
+		if err := json.Unmarshal(b, &p); err != nil {
+			o.t.Errorf("body %q: %v", b, err)
+		}
+		text = "send " + p.Type.Name()
 	}
 	if last {
 		text += ", the last"

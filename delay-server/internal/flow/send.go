@@ -238,40 +238,37 @@ func (f *Flow) reply(p *problem.Problem, close bool) {
 	f.last(a.Body.Whole)
 }
 
-// classify returns how a request ended that ended with err, and what that is to
-// the client: nil where nobody is left to be told.
+// classify returns the outcome of a request that ended with err, and the problem
+// to answer with, nil if no client is left.
 func classify(err error) (journal.Outcome, *problem.Problem) {
+	var rate *gate.RateError
 	var full *gate.PoolFullError
-	var mismatch *gate.PoolMismatchError
-	var parties *gate.BarrierMismatchError
-	var over *gate.RateError
 	switch {
 	case errors.Is(err, ErrClientGone):
 		return journal.ClientClosed, nil
 	case errors.Is(err, ErrShutdown):
 		return journal.Shutdown, ErrShutdown
-	case errors.As(err, &over):
-		p := problem.New(http.StatusTooManyRequests, "%v; accepted: again, once the time of Retry-After has passed", over)
-		p.RetryAfter = over.After
+	case errors.As(err, &rate):
+		p := problem.RateLimited.New("%v", rate)
+		p.RetryAfter = rate.After
 		return journal.Refused, p
 	case errors.As(err, &full):
-		p := problem.New(http.StatusServiceUnavailable, "%v; accepted: again, once a place is free", full)
+		p := problem.PoolFull.New("%v", full)
 		p.RetryAfter = full.After
 		return journal.Refused, p
-	case errors.As(err, &mismatch), errors.As(err, &parties):
-		return journal.Refused, problem.New(http.StatusConflict, "%v; accepted: the same, or another name", err)
-	case errors.As(err, new(*gate.BarrierTimeoutError)) || errors.As(err, new(*gate.HoldTimeoutError)):
-		outcome := journal.TimedOut
-		if errors.As(err, new(*gate.BrokenError)) {
-			outcome = journal.Failed
-		}
-		return outcome, problem.New(http.StatusGatewayTimeout, "%v", err)
+	case errors.As(err, new(*gate.PoolMismatchError)):
+		return journal.Refused, problem.PoolMismatch.New("%v", err)
+	case errors.As(err, new(*gate.BarrierMismatchError)):
+		return journal.Refused, problem.BarrierMismatch.New("%v", err)
+	case errors.As(err, new(*gate.BrokenError)): // it wraps a BarrierTimeoutError
+		return journal.Failed, problem.BarrierBroken.New("%v", err)
+	case errors.As(err, new(*gate.BarrierTimeoutError)):
+		return journal.TimedOut, problem.BarrierTimeout.New("%v", err)
+	case errors.As(err, new(*gate.HoldTimeoutError)):
+		return journal.TimedOut, problem.HoldTimeout.New("%v", err)
 	case errors.As(err, new(*gate.HoldFailedError)):
-		return journal.Failed, problem.New(http.StatusServiceUnavailable, "%v through the admin API", err)
+		return journal.Failed, problem.HoldFailed.New("%v", err)
 	default:
 		return journal.Failed, ErrInternal
 	}
 }
-
-// ErrInternal is all that a client learns of an error of the server's own.
-var ErrInternal = problem.New(http.StatusInternalServerError, "an error of the server's own; its log says more")

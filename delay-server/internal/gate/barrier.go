@@ -34,12 +34,12 @@ type (
 
 // Error says how many arrived.
 func (e *BarrierTimeoutError) Error() string {
-	return fmt.Sprintf("barrier %q: %d of %d arrived within %v", e.Barrier.Name, e.Arrived, e.Barrier.Parties, e.Barrier.Timeout)
+	return fmt.Sprintf("barrier %q: %d of %d requests arrived within %v", e.Barrier.Name, e.Arrived, e.Barrier.Parties, e.Barrier.Timeout)
 }
 
 // Error says why the barrier broke.
 func (e *BrokenError) Error() string {
-	return fmt.Sprintf("%v, the timeout of one that stood here: the barrier is broken", e.Reason)
+	return fmt.Sprintf("another request timed out at %v", e.Reason)
 }
 
 // Unwrap returns the reason.
@@ -47,7 +47,7 @@ func (e *BrokenError) Unwrap() error { return e.Reason }
 
 // Error says how the two differ.
 func (e *BarrierMismatchError) Error() string {
-	return fmt.Sprintf("at barrier %q others stand with parties=%d: asked for was parties=%d", e.Name, e.Current, e.Asked)
+	return fmt.Sprintf("barrier %q is in use with parties=%d, not parties=%d", e.Name, e.Current, e.Asked)
 }
 
 // Barriers are cyclic barriers by name: requests wait there until as many have

@@ -128,7 +128,7 @@ func TestBarrierRefusesOtherParties(t *testing.T) {
 			var refused *gate.BarrierMismatchError
 			if !errors.As(err, &refused) || *refused != (gate.BarrierMismatchError{Name: "b", Asked: parties, Current: 3}) {
 				t.Errorf("Enter(%+v) where others stand for 3 = %v, want a *BarrierMismatchError", other, err)
-			} else if got, want := err.Error(), `at barrier "b" others stand with parties=3: asked for was parties=`; len(got) != len(want)+1 || got[:len(want)] != want {
+			} else if got, want := err.Error(), `barrier "b" is in use with parties=3, not parties=`; len(got) != len(want)+1 || got[:len(want)] != want {
 				t.Errorf("it says %q, want %q and the number", got, want)
 			}
 		}
@@ -163,7 +163,7 @@ func TestBarrierTimeoutBreaksItForAll(t *testing.T) {
 		if got := time.Since(start); !errors.As(err, &timeout) || *timeout != want || got != 5*time.Second {
 			t.Fatalf("Enter = %#v after %v, want a %#v after 5s", err, got, want)
 		}
-		if got, want := err.Error(), `barrier "b": 3 of 4 arrived within 5s`; got != want {
+		if got, want := err.Error(), `barrier "b": 3 of 4 requests arrived within 5s`; got != want {
 			t.Errorf("it says %q, want %q", got, want)
 		}
 		for _, end := range []<-chan error{first, third} {
@@ -172,7 +172,7 @@ func TestBarrierTimeoutBreaksItForAll(t *testing.T) {
 			if !errors.As(err, &broken) || broken.Reason != timeout || !errors.Is(err, error(timeout)) {
 				t.Fatalf("Enter of another = %#v, want a *BrokenError for the same reason", err)
 			}
-			if got, want := err.Error(), `barrier "b": 3 of 4 arrived within 5s, the timeout of one that stood here: the barrier is broken`; got != want {
+			if got, want := err.Error(), `another request timed out at barrier "b": 3 of 4 requests arrived within 5s`; got != want {
 				t.Errorf("it says %q, want %q", got, want)
 			}
 		}

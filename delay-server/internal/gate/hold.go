@@ -37,7 +37,7 @@ func (e *HoldFailedError) Error() string { return fmt.Sprintf("hold %q was faile
 
 // ErrNobodyHeld is returned by Holds.Release and Holds.Fail where no request is
 // held under the name.
-var ErrNobodyHeld = errors.New("nobody is held")
+var ErrNobodyHeld = errors.New("no request is held")
 
 // FewerHeldError is returned by Holds.Release where fewer requests are held than
 // are to be released: none is, then.
@@ -45,7 +45,7 @@ type FewerHeldError struct{ Asked, Held int }
 
 // Error says how many were asked for and how many are held.
 func (e *FewerHeldError) Error() string {
-	return fmt.Sprintf("%d are to be released and %d are held", e.Asked, e.Held)
+	return fmt.Sprintf("%d held, fewer than %d", e.Held, e.Asked)
 }
 
 // Holds hold requests under names until they are released. Use NewHolds.

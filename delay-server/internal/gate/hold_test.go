@@ -177,7 +177,7 @@ func TestReleaseOfTooFew(t *testing.T) {
 		var fewer *gate.FewerHeldError
 		if n != 0 || !errors.As(err, &fewer) || *fewer != (gate.FewerHeldError{Asked: 3, Held: 2}) {
 			t.Errorf("Release(3) of 2 = %d, %v, want a *FewerHeldError", n, err)
-		} else if got, want := err.Error(), "3 are to be released and 2 are held"; got != want {
+		} else if got, want := err.Error(), "2 held, fewer than 3"; got != want {
 			t.Errorf("it says %q, want %q", got, want)
 		}
 		if got := ended(ends); len(got) != 0 || h.State("h").Waiting != 2 {

@@ -38,7 +38,7 @@ type PoolFullError struct {
 
 // Error says what is full.
 func (e *PoolFullError) Error() string {
-	return fmt.Sprintf("pool %q is full: %d are served and %d wait", e.Pool.Name, e.Pool.Workers, e.Pool.Queue)
+	return fmt.Sprintf("pool %q is full (workers=%d, queue=%d)", e.Pool.Name, e.Pool.Workers, e.Pool.Queue)
 }
 
 // PoolMismatchError is returned where a pool lives that is defined otherwise.
@@ -46,12 +46,12 @@ type PoolMismatchError struct{ Asked, Current PoolSpec }
 
 // Error says how the two differ.
 func (e *PoolMismatchError) Error() string {
-	return fmt.Sprintf("pool %q is in use with %s: asked for were %s", e.Asked.Name, e.Current.sizes(), e.Asked.sizes())
+	return fmt.Sprintf("pool %q is in use with %s, not %s", e.Asked.Name, e.Current.sizes(), e.Asked.sizes())
 }
 
 func (s PoolSpec) sizes() string {
 	if s.Queue < 0 {
-		return fmt.Sprintf("workers=%d and no bound on its queue", s.Workers)
+		return fmt.Sprintf("workers=%d and an unlimited queue", s.Workers)
 	}
 	return fmt.Sprintf("workers=%d and queue=%d", s.Workers, s.Queue)
 }

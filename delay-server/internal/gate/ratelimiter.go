@@ -26,7 +26,7 @@ type RateError struct {
 
 // Error says what is admitted.
 func (e *RateError) Error() string {
-	return fmt.Sprintf("the limit is %.6g requests a second, after a burst of %d", e.PerSecond, e.Burst)
+	return fmt.Sprintf("limit of %.6g requests per second exceeded (burst %d)", e.PerSecond, e.Burst)
 }
 
 // Enter admits a request that comes now, or returns a *RateError.
