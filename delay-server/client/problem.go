@@ -12,8 +12,17 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// A Problem is an error reply, read from its problem document (RFC 9457). It is
-// an error whose text is Detail. Compare its Type, not its text: texts change.
+// A Problem is an error reply, read from its problem document (RFC 9457). It is an
+// error; its text is Detail. Compare Type, not texts: texts change.
+//
+// Its fields are:
+//
+//	Type       ProblemType   // such as ProblemPoolFull
+//	Title      string        // the same for all problems of a type, such as "Pool full"
+//	Status     int           // HTTP status code
+//	Detail     string        // what was wrong, and what is valid
+//	Call       string        // demo-api only: the call that failed, or ""
+//	RetryAfter time.Duration // Retry-After of the reply, in whole seconds, or 0
 type Problem = problem.Problem
 
 // A ProblemType identifies a kind of problem. Its value is the path of the page
