@@ -37,10 +37,10 @@ type Container struct {
 	ready *ready
 }
 
-// Run starts a container of image img and returns once the server is ready, within
-// one minute. Use [testcontainers.WithEnv] for settings that have no option here.
-// The server gets a random admin token unless [WithAdminToken] sets one; see
-// [Container.AdminToken].
+// Run starts a container of image img and returns once the server is ready, or with
+// an error after one minute. Use [testcontainers.WithEnv] for settings that have no
+// option here. The server gets a random admin token unless [WithAdminToken] sets
+// one; see [Container.AdminToken].
 //
 // If the test itself runs in a container, such as a dev container, Run finds out
 // whether published ports are reachable on loopback or at the gateway.
