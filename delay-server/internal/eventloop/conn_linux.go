@@ -12,95 +12,92 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-// conn is a connection. It is in exactly one state: it has a request (its flow
-// runs), it reads the body of one (body is above 0), or it waits for a request.
-// Beside that, the client may be behind with reading (unsent).
+// conn is a connection. It is in exactly one of three states: a request is in
+// progress (flow runs), the body of a request is being read (bodyLeft > 0), or the
+// connection waits for a request. In each state the client may not read (unsent).
 //
-// A connection that waits is this struct and nothing else: its size is the
-// memory that a waiting request takes.
+// This struct is all the memory that a waiting request takes.
 type conn struct {
 	loop     *loop
-	client   *gate.Client // whose share of MAX_IN_FLIGHT its requests take
+	client   *gate.Client // counts its requests in MAX_IN_FLIGHT
 	timer    clock.Timer
 	flow     flow.Flow
-	extra    *extra // nil for none
-	list     *list  // by whose timeout it ends; nil for none
-	prev     *conn  // in list
-	next     *conn  // in list
-	deadline int64  // in list, by the machine's clock in Unix nanoseconds
+	extra    *extra       // nil for none
+	list     *timeoutList // the timeout that applies; nil for none
+	prev     *conn        // in list
+	next     *conn        // in list
+	deadline int64        // in list, in Unix nanoseconds of wall time
 	fd       int32
 
-	handedOver uint8 // how often in a row it was handed over
+	handedOver uint8 // hand-overs since the loop last answered a request
 
-	more      bool // the system may have more of it to read
-	half      bool // the client has said that it sends no more
-	eof       bool // that has been read
-	heard     bool // more has come since its request began
-	gone      bool // nothing can be sent to the client
-	closing   bool // its request is the last: it ends once all is sent
-	chunked   bool // the response is
-	answered  bool // it has had a response
-	afterPOST bool // its last request was POST
-	deferred  bool // a later turn goes on with it
-	holding   bool // the clock is held: its client does not read
+	readable   bool // the socket may have data
+	readClosed bool // the client closed its sending side
+	gotEOF     bool // a read returned 0
+	gotData    bool // data arrived while the request waits
+	gone       bool // sending is impossible
+	closing    bool // close once everything is sent
+	chunked    bool // the response is chunked
+	answered   bool // a response was sent before
+	afterPOST  bool // the last request was a POST
+	deferred   bool // in loop.deferred
+	holdsClock bool // Clock.Hold was called because the client does not read
 }
 
-// extra is what few connections have.
+// extra has the fields that few connections use.
 type extra struct {
-	in     []byte   // read, and not yet served
-	unsent []byte   // to be sent once the client reads
-	body   int64    // bytes of the request's body to come
-	read   int64    // bytes of it that came
-	begun  *request // whose body it is
+	buffered []byte   // read but not yet parsed
+	unsent   []byte   // to send once the client reads
+	bodyLeft int64    // bytes of the request's body still to read
+	bodyRead int64    // bytes of the body read so far
+	request  *request // the request whose body is being read
 }
 
-// The bounds of one turn of one connection.
+// Limits of one connection in one turn of the loop.
 const (
-	// maxRead is the most bytes that are read at once. As many are kept of a
-	// connection whose first request waits.
+	// maxRead is the size of one read.
 	maxRead = 16 << 10
 
-	// maxMoved is how many bytes are read and sent of one connection.
-	maxMoved = 16 << 10
+	// maxTurnBytes is the number of bytes read and sent.
+	maxTurnBytes = 16 << 10
 
-	// maxServed is how many requests are served: a client that pipelines must not
-	// make others' answers late.
-	maxServed = 16
+	// maxTurnRequests is the number of requests served: a client that pipelines must
+	// not delay the responses of others.
+	maxTurnRequests = 16
 
-	// maxBehind is the most bytes that are read behind a request that waits.
-	maxBehind = 4 << 10
+	// maxReadAhead is the number of bytes read while a request waits.
+	maxReadAhead = 4 << 10
 
-	// flushSize is how many bytes are kept back until they are sent.
+	// flushSize is the number of bytes buffered before they are sent.
 	flushSize = 16 << 10
 )
 
-// events are what the poller reports of a connection; and EPOLLOUT once its client
-// was behind.
+// events are the epoll events of a connection. EPOLLOUT is added when a send blocks.
 const events = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 
-// add has the loop serve a connection.
+// add starts to serve a new connection.
 func (l *loop) add(fd int, client netip.Addr) {
 	if c := l.newConn(fd, client); c != nil {
-		l.fresh.add(c, l.now)
-		if l.draining { // another loop accepted it before
-			l.lookOnce(c)
+		l.newConns.add(c, l.now)
+		if l.draining { // another loop accepted it before it drained
+			l.serveOrClose(c)
 		}
 	}
 }
 
-// addBack has the loop serve a connection that net/http has served, with what was
-// read behind its request.
-func (l *loop) addBack(fd int, client netip.Addr, from *handed) {
+// addReturned starts to serve a connection that net/http returns, with the bytes
+// that were read after its request.
+func (l *loop) addReturned(fd int, client netip.Addr, from *handedConn) {
 	c := l.newConn(fd, client)
 	if c == nil {
 		return
 	}
-	c.answered, c.more, c.handedOver, c.afterPOST = true, true, from.times, from.post
-	c.keep(from.read)
+	c.answered, c.readable, c.handedOver, c.afterPOST = true, true, from.count, from.post
+	c.setBuffered(from.read)
 	l.serve(c, 0, onDefer)
 }
 
-// newConn returns the connection of a descriptor, or closes it and returns nil.
+// newConn returns the connection of fd. On error it closes fd and returns nil.
 func (l *loop) newConn(fd int, client netip.Addr) *conn {
 	if l.closed || l.poller.add(fd, events) != nil {
 		closeFD(fd)
@@ -116,27 +113,26 @@ func (l *loop) newConn(fd int, client netip.Addr) *conn {
 	return c
 }
 
-// lookOnce serves what a fresh connection has sent before the loop drained, or
-// closes it.
-func (l *loop) lookOnce(c *conn) {
-	c.more = true
+// serveOrClose serves the requests that a new connection sent before the loop
+// drained. It closes a connection that sent none.
+func (l *loop) serveOrClose(c *conn) {
+	c.readable = true
 	l.serve(c, 0, onDefer)
-	if l.conns[c.fd] == c && c.list == &l.fresh {
+	if l.conns[c.fd] == c && c.list == &l.newConns {
 		l.close(c)
 	}
 }
 
-// remove has the loop serve a connection no longer.
+// remove stops serving a connection without closing it.
 func (l *loop) remove(c *conn) {
 	c.leaveList()
 	l.queue.Stop(&c.timer)
-	c.release()
+	c.releaseClock()
 	l.conns[c.fd] = nil
 	l.open--
 }
 
-// close ends a connection. A request that it has ends as one that nobody is left
-// to answer.
+// close closes a connection. A request in progress ends with flow.ErrClientGone.
 func (l *loop) close(c *conn) {
 	if l.conns[c.fd] != c {
 		return
@@ -149,23 +145,23 @@ func (l *loop) close(c *conn) {
 	closeFD(int(c.fd))
 }
 
-// timeOut ends a connection whose time for something is over.
+// timeOut handles the timeout of c's list.
 func (l *loop) timeOut(c *conn) {
-	if c.list == &l.body {
-		l.bodyLate(c)
+	if c.list == &l.readingBody {
+		l.bodyTimeout(c)
 		return
 	}
-	l.giveUp(c, true)
+	l.closeIncomplete(c, true)
 }
 
-// onEvent does what an event of a connection asks for.
+// onEvent handles epoll events of a connection.
 func (l *loop) onEvent(c *conn, events uint32) {
 	if events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		c.more = true
-		c.half = c.half || events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
+		c.readable = true
+		c.readClosed = c.readClosed || events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
 	}
-	if c.behind() {
-		l.sendOn(c)
+	if c.sendBlocked() {
+		l.sendUnsent(c)
 		return
 	}
 	switch {
@@ -177,111 +173,108 @@ func (l *loop) onEvent(c *conn, events uint32) {
 	}
 }
 
-// resume goes on where an earlier turn left off.
+// resume continues a deferred connection.
 func (l *loop) resume(c *conn) {
 	switch {
-	case c.behind():
+	case c.sendBlocked():
 	case c.flow.Running():
 		c.flow.Taken()
 		l.proceed(c)
 	default:
-		l.goOn(c)
+		l.serveBuffered(c)
 	}
 }
 
-// proceed goes on after a step of c's flow: with the next request, once the flow
-// is done.
+// proceed continues after a step of c's flow. Once the flow is done it serves the
+// next request.
 func (l *loop) proceed(c *conn) {
-	if l.conns[c.fd] == c && !l.endIfOver(c) && !c.behind() && !c.flow.Running() {
-		c.heard = false
-		l.goOn(c)
+	if l.conns[c.fd] == c && !l.closeIfDone(c) && !c.sendBlocked() && !c.flow.Running() {
+		c.gotData = false
+		l.serveBuffered(c)
 	}
 }
 
-// endIfOver ends a connection of which nothing is left to do, and reports whether
-// it did.
-func (l *loop) endIfOver(c *conn) bool {
-	over := c.gone || c.closing && !c.flow.Running() && !c.behind()
-	if over {
+// closeIfDone closes c if nothing is left to do, and reports whether it did.
+func (l *loop) closeIfDone(c *conn) bool {
+	done := c.gone || c.closing && !c.flow.Running() && !c.sendBlocked()
+	if done {
 		l.close(c)
 	}
-	return over
+	return done
 }
 
-// goOn serves what was read already, and then reads.
-func (l *loop) goOn(c *conn) {
-	b := c.kept()
-	c.keep(nil)
+// serveBuffered serves the buffered bytes, then reads.
+func (l *loop) serveBuffered(c *conn) {
+	b := c.buffered()
+	c.setBuffered(nil)
 	if len(b) == 0 || l.receive(c, b) {
 		l.read(c)
 	}
 }
 
-// read reads what has come and has the protocol receive it, until a request waits,
-// nothing is left, or another turn is to go on.
+// read reads and serves until a request waits, the socket is empty, or the
+// connection is deferred.
 func (l *loop) read(c *conn) {
-	for c.more && !c.deferred {
-		before := copy(l.in, c.kept())
+	for c.readable && !c.deferred {
+		before := copy(l.in, c.buffered())
 		n, err := read(int(c.fd), l.in[before:])
 		switch {
 		case err == unix.EAGAIN:
-			c.more = false
+			c.readable = false
 		case err != nil:
 			l.close(c)
 			return
 		case n == 0:
-			l.giveUp(c, false)
+			l.closeIncomplete(c, false)
 			return
 		default:
-			c.keep(nil)
+			c.setBuffered(nil)
 			full := before+n == len(l.in)
-			c.more = c.half || full
+			c.readable = c.readClosed || full
 			l.moved += n
 			if !l.receive(c, l.in[:before+n]) {
 				return
 			}
-			if l.moved >= maxMoved {
-				l.postpone(c)
+			if l.moved >= maxTurnBytes {
+				l.requeue(c)
 			}
 		}
 	}
 	switch {
 	case c.deferred:
-	case l.draining && (l.cut || !c.readsBody()):
+	case l.draining && (l.forceClosed || !c.readsBody()):
 		l.close(c)
 	case c.list == nil:
 		l.idle.add(c, l.now)
 	}
 }
 
-// readWhileWaiting notes what comes of a client whose request runs: that it has
-// left, or what it sends. Like net/http it reads no more once it has that, or has
-// much to serve.
+// readWhileWaiting reads while a request is in progress, to notice that the client
+// leaves. Like net/http it stops reading once it got data or EOF.
 func (l *loop) readWhileWaiting(c *conn) {
-	if !c.more || c.heard || c.eof || len(c.kept()) >= maxBehind || c.flow.Ended() {
+	if !c.readable || c.gotData || c.gotEOF || len(c.buffered()) >= maxReadAhead || c.flow.Ended() {
 		return
 	}
-	n, err := read(int(c.fd), l.in[:maxBehind])
+	n, err := read(int(c.fd), l.in[:maxReadAhead])
 	switch {
 	case err == unix.EAGAIN:
-		c.more = false
+		c.readable = false
 	case err != nil:
 		c.gone = true
-	case n == 0: // net/http sees that where a request waits
-		c.eof = true
+	case n == 0: // net/http does not notice EOF while it sends
+		c.gotEOF = true
 		c.gone = !c.flow.Sending()
 	default:
-		c.heard = true
-		c.keep(append(c.kept(), l.in[:n]...))
-		c.more = c.half || n == maxBehind
+		c.gotData = true
+		c.setBuffered(append(c.buffered(), l.in[:n]...))
+		c.readable = c.readClosed || n == maxReadAhead
 	}
 }
 
-// behind reports whether c's client has to read before more can be sent.
-func (c *conn) behind() bool { return c.extra != nil && len(c.extra.unsent) > 0 }
+// sendBlocked reports whether the client must read before more can be sent.
+func (c *conn) sendBlocked() bool { return c.extra != nil && len(c.extra.unsent) > 0 }
 
-// flush sends what was kept back. It reports false where the client has to read
-// first, or is gone.
+// flush sends loop.out. It returns false if the client must read first, or is gone.
 func (c *conn) flush() bool {
 	l := c.loop
 	out := l.out
@@ -289,7 +282,7 @@ func (c *conn) flush() bool {
 	switch {
 	case c.gone:
 		return false
-	case c.behind():
+	case c.sendBlocked():
 		c.extra.unsent = append(c.extra.unsent, out...)
 		return false
 	case len(out) == 0:
@@ -303,49 +296,49 @@ func (c *conn) flush() bool {
 	case n == len(out):
 		return true
 	}
-	c.own().unsent = bytes.Clone(out[n:])
-	l.unsent.add(c, time.Now())
+	c.ensureExtra().unsent = bytes.Clone(out[n:])
+	l.sendBlocked.add(c, time.Now())
 	l.poller.modify(int(c.fd), events|unix.EPOLLOUT)
-	if !c.flow.Ended() && !c.holding {
-		c.holding = true
+	if !c.flow.Ended() && !c.holdsClock {
+		c.holdsClock = true
 		l.listener.config.Engine.Clock.Hold()
 	}
 	return false
 }
 
-// own returns c's extra.
-func (c *conn) own() *extra {
+// ensureExtra returns c.extra, which it allocates if needed.
+func (c *conn) ensureExtra() *extra {
 	if c.extra == nil {
 		c.extra = new(extra)
 	}
 	return c.extra
 }
 
-// kept returns what was read and not yet served.
-func (c *conn) kept() []byte {
+// buffered returns the bytes that were read and not yet parsed.
+func (c *conn) buffered() []byte {
 	if c.extra == nil {
 		return nil
 	}
-	return c.extra.in
+	return c.extra.buffered
 }
 
-// keep sets what kept returns.
-func (c *conn) keep(b []byte) {
+// setBuffered sets the bytes that buffered returns.
+func (c *conn) setBuffered(b []byte) {
 	if len(b) > 0 || c.extra != nil {
-		c.own().in = b
+		c.ensureExtra().buffered = b
 	}
 }
 
-// release lets the clock advance again.
-func (c *conn) release() {
-	if c.holding {
-		c.holding = false
+// releaseClock undoes the Clock.Hold of flush.
+func (c *conn) releaseClock() {
+	if c.holdsClock {
+		c.holdsClock = false
 		c.loop.listener.config.Engine.Clock.Release()
 	}
 }
 
-// sendOn sends what the client did not read before.
-func (l *loop) sendOn(c *conn) {
+// sendUnsent continues to send after a send blocked.
+func (l *loop) sendUnsent(c *conn) {
 	n, err := send(int(c.fd), c.extra.unsent)
 	if err != nil && err != unix.EAGAIN {
 		c.gone = true
@@ -357,9 +350,9 @@ func (l *loop) sendOn(c *conn) {
 	}
 	c.extra.unsent = nil
 	c.leaveList()
-	c.release()
+	c.releaseClock()
 	if !c.flow.Ended() {
-		l.postpone(c) // the next part is made in its turn
+		l.requeue(c) // the flow sends the next part in another turn
 		return
 	}
 	c.flow.Taken()

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// date is the value of the header Date, made once a second.
+// date caches the value of the Date header for a second.
 type date struct {
 	second int64
 	text   []byte

@@ -11,22 +11,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// preface is how a connection of HTTP/2 begins.
+// preface is the first bytes of an HTTP/2 connection.
 var preface = []byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 
-// mayBeHTTP2 reports whether a connection that begins with b may be of HTTP/2.
+// mayBeHTTP2 reports whether a connection that begins with b may be HTTP/2.
 func mayBeHTTP2(b []byte) bool {
 	n := min(len(b), len(preface))
 	return bytes.Equal(b[:n], preface[:n])
 }
 
-// maxHandedOver is how often in a row a connection is handed over for one request
-// alone. Such a hand-over takes a few times what net/http takes for the request.
+// maxHandedOver is how often in a row a connection is handed over for one request.
+// Then net/http keeps it: a hand-over costs several times as much as a request.
 const maxHandedOver = 8
 
-// handOver gives a connection, of which b was read, to net/http: for one request
-// where it is size bytes long, for the rest of its life where that is 0, or where
-// the connection asks for nothing that waits.
+// handOver gives a connection to net/http: for one request of size bytes, or for
+// good if size is 0. b is what was read and not served.
 func (l *loop) handOver(c *conn, b []byte, size int) {
 	if c.handedOver++; c.handedOver > maxHandedOver {
 		size = 0
@@ -39,14 +38,17 @@ func (l *loop) handOver(c *conn, b []byte, size int) {
 		to = l.listener.http1
 	}
 	tcp, err := l.listener.tcpConn(os.NewFile(uintptr(c.fd), "connection"))
-	if err != nil { // no connection any more
+	if err != nil { // the client is gone
 		l.listener.config.Log.Debug("hand over", "error", err)
 		return
 	}
-	l.listener.give(to, &handed{TCPConn: tcp, loop: l, read: bytes.Clone(b), size: size, left: size, times: c.handedOver, post: c.afterPOST})
+	l.listener.enqueue(to, &handedConn{
+		TCPConn: tcp, loop: l, read: bytes.Clone(b), size: size, remaining: size,
+		count: c.handedOver, post: c.afterPOST,
+	})
 }
 
-// tcpConn returns the connection of file, which it closes.
+// tcpConn returns the connection of file. It closes file.
 func (ln *Listener) tcpConn(file *os.File) (*net.TCPConn, error) {
 	defer file.Close()
 	var conn net.Conn
@@ -62,8 +64,8 @@ func (ln *Listener) tcpConn(file *os.File) (*net.TCPConn, error) {
 	return conn.(*net.TCPConn), nil
 }
 
-// withReserve calls f, which takes a descriptor and closes another, and calls it
-// once more with the reserved one free where the process has none.
+// withReserve calls f, which opens one descriptor and closes another. If the process
+// has no free descriptor, withReserve frees the reserved one and calls f again.
 func (ln *Listener) withReserve(f func() error) error {
 	err := f()
 	if !errors.Is(err, unix.EMFILE) && !errors.Is(err, unix.ENFILE) {
@@ -76,11 +78,12 @@ func (ln *Listener) withReserve(f func() error) error {
 	}
 	closeFD(ln.reserve.fd)
 	err = f()
-	ln.reserve.fd, _ = reserveFD() // -1 where another has taken it since
+	ln.reserve.fd, _ = reserveFD() // -1 if another goroutine took the descriptor
 	return err
 }
 
-func (ln *Listener) give(to chan<- net.Conn, conn net.Conn) {
+// enqueue passes conn to Accept, or closes it if the listener is closed.
+func (ln *Listener) enqueue(to chan<- net.Conn, conn net.Conn) {
 	select {
 	case to <- conn:
 	case <-ln.closed:
@@ -88,30 +91,30 @@ func (ln *Listener) give(to chan<- net.Conn, conn net.Conn) {
 	}
 }
 
-// handed is a connection that net/http serves. Where it is net/http's for one
-// request, it ends for net/http behind that, and goes back to its loop.
-type handed struct {
+// handedConn is a connection that net/http serves. If it was handed over for one
+// request, net/http sees EOF after that request, and Close returns it to its loop.
+type handedConn struct {
 	*net.TCPConn
-	loop  *loop
-	read  []byte      // by the loop, and not yet by net/http
-	size  int         // of the one request; 0 for the rest of the connection's life
-	left  int         // bytes of it that net/http has not read
-	times uint8       // in a row that the connection was handed over
-	post  bool        // the request is POST
-	idle  bool        // net/http has answered the request
-	back  atomic.Bool // the connection goes back to the loop when it is closed
+	loop      *loop
+	read      []byte      // read from the socket, but not yet by net/http
+	size      int         // bytes of the one request; 0 if net/http keeps the connection
+	remaining int         // bytes of the request that net/http has not read
+	count     uint8       // conn.handedOver
+	post      bool        // the request is a POST
+	idle      bool        // net/http answered the request
+	returning atomic.Bool // Close returns the connection to the loop
 }
 
-// Idle is called when net/http begins to wait for a request.
-func (h *handed) Idle() { h.idle = true }
+// Idle notes that net/http waits for the next request.
+func (h *handedConn) Idle() { h.idle = true }
 
 // Read implements net.Conn.
-func (h *handed) Read(b []byte) (n int, err error) {
-	if h.size > 0 && h.left == 0 {
-		return h.readBehind(b)
+func (h *handedConn) Read(b []byte) (n int, err error) {
+	if h.size > 0 && h.remaining == 0 {
+		return h.readAhead(b)
 	}
 	if h.size > 0 {
-		b = b[:min(len(b), h.left)]
+		b = b[:min(len(b), h.remaining)]
 	}
 	if len(h.read) > 0 {
 		n = copy(b, h.read)
@@ -119,22 +122,21 @@ func (h *handed) Read(b []byte) (n int, err error) {
 	} else {
 		n, err = h.TCPConn.Read(b)
 	}
-	if h.left > 0 {
-		h.left -= n
+	if h.remaining > 0 {
+		h.remaining -= n
 	}
 	return n, err
 }
 
-// readBehind waits for the client to leave, which net/http wants to see while it
-// answers, and keeps what comes for the loop. Once net/http has answered, it
-// reports the end.
-func (h *handed) readBehind(b []byte) (int, error) {
+// readAhead reads while net/http answers, so that net/http notices a client that
+// leaves, and keeps the data for the loop. After the answer it returns io.EOF.
+func (h *handedConn) readAhead(b []byte) (int, error) {
 	for !h.idle {
 		if len(h.read) >= maxRead {
-			return 0, h.waitForDeadline() // the rest stays with the system
+			return 0, h.waitForDeadline() // the rest stays in the socket
 		}
-		if len(h.read) > 0 { // net/http asks for one byte
-			b = make([]byte, maxBehind)
+		if len(h.read) > 0 { // net/http reads one byte at a time
+			b = make([]byte, maxReadAhead)
 		}
 		n, err := h.TCPConn.Read(b)
 		h.read = append(h.read, b[:n]...)
@@ -142,13 +144,13 @@ func (h *handed) readBehind(b []byte) (int, error) {
 			return 0, err
 		}
 	}
-	h.back.Store(true)
+	h.returning.Store(true)
 	return 0, io.EOF
 }
 
-// waitForDeadline returns the error of a read whose deadline comes, or whose
-// connection is closed.
-func (h *handed) waitForDeadline() error {
+// waitForDeadline blocks until the read deadline passes or the connection is closed,
+// and returns that error.
+func (h *handedConn) waitForDeadline() error {
 	raw, err := h.SyscallConn()
 	if err != nil {
 		return err
@@ -156,9 +158,9 @@ func (h *handed) waitForDeadline() error {
 	return raw.Read(func(uintptr) bool { return false })
 }
 
-// Close implements net.Conn.
-func (h *handed) Close() error {
-	if !h.back.Swap(false) {
+// Close closes the connection, or returns it to its loop.
+func (h *handedConn) Close() error {
+	if !h.returning.Swap(false) {
 		return h.TCPConn.Close()
 	}
 	client := h.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
@@ -168,10 +170,7 @@ func (h *handed) Close() error {
 		return errors.Join(err, h.TCPConn.Close())
 	}
 	err = h.loop.listener.withReserve(func() (err error) {
-		if errControl := raw.Control(func(of uintptr) { fd, err = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0) }); errControl != nil {
-			return errControl
-		}
-		if err == nil {
+		if fd, err = dup(raw); err == nil {
 			err = h.TCPConn.Close()
 		}
 		return err
@@ -180,7 +179,7 @@ func (h *handed) Close() error {
 		closeFD(fd)
 		return errors.Join(err, h.TCPConn.Close())
 	}
-	if !h.loop.post(func() { h.loop.addBack(fd, client, h) }) {
+	if !h.loop.post(func() { h.loop.addReturned(fd, client, h) }) {
 		closeFD(fd)
 	}
 	return nil

@@ -12,78 +12,78 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// minBegin is how many bytes net/http looks for in a connection that has had an
-// answer, within IdleTimeout, before it takes them for a request.
-const minBegin = 4
+// minRequest is the number of bytes that net/http waits for within IdleTimeout, after
+// the first response, before it starts to parse a request.
+const minRequest = 4
 
-// receive serves the requests that b consists of. It reports whether c is to read
-// on: it has no request, and was neither closed nor handed over.
-func (l *loop) receive(c *conn, b []byte) (reads bool) {
+// receive serves the requests in b. It reports whether to keep reading from c: no
+// request waits, and c was neither closed nor handed over.
+func (l *loop) receive(c *conn, b []byte) (keepReading bool) {
 	if c.readsBody() {
 		if b = c.readBody(b); c.readsBody() {
 			return true
 		}
-		r := c.extra.begun
-		c.extra.begun = nil
+		r := c.extra.request
+		c.extra.request = nil
 		if !l.begin(c, r, nil, b) {
 			return false
 		}
 	}
 	for served := 0; len(b) > 0; served++ {
-		if served == maxServed {
-			c.keep(bytes.Clone(b))
-			l.postpone(c)
+		if served == maxTurnRequests {
+			c.setBuffered(bytes.Clone(b))
+			l.requeue(c)
 			return true
 		}
-		if c.afterPOST && len(b) >= minBegin { // net/http forgives some clients a line end behind the body
+		if c.afterPOST && len(b) >= minRequest { // net/http accepts a line end after a POST body
 			b = trimLineEnds(b)
 			c.afterPOST = false
 		}
 		r := &l.request
 		*r = request{}
-		n, is := r.parse(b)
-		if is != certain && c.answered && len(b) < minBegin {
-			c.keep(bytes.Clone(b))
+		n, result := r.parse(b)
+		if result != parsed && c.answered && len(b) < minRequest {
+			c.setBuffered(bytes.Clone(b))
 			return true
 		}
-		switch is {
+		switch result {
 		case incomplete:
-			c.keep(bytes.Clone(b))
-			if c.list != &l.head && c.list != &l.fresh {
-				l.head.add(c, l.now)
+			c.setBuffered(bytes.Clone(b))
+			if c.list != &l.readingHead && c.list != &l.newConns {
+				l.readingHead.add(c, l.now)
 			}
 			return true
-		case uncertain:
+		case unsupported:
 			l.handOver(c, b, 0)
 			return false
 		}
 		r.arrived = l.listener.config.Engine.Clock.Timestamp()
 		c.afterPOST = r.Method == "POST"
-		bodyCame := r.body <= int64(len(b)-n)
-		refusal, ok := l.plan(r)
-		if !ok || refusal != nil && !bodyCame {
+		bodyArrived := r.body <= int64(len(b)-n)
+		p, ok := l.plan(r)
+		if !ok || p != nil && !bodyArrived {
 			l.handOver(c, b, n+int(r.body))
 			return false
 		}
 		b = b[n:]
 		c.handedOver = 0
 		c.leaveList()
-		if !bodyCame {
+		if !bodyArrived {
 			c.expectBody(r, b)
 			return true
 		}
 		b = b[r.body:]
-		if !l.begin(c, r, refusal, b) {
+		if !l.begin(c, r, p, b) {
 			return false
 		}
 	}
 	return true
 }
 
-// plan plans the request, or returns why it is refused. It is not ok for a request
-// that is net/http's to answer: no endpoint that waits is there, another server
-// answers, or the error is none that a client can have made.
-func (l *loop) plan(r *request) (refusal *problem.Problem, ok bool) {
+// plan plans the request, or returns the problem to answer with. ok is false if
+// net/http should answer: the path has no waiting endpoint, the request is
+// forwarded, or the error is internal.
+func (l *loop) plan(r *request) (p *problem.Problem, ok bool) {
 	template, err := l.listener.config.Find(&r.Request)
 	if err == nil {
 		if template == nil || template.Forwards {
@@ -94,67 +94,68 @@ func (l *loop) plan(r *request) (refusal *problem.Problem, ok bool) {
 	if err == nil {
 		return nil, true
 	}
-	refusal = l.listener.config.Problem(err)
-	return refusal, refusal != nil
+	p = l.listener.config.Problem(err)
+	return p, p != nil
 }
 
-// begin starts the flow of a request whose body has been read, or refuses it, and
-// keeps what came behind it where it is not done. It reports whether c is to read
-// on.
-func (l *loop) begin(c *conn, r *request, refusal *problem.Problem, behind []byte) bool {
+// begin starts the flow of a request whose body has been read, or answers it with
+// p if that is not nil. If the flow waits, begin buffers rest, the bytes after the
+// request. It reports whether to keep reading from c.
+func (l *loop) begin(c *conn, r *request, p *problem.Problem, rest []byte) (keepReading bool) {
 	c.closing = r.close
 	l.flowRequest = c.flowRequest(r)
-	if refusal != nil {
-		c.flow.Reply(l.listener.config.Engine, c, &l.flowRequest, refusal, false)
+	if p != nil {
+		c.flow.Reply(l.listener.config.Engine, c, &l.flowRequest, p, false)
 	} else {
 		c.flow.Start(l.listener.config.Engine, c, &l.flowRequest)
 	}
 	if !c.flow.Running() && !c.gone && !c.closing {
 		return true
 	}
-	c.keep(bytes.Clone(behind))
+	c.setBuffered(bytes.Clone(rest))
 	if c.flow.Running() && !c.gone {
 		l.readWhileWaiting(c)
 	}
-	l.endIfOver(c)
+	l.closeIfDone(c)
 	return false
 }
 
 func (c *conn) flowRequest(r *request) flow.Request {
 	return flow.Request{
-		Plan: r.plan, Run: r.run, Method: r.Method, Path: r.Path, Origin: r.origin, ProtoMajor: 1, Client: c.client, Arrived: r.arrived,
+		Plan: r.plan, Run: r.run, Method: r.Method, Path: r.Path, Origin: r.origin,
+		ProtoMajor: 1, Client: c.client, Arrived: r.arrived,
 	}
 }
 
-// readsBody reports whether c reads the body of a request.
-func (c *conn) readsBody() bool { return c.extra != nil && c.extra.body > 0 }
+// readsBody reports whether the body of a request is being read.
+func (c *conn) readsBody() bool { return c.extra != nil && c.extra.bodyLeft > 0 }
 
-// expectBody has c read the body of r, which begins with b.
+// expectBody starts to read the body of r. b is the part that has arrived.
 func (c *conn) expectBody(r *request, b []byte) {
-	e := c.own()
-	e.body, e.read, e.begun = r.body-int64(len(b)), int64(len(b)), r.clone()
-	c.loop.body.add(c, c.loop.now)
+	e := c.ensureExtra()
+	e.bodyLeft, e.bodyRead, e.request = r.body-int64(len(b)), int64(len(b)), r.clone()
+	c.loop.readingBody.add(c, c.loop.now)
 }
 
-// readBody drops what b has of the body, and returns what is behind it.
+// readBody drops the body bytes in b and returns the rest.
 func (c *conn) readBody(b []byte) []byte {
 	e := c.extra
-	n := min(e.body, int64(len(b)))
-	e.body -= n
-	e.read += n
-	if e.body == 0 {
+	n := min(e.bodyLeft, int64(len(b)))
+	e.bodyLeft -= n
+	e.bodyRead += n
+	if e.bodyLeft == 0 {
 		c.leaveList()
 	}
 	return b[n:]
 }
 
-// bodyLate answers a request whose body did not come in time.
-func (l *loop) bodyLate(c *conn) {
+// bodyTimeout answers a request whose body did not arrive in time.
+func (l *loop) bodyTimeout(c *conn) {
 	e := c.extra
-	r := c.flowRequest(e.begun)
-	p := problem.New(408, "the body did not come within %v, this server's READ_TIMEOUT; %d bytes did", l.listener.config.ReadTimeout, e.read)
+	r := c.flowRequest(e.request)
+	p := problem.New(408, "the body did not come within %v, this server's READ_TIMEOUT; %d bytes did", l.listener.config.ReadTimeout, e.bodyRead)
 	c.leaveList()
-	e.body, e.begun = 0, nil
+	e.bodyLeft, e.request = 0, nil
 	c.flow.Reply(l.listener.config.Engine, c, &r, p, true)
 	l.proceed(c)
 }
@@ -171,7 +172,7 @@ func (c *conn) Fire(due bool) {
 // Wait implements flow.Output.
 func (c *conn) Wait(due time.Time) {
 	c.flush()
-	if c.eof {
+	if c.gotEOF {
 		c.gone = true
 		return
 	}
@@ -203,9 +204,9 @@ func (c *conn) Send(b []byte, last bool) bool {
 			return false
 		}
 	}
-	if l.moved += len(b); l.moved >= maxMoved && !last {
+	if l.moved += len(b); l.moved >= maxTurnBytes && !last {
 		if c.flush() {
-			l.postpone(c)
+			l.requeue(c)
 		}
 		return false
 	}
@@ -233,8 +234,7 @@ func (c *conn) Done() {
 	c.flow = flow.Flow{} // an idle connection keeps nothing of its last request
 }
 
-// appendChunk appends b as a chunk to out, and the end of all chunks where it is
-// the last.
+// appendChunk appends b to out as a chunk, and the final empty chunk if last.
 func appendChunk(out, b []byte, last bool) []byte {
 	if len(b) > 0 {
 		out = strconv.AppendInt(out, int64(len(b)), 16)
@@ -248,23 +248,26 @@ func appendChunk(out, b []byte, last bool) []byte {
 	return out
 }
 
-// badRequest is what net/http sends where a head does not come to its end.
-const badRequest = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request"
+// badRequest is net/http's response to an incomplete head.
+const badRequest = "HTTP/1.1 400 Bad Request\r\n" +
+	"Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request"
 
-// giveUp ends a connection of which no more comes: in time, or at all. Like
-// net/http it says so of a part of a head, but where the time is over behind lines
-// that are right.
-func (l *loop) giveUp(c *conn, late bool) {
-	part := (c.list == &l.head || c.list == &l.fresh) && len(c.kept()) > 0 && !(c.answered && len(c.kept()) < minBegin)
-	if part && !(late && beginsRight(c.kept())) {
-		_, _ = send(int(c.fd), []byte(badRequest)) // to a client that reads
+// closeIncomplete closes a connection after EOF or a timeout. Like net/http it
+// answers an incomplete head with badRequest, except after a timeout if the head is
+// valid so far.
+func (l *loop) closeIncomplete(c *conn, timedOut bool) {
+	b := c.buffered()
+	inHead := c.list == &l.readingHead || c.list == &l.newConns
+	incomplete := inHead && len(b) > 0 && !(c.answered && len(b) < minRequest)
+	if incomplete && !(timedOut && validSoFar(b)) {
+		_, _ = send(int(c.fd), []byte(badRequest)) // the client may be gone
 	}
 	l.close(c)
 }
 
-// beginsRight reports whether the last line of b, part of a head, would be right if
-// it ended there.
-func beginsRight(b []byte) bool {
+// validSoFar reports whether the last line of b, an incomplete head, would be valid
+// if it ended there.
+func validSoFar(b []byte) bool {
 	last := b[bytes.LastIndexByte(b, '\n')+1:]
 	switch {
 	case len(last) == len(b):
@@ -273,10 +276,10 @@ func beginsRight(b []byte) bool {
 		return true
 	}
 	name, value, ok := bytes.Cut(last, []byte(":"))
-	return ok && len(name) > 0 && all(name, &inName) && all(value, &inValue)
+	return ok && len(name) > 0 && all(name, &tokenBytes) && all(value, &valueBytes)
 }
 
-// trimLineEnds returns b without the line ends among its first four bytes.
+// trimLineEnds removes up to four leading CR and LF bytes.
 func trimLineEnds(b []byte) []byte {
 	for range min(4, len(b)) {
 		if b[0] != '\r' && b[0] != '\n' {

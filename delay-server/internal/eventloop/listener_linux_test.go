@@ -409,13 +409,13 @@ func TestLittleIsKeptOfAClientThatSendsWithoutEnd(t *testing.T) {
 		kept := ln.each(func(l *loop) (n int) {
 			for _, c := range l.conns {
 				if c != nil {
-					n += len(c.kept())
+					n += len(c.buffered())
 				}
 			}
 			return n
 		})
-		if kept > maxRead+maxBehind {
-			t.Fatalf("%d bytes are kept of it, want %d at the most", kept, maxRead+maxBehind)
+		if kept > maxRead+maxReadAhead {
+			t.Fatalf("%d bytes are kept of it, want %d at the most", kept, maxRead+maxReadAhead)
 		}
 	}
 }
@@ -571,7 +571,7 @@ func TestAcceptWithoutDescriptors(t *testing.T) {
 	}
 	eventually(t, func() bool {
 		seen := make(chan bool, 1)
-		ln.loops[0].post(func() { seen <- ln.loops[0].full })
+		ln.loops[0].post(func() { seen <- ln.loops[0].outOfFDs })
 		return <-seen
 	})
 	if n := ln.serves(); n != 1 {

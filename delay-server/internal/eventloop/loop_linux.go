@@ -2,8 +2,6 @@ package eventloop
 
 import (
 	"encoding/binary"
-	"net"
-	"net/netip"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -17,62 +15,62 @@ import (
 	"flash.test/delay-server/internal/timerfd"
 )
 
-// loop serves its connections by one goroutine.
+// loop serves its connections in one goroutine.
 type loop struct {
 	listener *Listener
 	queue    *clock.Queue
 	poller   poller
-	look     func(uintptr) bool // poll, made once
+	pollFunc func(uintptr) bool // the method value poll, allocated once
 
-	queueTimer   timerfd.Timer // for the first of the queue
-	timeoutTimer timerfd.Timer // for the first of the lists
-	wakeFD       int           // an eventfd, for the inbox
+	queueTimer   timerfd.Timer // fires when the first of queue is due
+	timeoutTimer timerfd.Timer // fires at timeoutAt
+	wakeFD       int           // an eventfd, written by post
 	listenFDs    []int
-	turns        uint32 // connections accepted so far
+	accepted     uint32 // number of connections
 
-	conns     []*conn // by descriptor
-	open      int     // how many of them there are
-	fresh     list    // accepted, and nothing read
-	head      list    // part of a request's head has come
-	idle      list    // between requests
-	body      list    // part of a request's body has come
-	unsent    list    // the client does not read
-	deferred  []*conn // to go on with in the next turn
-	backlog   bool    // more are due than this turn has answered
-	timeoutAt int64   // of timeoutTimer, in Unix nanoseconds; 0 for never
-	now       time.Time
-	yielded   time.Time // when others could last have the processor
-	parked    bool
-	full      bool // the process had no descriptor for one more
-	draining  bool
-	cut       bool // shutdown has run
+	conns       []*conn     // by file descriptor
+	open        int         // number of open connections
+	newConns    timeoutList // accepted, nothing read yet
+	readingHead timeoutList // part of a request's head is read
+	idle        timeoutList // between requests
+	readingBody timeoutList // part of a request's body is read
+	sendBlocked timeoutList // the client does not read the response
+	deferred    []*conn     // to resume in the next turn
+	backlog     bool        // more timers are due than this turn ran
+	timeoutAt   int64       // the earliest deadline in Unix nanoseconds; 0 for none
+	now         time.Time
+	lastYield   time.Time // when the goroutine last yielded or parked
+	parked      bool
+	outOfFDs    bool // accepting is paused: no free file descriptor
+	draining    bool
+	forceClosed bool // forceClose has run
 
 	events []unix.EpollEvent
-	in     []byte // scratch for what is read
-	out    []byte // kept back of the connection that is being served; empty between two
-	moved  int    // bytes read and sent for it in this turn
+	in     []byte // read buffer
+	out    []byte // send buffer of the connection that is served; empty between steps
+	moved  int    // bytes read and sent for that connection in this step
 	date   date
 
-	request     request      // scratch: on the stack it would escape
-	flowRequest flow.Request // likewise
+	request     request      // scratch: a local would escape to the heap
+	flowRequest flow.Request // scratch, likewise
 
 	mu     sync.Mutex
 	inbox  []func()
 	closed bool
 }
 
-// atOnce is how many connections a loop accepts, answers because they are due, or
-// goes on with, before it looks for events again: what a request that comes meanwhile
-// would not be seen for.
-const atOnce = 64
+// batchSize is the number of connections that a loop accepts, and of timers that it
+// runs, before it polls again. It bounds how late the loop sees a new request.
+const batchSize = 64
 
-// newLoop returns a loop that is to run. The error is the system's.
+// newLoop returns a loop. Call run or end.
 func newLoop(ln *Listener) (_ *loop, err error) {
 	c := ln.config
 	l := &loop{
 		listener: ln, queueTimer: -1, timeoutTimer: -1, wakeFD: -1, in: make([]byte, maxRead),
-		fresh: list{timeout: c.ReadTimeout}, head: list{timeout: c.ReadTimeout}, body: list{timeout: c.ReadTimeout},
-		idle: list{timeout: c.IdleTimeout}, unsent: list{timeout: c.WriteTimeout},
+		newConns: timeoutList{timeout: c.ReadTimeout}, readingHead: timeoutList{timeout: c.ReadTimeout},
+		readingBody: timeoutList{timeout: c.ReadTimeout}, idle: timeoutList{timeout: c.IdleTimeout},
+		sendBlocked: timeoutList{timeout: c.WriteTimeout},
 	}
 	defer func() {
 		if err != nil {
@@ -96,22 +94,12 @@ func newLoop(ln *Listener) (_ *loop, err error) {
 			return nil, err
 		}
 	}
-	l.look = l.poll
+	l.pollFunc = l.poll
 	l.queue = c.Engine.Clock.NewQueue(l.queueTimer.Set)
 	return l, nil
 }
 
-// listen has the loop accept the connections of ln, which it closes.
-func (l *loop) listen(ln *net.TCPListener) error {
-	fd, err := take(ln)
-	if err != nil {
-		return err
-	}
-	l.listenFDs = append(l.listenFDs, fd)
-	return l.poller.add(fd, unix.EPOLLIN)
-}
-
-// run serves until the loop drains and no connection is left.
+// run serves until the loop drains and all connections are closed.
 func (l *loop) run() {
 	for !l.draining || l.open > 0 {
 		l.turn()
@@ -119,9 +107,9 @@ func (l *loop) run() {
 	l.end()
 }
 
-// turn waits until something is ready, and handles it.
+// turn waits for events and handles them.
 func (l *loop) turn() {
-	l.poller.wait(l.look)
+	l.poller.wait(l.pollFunc)
 	l.now = time.Now()
 	l.yield()
 	accept, posted := false, false
@@ -135,17 +123,18 @@ func (l *loop) turn() {
 			posted = true
 		default:
 			switch {
-			case l.listens(fd):
+			case l.isListener(fd):
 				accept = true
-			case l.conns[fd] != nil: // else closed by an event of this turn
+			case l.conns[fd] != nil: // nil if an earlier event closed it
 				l.serve(l.conns[fd], e.Events, onEvent)
 			}
 		}
 	}
-	l.backlog = l.queue.RunDue(atOnce)
+	l.backlog = l.queue.RunDue(batchSize)
 	l.runDeferred()
-	// After the events, since both bring descriptors that those may be about. The
-	// inbox comes last: drain, which it may hold, closes the listening sockets.
+	// Accept and read the inbox after the events: both add connections, which may reuse
+	// the descriptors of the events. The inbox may hold drain, which closes the
+	// listening sockets, so it comes last.
 	if accept {
 		l.accept()
 	}
@@ -155,13 +144,13 @@ func (l *loop) turn() {
 	l.expire()
 }
 
-// poll reports whether there is something to do. Where there is not, the loop is
-// parked until it is called again.
+// poll polls for events and reports whether there is something to do. If not, it
+// parks the loop until the next call.
 func (l *loop) poll(uintptr) bool {
 	if l.parked {
 		l.parked = false
 		l.queue.Unpark()
-		l.yielded = time.Now()
+		l.lastYield = time.Now()
 	}
 	if l.events = l.poller.poll(); len(l.events) > 0 || l.backlog || len(l.deferred) > 0 {
 		return true
@@ -171,21 +160,21 @@ func (l *loop) poll(uintptr) bool {
 	return false
 }
 
-// timeSlice is how long a busy loop runs before it yields to other goroutines.
-// Without that it is the runtime's 10 ms; to yield each turn takes a fifth of the
-// CPU time of 6,000 waits a second.
+// timeSlice is how long a busy loop runs before it yields to other goroutines. The
+// runtime would preempt it after 10 ms only. Yielding in each turn would take a fifth
+// of the CPU time at 6,000 waits a second.
 const timeSlice = time.Millisecond
 
 func (l *loop) yield() {
-	if l.now.Sub(l.yielded) > timeSlice {
+	if l.now.Sub(l.lastYield) > timeSlice {
 		runtime.Gosched()
 		l.now = time.Now()
-		l.yielded = l.now
+		l.lastYield = l.now
 	}
 }
 
-// step is what serve does with a connection.
-type step func(l *loop, c *conn, events uint32)
+// step is one step of a connection. arg depends on the step.
+type step func(l *loop, c *conn, arg uint32)
 
 func onEvent(l *loop, c *conn, events uint32) { l.onEvent(c, events) }
 func onDefer(l *loop, c *conn, _ uint32)      { l.resume(c) }
@@ -201,8 +190,7 @@ func onDue(l *loop, c *conn, due uint32) {
 	l.proceed(c)
 }
 
-// serve does one step of a connection within the bounds of a turn. A panic ends
-// the connection alone.
+// serve runs one step of a connection. A panic closes only that connection.
 func (l *loop) serve(c *conn, arg uint32, do step) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -215,7 +203,7 @@ func (l *loop) serve(c *conn, arg uint32, do step) {
 	do(l, c, arg)
 }
 
-// abandon ends a connection whose flow may be in no state that it knows.
+// abandon closes a connection after a panic, which its flow's state may not expect.
 func (l *loop) abandon(c *conn) {
 	defer func() { _ = recover() }()
 	if l.conns[c.fd] == c {
@@ -226,8 +214,8 @@ func (l *loop) abandon(c *conn) {
 	}
 }
 
-// runDeferred goes on where earlier turns left off, for a time slice: to make a
-// large body takes longer than to answer what is due.
+// runDeferred resumes deferred connections for up to a time slice, and at least one.
+// Sending a large body takes longer than answering a due request.
 func (l *loop) runDeferred() {
 	turn := l.deferred
 	l.deferred = nil
@@ -243,21 +231,22 @@ func (l *loop) runDeferred() {
 	}
 }
 
-// postpone has a later turn go on with c.
-func (l *loop) postpone(c *conn) {
+// requeue defers c to a later turn.
+func (l *loop) requeue(c *conn) {
 	if !c.deferred {
 		c.deferred, l.deferred = true, append(l.deferred, c)
 	}
 }
 
-// expire ends the connections whose time for something is over.
+// expire handles the connections whose deadline has passed, and sets timeoutTimer to
+// the next deadline.
 func (l *loop) expire() {
-	if l.full && l.timeoutAt == 0 {
-		l.full = false
+	if l.outOfFDs && l.timeoutAt == 0 {
+		l.outOfFDs = false
 		l.modListen(unix.EPOLLIN)
 	}
 	now := l.now.UnixNano()
-	for _, of := range [...]*list{&l.fresh, &l.head, &l.idle, &l.body, &l.unsent} {
+	for _, of := range [...]*timeoutList{&l.newConns, &l.readingHead, &l.idle, &l.readingBody, &l.sendBlocked} {
 		for of.front != nil && of.front.deadline <= now {
 			l.serve(of.front, 0, onTimeout)
 		}
@@ -268,20 +257,21 @@ func (l *loop) expire() {
 	}
 }
 
-// one is what an eventfd is written, as this machine has it.
+// one is the number 1 as an eventfd takes it.
 var one = binary.NativeEndian.AppendUint64(nil, 1)
 
-// post has the loop do something, or reports false where it has ended.
+// post calls do on the loop's goroutine. It returns false if the loop has ended.
 func (l *loop) post(do func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.closed {
 		l.inbox = append(l.inbox, do)
-		_, _ = unix.Write(l.wakeFD, one) // fails for one that has been written 2^64 times
+		_, _ = unix.Write(l.wakeFD, one) // fails only if the counter overflows
 	}
 	return !l.closed
 }
 
+// readInbox calls the posted functions.
 func (l *loop) readInbox() {
 	l.mu.Lock()
 	inbox := l.inbox
@@ -292,63 +282,8 @@ func (l *loop) readInbox() {
 	}
 }
 
-// listens reports whether fd is a listening socket.
-func (l *loop) listens(fd int) bool {
-	for _, of := range l.listenFDs {
-		if of == fd {
-			return true
-		}
-	}
-	return false
-}
-
-// accept accepts the connections that are waiting.
-func (l *loop) accept() {
-	for _, listening := range l.listenFDs {
-		for range atOnce {
-			fd, client, err := accept(listening)
-			if err == unix.EAGAIN {
-				break
-			}
-			switch err {
-			case nil:
-				l.dispatch(fd, client)
-			case unix.ECONNABORTED:
-			default: // too many files, or too little memory: the clients wait
-				l.listener.config.Log.Debug("accept", "error", err)
-				l.full = true
-				l.modListen(0)
-				l.timeoutAt = l.now.Add(pause).UnixNano()
-				l.timeoutTimer.Set(pause)
-				return
-			}
-		}
-	}
-}
-
-// pause is how long clients wait to be accepted while the process has no
-// descriptor for one more.
-const pause = 10 * time.Millisecond
-
-// modListen has the poller report these events of the listening sockets.
-func (l *loop) modListen(events uint32) {
-	for _, fd := range l.listenFDs {
-		l.poller.modify(fd, events)
-	}
-}
-
-// dispatch gives a connection to the loops in turn.
-func (l *loop) dispatch(fd int, client netip.Addr) {
-	l.turns++
-	to := l.listener.loops[l.turns%uint32(len(l.listener.loops))]
-	if to == l {
-		l.add(fd, client)
-	} else if !to.post(func() { to.add(fd, client) }) {
-		closeFD(fd)
-	}
-}
-
-// drain closes what has no request, and has the loop end once no connection is left.
+// drain stops accepting and closes connections without a request. The loop ends when
+// no connection is left.
 func (l *loop) drain() {
 	l.draining = true
 	for _, fd := range l.listenFDs {
@@ -356,39 +291,39 @@ func (l *loop) drain() {
 		closeFD(fd)
 	}
 	l.listenFDs = nil
-	for _, of := range [...]*list{&l.idle, &l.head} {
+	for _, of := range [...]*timeoutList{&l.idle, &l.readingHead} {
 		for of.front != nil {
 			l.close(of.front)
 		}
 	}
-	for l.fresh.front != nil { // what has come before the loop drained is served
-		l.lookOnce(l.fresh.front)
+	for l.newConns.front != nil { // serve requests that arrived before
+		l.serveOrClose(l.newConns.front)
 	}
 }
 
-// shutdown ends every request with flow.ErrShutdown, and every connection.
-func (l *loop) shutdown() {
-	l.cut = true
+// forceClose ends all requests with flow.ErrShutdown and closes all connections.
+func (l *loop) forceClose() {
+	l.forceClosed = true
 	for _, c := range l.conns {
-		if c == nil || c.deferred && !c.flow.Running() { // what that has sent is answered in its turn
+		if c == nil || c.deferred && !c.flow.Running() { // its buffered requests are answered in its turn
 			continue
 		}
 		l.serve(c, 0, onShutdown)
 	}
 }
 
-// end ends a loop that does not run, or no longer.
+// end releases the resources of a loop that is not running.
 func (l *loop) end() {
 	l.queue.Close()
 	l.closeAll()
 }
 
-// closeAll ends what the loop has of the system.
+// closeAll closes the loop's file descriptors.
 func (l *loop) closeAll() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	l.readInbox() // of what came until then
+	l.readInbox() // posted before closed was set
 	for _, fd := range append([]int{int(l.queueTimer), int(l.timeoutTimer), l.wakeFD}, l.listenFDs...) {
 		if fd >= 0 {
 			closeFD(fd)

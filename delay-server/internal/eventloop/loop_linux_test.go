@@ -150,11 +150,11 @@ var now = with("GET /delay/0 HTTP/1.1", "")
 
 // A turn has few requests of a client that sends many, and each turn goes on.
 func TestATurnServesFewRequestsOfOneConnection(t *testing.T) {
-	const n = 10*maxServed + 3
+	const n = 10*maxTurnRequests + 3
 	s := newStill(t)
 	s.serveNew(t, strings.Repeat(now, n))
 	for turn := 1; ; turn++ {
-		if want := min(turn*maxServed, n); len(s.ended) != want {
+		if want := min(turn*maxTurnRequests, n); len(s.ended) != want {
 			t.Fatalf("after turn %d: %d are answered, want %d", turn, len(s.ended), want)
 		}
 		if len(s.deferred) == 0 {
@@ -173,19 +173,19 @@ func TestATurnGoesOnForATimeSlice(t *testing.T) {
 	const n = 5
 	s := newStill(t)
 	for range n {
-		s.serveNew(t, strings.Repeat(now, 3*maxServed))
+		s.serveNew(t, strings.Repeat(now, 3*maxTurnRequests))
 	}
 	for turn := 1; turn <= n+2; turn++ {
 		s.now = time.Now().Add(-time.Hour)
 		s.runDeferred()
-		want, left := (n+turn)*maxServed, n-max(0, turn-n) // each needs two turns more
+		want, left := (n+turn)*maxTurnRequests, n-max(0, turn-n) // each needs two turns more
 		if len(s.ended) != want || len(s.deferred) != left {
 			t.Fatalf("after turn %d, which has no time: %d are answered, %d postponed, want %d and %d", turn, len(s.ended), len(s.deferred), want, left)
 		}
 	}
 	s.now = time.Now().Add(time.Hour)
 	s.runDeferred()
-	if want := 3 * n * maxServed; len(s.ended) != want || len(s.deferred) > 0 {
+	if want := 3 * n * maxTurnRequests; len(s.ended) != want || len(s.deferred) > 0 {
 		t.Errorf("at the end %d are answered, %d postponed, want %d and none", len(s.ended), len(s.deferred), want)
 	}
 }
@@ -210,13 +210,13 @@ func TestATurnMovesFewBytes(t *testing.T) {
 			}()
 			turns := 1
 			for ; len(s.ended) == 0; turns++ {
-				if most := maxMoved + 32<<10; s.moved > most {
+				if most := maxTurnBytes + 32<<10; s.moved > most {
 					t.Fatalf("turn %d moved %d bytes, want %d at the most", turns, s.moved, most)
 				}
 				switch {
 				case c.deferred:
 					s.runDeferred()
-				case c.behind():
+				case c.sendBlocked():
 					s.serve(c, unix.EPOLLOUT, onEvent)
 				default:
 					if _, err := unix.Poll([]unix.PollFd{{Fd: c.fd, Events: unix.POLLIN}}, -1); err != nil {
@@ -225,10 +225,10 @@ func TestATurnMovesFewBytes(t *testing.T) {
 					s.serve(c, unix.EPOLLIN, onEvent)
 				}
 			}
-			if least := size / (maxMoved + 32<<10); turns < least {
+			if least := size / (maxTurnBytes + 32<<10); turns < least {
 				t.Errorf("it took %d turns, want %d at the least", turns, least)
 			}
-			for c.behind() {
+			for c.sendBlocked() {
 				s.serve(c, unix.EPOLLOUT, onEvent)
 			}
 			s.close(c)
@@ -316,23 +316,23 @@ func TestShutdownHasNobodyWait(t *testing.T) {
 	shut := func(s *still) {
 		s.drain()
 		s.listener.config.Engine.Shutdown()
-		s.shutdown()
+		s.forceClose()
 	}
 	for _, tc := range []struct {
 		name, sent string
 		answers    int
 		cut        func(s *still, fd int)
 	}{
-		{"waits before", waits, 1, func(s *still, fd int) { s.add(fd, netip.Addr{}); s.lookOnce(s.conns[fd]); shut(s) }},
-		{"waits for a worker", strings.Replace(waits, " HTTP", "?pool=a&workers=1 HTTP", 1), 1, func(s *still, fd int) { s.add(fd, netip.Addr{}); s.lookOnce(s.conns[fd]); shut(s) }},
-		{"is held", strings.Replace(waits, "/delay/60000", "/hold/a", 1), 1, func(s *still, fd int) { s.add(fd, netip.Addr{}); s.lookOnce(s.conns[fd]); shut(s) }},
+		{"waits before", waits, 1, func(s *still, fd int) { s.add(fd, netip.Addr{}); s.serveOrClose(s.conns[fd]); shut(s) }},
+		{"waits for a worker", strings.Replace(waits, " HTTP", "?pool=a&workers=1 HTTP", 1), 1, func(s *still, fd int) { s.add(fd, netip.Addr{}); s.serveOrClose(s.conns[fd]); shut(s) }},
+		{"is held", strings.Replace(waits, "/delay/60000", "/hold/a", 1), 1, func(s *still, fd int) { s.add(fd, netip.Addr{}); s.serveOrClose(s.conns[fd]); shut(s) }},
 		{"is added after", waits, 1, func(s *still, fd int) { shut(s); s.add(fd, netip.Addr{}) }},
-		{"comes back after", waits, 1, func(s *still, fd int) { shut(s); s.addBack(fd, netip.Addr{}, new(handed)) }},
+		{"comes back after", waits, 1, func(s *still, fd int) { shut(s); s.addReturned(fd, netip.Addr{}, new(handedConn)) }},
 		{"half a body is added after", with("POST /delay/60000 HTTP/1.1", "Content-Length: 2\r\n") + "a", 0, func(s *still, fd int) { shut(s); s.add(fd, netip.Addr{}) }},
-		{"reads a body", with("POST /delay/60000 HTTP/1.1", "Content-Length: 2\r\n") + "a", 0, func(s *still, fd int) { s.add(fd, netip.Addr{}); s.lookOnce(s.conns[fd]); shut(s) }},
-		{"is left to another turn", strings.Repeat(now, maxServed) + waits, 1, func(s *still, fd int) {
+		{"reads a body", with("POST /delay/60000 HTTP/1.1", "Content-Length: 2\r\n") + "a", 0, func(s *still, fd int) { s.add(fd, netip.Addr{}); s.serveOrClose(s.conns[fd]); shut(s) }},
+		{"is left to another turn", strings.Repeat(now, maxTurnRequests) + waits, 1, func(s *still, fd int) {
 			s.add(fd, netip.Addr{})
-			s.lookOnce(s.conns[fd])
+			s.serveOrClose(s.conns[fd])
 			shut(s)
 			s.runDeferred()
 		}},
@@ -428,12 +428,12 @@ func TestHandsOverForOneRequest(t *testing.T) {
 		{"a page", with("GET /page HTTP/1.1", "") + now, len(with("GET /page HTTP/1.1", ""))},
 		{"a page that is asked for with a body", post + "he", len(post) + 5},
 		{"an error, whose body is to come", wrong, len(wrong) + 1},
-		{"what is uncertain", with("GET /delay/0 HTTP/1.1", "Transfer-Encoding: chunked\r\n"), 0},
+		{"what is unsupported", with("GET /delay/0 HTTP/1.1", "Transfer-Encoding: chunked\r\n"), 0},
 		{"an upgrade", with("GET /page HTTP/1.1", "Upgrade: a\r\n"), 0},
 	} {
 		s := newStill(t)
 		s.serveNew(t, tc.sent)
-		conn := (<-s.listener.http1).(*handed)
+		conn := (<-s.listener.http1).(*handedConn)
 		if conn.size != tc.size || string(conn.read) != tc.sent {
 			t.Errorf("%s: handed over for %d bytes of %q, want %d of %q", tc.name, conn.size, conn.read, tc.size, tc.sent)
 		}
@@ -457,8 +457,8 @@ func TestHandsOverForLife(t *testing.T) {
 	} {
 		s := newStill(t)
 		_, fd := client(t, tc.sent)
-		s.addBack(fd, netip.Addr{}, &handed{times: tc.before})
-		conn := (<-s.listener.http1).(*handed)
+		s.addReturned(fd, netip.Addr{}, &handedConn{count: tc.before})
+		conn := (<-s.listener.http1).(*handedConn)
 		if conn.size != tc.size {
 			t.Errorf("handed over %d times before, and then for %d bytes of %q, want %d", tc.before, conn.size, tc.sent, tc.size)
 		}
@@ -520,13 +520,13 @@ func TestWriteTimeout(t *testing.T) {
 			s := newStill(t, func(c *Config) { c.WriteTimeout = time.Hour })
 			other, c := s.serveNew(t, with("GET "+target+" HTTP/1.1", ""))
 			fill := func() {
-				for !c.behind() || c.deferred {
+				for !c.sendBlocked() || c.deferred {
 					s.runDeferred()
 				}
 			}
 			fill()
-			if !c.holding || s.listener.config.Limit.Inside() != 1 {
-				t.Errorf("the clock is held: %v, %d places are taken", c.holding, s.listener.config.Limit.Inside())
+			if !c.holdsClock || s.listener.config.Limit.Inside() != 1 {
+				t.Errorf("the clock is held: %v, %d places are taken", c.holdsClock, s.listener.config.Limit.Inside())
 			}
 			first := c.deadline
 			for some := make([]byte, 64<<10); c.deadline == first; { // it reads in time
@@ -598,7 +598,7 @@ func TestNoTimerIsLeft(t *testing.T) {
 		if _, err := s.listener.config.Engine.Holds.Release("a", 0); err != nil {
 			t.Fatal(err)
 		}
-		s.queue.RunDue(atOnce)
+		s.queue.RunDue(batchSize)
 		if n := s.queue.Len(); n != 0 || c.flow.Running() || len(s.ended) != 1 {
 			t.Errorf("%s: %d timers are left, it runs: %v, the journal saw %v", target, n, c.flow.Running(), s.ended)
 		}
@@ -623,7 +623,7 @@ func TestAPanicEndsOneConnection(t *testing.T) {
 				bystander, c := s.serveNew(t, with("GET /delay/60000 HTTP/1.1", ""))
 				victim, _ := s.serveNew(t, with("GET "+target+" HTTP/1.1", "Origin: panic\r\n"))
 				for s.open > 1 {
-					s.queue.RunDue(atOnce)
+					s.queue.RunDue(batchSize)
 				}
 				if text, ended := received(victim); !ended || strings.Contains(text, " 200 ") {
 					t.Errorf("the client has %q, the end %v", text, ended)

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poller is an epoll that a goroutine waits for without blocking a thread: Go's
-// own poller waits for it.
+// poller is an epoll instance. A goroutine waits for it without blocking a thread,
+// through the runtime's own poller.
 type poller struct {
 	fd    int
 	file  *os.File
@@ -18,18 +18,18 @@ type poller struct {
 	ready [256]unix.EpollEvent
 }
 
-// open opens the poller. The error is the system's.
+// open creates the epoll instance.
 func (p *poller) open() (err error) {
 	if p.fd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		p.fd = -1
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	if err = unix.SetNonblock(p.fd, true); err != nil { // or Go's poller does not take it
+	if err = unix.SetNonblock(p.fd, true); err != nil { // the runtime's poller requires it
 		return os.NewSyscallError("fcntl", err)
 	}
 	p.file = os.NewFile(uintptr(p.fd), "epoll")
-	if err = p.file.SetReadDeadline(time.Time{}); err != nil { // it does not
-		return fmt.Errorf("have Go's poller wait for an epoll: %w", err)
+	if err = p.file.SetReadDeadline(time.Time{}); err != nil { // the runtime does not poll the file
+		return fmt.Errorf("poll epoll: %w", err)
 	}
 	p.raw, err = p.file.SyscallConn()
 	return err
@@ -44,24 +44,25 @@ func (p *poller) close() {
 	}
 }
 
-// add reports the events of a descriptor from now on.
+// add starts to report events of a descriptor.
 func (p *poller) add(fd int, events uint32) error {
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)}))
+	err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
+	return os.NewSyscallError("epoll_ctl", err)
 }
 
-// modify reports other events of a descriptor from now on.
+// modify changes the events that are reported of a descriptor.
 func (p *poller) modify(fd int, events uint32) {
 	_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
 }
 
-// remove reports no more events of a descriptor whose file may live on by
-// another: to close it would not do.
+// remove stops reporting a descriptor. Closing it is not enough if its file stays
+// open through another descriptor.
 func (p *poller) remove(fd int) { _ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil) }
 
-// wait calls look until it reports true, each time that there may be events.
-func (p *poller) wait(look func(uintptr) bool) { _ = p.raw.Read(look) }
+// wait calls ready whenever there may be events, until it returns true.
+func (p *poller) wait(ready func(uintptr) bool) { _ = p.raw.Read(ready) }
 
-// poll returns the events that there are now.
+// poll returns the pending events.
 func (p *poller) poll() []unix.EpollEvent {
 	n, _ := poll(p.fd, p.ready[:])
 	return p.ready[:n]

@@ -9,20 +9,19 @@ import (
 	"flash.test/delay-server/internal/plan"
 )
 
-// request is a request whose answer may come of the loop. Its strings alias what
-// was parsed.
+// request is a parsed request head. Its strings alias the parsed bytes.
 type request struct {
 	plan.Request
 	origin string
 	body   int64 // Content-Length
-	close  bool  // the client wants the connection closed behind the answer
+	close  bool  // Connection: close
 
 	arrived clock.Timestamp
 	plan    *plan.Plan
-	run     string // a copy
+	run     string // a copy, not an alias
 }
 
-// clone returns r with its own copies of the strings that its flow needs.
+// clone returns a copy of r that aliases nothing, with the fields that a flow needs.
 func (r *request) clone() *request {
 	c := *r
 	c.Request = plan.Request{Method: strings.Clone(r.Method), Path: strings.Clone(r.Path)}
@@ -30,91 +29,99 @@ func (r *request) clone() *request {
 	return &c
 }
 
-// verdict is what parse makes of a request's head.
-type verdict int
+// parseResult is the result of parsing a request's head.
+type parseResult int
 
 const (
-	certain    verdict = iota
-	incomplete         // and right so far
-	uncertain          // net/http is to decide
+	parsed      parseResult = iota
+	incomplete              // valid so far
+	unsupported             // net/http must parse it
 )
 
-// maxHead is the most bytes of a request line and a header.
+// maxHead is the maximum size of a request line and header.
 const maxHead = 8 << 10
 
-// maxBody is the most bytes of a request's body: net/http refuses more.
+// maxBody is the maximum size of a request body. net/http rejects larger ones.
 const maxBody = 1 << 20
 
-// parse reads the head that b begins with, and returns its length. What parse
-// calls certain, net/http reads as the same request.
-func (r *request) parse(b []byte) (n int, is verdict) {
-	line, n, is := nextLine(b, 0)
-	if is != certain {
-		return 0, is
+// parse parses the head at the start of b and returns its length. net/http would
+// parse the same request from it.
+func (r *request) parse(b []byte) (n int, result parseResult) {
+	line, n, result := nextLine(b, 0)
+	if result != parsed {
+		return 0, result
 	}
 	if !r.parseRequestLine(line) {
-		return 0, uncertain
+		return 0, unsupported
 	}
-	var host, length, runID, traceparent, origin bool // have come: only the first of each counts
+	var seen seenFields
 	for {
-		if line, n, is = nextLine(b, n); is != certain {
-			return 0, is
+		if line, n, result = nextLine(b, n); result != parsed {
+			return 0, result
 		}
 		if len(line) == 0 {
-			if !host {
-				return 0, uncertain
+			if !seen.host {
+				return 0, unsupported
 			}
-			return n, certain
+			return n, parsed
 		}
-		colon := bytes.IndexByte(line, ':')
-		if colon <= 0 || !all(line[:colon], &inName) || !all(line[colon+1:], &inValue) {
-			return 0, uncertain
-		}
-		name, value := line[:colon], bytes.Trim(line[colon+1:], " \t")
-		ok := true
-		switch len(name) { // of few names
-		case len("Host"):
-			if bytes.EqualFold(name, hostName) {
-				ok = !host && len(value) > 0 && all(value, &inHost)
-				host = true
-			}
-		case len("Origin"): // and of Expect
-			switch {
-			case bytes.EqualFold(name, expectName):
-				ok = false
-			case bytes.EqualFold(name, originName) && !origin:
-				r.origin, origin = alias(value), true
-			}
-		case len("Upgrade"): // and of Trailer
-			ok = !bytes.EqualFold(name, upgradeName) && !bytes.EqualFold(name, trailerName)
-		case len("X-Run-Id"):
-			if bytes.EqualFold(name, runIDName) && !runID {
-				r.RunID, runID = alias(value), true
-			}
-		case len("Connection"):
-			if bytes.EqualFold(name, connectionName) {
-				r.close = r.close || bytes.EqualFold(value, closeOption)
-				ok = r.close || bytes.EqualFold(value, keepAlive)
-			}
-		case len("Traceparent"):
-			if bytes.EqualFold(name, traceparentName) && !traceparent {
-				r.Traceparent, traceparent = alias(value), true
-			}
-		case len("Content-Length"): // and of HTTP2-Settings
-			switch {
-			case bytes.EqualFold(name, lengthName):
-				ok = !length && r.parseLength(value)
-				length = true
-			case bytes.EqualFold(name, settingsName):
-				ok = false
-			}
-		case len("Transfer-Encoding"):
-			ok = !bytes.EqualFold(name, encodingName)
-		}
-		if !ok {
-			return 0, uncertain
+		if !r.parseField(line, &seen) {
+			return 0, unsupported
 		}
 	}
+}
+
+// seenFields are the header fields that were parsed. Only the first of each counts.
+type seenFields struct{ host, length, runID, traceparent, origin bool }
+
+// parseField parses a line of the header. It returns false if the line is
+// unsupported.
+func (r *request) parseField(line []byte, seen *seenFields) (ok bool) {
+	colon := bytes.IndexByte(line, ':')
+	if colon <= 0 || !all(line[:colon], &tokenBytes) || !all(line[colon+1:], &valueBytes) {
+		return false
+	}
+	name, value := line[:colon], bytes.Trim(line[colon+1:], " \t")
+	switch len(name) { // compare with few names only
+	case len("Host"):
+		if bytes.EqualFold(name, hostName) {
+			ok := !seen.host && len(value) > 0 && all(value, &hostBytes)
+			seen.host = true
+			return ok
+		}
+	case len("Origin"), len("Upgrade"):
+		switch {
+		case bytes.EqualFold(name, originName) && !seen.origin:
+			r.origin, seen.origin = alias(value), true
+		case bytes.EqualFold(name, expectName), bytes.EqualFold(name, upgradeName), bytes.EqualFold(name, trailerName):
+			return false
+		}
+	case len("X-Run-Id"):
+		if bytes.EqualFold(name, runIDName) && !seen.runID {
+			r.RunID, seen.runID = alias(value), true
+		}
+	case len("Connection"):
+		if bytes.EqualFold(name, connectionName) {
+			r.close = r.close || bytes.EqualFold(value, closeOption)
+			return r.close || bytes.EqualFold(value, keepAlive)
+		}
+	case len("Traceparent"):
+		if bytes.EqualFold(name, traceparentName) && !seen.traceparent {
+			r.Traceparent, seen.traceparent = alias(value), true
+		}
+	case len("Content-Length"):
+		switch {
+		case bytes.EqualFold(name, lengthName):
+			ok := !seen.length && r.parseLength(value)
+			seen.length = true
+			return ok
+		case bytes.EqualFold(name, settingsName):
+			return false
+		}
+	case len("Transfer-Encoding"):
+		return !bytes.EqualFold(name, encodingName)
+	}
+	return true
 }
 
 var (
@@ -134,30 +141,33 @@ var (
 	version         = []byte(" HTTP/1.1")
 )
 
-// nextLine returns the line that begins at n, without its end, and where the next
-// begins.
-func nextLine(b []byte, n int) (line []byte, next int, is verdict) {
+// nextLine returns the line of b that starts at n, without CRLF, and the start of the
+// next line.
+func nextLine(b []byte, n int) (line []byte, next int, result parseResult) {
 	end := bytes.IndexByte(b[n:], '\n')
 	switch {
 	case end < 0 && len(b) >= maxHead, end >= 0 && n+end >= maxHead:
-		return nil, 0, uncertain
+		return nil, 0, unsupported
 	case end < 0:
 		return nil, 0, incomplete
 	case end == 0 || b[n+end-1] != '\r':
-		return nil, 0, uncertain
+		return nil, 0, unsupported
 	}
-	return b[n : n+end-1], n + end + 1, certain
+	return b[n : n+end-1], n + end + 1, parsed
 }
 
-// parseRequestLine reads the method and the target of a request that an endpoint
-// that waits may answer.
+// parseRequestLine parses a request line. It returns false if the line is
+// unsupported.
 func (r *request) parseRequestLine(line []byte) bool {
 	rest, ok := bytes.CutSuffix(line, version)
 	if !ok {
 		return false
 	}
 	method, target, ok := bytes.Cut(rest, []byte(" "))
-	if !ok || len(target) == 0 || target[0] != '/' || !all(target, &inTarget) || !all(method, &inName) || len(method) == 0 {
+	if !ok || len(method) == 0 || !all(method, &tokenBytes) {
+		return false
+	}
+	if len(target) == 0 || target[0] != '/' || !all(target, &targetBytes) {
 		return false
 	}
 	r.Method, r.ProtoMajor = alias(method), 1
@@ -170,7 +180,7 @@ func (r *request) parseRequestLine(line []byte) bool {
 	return true
 }
 
-// parseLength reads Content-Length.
+// parseLength parses the value of Content-Length.
 func (r *request) parseLength(value []byte) bool {
 	if len(value) == 0 || len(value) > 7 {
 		return false
@@ -184,13 +194,14 @@ func (r *request) parseLength(value []byte) bool {
 	return r.body <= maxBody
 }
 
-// alias returns b as a string that changes with it.
+// alias returns b as a string without a copy: it changes with b.
 func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// set is a set of bytes.
-type set [256]bool
+// byteSet is a set of bytes.
+type byteSet [256]bool
 
-func newSet(ranges ...string) (s set) {
+// newByteSet returns the set of the bytes in ranges: "az" is a to z.
+func newByteSet(ranges ...string) (s byteSet) {
 	for _, r := range ranges {
 		for c := int(r[0]); c <= int(r[len(r)-1]); c++ {
 			s[c] = true
@@ -199,16 +210,18 @@ func newSet(ranges ...string) (s set) {
 	return s
 }
 
-// What the head of a request is made of: RFC 9110's tokens and values, the hosts
-// that net/http accepts, and targets that net/url reads as they are.
+// The bytes in a request's head: tokens and field values of RFC 9110, hosts that
+// net/http accepts, and targets that net/url parses unchanged.
 var (
-	inName   = newSet("AZ", "az", "09", "!", "#", "$", "%", "&", "'", "*", "+", "-", ".", "^", "_", "`", "|", "~")
-	inValue  = newSet(" ~", "\t", "\x80\xff")
-	inHost   = newSet("AZ", "az", "09", "!", "$", "%", "&", "'", "(", ")", "*", "+", ",", "-", ".", ":", ";", "=", "[", "]", "_", "~")
-	inTarget = newSet("!~")
+	tokenBytes = newByteSet("AZ", "az", "09", "!", "#", "$", "%", "&", "'", "*", "+", "-", ".", "^", "_", "`", "|", "~")
+	valueBytes = newByteSet(" ~", "\t", "\x80\xff")
+	hostBytes  = newByteSet("AZ", "az", "09",
+		"!", "$", "%", "&", "'", "(", ")", "*", "+", ",", "-", ".", ":", ";", "=", "[", "]", "_", "~")
+	targetBytes = newByteSet("!~")
 )
 
-func all(b []byte, of *set) bool {
+// all reports whether all bytes of b are in the set.
+func all(b []byte, of *byteSet) bool {
 	for _, c := range b {
 		if !of[c] {
 			return false

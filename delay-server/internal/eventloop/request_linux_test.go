@@ -41,7 +41,7 @@ func readAs(r *request) want {
 	return want{r.Method, r.Path, r.Query, r.RunID, r.Traceparent, r.origin, r.body, r.close}
 }
 
-var certains = []struct {
+var parsedHeads = []struct {
 	name, in string
 	want     want
 }{
@@ -85,18 +85,18 @@ var certains = []struct {
 	{"the longest head", with("", "A: "+strings.Repeat("a", maxHead-len(with("", "A: \r\n")))+"\r\n"), want{}},
 }
 
-func TestCertain(t *testing.T) {
-	for _, tc := range certains {
+func TestParsed(t *testing.T) {
+	for _, tc := range parsedHeads {
 		var r request
 		n, is := r.parse([]byte(tc.in))
 		end := strings.Index(tc.in, "\r\n\r\n") + 4
-		if got, want := readAs(&r), tc.want.orDefault(); is != certain || n != end || got != want || r.ProtoMajor != 1 {
+		if got, want := readAs(&r), tc.want.orDefault(); is != parsed || n != end || got != want || r.ProtoMajor != 1 {
 			t.Errorf("%s: parse(%.80q) = %d, %v, and reads %+v; want %d, certain, %+v", tc.name, tc.in, n, is, got, end, want)
 		}
 	}
 }
 
-var uncertains = []struct{ name, in string }{
+var unsupportedHeads = []struct{ name, in string }{
 	{"absolute form", with("GET http://a/delay/0 HTTP/1.1", "")},
 	{"OPTIONS", with("OPTIONS /delay/0 HTTP/1.1", "")},
 	{"OPTIONS of the server", with("OPTIONS * HTTP/1.1", "")},
@@ -145,10 +145,10 @@ var uncertains = []struct{ name, in string }{
 	{"many headers", "GET /delay/0 HTTP/1.1\r\n" + strings.Repeat("A: b\r\n", maxHead/6)},
 }
 
-func TestUncertain(t *testing.T) {
-	for _, tc := range uncertains {
+func TestUnsupported(t *testing.T) {
+	for _, tc := range unsupportedHeads {
 		var r request
-		if n, is := r.parse([]byte(tc.in)); is != uncertain || n != 0 {
+		if n, is := r.parse([]byte(tc.in)); is != unsupported || n != 0 {
 			t.Errorf("%s: parse(%.80q) = %d, %v, want it left to net/http", tc.name, tc.in, n, is)
 		}
 	}
@@ -157,7 +157,7 @@ func TestUncertain(t *testing.T) {
 // A part of a request is incomplete, and what is behind it does not matter: cut
 // anywhere, a certain one is incomplete, and another is never certain.
 func TestPartsAreIncomplete(t *testing.T) {
-	for _, tc := range certains {
+	for _, tc := range parsedHeads {
 		end := strings.Index(tc.in, "\r\n\r\n") + 4
 		for i := range end {
 			if n, is := new(request).parse([]byte(tc.in[:i])); is != incomplete || n != 0 {
@@ -165,14 +165,14 @@ func TestPartsAreIncomplete(t *testing.T) {
 			}
 		}
 	}
-	for _, tc := range uncertains {
+	for _, tc := range unsupportedHeads {
 		was := incomplete
 		for i := range len(tc.in) {
 			switch _, is := new(request).parse([]byte(tc.in[:i])); {
-			case is == certain:
+			case is == parsed:
 				t.Fatalf("%s: the first %d of %d bytes are certain", tc.name, i, len(tc.in))
-			case was == uncertain && is != uncertain:
-				t.Fatalf("%s: the first %d bytes are uncertain, and one more makes them incomplete", tc.name, i-1)
+			case was == unsupported && is != unsupported:
+				t.Fatalf("%s: the first %d bytes are unsupported, and one more makes them incomplete", tc.name, i-1)
 			default:
 				was = is
 			}
@@ -184,7 +184,7 @@ func TestPartsAreIncomplete(t *testing.T) {
 func TestACloneIsACopy(t *testing.T) {
 	b := []byte(with("POST /delay/0?a HTTP/1.1", "Content-Length: 1\r\nOrigin: http://a\r\n"))
 	var r request
-	if _, is := r.parse(b); is != certain {
+	if _, is := r.parse(b); is != parsed {
 		t.Fatal(is)
 	}
 	c := r.clone()
@@ -197,16 +197,16 @@ func TestACloneIsACopy(t *testing.T) {
 // FuzzParse holds parse against net/http: what it takes as certain, net/http takes
 // as the same request, of as many bytes.
 func FuzzParse(f *testing.F) {
-	for _, tc := range certains {
+	for _, tc := range parsedHeads {
 		f.Add([]byte(tc.in))
 	}
-	for _, tc := range uncertains {
+	for _, tc := range unsupportedHeads {
 		f.Add([]byte(tc.in))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var r request
 		n, is := r.parse(b)
-		if is != certain {
+		if is != parsed {
 			if n != 0 {
 				t.Errorf("%q: %d bytes are taken of what is not certain", b, n)
 			}

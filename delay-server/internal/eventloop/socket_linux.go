@@ -1,41 +1,46 @@
 package eventloop
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// The calls below never block, so that they need not leave the scheduler and
-// come back to it, as those of golang.org/x/sys/unix do.
+// The raw system calls below never block, so they skip the scheduler's entry and exit
+// hooks, which those of golang.org/x/sys/unix call.
 
-// read returns 0 at the end of what the client sends, and unix.EAGAIN where
-// nothing has come.
+// read returns 0 at EOF, and unix.EAGAIN if there is no data.
 func read(fd int, b []byte) (n int, err error) {
-	return again(func() (uintptr, unix.Errno) {
+	return retryEINTR(func() (uintptr, unix.Errno) {
 		n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
 		return n, errno
 	})
 }
 
-// send returns how much the system took.
+// send returns the number of bytes sent. The error is unix.EAGAIN if the send buffer
+// is full.
 func send(fd int, b []byte) (n int, err error) {
-	return again(func() (uintptr, unix.Errno) {
-		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
+	return retryEINTR(func() (uintptr, unix.Errno) {
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+			unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
 		return n, errno
 	})
 }
 
-// accept returns a connection and its client's address, zero where that is no
-// address of IP. The error is unix.EAGAIN where nobody asks to be let in.
+// accept returns the next connection and its client's IP address, or unix.EAGAIN if
+// there is none.
 func accept(fd int) (conn int, client netip.Addr, err error) {
-	var peer unix.RawSockaddrInet6 // has room for one of IPv4 too
+	var peer unix.RawSockaddrInet6 // large enough for IPv4 too
 	size := uint32(unix.SizeofSockaddrInet6)
-	conn, err = again(func() (uintptr, unix.Errno) {
-		n, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&peer)), uintptr(unsafe.Pointer(&size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+	conn, err = retryEINTR(func() (uintptr, unix.Errno) {
+		n, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd),
+			uintptr(unsafe.Pointer(&peer)), uintptr(unsafe.Pointer(&size)),
+			unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 		return n, errno
 	})
 	switch peer.Family {
@@ -47,16 +52,18 @@ func accept(fd int) (conn int, client netip.Addr, err error) {
 	return conn, client, err
 }
 
-// poll returns how many events there are at once.
+// poll stores the pending events and returns their number.
 func poll(epoll int, events []unix.EpollEvent) (n int, err error) {
-	return again(func() (uintptr, unix.Errno) {
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	return retryEINTR(func() (uintptr, unix.Errno) {
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll),
+			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)),
+			0, 0, 0)
 		return n, errno
 	})
 }
 
-// again repeats a call that a signal interrupts.
-func again(call func() (uintptr, unix.Errno)) (int, error) {
+// retryEINTR repeats call while a signal interrupts it.
+func retryEINTR(call func() (uintptr, unix.Errno)) (int, error) {
 	for {
 		n, errno := call()
 		switch errno {
@@ -71,21 +78,18 @@ func again(call func() (uintptr, unix.Errno)) (int, error) {
 
 func closeFD(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
-// take takes the socket of ln out of the runtime's hands. What is set on it
-// here, the connections that it accepts inherit: the same that net sets on them.
-func take(ln *net.TCPListener) (fd int, err error) {
+// detach takes the socket of ln from the runtime's poller and closes ln. Accepted
+// connections inherit the socket options, which are those that package net sets.
+func detach(ln *net.TCPListener) (fd int, err error) {
 	raw, err := ln.SyscallConn()
 	if err != nil {
 		return -1, err
 	}
-	if errControl := raw.Control(func(of uintptr) { fd, err = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0) }); errControl != nil {
-		return -1, errControl
+	if fd, err = dup(raw); err != nil {
+		return -1, err
 	}
-	if err != nil {
-		return -1, os.NewSyscallError("fcntl", err)
-	}
-	_ = ln.Close()   // its descriptor; the socket lives on
-	const probe = 15 // seconds
+	_ = ln.Close()   // the socket stays open through fd
+	const probe = 15 // seconds between keep-alive probes
 	for _, o := range []struct{ level, name, value int }{
 		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
 		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
@@ -93,12 +97,23 @@ func take(ln *net.TCPListener) (fd int, err error) {
 		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, probe},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 9},
 	} {
-		_ = unix.SetsockoptInt(fd, o.level, o.name, o.value) // not every kernel has each for each, and net does without too
+		_ = unix.SetsockoptInt(fd, o.level, o.name, o.value) // package net ignores the error too
 	}
 	return fd, unix.SetNonblock(fd, true)
 }
 
-// reserveFD returns a descriptor of nothing.
+// dup returns a new descriptor of conn, -1 on error.
+func dup(conn syscall.RawConn) (fd int, err error) {
+	fd = -1
+	errControl := conn.Control(func(old uintptr) {
+		if fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0); err != nil {
+			fd, err = -1, os.NewSyscallError("fcntl", err)
+		}
+	})
+	return fd, errors.Join(errControl, err)
+}
+
+// reserveFD returns an unused descriptor.
 func reserveFD() (fd int, err error) {
 	fd, err = unix.Eventfd(0, unix.EFD_CLOEXEC)
 	return fd, os.NewSyscallError("eventfd", err)

@@ -2,16 +2,15 @@ package eventloop
 
 import "time"
 
-// list is a ring of connections with the same time for something, the first to
-// run out of it in front. One of container/list would take an allocation a
-// request.
-type list struct {
+// timeoutList is a ring of connections with the same timeout, the earliest deadline
+// first. container/list would allocate for each request.
+type timeoutList struct {
 	timeout time.Duration
 	front   *conn // its prev is the last
 }
 
-// add puts c at the end, and takes it out of any other list.
-func (l *list) add(c *conn, now time.Time) {
+// add moves c to the end of the list.
+func (l *timeoutList) add(c *conn, now time.Time) {
 	c.leaveList()
 	c.list, c.deadline = l, now.Add(l.timeout).UnixNano()
 	if l.front == nil {
@@ -22,7 +21,7 @@ func (l *list) add(c *conn, now time.Time) {
 	c.prev.next, c.next.prev = c, c
 }
 
-// leaveList takes c out of its list, where it is in one.
+// leaveList removes c from its list, if any.
 func (c *conn) leaveList() {
 	l := c.list
 	if l == nil {
