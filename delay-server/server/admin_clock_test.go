@@ -84,10 +84,10 @@ func TestClockRefuses(t *testing.T) {
 		{"another case", `{"Freeze":true}`, `no such field: "Freeze": did you mean freeze?`},
 		{"unknown field", `{"speed":2}`, `no such field: "speed"; ` + commands},
 		{"no name", `{"":2}`, `no such field: ""; ` + commands},
-		{"scale of nothing", `{"scale":0}`, "scale 0 is not accepted; accepted: from 1e-06 to 1e+06"},
-		{"negative scale", `{"scale":-1}`, "scale -1 is not accepted; accepted: from 1e-06 to 1e+06"},
-		{"scale above all bounds", `{"scale":1e9}`, "scale 1e+09 is not accepted; accepted: from"},
-		{"scale below all bounds", `{"scale":1e-9}`, "scale 1e-09 is not accepted; accepted: from"},
+		{"scale of nothing", `{"scale":0}`, "scale 0 is invalid: use a number from 1e-06 to 1e+06"},
+		{"negative scale", `{"scale":-1}`, "scale -1 is invalid: use a number from 1e-06 to 1e+06"},
+		{"scale above all bounds", `{"scale":1e9}`, "scale 1e+09 is invalid: use a number from"},
+		{"scale below all bounds", `{"scale":1e-9}`, "scale 1e-09 is invalid: use a number from"},
 		{"scale that no float64 holds", `{"scale":1e999}`, `scale "1e999" is not accepted; ` + commands},
 		{"scale that is no number", `{"scale":NaN}`, commands},
 		{"scale in a string", `{"scale":"0.1"}`, `scale "\"0.1\"" is not accepted; ` + commands},
@@ -135,7 +135,7 @@ func TestAClockThatRunsCannotBeAdvanced(t *testing.T) {
 			setClock(t, client, base, before)
 		}
 		reply, text := setClock(t, client, base, `{"advance":"1s"}`)
-		wantProblem(t, "advance after "+before, reply, text, 409, `the clock runs, and only a frozen one can be advanced; accepted: {"freeze":true} first`)
+		wantProblem(t, "advance after "+before, reply, text, 409, `clock is not frozen; accepted: {"freeze":true} first`)
 	}
 }
 

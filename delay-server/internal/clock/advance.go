@@ -8,41 +8,41 @@ import (
 	"time"
 )
 
-// ErrNotFrozen is returned by Clock.Advance where the clock is not frozen.
-var ErrNotFrozen = errors.New("the clock runs, and only a frozen one can be advanced")
+// ErrNotFrozen is returned by Clock.Advance if the clock is not frozen.
+var ErrNotFrozen = errors.New("clock is not frozen")
 
-// ErrOutOfRange is returned by Clock.Advance where the clock would be further
-// from its start than a time.Duration can tell.
-var ErrOutOfRange = errors.New("the clock can be advanced by 292 years in all")
+// ErrOutOfRange is returned by Clock.Advance if the elapsed virtual time would not
+// fit in a time.Duration.
+var ErrOutOfRange = errors.New("clock cannot be advanced by more than 292 years in all")
 
-// AdvanceTimeoutError is returned by Clock.Advance where requests were still
-// active when its context was done. The clock is Left before its target.
+// AdvanceTimeoutError is returned by Clock.Advance if its context is done while
+// requests are active.
 type AdvanceTimeoutError struct {
-	Requests int
-	Left     time.Duration
-	Err      error // context.Cause
+	Requests int           // active requests; 0 while another Advance runs
+	Left     time.Duration // from the clock's time to the target
+	Err      error         // context.Cause
 }
 
-// Error says how far the clock has come.
+// Error says how much is left and why.
 func (e *AdvanceTimeoutError) Error() string {
-	why := "another advance goes on"
+	why := "another advance is running"
 	switch {
 	case e.Requests == 1:
 		why = "1 request is still being answered (does its client read?)"
 	case e.Requests > 1:
 		why = fmt.Sprintf("%d requests are still being answered (do their clients read?)", e.Requests)
 	}
-	return fmt.Sprintf("the clock stands %v before the time that was asked for: %s: %v", e.Left, why, e.Err)
+	return fmt.Sprintf("clock not advanced by the last %v: %s: %v", e.Left, why, e.Err)
 }
 
-// Unwrap returns the context's cause.
+// Unwrap returns Err.
 func (e *AdvanceTimeoutError) Unwrap() error { return e.Err }
 
-// Advance moves a frozen clock on by d. It stops at each due time, fires what is
-// due, and goes on once nothing is active. So each request sees the very time
-// that it asked for, and when Advance returns all that the time brings has been
-// done. The error is ErrOutOfRange, ErrNotFrozen, also where the clock is set
-// running meanwhile, or an *AdvanceTimeoutError when ctx is done first.
+// Advance moves a frozen clock forward by d. It stops at each due time, wakes what
+// is due, and goes on once all waiters and queues are parked again. So each request
+// sees exactly its due time, and all effects are visible when Advance returns. The
+// error is ErrOutOfRange, ErrNotFrozen, or an *AdvanceTimeoutError if ctx is done
+// first. An Unfreeze meanwhile also ends it with ErrNotFrozen.
 func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
 	select {
 	case c.advancing <- struct{}{}:
@@ -53,7 +53,7 @@ func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	target := c.Now().Add(d)
-	if target.Sub(c.start) == math.MaxInt64 { // what Sub returns for more, too
+	if target.Sub(c.start) == math.MaxInt64 { // Sub saturates
 		return ErrOutOfRange
 	}
 	for {
@@ -69,13 +69,13 @@ func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
 			c.advanceTo(first)
 		}
 		if err := c.changed.Wait(ctx, func() bool { return c.active.Load() == 0 }); err != nil {
-			n := max(1, int(c.active.Load())) // the last may have left since
+			n := max(1, int(c.active.Load())) // the last may have parked since
 			return &AdvanceTimeoutError{n, target.Sub(c.Now()), err}
 		}
 	}
 }
 
-// advanceTo sets the clock to the first due time and wakes what is due.
+// advanceTo sets the clock to due, the first due time, and wakes what is due.
 func (c *Clock) advanceTo(due time.Time) {
 	c.setNow(due)
 	c.fireWaiters(due)
@@ -96,8 +96,8 @@ func (c *Clock) setNow(t time.Time) {
 	}
 }
 
-// AwaitWaiting returns once n requests or more wait for a time on the clock, or
-// context.Cause(ctx) when ctx is done first, and the state of then.
+// AwaitWaiting returns the state once at least n requests wait for a time on the
+// clock. If ctx is done first, the error is context.Cause(ctx).
 func (c *Clock) AwaitWaiting(ctx context.Context, n int) (State, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -316,8 +316,8 @@ func TestAdvanceGivesUpOnThoseWhoDoNotComeToRest(t *testing.T) {
 			requests int
 			says     []string
 		}{
-			{"it stops where they are due", 3 * time.Second, 2 * time.Second, 3, []string{"stands 2s before", "3 requests are still being answered", cause.Error()}},
-			{"it does not start before they have become inactive", 5 * time.Second, 5 * time.Second, 3, []string{"stands 5s before"}},
+			{"it stops where they are due", 3 * time.Second, 2 * time.Second, 3, []string{"not advanced by the last 2s", "3 requests are still being answered", cause.Error()}},
+			{"it does not start before they have become inactive", 5 * time.Second, 5 * time.Second, 3, []string{"not advanced by the last 5s"}},
 		} {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, cause)
 			err := c.Advance(ctx, want.d)

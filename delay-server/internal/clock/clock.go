@@ -1,23 +1,22 @@
-// Package clock is where delayed requests wait, for a time or for a signal: nothing
-// else makes one sleep. Its clock can be scaled, frozen and advanced; left alone it
-// is the machine's. Wall time is the machine's, virtual time is this clock's.
+// Package clock lets delayed requests wait for a time or a signal. Requests wait
+// nowhere else. The clock can be scaled, frozen and advanced; until then it is the
+// machine's. Wall time is the machine's, virtual time is the clock's.
 //
 // A goroutine blocks in a [Waiter]. An event loop keeps its [Timer]s in a [Queue],
-// and works on them without the clock's mutex.
+// and changes them without the clock's mutex.
 //
 // Invariants:
 //
 //   - A Waiter or Queue is active or parked. Advance moves the clock only while all
-//     are parked and no Hold is out.
-//   - Post and Signal.Fire make active what they wake before they return. So who
-//     wakes another, and only then parks or leaves, does not let the clock move in
-//     between.
+//     are parked and Hold is not in effect.
+//   - Queue.Post and Signal.Fire make the target active before they return. If the
+//     caller parks or leaves next, the clock does not move in between.
 //   - Lock order: a lock of package gate, then the clock's mutex, then settingMu.
 //     A Queue's wake is called under the clock's mutex; it must not call the clock.
-//   - Never Post while holding a lock that wake takes, such as an event loop's own.
-//   - Anyone may call Post. All other methods of a Queue are for its owner; At, Stop
-//     and RunDue only while it is active. Owner.Fire is called by RunDue, without any
-//     lock, and may call each of these but RunDue.
+//   - Post must not be called under a lock that wake takes.
+//   - Post may be called by any goroutine, and all other methods of a Queue only by
+//     its owner: At, Stop and RunDue while it is active. RunDue calls Owner.Fire
+//     without any lock. Fire may call each method except RunDue.
 package clock
 
 import (
@@ -37,34 +36,33 @@ type Clock struct {
 	settingMu sync.RWMutex // taken after mu
 	setting   *setting     // nil while the clock is the machine's; set with both locks, read with either
 
-	advancing chan struct{} // holds the one Advance that goes on
+	advancing chan struct{} // a semaphore for Advance
 
 	mu      sync.Mutex
 	timers  timerHeap    // of waiters
-	queues  []*Queue     // that are not closed
-	active  atomic.Int64 // active waiters and queues, and holds
-	changed cond.Cond    // of the three
-	timer   wallTimer    // set to the first of timers; nil before any was
+	queues  []*Queue     // not closed
+	active  atomic.Int64 // number of active waiters, active queues and holds
+	changed cond.Cond    // broadcasts changes of timers, queues and active
+	timer   wallTimer    // set to the first due time in timers; nil before the first
 }
 
-// setting is how the clock goes: at the wall time it showed virtual, and since
-// then it has gone on by a second in scale seconds, or not at all.
+// setting maps wall time to virtual time. The clock shows virtual at wall. Each
+// second after that takes scale seconds, unless the clock is frozen.
 type setting struct {
 	wall, virtual time.Time
 	scale         float64
 	frozen        bool
 }
 
-// New returns a clock that is the machine's monotonic one until it is set
-// otherwise.
+// New returns a clock that is the machine's monotonic clock until it is set.
 func New() *Clock {
 	c := &Clock{start: time.Now(), advancing: make(chan struct{}, 1)}
 	c.changed.L = &c.mu
 	return c
 }
 
-// Hold counts one request as active until Release: it is still being answered,
-// such as to a client that does not read. It is called by what is active.
+// Hold keeps Advance from moving the clock until Release, such as while a client
+// does not read its answer. An active Waiter or Queue calls it.
 func (c *Clock) Hold() { c.active.Add(1) }
 
 // Release undoes one Hold.
@@ -79,8 +77,8 @@ func (c *Clock) Now() time.Time {
 	return virtual
 }
 
-// now returns the wall and the virtual time. The clock is not set between the
-// two: a reader that has seen it go on would see it go back.
+// now returns the wall and the virtual time. It holds settingMu for both, so that
+// the clock never goes back.
 func (c *Clock) now() (wall, virtual time.Time) {
 	c.settingMu.RLock()
 	defer c.settingMu.RUnlock()
@@ -98,14 +96,14 @@ func (s *setting) toVirtual(wall time.Time) time.Time {
 	}
 	virtual := s.virtual
 	ns := float64(wall.Sub(s.wall)) / s.scale
-	for ; ns >= math.MaxInt64; ns -= math.MaxInt64 { // a Duration goes no further
+	for ; ns >= math.MaxInt64; ns -= math.MaxInt64 { // the longest Duration
 		virtual = virtual.Add(math.MaxInt64)
 	}
 	return virtual.Add(time.Duration(ns))
 }
 
-// toWall returns how long a virtual wait takes in wall time: rounded up, so that
-// nobody wakes early. It is forever while the clock is frozen.
+// toWall returns how long a virtual wait takes in wall time. It rounds up, so that
+// no wait ends early. The result is math.MaxInt64 while the clock is frozen.
 func (s *setting) toWall(wait time.Duration) time.Duration {
 	switch {
 	case s == nil || wait <= 0:
@@ -113,15 +111,15 @@ func (s *setting) toWall(wait time.Duration) time.Duration {
 	case s.frozen:
 		return math.MaxInt64
 	}
-	// The comparison is with a float64 that is exactly 1<<63.
+	// As a float64, math.MaxInt64 is 1<<63.
 	if long := math.Ceil(float64(wait) * s.scale); long < math.MaxInt64 {
 		return time.Duration(long)
 	}
 	return math.MaxInt64
 }
 
-// untilDue returns the wall time from the virtual time now until due, forever for
-// a zero due.
+// untilDue returns the wall time from the virtual time now until due, math.MaxInt64
+// for a zero due.
 func (c *Clock) untilDue(due, now time.Time) time.Duration {
 	if due.IsZero() {
 		return math.MaxInt64
@@ -129,23 +127,22 @@ func (c *Clock) untilDue(due, now time.Time) time.Duration {
 	return c.setting.toWall(due.Sub(now))
 }
 
-// The scales that a clock can go by.
+// The range of scales.
 const (
 	MinScale = 1e-6
 	MaxScale = 1e6
 )
 
-// CheckScale returns an error, which says what is accepted, for a scale that no
-// clock can go by.
+// CheckScale returns an error if scale is out of range.
 func CheckScale(scale float64) error {
 	if !(scale >= MinScale && scale <= MaxScale) { // NaN is neither
-		return fmt.Errorf("scale %v is not accepted; accepted: from %v to %v: how many seconds a wait of one second lasts", scale, MinScale, MaxScale)
+		return fmt.Errorf("scale %v is invalid: use a number from %v to %v", scale, MinScale, MaxScale)
 	}
 	return nil
 }
 
-// Scale makes every wait, also one that has begun, last scale times as long
-// from now on: 0.1 is ten times as fast. The error is CheckScale's.
+// Scale makes all waits, including those in progress, last scale times as long from
+// now on: 0.1 is ten times as fast. The error is CheckScale's.
 func (c *Clock) Scale(scale float64) error {
 	if err := CheckScale(scale); err != nil {
 		return err
@@ -154,8 +151,7 @@ func (c *Clock) Scale(scale float64) error {
 	return nil
 }
 
-// Reset has the clock run, by the scale, from where it stands. The error is
-// CheckScale's.
+// Reset unfreezes the clock and sets its scale. The error is CheckScale's.
 func (c *Clock) Reset(scale float64) error {
 	if err := CheckScale(scale); err != nil {
 		return err
@@ -164,10 +160,10 @@ func (c *Clock) Reset(scale float64) error {
 	return nil
 }
 
-// Freeze stops the clock: nobody's time comes but by Advance.
+// Freeze stops the clock. Only Advance moves it.
 func (c *Clock) Freeze() { c.set(func(s *setting) { s.frozen = true }) }
 
-// Unfreeze lets the clock go on, by its scale, from where it stands.
+// Unfreeze lets the clock run on from its current time.
 func (c *Clock) Unfreeze() { c.set(func(s *setting) { s.frozen = false }) }
 
 func (c *Clock) set(change func(*setting)) {
@@ -187,23 +183,22 @@ func (c *Clock) set(change func(*setting)) {
 		if q.parked {
 			q.setWake(next.virtual)
 		} else {
-			q.stale = true // a wake that is pending is not to be put off
+			q.stale = true // a pending wake stays as it is
 		}
 	}
 }
 
-// State is what a clock shows. A wait that ends leaves Waiting and Next before its
-// request is answered. While event loops run, Next may be of an instant after
-// Waiting was read.
+// State is a snapshot of a clock. A request leaves Waiting before it is answered.
+// While an event loop runs, Next may be a moment newer than Waiting.
 type State struct {
 	Scale   float64
 	Frozen  bool
-	Waiting int           // requests that wait for a time on it
-	Elapsed time.Duration // on this clock, since New
+	Waiting int           // number of requests that wait for a time on the clock
+	Elapsed time.Duration // virtual time since New
 	Next    time.Duration // until the first of them is due; 0 if none waits
 }
 
-// State returns what the clock shows now.
+// State returns the current state.
 func (c *Clock) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -232,7 +227,7 @@ func (c *Clock) state() State {
 	return s
 }
 
-// waiting returns the number of timers that have a due time.
+// waiting returns the number of timers with a due time.
 func (c *Clock) waiting() int {
 	n := len(c.timers)
 	for _, q := range c.queues {
@@ -241,7 +236,7 @@ func (c *Clock) waiting() int {
 	return n
 }
 
-// first returns the first due time, zero if there is none. All queues are parked.
+// first returns the first due time, zero for none, while all queues are parked.
 func (c *Clock) first() time.Time {
 	due := c.timers.first()
 	for _, q := range c.queues {
@@ -252,7 +247,7 @@ func (c *Clock) first() time.Time {
 	return due
 }
 
-// Adjusted reports whether the clock is, or ever was, other than the machine's.
+// Adjusted reports whether the clock was ever set.
 func (c *Clock) Adjusted() bool {
 	c.settingMu.RLock()
 	defer c.settingMu.RUnlock()

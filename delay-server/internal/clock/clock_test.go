@@ -306,7 +306,7 @@ func TestCheckScale(t *testing.T) {
 		if (err == nil) != tc.ok {
 			t.Errorf("%s: CheckScale(%v) = %v, want ok %v", tc.name, tc.scale, err, tc.ok)
 		}
-		if err != nil && !strings.Contains(err.Error(), "accepted: from 1e-06 to 1e+06") {
+		if err != nil && !strings.Contains(err.Error(), "use a number from 1e-06 to 1e+06") {
 			t.Errorf("%s: CheckScale(%v) = %q, which does not say what is accepted", tc.name, tc.scale, err)
 		}
 		c := clock.New()

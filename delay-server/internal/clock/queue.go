@@ -11,26 +11,26 @@ import (
 type Queue struct {
 	clock  *Clock
 	wake   func(in time.Duration)
-	posted atomic.Pointer[Timer] // the last one posted, and by next those before it
+	posted atomic.Pointer[Timer] // posted timers, the last posted first
 
-	// The owner's.
+	// Used by the owner.
 	timers timerHeap
-	firing *Timer // posted timers that RunDue has yet to fire, the first one posted in front
+	firing *Timer // posted timers that RunDue has yet to fire, the first posted first
 
-	// Stored by the owner, by publish, and loaded by State.
+	// Stored by publish, loaded by State.
 	waiting atomic.Int64 // the number of timers
 	next    atomic.Int64 // the first due time, as a Duration since the clock's start; only if waiting > 0
 
 	// Guarded by the clock's mutex.
 	parked bool
 	closed bool
-	stale  bool      // the next Park calls wake, even if first stays the same
+	stale  bool      // the next Park calls wake even if first stays the same
 	first  time.Time // the first due time at the last Park, zero for none
 }
 
-// NewQueue returns an active queue, which the caller closes after use. The clock
-// calls wake, under its mutex, to have the owner run after a wall time: at once
-// for 0, never for math.MaxInt64. Each call replaces the one before.
+// NewQueue returns an active queue. The caller calls Close after use. The clock
+// calls wake, under its mutex, to make the owner run after the given wall time: at
+// once for 0, never for math.MaxInt64. Each call replaces the one before.
 func (c *Clock) NewQueue(wake func(in time.Duration)) *Queue {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -40,28 +40,28 @@ func (c *Clock) NewQueue(wake func(in time.Duration)) *Queue {
 	return q
 }
 
-// Len returns the number of timers that have a due time. It is for the owner.
+// Len returns the number of timers with a due time. Only the owner calls it.
 func (q *Queue) Len() int { return len(q.timers) }
 
-// At sets when t is due, in place of any time set before. With a zero due, t
-// fires only after a Post. At is for the owner.
+// At sets the due time of t. With a zero due, t fires only after a Post. Only the
+// owner calls At.
 func (q *Queue) At(t *Timer, due time.Time) {
 	q.timers.set(t, due)
 	q.publish()
 }
 
-// Stop drops the due time of t and a pending Post. It is for the owner.
+// Stop drops the due time of t and a pending Post. Only the owner calls it.
 func (q *Queue) Stop(t *Timer) {
 	q.remove(t)
 	t.post.CompareAndSwap(postPending, postDropped)
 }
 
-// Post has the owner fire t as soon as it runs, once for all posts until then.
-// The queue is active before Post returns. A Post after Close does nothing.
+// Post makes the owner fire t soon, once for all posts until then. The queue is
+// active before Post returns. A Post after Close does nothing.
 func (q *Queue) Post(t *Timer) {
 	q.clock.mu.Lock()
 	defer q.clock.mu.Unlock()
-	if q.closed || t.post.Swap(postPending) != postNone { // it is on the list already
+	if q.closed || t.post.Swap(postPending) != postNone { // it is in the list already
 		return
 	}
 	for {
@@ -70,14 +70,14 @@ func (q *Queue) Post(t *Timer) {
 			break
 		}
 	}
-	if q.parked { // Park wakes an active one
+	if q.parked { // Park of an active queue sees t
 		q.ring()
 	}
 }
 
-// RunDue fires up to limit timers: those posted before the call, in order, then
-// those due, in order of their due times. It reports whether there are more.
-// It is for the owner.
+// RunDue fires up to limit timers: first the posted ones in order, then the due ones
+// by due time. A Post during the call counts for the next call. RunDue reports
+// whether there are more. Only the owner calls it.
 func (q *Queue) RunDue(limit int) (more bool) {
 	if q.firing == nil {
 		for t := q.posted.Swap(nil); t != nil; {
@@ -102,9 +102,8 @@ func (q *Queue) RunDue(limit int) (more bool) {
 	return q.pending() || q.timers.due(now)
 }
 
-// Park says that the owner is about to block until it is woken or has an event of
-// its own. Where posted timers are pending, the queue wakes the owner at once and
-// stays active.
+// Park is called by the owner before it blocks until wake or another event. If
+// posted timers are pending, the queue wakes the owner at once and stays active.
 func (q *Queue) Park() {
 	c := q.clock
 	c.mu.Lock()
@@ -124,23 +123,24 @@ func (q *Queue) Park() {
 	c.changed.Broadcast()
 }
 
-// Unpark says that the owner runs again. It does nothing where the queue is active.
+// Unpark is called by the owner when it runs again. It does nothing if the queue is
+// active.
 func (q *Queue) Unpark() {
 	q.clock.mu.Lock()
 	defer q.clock.mu.Unlock()
 	q.unpark()
 }
 
-// Fired says that the time given to wake has passed, so that the next Park calls
-// wake again, even for the same due time: on a scaled clock it may not quite have
-// come. It is for the owner.
+// Fired is called by the owner when the time given to wake has passed. The next Park
+// then calls wake again even for the same due time, since on a scaled clock it may
+// not quite have come.
 func (q *Queue) Fired() {
 	q.clock.mu.Lock()
 	defer q.clock.mu.Unlock()
 	q.stale = true
 }
 
-// Close ends the queue. Timers that are left do not fire. It is for the owner.
+// Close ends the queue. Remaining timers do not fire. Only the owner calls Close.
 func (q *Queue) Close() {
 	c := q.clock
 	c.mu.Lock()
@@ -156,7 +156,7 @@ func (q *Queue) Close() {
 	c.changed.Broadcast()
 }
 
-// remove drops the due time of t.
+// remove drops the due time of t, if it has one.
 func (q *Queue) remove(t *Timer) {
 	if t.index > 0 {
 		q.timers.remove(t)
@@ -164,7 +164,7 @@ func (q *Queue) remove(t *Timer) {
 	}
 }
 
-// publish stores what State shows. It allocates nothing and takes no lock.
+// publish stores the count and the first due time for State.
 func (q *Queue) publish() {
 	if len(q.timers) > 0 {
 		if next := int64(q.timers[0].due.Sub(q.clock.start)); next != q.next.Load() {
@@ -174,7 +174,7 @@ func (q *Queue) publish() {
 	q.waiting.Store(int64(len(q.timers)))
 }
 
-// pending reports whether posted timers have not been fired.
+// pending reports whether there are posted timers to fire.
 func (q *Queue) pending() bool { return q.firing != nil || q.posted.Load() != nil }
 
 func (q *Queue) unpark() {
@@ -184,14 +184,15 @@ func (q *Queue) unpark() {
 	}
 }
 
-// ring makes the queue active, and has its owner run at once.
+// ring makes the queue active and its owner run at once.
 func (q *Queue) ring() {
 	q.unpark()
 	q.wake(0)
 	q.stale = true
 }
 
-// setWake sets when a parked queue wakes its owner, at the virtual time now.
+// setWake makes a parked queue wake its owner at the first due time. The virtual time
+// is now.
 func (q *Queue) setWake(now time.Time) {
 	q.wake(q.clock.untilDue(q.first, now))
 	q.stale = false

@@ -6,32 +6,30 @@ import (
 	"time"
 )
 
-// Timer is one wait in a Queue. It is ready to use once Owner is set, by one
-// queue at a time.
+// Timer is a wait in a Queue. A Timer with an Owner is ready to use, in one queue at
+// a time.
 type Timer struct {
-	// Owner.Fire is called with due when the timer is due, which takes it out of the
-	// queue, and without after a Post, which does not change when it is due. A call
-	// after a Post may be spurious: Fire looks for itself whether what it waits for
-	// has come.
+	// Owner.Fire is called with true when the timer is due, and with false after a
+	// Post. A due timer has left the queue. A Post does not change the due time. A
+	// call after a Post may be spurious.
 	Owner interface{ Fire(due bool) }
 
-	due   time.Time    // while it is in a heap
+	due   time.Time    // while the timer is in a heap
 	next  *Timer       // in a list of posted timers
-	post  atomic.Int32 // postNone and so on
+	post  atomic.Int32 // postNone, postPending or postDropped
 	index int32        // in its heap, counted from 1; 0 for none
 }
 
 const (
-	postNone    = iota // not on a list of posted timers
-	postPending        // on it, to be fired
-	postDropped        // on it, and stopped since
+	postNone    = iota // not in a list of posted timers
+	postPending        // in the list, to be fired
+	postDropped        // in the list, and stopped since
 )
 
-// timerHeap is a heap.Interface of the timers that have a due time, the first one
-// due in front.
+// timerHeap is a heap.Interface of timers by due time.
 type timerHeap []*Timer
 
-// first returns when the first timer is due, zero where there is none.
+// first returns the first due time, zero for none.
 func (h timerHeap) first() (due time.Time) {
 	if len(h) > 0 {
 		due = h[0].due
@@ -42,7 +40,7 @@ func (h timerHeap) first() (due time.Time) {
 // due reports whether a timer is due at t.
 func (h timerHeap) due(t time.Time) bool { return len(h) > 0 && !h[0].due.After(t) }
 
-// set puts t into its place, or out of the heap for a zero due.
+// set adds or moves t. With a zero due it removes t.
 func (h *timerHeap) set(t *Timer, due time.Time) {
 	if due.IsZero() {
 		h.remove(t)
@@ -56,7 +54,7 @@ func (h *timerHeap) set(t *Timer, due time.Time) {
 	}
 }
 
-// remove does nothing where t is not in the heap.
+// remove does nothing if t is not in the heap.
 func (h *timerHeap) remove(t *Timer) {
 	if t.index > 0 {
 		heap.Remove(h, int(t.index-1))

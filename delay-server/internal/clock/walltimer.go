@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// wallTimer calls the function that it was made with once, the given wall time
-// after the last call of set: never for math.MaxInt64.
+// wallTimer calls a function once, the given wall time after the last call of set,
+// and never for math.MaxInt64.
 type wallTimer interface {
 	set(in time.Duration)
 	stop()
@@ -18,9 +18,9 @@ type runtimeTimer struct{ *time.Timer }
 func (t runtimeTimer) set(in time.Duration) { t.Reset(in) }
 func (t runtimeTimer) stop()                { t.Stop() }
 
-// UseTimerfd has waiters woken by a timerfd, where the system has one, until stop
-// is called. An idle Go process polls in whole milliseconds, so the runtime's own
-// timers are up to one late. UseTimerfd is not called again before stop.
+// UseTimerfd wakes waiters by a timerfd, if the system has timerfds, until stop is
+// called. The runtime's timers are up to a millisecond late, since an idle Go process
+// polls in whole milliseconds. UseTimerfd is not called again before stop.
 func (c *Clock) UseTimerfd() (stop func()) {
 	t, err := newTimerfd(c.fire)
 	if err != nil {
@@ -30,7 +30,7 @@ func (c *Clock) UseTimerfd() (stop func()) {
 	return func() { c.replaceTimer(nil) }
 }
 
-// replaceTimer stops the current timer. A nil t stands for the runtime's.
+// replaceTimer stops the current timer. With a nil t, the runtime's replaces it.
 func (c *Clock) replaceTimer(t wallTimer) {
 	c.mu.Lock()
 	old := c.timer

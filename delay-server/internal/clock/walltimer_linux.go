@@ -7,7 +7,7 @@ import (
 	"flash.test/delay-server/internal/timerfd"
 )
 
-// timerfdTimer is a timerfd that the runtime's poller watches.
+// timerfdTimer is a timerfd that the runtime's network poller watches.
 type timerfdTimer struct {
 	fd   timerfd.Timer
 	file *os.File // of fd
@@ -20,7 +20,7 @@ func newTimerfd(fire func()) (wallTimer, error) {
 		return nil, err
 	}
 	t := &timerfdTimer{fd, os.NewFile(uintptr(fd), "timerfd"), make(chan struct{})}
-	if err := t.file.SetReadDeadline(time.Time{}); err != nil { // the poller does not take it
+	if err := t.file.SetReadDeadline(time.Time{}); err != nil { // the poller rejects it
 		_ = t.file.Close()
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func newTimerfd(fire func()) (wallTimer, error) {
 	return t, nil
 }
 
-// run calls fire each time that the timer expires, until it is stopped.
+// run calls fire whenever the timer expires, until it is stopped.
 func (t *timerfdTimer) run(fire func()) {
 	defer close(t.done)
 	var expirations [8]byte
