@@ -44,6 +44,12 @@ var screens = []struct {
 // wider than any.
 func picture(t *testing.T, tab context.Context, name string) {
 	t.Helper()
+	pictureBy(t, tab, name, chromedp.FullScreenshot(100))
+}
+
+// pictureBy is picture for pages that are too long for a full screenshot.
+func pictureBy(t *testing.T, tab context.Context, name string, take chromedp.Action[[]byte]) {
+	t.Helper()
 	for _, s := range screens {
 		scheme := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.scheme}}}
 		do(t, tab, chromedp.EmulateViewport(s.width, s.height), chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
@@ -53,7 +59,7 @@ func picture(t *testing.T, tab context.Context, name string) {
 		if wide := evaluate[int64](t, tab, `document.documentElement.scrollWidth`); wide > s.width {
 			t.Errorf("%s on %s: the page is %d pixels wide, want %d at most", name, s.name, wide, s.width)
 		}
-		png, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
+		png, err := chromedp.Run(tab, take)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,16 +13,18 @@ const kinds = [
   ['metric-', 'metric'],
 ];
 
+const cellsOf = (row) => Array.from(row.cells, (cell) => tidy(cell.textContent)).join(' ');
+
 const rowEntry = (row) => {
   const [, kind] = kinds.find(([prefix]) => row.id.startsWith(prefix)) ?? ['', 'problem'];
-  return { id: row.id, name: tidy(row.cells[0].textContent), kind, text: tidy(row.textContent) };
+  return { id: row.id, name: tidy(row.cells[0].textContent), kind, text: cellsOf(row) };
 };
 
 const sectionEntry = (section) => ({
   id: section.id,
   name: tidy(section.querySelector('h3').textContent),
   kind: section.classList.contains('recipe') ? 'recipe' : 'section',
-  text: tidy(section.textContent),
+  text: Array.from(section.querySelectorAll('p, li, td, pre, h4'), (part) => tidy(part.textContent)).join(' '),
 });
 
 const entries = [
@@ -55,7 +57,8 @@ const matches = (text) => {
 const excerpt = (entry, query) => {
   const where = entry.lowerText.indexOf(query.split(' ')[0]);
   const start = Math.max(0, entry.text.lastIndexOf(' ', where - 24) + 1);
-  return `${start > 0 ? '… ' : ''}${entry.text.slice(start, start + 90)} …`;
+  const end = entry.text.length > start + 90 ? entry.text.lastIndexOf(' ', start + 90) : entry.text.length;
+  return `${start > 0 ? '… ' : ''}${entry.text.slice(start, end)}${end < entry.text.length ? ' …' : ''}`;
 };
 
 const item = (entry, query) => {
@@ -110,7 +113,11 @@ found.addEventListener('keydown', (event) => {
   (links()[links().indexOf(document.activeElement) + step] ?? find).focus();
 });
 found.addEventListener('click', (event) => {
-  if (event.target.closest('a')) setTimeout(clear); // the link is followed first
+  if (!event.target.closest('a')) return;
+  setTimeout(() => { // the link is followed first
+    clear();
+    find.blur();
+  });
 });
 document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && find.value !== '') {
@@ -124,8 +131,14 @@ document.addEventListener('keydown', (event) => {
 });
 search(); // a browser may restore the field's text
 
-// Contents: the section at the top of the window is marked.
+// Contents: the section at the top of the window is marked. Where the list
+// stands above the page, and not beside it, it is folded.
 const contents = document.querySelector('.contents');
+const beside = matchMedia('(min-width: 64rem)');
+const fold = () => { contents.querySelector('details').open = beside.matches; };
+beside.addEventListener('change', fold);
+fold();
+
 const linkTo = (id) => contents.querySelector(`a[href="#${id}"]`);
 
 const mark = (id) => {
