@@ -95,6 +95,10 @@ func TestDocInABrowser(t *testing.T) {
 	})
 	do(t, tab, chromedp.Navigate(base+"/doc"))
 	pictureBy(t, tab, "doc", chromedp.CaptureScreenshot())
+	for _, id := range []string{"parameters", "problems"} {
+		do(t, tab, chromedp.Evaluate[chromedp.Void](`location.hash = "`+id+`"`))
+		pictureBy(t, tab, "doc-"+id, chromedp.CaptureScreenshot())
+	}
 	do(t, tab, chromedp.Evaluate[chromedp.Void](`void (`+search+`)("queue")`))
 	pictureBy(t, tab, "doc-search", chromedp.CaptureScreenshot())
 	if got := wrong(); len(got) > 0 {
