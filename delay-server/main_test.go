@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/kit/program"
+	"flash.test/delay-server/kit/wiretest"
 	"flash.test/delay-server/server"
 )
 
@@ -135,12 +136,7 @@ type canceller context.CancelFunc
 func (c canceller) Write(b []byte) (int, error) { c(); return len(b), nil }
 
 func TestTakenPort(t *testing.T) {
-	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	port := ln.Addr().(*net.TCPAddr).Port
+	port := wiretest.Listen(t).Addr().(*net.TCPAddr).Port
 	for setting, others := range map[string][]string{
 		"PORT":     nil,
 		"TLS_PORT": {"PORT=0", "TLS_HOSTS=localhost", "TLS_DIR=" + t.TempDir()},

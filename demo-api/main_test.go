@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"flash.test/delay-server/kit/program"
+	"flash.test/delay-server/kit/wiretest"
 	"flash.test/demo-api/internal/config"
 )
 
@@ -77,14 +78,9 @@ func TestBadSettingsAreAllReported(t *testing.T) {
 }
 
 func TestTakenPort(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	port := ln.Addr().(*net.TCPAddr).Port
+	port := wiretest.Listen(t).Addr().(*net.TCPAddr).Port
 	var stdout bytes.Buffer
-	err = demoAPI.Run(t.Context(), nil, []string{fmt.Sprintf("PORT=%d", port)}, &stdout, io.Discard)
+	err := demoAPI.Run(t.Context(), nil, []string{fmt.Sprintf("PORT=%d", port)}, &stdout, io.Discard)
 	if want := fmt.Sprintf("such as PORT=%d demo-api (on macOS, AirPlay takes 5000)", port%65535+1); program.ExitStatus(err) != 1 || !strings.Contains(fmt.Sprint(err), want) {
 		t.Errorf("run on a taken port = %v, status %d; want status 1 and %s", err, program.ExitStatus(err), want)
 	}
@@ -221,12 +217,7 @@ func TestDelayServerElsewhere(t *testing.T) {
 
 // The start needs no database: only a query that is asked for does.
 func TestDatabaseThatIsDown(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := ln.Addr().String()
-	ln.Close()
+	address := wiretest.ClosedAddr(t)
 	r := begin(t, "DELAY=1", "DATABASE_URL=postgres://demo:secret@"+address+"/demo")
 	if want := "in place of the last call, to " + address + "\n"; !strings.Contains(r.greet, want) || strings.Contains(r.greet, "secret") {
 		t.Errorf("it printed\n%s\nwant %q in it, and no password", r.greet, want)
@@ -240,10 +231,7 @@ func TestDatabaseThatIsDown(t *testing.T) {
 }
 
 func TestOwnDelayServerFails(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := wiretest.Listen(t)
 	ln.Close()
 	failed := make(chan error, 1)
 	stop, err := startDelayServer(ln, config.Default(), slog.New(slog.DiscardHandler), func(err error) { failed <- err })

@@ -89,38 +89,12 @@ func TestProxyHostsAllow(t *testing.T) {
 	}
 }
 
-// listen accepts connections on a port of 127.0.0.1 until the test ends, and
-// has each handled by handle, which closes it.
-func listen(t testing.TB, handle func(net.Conn)) string {
-	t.Helper()
-	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go handle(conn)
-		}
-	}()
-	return ln.Addr().String()
-}
-
 func TestProxySaysWhatFailed(t *testing.T) {
 	t.Parallel()
 	done := make(chan struct{})
 	defer close(done)
 	silent := func(conn net.Conn) { defer conn.Close(); <-done }
-	closed := listen(t, func(conn net.Conn) { conn.Close() })
-	gone, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone.Close()
+	closed := wiretest.Serve(t, func(conn net.Conn) { conn.Close() })
 
 	config := proxying()
 	config.ProxyTimeout = 300 * time.Millisecond
@@ -132,17 +106,17 @@ func TestProxySaysWhatFailed(t *testing.T) {
 		status       int
 		want         string
 	}{
-		{"nothing listens", gone.Addr().String(), nil, 502, "refuses connections: nothing listens at that port"},
+		{"nothing listens", wiretest.ClosedAddr(t), nil, 502, "refuses connections: nothing listens at that port"},
 		{"hangs up", closed, nil, 502, "broke off the connection, or replied what is no HTTP"},
-		{"speaks another protocol", listen(t, func(conn net.Conn) { fmt.Fprint(conn, "SSH-2.0-x\r\n\r\n"); conn.Close() }), nil, 502, "replied what is no HTTP"},
-		{"switches protocols unasked", listen(t, func(conn net.Conn) {
+		{"speaks another protocol", wiretest.Serve(t, func(conn net.Conn) { fmt.Fprint(conn, "SSH-2.0-x\r\n\r\n"); conn.Close() }), nil, 502, "replied what is no HTTP"},
+		{"switches protocols unasked", wiretest.Serve(t, func(conn net.Conn) {
 			fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
 			conn.Close()
 		}), nil, 502, "replied what is no HTTP"},
 		{"no TLS", "https://" + closed, nil, 502, "broke off"},
-		{"never replies", listen(t, silent), nil, 504, "did not take the request and begin its reply within 300ms, this server's PROXY_TIMEOUT"},
-		{"never shakes hands", "https://" + listen(t, silent), nil, 504, "within 300ms, this server's PROXY_TIMEOUT"},
-		{"never takes the body", listen(t, silent), io.LimitReader(zeros{}, 1<<30), 504, "did not take the request and begin its reply within 300ms"},
+		{"never replies", wiretest.Serve(t, silent), nil, 504, "did not take the request and begin its reply within 300ms, this server's PROXY_TIMEOUT"},
+		{"never shakes hands", "https://" + wiretest.Serve(t, silent), nil, 504, "within 300ms, this server's PROXY_TIMEOUT"},
+		{"never takes the body", wiretest.Serve(t, silent), io.LimitReader(zeros{}, 1<<30), 504, "did not take the request and begin its reply within 300ms"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			method := "GET"

@@ -35,11 +35,7 @@ func serveTLS(t *testing.T, config Config, log io.Writer) (srv *Server, base, se
 	t.Helper()
 	var lns [2]net.Listener
 	for i := range lns {
-		ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		lns[i] = ln
+		lns[i] = wiretest.Listen(t)
 	}
 	plain, secure := lns[0], lns[1]
 	config.TLSHosts, config.TLSDir = []string{"flash.siwalik.in", "127.0.0.1"}, t.TempDir()
@@ -174,11 +170,7 @@ func (failing) Accept() (net.Conn, error) { return nil, errAccept }
 func TestOneListenerThatFailsEndsAll(t *testing.T) {
 	var lns [2]net.Listener
 	for i := range lns {
-		ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		lns[i] = ln
+		lns[i] = wiretest.Listen(t)
 	}
 	srv, err := New(DefaultConfig(), slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 
 	"flash.test/delay-server/delayserver/dockertest"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // TestCompose brings the real docker-compose.yml up with every Compose that is installed.
@@ -82,7 +83,7 @@ func (p project) test(t *testing.T) {
 	s := stack{published(t, delayServer), published(t, demoAPI)}
 	s.awaitHealthz(t)
 	tutorial(t, s)
-	eventually(t, "demo-api is healthy", func() bool {
+	wiretest.Eventually(t, "demo-api is healthy", func() bool {
 		return p.inspect(t, "demo-api").State.Health.Status == container.Healthy
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/testcontainers/testcontainers-go/wait"
 
 	"flash.test/delay-server/delayserver/dockertest"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 const (
@@ -133,7 +134,7 @@ func TestUnreachableUpstream(t *testing.T) {
 	}
 
 	must(t, nil, "docker", "start", delayServer.GetContainerID())
-	eventually(t, "demo-api answers 200 again", func() bool {
+	wiretest.Eventually(t, "demo-api answers 200 again", func() bool {
 		r, err := get(url)
 		return err == nil && r.status == http.StatusOK
 	})
@@ -158,7 +159,7 @@ func stopLetsWaitingRequestFinish(t *testing.T, eventLoop testcontainers.Customi
 		r, err := get(base + "/delay/3000")
 		answered <- result{r, err}
 	}()
-	eventually(t, "/metrics shows the waiting request", func() bool {
+	wiretest.Eventually(t, "/metrics shows the waiting request", func() bool {
 		r, err := get(base + "/metrics")
 		return err == nil && strings.Contains(r.body, "\ndelay_server_waiting 1\n")
 	})

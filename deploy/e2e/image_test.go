@@ -9,6 +9,8 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/testcontainers/testcontainers-go"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // eachImage runs a test for both images.
@@ -90,7 +92,7 @@ func signal(t *testing.T, c *testcontainers.DockerContainer, s syscall.Signal) {
 
 func awaitHealth(t *testing.T, c *testcontainers.DockerContainer, want container.HealthStatus) {
 	t.Helper()
-	eventually(t, "health is "+string(want), func() bool {
+	wiretest.Eventually(t, "health is "+string(want), func() bool {
 		state, err := c.State(t.Context())
 		return err == nil && state.Health != nil && state.Health.Status == want
 	})

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"flash.test/delay-server/kit/wiretest"
 	"flash.test/delay-server/server"
 )
 
@@ -218,7 +219,7 @@ type reluctant struct {
 
 func newReluctant(t *testing.T) *reluctant {
 	t.Helper()
-	return &reluctant{newListener(t), make(chan string, 100), make(chan struct{}, 1), t.Context().Done()}
+	return &reluctant{wiretest.Listen(t), make(chan string, 100), make(chan struct{}, 1), t.Context().Done()}
 }
 
 func (l *reluctant) Accept() (net.Conn, error) {

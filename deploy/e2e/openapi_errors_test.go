@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,6 +14,7 @@ import (
 
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 
+	"flash.test/delay-server/kit/wiretest"
 	"flash.test/delay-server/server"
 )
 
@@ -29,7 +29,7 @@ func (c *contract) everyError(t *testing.T) {
 	full := serveDelays(t, func(s *server.Config) { s.MaxInFlight = 1 })
 	hold(t, full, "/delay/1m", "delay_server_waiting 1")
 	hold(t, c.base, "/delay/1m?pool=held&workers=1&queue=0", `delay_server_pool_busy_workers{pool="held"} 1`)
-	silent, closed := newListener(t), newListener(t)
+	silent, closed := wiretest.Listen(t), wiretest.Listen(t)
 	closed.Close()
 
 	c.errorsOfAll(t, impatient, full)
@@ -121,7 +121,7 @@ func with(url, query string) string {
 func hold(t *testing.T, base, path, metric string) {
 	t.Helper()
 	keep(t, base+path)
-	eventually(t, "/metrics says "+metric, func() bool {
+	wiretest.Eventually(t, "/metrics says "+metric, func() bool {
 		_, text := exchange(t, newRequest(t, "GET", base+"/metrics", ""))
 		return strings.Contains(text, "\n"+metric+"\n")
 	})
@@ -153,16 +153,6 @@ func stalling(t *testing.T, url string) *http.Request {
 	return r
 }
 
-func newListener(t *testing.T) net.Listener {
-	t.Helper()
-	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	return ln
-}
-
 // draining asks a server that has stopped, by no connection: it accepts none.
 func (c *contract) draining(t *testing.T) {
 	srv, err := server.New(server.DefaultConfig(), slog.New(slog.DiscardHandler))
@@ -171,7 +161,7 @@ func (c *contract) draining(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	if err := srv.Serve(ctx, newListener(t)); err != nil {
+	if err := srv.Serve(ctx, wiretest.Listen(t)); err != nil {
 		t.Fatal(err)
 	}
 	r := newRequest(t, "GET", c.base+"/readyz", "")

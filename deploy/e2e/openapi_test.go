@@ -16,6 +16,7 @@ import (
 	validator "github.com/pb33f/libopenapi-validator"
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 
+	"flash.test/delay-server/kit/wiretest"
 	"flash.test/delay-server/server"
 )
 
@@ -49,7 +50,7 @@ func TestOpenAPI(t *testing.T) {
 // serveDelays runs a delay-server until the test ends and returns its URL.
 func serveDelays(t *testing.T, set func(*server.Config)) string {
 	t.Helper()
-	ln := newListener(t)
+	ln := wiretest.Listen(t)
 	serveUntil(t, t.Context(), ln, set)
 	return "http://" + ln.Addr().String()
 }

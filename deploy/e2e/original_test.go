@@ -19,6 +19,7 @@ import (
 	"time"
 
 	admin "flash.test/delay-server/client"
+	"flash.test/delay-server/kit/wiretest"
 	"flash.test/delay-server/server"
 )
 
@@ -123,7 +124,7 @@ func serveAsFlash(t *testing.T) (url string, port int, ca string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, secure := newListener(t), newListener(t)
+	plain, secure := wiretest.Listen(t), wiretest.Listen(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ctx, plain, srv.TLS(secure)) }()

@@ -11,6 +11,7 @@ import (
 	"github.com/testcontainers/testcontainers-go/network"
 
 	"flash.test/delay-server/delayserver/dockertest"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // TestTutorialOverlay brings up what of deploy/compose/tutorial.yml needs no
@@ -50,7 +51,7 @@ func (p project) testOverlay(t *testing.T, image tags) {
 	server := p.inspect(t, "delay-server")
 	checkRestricted(t, server)
 	url := published(t, server)
-	eventually(t, url+"/ca.pem answers 200", func() bool {
+	wiretest.Eventually(t, url+"/ca.pem answers 200", func() bool {
 		r, err := get(url + "/ca.pem")
 		return err == nil && r.status == http.StatusOK
 	})

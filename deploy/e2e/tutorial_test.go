@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // stack is both programs as a client on the host sees them: their base URLs.
@@ -47,21 +49,11 @@ func getBody(t *testing.T, url, want string) time.Duration {
 	return got.took
 }
 
-// eventually polls until done reports true.
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !done(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("after %v still not: %s", patience, what)
-		}
-	}
-}
-
 // awaitHealthz waits until both programs answer.
 func (s stack) awaitHealthz(t *testing.T) {
 	t.Helper()
 	for _, base := range []string{s.delayServer, s.demoAPI} {
-		eventually(t, base+"/healthz answers 200", func() bool {
+		wiretest.Eventually(t, base+"/healthz answers 200", func() bool {
 			r, err := get(base + "/healthz")
 			return err == nil && r.status == http.StatusOK
 		})

@@ -1,5 +1,5 @@
-// Package wiretest helps to test servers over real sockets: it waits for a
-// condition, and opens connections on which a test writes every byte itself.
+// Package wiretest helps to test servers and clients over real sockets: it waits
+// for a condition, and opens connections on which a test writes every byte itself.
 // Only tests import it.
 package wiretest
 
@@ -17,14 +17,16 @@ import (
 // a failure, and is far longer than any test should need.
 const Timeout = time.Minute
 
-// Eventually polls ok every millisecond, and returns when it reports true. After
-// [Timeout] it fails the test with a message that names what did not happen.
+// Eventually polls ok until it reports true. After [Timeout] it fails the test with
+// a message that names what did not happen.
 func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(Timeout); !ok(); time.Sleep(time.Millisecond) {
+	deadline := time.Now().Add(Timeout)
+	for pause := time.Millisecond; !ok(); pause = min(2*pause, 20*time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within %v: %s", Timeout, what)
 		}
+		time.Sleep(pause)
 	}
 }
 
@@ -77,4 +79,40 @@ func (c *Conn) Receive(method string) (r *http.Response, body string) {
 		c.t.Fatalf("reading the body of a response %s: %v", r.Status, err)
 	}
 	return r, string(b)
+}
+
+// Listen listens on a free port of 127.0.0.1 until the test ends.
+func Listen(t testing.TB) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	return ln
+}
+
+// Serve calls handle in a goroutine for each connection to an address, host:port,
+// until the test ends. handle closes the connection.
+func Serve(t testing.TB, handle func(net.Conn)) (addr string) {
+	t.Helper()
+	ln := Listen(t)
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go handle(conn)
+		}
+	}()
+	return ln.Addr().String()
+}
+
+// ClosedAddr returns an address of 127.0.0.1, host:port, on which nothing listens.
+func ClosedAddr(t testing.TB) string {
+	t.Helper()
+	ln := Listen(t)
+	_ = ln.Close()
+	return ln.Addr().String()
 }

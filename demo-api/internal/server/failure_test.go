@@ -3,12 +3,13 @@ package server_test
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // broken answers the first good requests and closes the connection of each
@@ -21,18 +22,8 @@ func broken(good int) func(int, http.ResponseWriter, *http.Request) {
 	}
 }
 
-func closedPort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return "http://" + ln.Addr().String()
-}
-
 func TestFailedCall(t *testing.T) {
-	nobody := closedPort(t)
+	nobody := "http://" + wiretest.ClosedAddr(t)
 	for _, tc := range []struct {
 		name, url, path string
 		status          int
@@ -80,7 +71,7 @@ func TestFailureCancelsTheOthers(t *testing.T) {
 	if !regexp.MustCompile(`^r([1-9]|[1-4][0-9]|50)$`).MatchString(p.Call) {
 		t.Errorf("call: got %q, want one of r1 to r50", p.Call)
 	}
-	eventually(t, "the other 49 calls are cancelled", func() bool { return s.seen().over == calls })
+	wiretest.Eventually(t, "the other 49 calls are cancelled", func() bool { return s.seen().over == calls })
 	if got := s.seen(); got.come != calls || got.left < calls-1 {
 		t.Errorf("got %d calls, %d of them cancelled, want %d, %d", got.come, got.left, calls, calls-1)
 	}
@@ -112,12 +103,12 @@ func TestLeavingClient(t *testing.T) {
 				}
 				gone <- err
 			}()
-			eventually(t, "the calls come", func() bool { return s.seen().come == tc.calls })
+			wiretest.Eventually(t, "the calls come", func() bool { return s.seen().come == tc.calls })
 			leave()
 			if err := <-gone; !errors.Is(err, context.Canceled) {
 				t.Errorf("the client got %v, want context.Canceled", err)
 			}
-			eventually(t, "all calls are cancelled", func() bool { return s.seen().over == tc.calls })
+			wiretest.Eventually(t, "all calls are cancelled", func() bool { return s.seen().over == tc.calls })
 			d.Close()
 			if got := s.seen(); got.left != tc.calls || got.come != tc.calls {
 				t.Errorf("%d calls came, %d cancelled, want %d of each", got.come, got.left, tc.calls)

@@ -4,12 +4,12 @@ import (
 	"bufio"
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"flash.test/delay-server/kit/wiretest"
 	"flash.test/demo-api/internal/server"
 	"flash.test/demo-api/internal/upstream"
 )
@@ -72,15 +72,8 @@ func TestHostileRequests(t *testing.T) {
 		{"a host that is markup", "GET / HTTP/1.1\r\nHost: <b>\r\n\r\n", "400"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			conn, err := net.Dial("tcp", d.Listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-			if _, err := io.WriteString(conn, tc.request); err != nil {
-				t.Fatal(err)
-			}
+			conn := wiretest.Dial(t, d.Listener.Addr().String())
+			conn.Send(tc.request)
 			line, err := bufio.NewReader(conn).ReadString('\n')
 			if want := "HTTP/1.1 " + tc.status + " "; err != nil || !strings.HasPrefix(line, want) {
 				t.Errorf("%q: got %q, %v, want %s", tc.request, line, err, want)

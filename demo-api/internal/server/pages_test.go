@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/kit/version"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 func TestPages(t *testing.T) {
@@ -164,7 +165,7 @@ func TestAssets(t *testing.T) {
 }
 
 func TestProbes(t *testing.T) {
-	d := start(t, options(), closedPort(t), time.Minute) // they do not ask delay-server
+	d := start(t, options(), "http://"+wiretest.ClosedAddr(t), time.Minute) // they do not ask delay-server
 	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready"} {
 		if got := d.get(t, path); got.StatusCode != 200 || got.body != want {
 			t.Errorf("GET %s = %d %q, want 200 %q", path, got.StatusCode, got.body, want)

@@ -16,6 +16,7 @@ import (
 
 	"flash.test/delay-server/delaytest"
 	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/wiretest"
 	delayserver "flash.test/delay-server/server"
 
 	"flash.test/demo-api/internal/upstream"
@@ -234,7 +235,7 @@ func TestRaceOrder(t *testing.T) {
 }
 
 func TestRaceOfNothing(t *testing.T) {
-	d := start(t, options(), closedPort(t), time.Minute)
+	d := start(t, options(), "http://"+wiretest.ClosedAddr(t), time.Minute)
 	all := d.watch(t, "calls=0", "nothing").rest(t)
 	for _, lane := range []string{"sequential", "concurrent"} {
 		if got := only(t, all, "total", lane); string(got.Answer) != `"ok"` || got.Peak != 0 || got.SeenBy != "demo-api" {
@@ -289,7 +290,7 @@ func TestRaceWithAQuery(t *testing.T) {
 
 // A lane that fails says why, as its endpoint would, and leaves the other alone.
 func TestRaceThatFails(t *testing.T) {
-	d := start(t, options(), closedPort(t), time.Minute)
+	d := start(t, options(), "http://"+wiretest.ClosedAddr(t), time.Minute)
 	all := d.watch(t, "calls=3", "fails").rest(t)
 	for _, lane := range []string{"sequential", "concurrent"} {
 		got := only(t, all, "failed", lane)
@@ -478,7 +479,7 @@ func TestMaxInFlight(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "all have left", func() bool { return d.get(t, "/async_get_data?calls=10&delay=0").StatusCode == 200 })
+	wiretest.Eventually(t, "all have left", func() bool { return d.get(t, "/async_get_data?calls=10&delay=0").StatusCode == 200 })
 	for range 2 { // the second where the first was
 		only(t, d.watch(t, "calls=10&delay=0", "after").rest(t), "done", "")
 	}
@@ -491,7 +492,7 @@ func TestShutdownEndsARace(t *testing.T) {
 	s := newSlow(t, hang)
 	d := serve(t, o, s.URL)
 	got := ask(t.Context(), t, transport(t, false), d.url+"/race/events?calls=3", nil)
-	eventually(t, "the calls come", func() bool { return s.seen().come == 4 })
+	wiretest.Eventually(t, "the calls come", func() bool { return s.seen().come == 4 })
 	d.stop()
 	reply := <-got
 	if reply.err != nil || strings.Count(reply.reply.body, "event: failed\n") != 2 || !strings.Contains(reply.reply.body, `"status":503`) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"flash.test/delay-server/kit/wiretest"
 	"flash.test/demo-api/internal/server"
 	"flash.test/demo-api/internal/upstream"
 )
@@ -105,12 +106,12 @@ func TestProtocols(t *testing.T) {
 			}
 			ctx, leave := context.WithCancel(t.Context())
 			second := ask(ctx, t, tr, d.url+"/async_get_data?calls=5", nil)
-			eventually(t, "the calls come", func() bool { return s.seen().come == 7 })
+			wiretest.Eventually(t, "the calls come", func() bool { return s.seen().come == 7 })
 			leave()
 			if got := <-second; got.err == nil {
 				t.Errorf("the client that left got %+v, want an error", got)
 			}
-			eventually(t, "its calls are cancelled", func() bool { return s.seen().left == 5 })
+			wiretest.Eventually(t, "its calls are cancelled", func() bool { return s.seen().left == 5 })
 		})
 	}
 }
@@ -126,13 +127,13 @@ func TestDrain(t *testing.T) {
 	d := serve(t, options(), s.URL)
 	tr := transport(t, false)
 	waiting := ask(t.Context(), t, tr, d.url+"/async_get_data", nil)
-	eventually(t, "the calls come", func() bool { return s.seen().come == 2 })
+	wiretest.Eventually(t, "the calls come", func() bool { return s.seen().come == 2 })
 	if got := ready(d); got.Code != 200 {
 		t.Errorf("before the shutdown: GET /readyz = %d, want 200", got.Code)
 	}
 
 	d.stop()
-	eventually(t, "it accepts no more", func() bool {
+	wiretest.Eventually(t, "it accepts no more", func() bool {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
 		if err == nil {
 			conn.Close()
@@ -179,7 +180,7 @@ func TestDrainIsBounded(t *testing.T) {
 			o.ShutdownTimeout = tc.timeout
 			d := serve(t, o, s.URL)
 			waiting := ask(t.Context(), t, transport(t, tc.http2), d.url+"/async_get_data", nil)
-			eventually(t, "the calls come", func() bool { return s.seen().come == 2 })
+			wiretest.Eventually(t, "the calls come", func() bool { return s.seen().come == 2 })
 			begin := time.Now()
 			d.stop()
 			got := <-waiting
@@ -192,7 +193,7 @@ func TestDrainIsBounded(t *testing.T) {
 			if err := <-d.ended; err != nil {
 				t.Errorf("Serve = %v, want nil", err)
 			}
-			eventually(t, "the calls are cancelled", func() bool { return s.seen().left == 2 })
+			wiretest.Eventually(t, "the calls are cancelled", func() bool { return s.seen().left == 2 })
 			if log := d.log.String(); !strings.Contains(log, "msg=stopped aborted=1") {
 				t.Errorf("log: got %q, want it to say that one was cut", log)
 			}

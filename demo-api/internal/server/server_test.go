@@ -205,13 +205,3 @@ func (r reply) problem(t testing.TB, status int) problem.Problem {
 	}
 	return p
 }
-
-// eventually waits until ok, which another goroutine makes true.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 20s", what)
-		}
-	}
-}

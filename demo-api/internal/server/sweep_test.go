@@ -14,6 +14,7 @@ import (
 
 	"flash.test/delay-server/delaytest"
 	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // told is an event of a sweep: its name, and its data as it came.
@@ -181,9 +182,9 @@ func TestLeavingViewerEndsASweep(t *testing.T) {
 	defer resp.Body.Close()
 	for lines := bufio.NewScanner(resp.Body); lines.Scan() && lines.Text() != "event: point"; {
 	}
-	eventually(t, "the call that hangs comes", func() bool { return s.seen().come == 4 })
+	wiretest.Eventually(t, "the call that hangs comes", func() bool { return s.seen().come == 4 })
 	leave()
-	eventually(t, "the call is cancelled", func() bool { return s.seen().left == 1 })
+	wiretest.Eventually(t, "the call is cancelled", func() bool { return s.seen().left == 1 })
 	if got := s.seen(); got.come != 4 || got.over != 4 {
 		t.Errorf("delay-server saw %d calls, %d over; want 4 and none made after the viewer left", got.come, got.over)
 	}
@@ -277,7 +278,7 @@ func TestSweepDefaults(t *testing.T) {
 }
 
 func TestSweepPage(t *testing.T) {
-	d := start(t, options(), closedPort(t), time.Minute)
+	d := start(t, options(), "http://"+wiretest.ClosedAddr(t), time.Minute)
 	for _, tc := range []struct {
 		name, query string
 		status      int

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // open opens a database that is closed with the test.
@@ -41,16 +43,6 @@ func together(t testing.TB, d *Database, n int, wait time.Duration) time.Duratio
 	}
 	all.Wait()
 	return time.Since(start)
-}
-
-// eventually waits until ok, which another goroutine or process makes true.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 20s", what)
-		}
-	}
 }
 
 func TestSQLite(t *testing.T) { testDatabase(t, "", "SQLite in this process") }
@@ -89,7 +81,7 @@ func testDatabase(t *testing.T, url, address string) {
 		ctx, leave := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- d.Query(ctx, 30*time.Second) }()
-		eventually(t, "the query has a connection", func() bool { return d.pool.Stats().InUse == 1 })
+		wiretest.Eventually(t, "the query has a connection", func() bool { return d.pool.Stats().InUse == 1 })
 		leave()
 		start := time.Now()
 		err := <-ended

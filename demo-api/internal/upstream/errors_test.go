@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"flash.test/delay-server/kit/wiretest"
 	"flash.test/demo-api/internal/upstream"
 )
 
@@ -18,33 +19,11 @@ import (
 // writes reply and closes it.
 func peer(t *testing.T, reply string) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = conn.Read(make([]byte, 4096))
-			_, _ = io.WriteString(conn, reply)
-			conn.Close()
-		}
-	}()
-	return "http://" + ln.Addr().String()
-}
-
-func closedPort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return "http://" + ln.Addr().String()
+	return "http://" + wiretest.Serve(t, func(conn net.Conn) {
+		defer conn.Close()
+		_, _ = conn.Read(make([]byte, 4096))
+		_, _ = io.WriteString(conn, reply)
+	})
 }
 
 func untrusted(t *testing.T) string {
@@ -59,7 +38,7 @@ func untrusted(t *testing.T) string {
 func TestUnreachable(t *testing.T) {
 	const cut = "connection closed before the whole answer came"
 	for _, tc := range []struct{ name, base, reason string }{
-		{"nobody listens", closedPort(t), "connection refused"},
+		{"nobody listens", "http://" + wiretest.ClosedAddr(t), "connection refused"},
 		{"closed without an answer", peer(t, ""), cut},
 		{"closed within the body", peer(t, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"), cut},
 		{"another protocol", peer(t, "220 mail.example.com ESMTP\r\n"), "no valid answer"},

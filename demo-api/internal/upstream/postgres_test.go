@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 func TestPostgres(t *testing.T) {
@@ -33,14 +35,14 @@ func testQueryEnds(t *testing.T, url string) {
 	for range 3 {
 		go func() { ended <- d.Query(ctx, 30*time.Second) }()
 	}
-	eventually(t, "three queries sleep", func() bool { return sleeping() == 3 })
+	wiretest.Eventually(t, "three queries sleep", func() bool { return sleeping() == 3 })
 	leave()
 	for range 3 {
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("Query, cancelled: got %v, want context.Canceled", err)
 		}
 	}
-	eventually(t, "none sleeps", func() bool { return sleeping() == 0 })
+	wiretest.Eventually(t, "none sleeps", func() bool { return sleeping() == 0 })
 }
 
 func testRefusals(t *testing.T, c cluster, address string) {
@@ -82,7 +84,7 @@ func testHeals(t *testing.T, c cluster, url, address string) {
 
 	ended := make(chan error, 1)
 	go func() { ended <- d.Query(t.Context(), 30*time.Second) }()
-	eventually(t, "a query has a connection", func() bool { return d.pool.Stats().InUse == 1 })
+	wiretest.Eventually(t, "a query has a connection", func() bool { return d.pool.Stats().InUse == 1 })
 	c.stop(t)
 	if err := <-ended; !errors.Is(err, ErrUnreachable) {
 		t.Errorf("Query, shut down: got %v, want ErrUnreachable", err)
@@ -106,7 +108,7 @@ func testEndedConnections(t *testing.T, url string) {
 	if _, err := admin.pool.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid)"+others); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "their connections are ended", func() bool {
+	wiretest.Eventually(t, "their connections are ended", func() bool {
 		var n int
 		if err := admin.pool.QueryRowContext(t.Context(), "SELECT count(*)"+others).Scan(&n); err != nil {
 			t.Fatal(err)
