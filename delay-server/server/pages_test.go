@@ -13,18 +13,18 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// TestPagesSayWhatTheClientUsed asks one server by several hosts: none may be
-// told another's.
-func TestPagesSayWhatTheClientUsed(t *testing.T) {
+// TestPagesShowHostOfRequest requests the pages with several Host headers: each page
+// shows its own.
+func TestPagesShowHostOfRequest(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	address := strings.TrimPrefix(base, "http://")
 	for _, tc := range []struct{ name, host, want string }{
-		{"a name", "delay.example.com", "http://delay.example.com/delay/"},
-		{"a port", "127.0.0.1:8080", "http://127.0.0.1:8080/delay/"},
-		{"an address of IPv6", "[::1]:8080", "http://[::1]:8080/delay/"},
-		{"what HTML would read", "a&b'c", "http://a&amp;b&#39;c/delay/"},
-		{"a long one", strings.Repeat("a.", 4000) + "b", "http://" + strings.Repeat("a.", 4000) + "b/delay/"},
-		{"the first again", "delay.example.com", "http://delay.example.com/delay/"},
+		{"name", "delay.example.com", "http://delay.example.com/delay/"},
+		{"port", "127.0.0.1:8080", "http://127.0.0.1:8080/delay/"},
+		{"IPv6 address", "[::1]:8080", "http://[::1]:8080/delay/"},
+		{"HTML metacharacters", "a&b'c", "http://a&amp;b&#39;c/delay/"},
+		{"long", strings.Repeat("a.", 4000) + "b", "http://" + strings.Repeat("a.", 4000) + "b/delay/"},
+		{"first again", "delay.example.com", "http://delay.example.com/delay/"},
 	} {
 		for _, path := range []string{"/", "/doc"} {
 			t.Run(tc.name+" "+path, func(t *testing.T) {
@@ -35,35 +35,34 @@ func TestPagesSayWhatTheClientUsed(t *testing.T) {
 					t.Errorf("GET %s: %d bytes, Content-Length %q", path, len(body), reply.Header.Get("Content-Length"))
 				}
 				if !strings.Contains(body, tc.want) || gaps.MatchString(body) {
-					t.Errorf("GET %s of %.40s: want it to say %.60q, and to have no gaps", path, tc.host, tc.want)
+					t.Errorf("GET %s, Host %.40s: want %.60q in the page, without gaps", path, tc.host, tc.want)
 				}
 				if tc.host != address && strings.Contains(body, address) {
-					t.Errorf("GET %s of %.40s says %s", path, tc.host, address)
+					t.Errorf("GET %s, Host %.40s: the page shows %s", path, tc.host, address)
 				}
 			})
 		}
 	}
 }
 
-func TestThePageHasARunOfItsOwn(t *testing.T) {
+func TestEachPageHasNewRun(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	_, first := do(t, newClient(t), "GET", base+"/doc", nil)
 	_, second := do(t, newClient(t), "GET", base+"/doc", nil)
 	if first == second {
-		t.Error("GET /doc twice: both name the same run")
+		t.Error("GET /doc twice: got the same run")
 	}
 }
 
-// discard is an http.ResponseWriter that keeps nothing.
+// discard is an http.ResponseWriter that discards the reply.
 type discard struct{ header http.Header }
 
 func (d discard) Header() http.Header         { return d.header }
 func (d discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d discard) WriteHeader(int)             {}
 
-// TestAnswersShareThePages bounds what an answer that nobody reads can hold: far
-// less than a copy of the page.
-func TestAnswersShareThePages(t *testing.T) {
+// TestPagesAreNotCopied bounds the memory of a reply that the client does not read.
+func TestPagesAreNotCopied(t *testing.T) {
 	srv, err := New(DefaultConfig(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +81,8 @@ func TestAnswersShareThePages(t *testing.T) {
 			}
 			runtime.ReadMemStats(&after)
 			if got := int(after.TotalAlloc-before.TotalAlloc) / answers; got > full.Body.Len()/4 {
-				t.Errorf("GET %s allocates %d bytes for an answer of %d, want a quarter at the most", path, got, full.Body.Len())
+				t.Errorf("GET %s: %d bytes allocated for %d bytes of reply, want at most a quarter",
+					path, got, full.Body.Len())
 			}
 		})
 	}

@@ -14,15 +14,18 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// A request that waits has two goroutines: its connection's, and net/http's that
-// reads on to see the client leave. Stacks are of 2, 4, 8 or 16 KB: a plain delay
-// has to do with 4 and 2, what has a query or a form to read with 8 and 2. Frames
-// are larger in code for the race detector, and other on other machines.
+// TestStackPerWaitingRequest bounds the stack memory of a request that waits in
+// net/http. It stays because the README states the memory per waiting request, and
+// one larger frame can double it.
 //
-// It runs in a process of its own, where goroutines start with 2 KB: elsewhere
-// Go starts them with the average of those that the last collection saw, which
-// are other tests'.
-func TestTheStacksOfAWaitingRequest(t *testing.T) {
+// A waiting request has two goroutines: one serves the connection, the other detects
+// that the client closes it. Stack sizes are powers of two: a plain delay fits in
+// 4 KB and 2 KB, one with a query or a distribution in 8 KB and 2 KB. Frames differ
+// with the race detector and on other architectures.
+//
+// The test runs in a child process with GODEBUG=adaptivestackstart=0, since Go
+// otherwise starts goroutines with the average stack size of earlier tests.
+func TestStackPerWaitingRequest(t *testing.T) {
 	const fixed = "adaptivestackstart=0"
 	if os.Getenv("GODEBUG") != fixed {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
@@ -38,7 +41,7 @@ func TestTheStacksOfAWaitingRequest(t *testing.T) {
 	config.EventLoop = false
 	for _, tc := range []struct {
 		path string
-		most int // bytes, with a few of the next size
+		max  int // bytes; allows a few stacks of the next size
 	}{
 		{"/delay/10m", 7 << 10},
 		{"/delay/10m/url/example.com", 7 << 10},
@@ -56,15 +59,15 @@ func TestTheStacksOfAWaitingRequest(t *testing.T) {
 				}
 			}
 			wiretest.Eventually(t, "all wait", func() bool { return srv.journal.Waiting() == n })
-			if each := (stacks() - before) / n; each > tc.most {
-				t.Errorf("GET %s: its stacks take %d bytes while it waits, want no more than %d", tc.path, each, tc.most)
+			if each := (stacks() - before) / n; each > tc.max {
+				t.Errorf("GET %s: got %d bytes of stack per request, want at most %d", tc.path, each, tc.max)
 			}
 		})
 	}
 }
 
-// stacks returns the bytes of all stacks in use, after a garbage collection,
-// which frees those of goroutines that ended.
+// stacks returns the size of all stacks in use, after a garbage collection that frees
+// the stacks of ended goroutines.
 func stacks() int {
 	runtime.GC()
 	var m runtime.MemStats
