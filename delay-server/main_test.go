@@ -175,7 +175,7 @@ func TestCommandLine(t *testing.T) {
 		status        int
 		stdout, err   string
 	}{
-		{"help", []string{"--help"}, nil, 0, "0          requests that wait at once", ""},
+		{"help", []string{"--help"}, nil, 0, "0          requests that may wait at once", ""},
 		{"help of TLS", []string{"--help"}, nil, 0, "  3443       port to listen on with TLS", ""},
 		{"help in spite of a bad setting", []string{"--help"}, []string{"PORT=x"}, 0, "SETTING", ""},
 		{"version", []string{"--version"}, nil, 0, "delay-server dev (commit ", ""},

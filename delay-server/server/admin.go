@@ -13,6 +13,7 @@ import (
 
 	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/query"
 )
@@ -24,7 +25,7 @@ func (s *Server) adminRoutes(e *echo.Echo) {
 		return
 	}
 	on := func(method, path string, handler echo.HandlerFunc) {
-		handler = s.guard(s.admin(handler))
+		handler = httpkit.RecoverPanics(s.admin(handler))
 		e.Add(method, path, handler)
 		if method == http.MethodGet {
 			e.Add(http.MethodHead, path, handler)

@@ -16,6 +16,7 @@ import (
 	"flash.test/delay-server/client"
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/spelling"
 )
@@ -45,7 +46,7 @@ func (s *Server) setClock(c echo.Context) error {
 		return err
 	}
 	var body bytes.Buffer
-	if err := s.readBody(c, &body); err != nil {
+	if err := httpkit.ReadBody(c, &body, s.config.ReadTimeout); err != nil {
 		return err
 	}
 	set, err := readClockCommand(body.Bytes())

@@ -201,7 +201,7 @@ func TestRunsRefuse(t *testing.T) {
 		{"a timeout of nothing", "GET", "/r?waiting=1&timeout=0", 400, `timeout "0" is not accepted`},
 		{"a timeout by chance", "GET", "/r?settled=true&timeout=random", 400, `timeout "random" is not accepted`},
 		{"a timeout of no condition", "GET", "/r?timeout=1s", 400, `timeout="1s" has nothing to wait for; accepted: with waiting=N or settled`},
-		{"another method", "POST", "/r", 405, "method \"POST\" is not accepted"},
+		{"another method", "POST", "/r", 405, "/problems/method-not-allowed"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			reply, text := do(t, client, tc.method, base+"/admin/runs"+tc.target, nil)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/flow"
+	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/wiretest"
 )
 
@@ -128,15 +129,15 @@ func TestAdminOff(t *testing.T) {
 	config.Admin = false
 	for _, c := range adminCalls {
 		rec := call(t, config, c.method, c.target, c.body, "", nil)
-		var p struct{ Detail string }
-		if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil || rec.Code != 404 || p.Detail != "the admin API is off; accepted: with ADMIN=true" {
+		var p problem.Problem
+		if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil || rec.Code != 404 || p.Type != problem.AdminDisabled {
 			t.Errorf("ADMIN=false, %s %s: got %d %s, want 404 that says so", c.method, c.target, rec.Code, rec.Body)
 		}
 	}
 	if rec := call(t, config, "GET", "/barrier/b?parties=1", "", "", nil); rec.Code != 200 {
 		t.Errorf("ADMIN=false, GET /barrier/b: got %d, want 200", rec.Code)
 	}
-	if rec := call(t, DefaultConfig(), "GET", "/admin/nothing", "", "", nil); rec.Code != 404 || !strings.Contains(rec.Body.String(), "nothing is at") {
+	if rec := call(t, DefaultConfig(), "GET", "/admin/nothing", "", "", nil); rec.Code != 404 || !strings.Contains(rec.Body.String(), string(problem.NotFound)) {
 		t.Errorf("GET /admin/nothing: got %d %s, want 404 that says nothing is there", rec.Code, rec.Body)
 	}
 }

@@ -168,8 +168,8 @@ func wantProblem(t testing.TB, call string, reply *http.Response, text string, s
 	if err := json.Unmarshal([]byte(text), &p); err != nil || reply.Header.Get("Content-Type") != problem.ContentType {
 		t.Errorf("%s: got %d %s %.300q, want a problem document", call, reply.StatusCode, reply.Header.Get("Content-Type"), text)
 	}
-	if reply.StatusCode != status || p.Status != status || !strings.Contains(p.Detail, want) {
-		t.Errorf("%s: got %d %s, want %d that says %s", call, reply.StatusCode, p.Detail, status, want)
+	if reply.StatusCode != status || p.Status != status || !strings.Contains(string(p.Type)+" "+p.Detail, want) {
+		t.Errorf("%s: got %d %s %s, want %d that says %s", call, reply.StatusCode, p.Type, p.Detail, status, want)
 	}
 }
 

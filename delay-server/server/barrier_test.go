@@ -218,7 +218,7 @@ func TestABarrierRefuses(t *testing.T) {
 		{"a timeout by chance", "b?parties=1&timeout=random", 400, `timeout "random" is not accepted`},
 		{"a timeout above MAX_DELAY", "b?parties=1&timeout=11m", 400, `timeout "11m" is not accepted`},
 		{"a delay above MAX_DELAY", "b?parties=1&delay=11m", 400, "MAX_DELAY"},
-		{"no name", "?parties=1", 404, `nothing is at "/barrier/"`},
+		{"no name", "?parties=1", 404, "/problems/not-found"},
 		{"a blank", "%20?parties=1", 400, `the barrier's name: " " is no name; accepted: 1 to 200 visible ASCII characters`},
 		{"a space within", "a%20b?parties=1", 400, `"a b" is no name`},
 		{"201 bytes", strings.Repeat("x", 201) + "?parties=1", 400, "is no name; accepted: 1 to 200 visible"},

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+
+	"flash.test/delay-server/kit/httpkit"
 )
 
 // origins says whose pages may read the answers.
@@ -54,7 +56,7 @@ func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
 func (s *Server) unwaited(c echo.Context) (done bool, err error) { // inlined, it would grow the stack of each wait
 	switch c.Request().Method {
 	case http.MethodConnect, http.MethodTrace:
-		return true, notAllowed(c, allMethods)
+		return true, httpkit.MethodNotAllowed(c, allMethods)
 	case http.MethodOptions:
 		return true, s.preflight(c, allMethods)
 	default:
@@ -110,7 +112,7 @@ func (s *Server) allowPreflight(c echo.Context, methods string) {
 
 // takesAny reports whether what takes any method takes m, which allMethods has not.
 func takesAny(m string) bool {
-	return method.MatchString(m) && m != http.MethodConnect && m != http.MethodTrace && !slices.Contains(strings.Split(allMethods, ", "), m)
+	return httpkit.Method.MatchString(m) && m != http.MethodConnect && m != http.MethodTrace && !slices.Contains(strings.Split(allMethods, ", "), m)
 }
 
 // allMethods is Allow where any method is taken: the usual ones, since none says any.

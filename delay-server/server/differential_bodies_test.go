@@ -5,6 +5,8 @@ package server
 import (
 	"fmt"
 	"strings"
+
+	"flash.test/delay-server/kit/httpkit"
 )
 
 // post is a request with a body.
@@ -28,7 +30,7 @@ func chunked(path, body string, size int) string {
 func bodyStreams() []stream {
 	var all []stream
 	behind := get("/delay/0?run=RUN")
-	for _, size := range []int{0, 1, 5, 4000, 4096, 16 << 10, 64 << 10, maxRequestBody - 1, maxRequestBody, maxRequestBody + 1} {
+	for _, size := range []int{0, 1, 5, 4000, 4096, 16 << 10, 64 << 10, httpkit.MaxBody - 1, httpkit.MaxBody, httpkit.MaxBody + 1} {
 		body := strings.Repeat("b", size)
 		for _, path := range []string{"/delay/1", "/delay/1?run=RUN&status=503", "/drip?delay=0&duration=1ms&run=RUN", "/hold/RUN?timeout=1ms&run=RUN", "/delay/abc", "/healthz", "/s/1"} {
 			if size > 100<<10 && path != "/delay/1?run=RUN&status=503" && path != "/delay/abc" {

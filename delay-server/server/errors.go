@@ -9,6 +9,7 @@ import (
 
 	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/program"
 )
@@ -44,19 +45,13 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 	if p := clientProblem(err); p != nil {
 		return p
 	}
-	var route *echo.HTTPError
-	switch {
-	case errors.As(err, &route) && route.Code == http.StatusMethodNotAllowed:
-		return notAllowed(c, c.Response().Header().Get(echo.HeaderAllow))
-	case errors.As(err, &route) && route.Code == http.StatusNotFound && s.adminIsOff(r):
-		return problem.New(route.Code, "the admin API is off; accepted: with ADMIN=true")
-	case errors.As(err, &route) && route.Code == http.StatusNotFound:
-		accepted := "/delay/1000, /delay/1000/url/example.com and what /doc lists"
-		if s.scenario != nil {
-			accepted += ", and the routes of this server's SCENARIO"
-		}
-		return problem.New(route.Code, "nothing is at %s; accepted: %s", problem.Quote(r.URL.Path), accepted)
-	case errors.Is(err, flow.ErrClientGone) || program.ClientGone(r, err):
+	if s.adminIsOff(r) && errors.Is(err, echo.ErrNotFound) {
+		return problem.AdminDisabled.New("the admin API is disabled (ADMIN=false)")
+	}
+	if p := httpkit.RouteProblem(err, c, "see /doc"); p != nil {
+		return p
+	}
+	if errors.Is(err, flow.ErrClientGone) || program.ClientGone(r, err) {
 		return nil
 	}
 	s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
@@ -71,7 +66,7 @@ func clientProblem(err error) *problem.Problem {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &bad):
-		return problem.New(http.StatusBadRequest, "%v", bad)
+		return problem.InvalidDelay.New("%v", bad)
 	}
 	return nil
 }
@@ -91,13 +86,5 @@ func (s *Server) adminIsOff(r *http.Request) bool {
 }
 
 func isAdminPath(path string) bool { return path == "/admin" || strings.HasPrefix(path, "/admin/") }
-
-// notAllowed returns the error of a request whose method its path does not take,
-// and names those that it does in Allow.
-func notAllowed(c echo.Context, allowed string) *problem.Problem {
-	c.Response().Header().Set(echo.HeaderAllow, allowed)
-	r := c.Request()
-	return problem.New(http.StatusMethodNotAllowed, "method %s is not accepted at %s; accepted: %s", problem.Quote(r.Method), problem.Quote(r.URL.Path), allowed)
-}
 
 func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }

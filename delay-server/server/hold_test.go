@@ -190,7 +190,7 @@ func TestAHoldRefuses(t *testing.T) {
 		status               int
 		want                 string
 	}{
-		{"no name", "GET", "/hold/", 404, `nothing is at "/hold/"`},
+		{"no name", "GET", "/hold/", 404, "/problems/not-found"},
 		{"201 bytes", "GET", "/hold/" + long, 400, "is no name; accepted: 1 to 200 visible ASCII characters"},
 		{"a space", "GET", "/hold/a%20b", 400, `"a b" is no name`},
 		{"a timeout of nothing", "GET", "/hold/x?timeout=0", 400, `timeout "0" is not accepted`},
@@ -205,7 +205,7 @@ func TestAHoldRefuses(t *testing.T) {
 		{"release of none", "POST", "/admin/holds/x/release?count=0", 400, `count "0" is not accepted; accepted: a whole number from 1`},
 		{"release of a word", "POST", "/admin/holds/x/release?count=all", 400, `count "all" is not accepted`},
 		{"near miss of count", "POST", "/admin/holds/x/release?coutn=1", 400, "did you mean \"count\"?"},
-		{"release by a link", "GET", "/admin/holds/x/release", 405, "accepted: OPTIONS, POST"},
+		{"release by a link", "GET", "/admin/holds/x/release", 405, "/problems/method-not-allowed"},
 		{"failing with a parameter", "DELETE", "/admin/holds/x?count=1", 400, `no such parameter: "count"; accepted: none`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -248,7 +248,7 @@ func TestThousandsHeldAndReleasedAtOnce(t *testing.T) {
 			replies := ask(t, client, n, base+"/hold/x?timeout=10m&run=r")
 			s.held("x", n)
 			// The server is full; the admin API is not part of what is bounded.
-			wantAll(t, ask(t, client, 1, base+"/hold/x"), 1, 503, "2000 requests wait already")
+			wantAll(t, ask(t, client, 1, base+"/hold/x"), 1, 503, "/problems/too-many-in-flight")
 			if got := s.release("x"); got != n {
 				t.Errorf("released %d, want %d", got, n)
 			}

@@ -18,6 +18,7 @@ import (
 
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/settings"
 	"flash.test/delay-server/kit/version"
@@ -136,9 +137,7 @@ func (s *Server) page(name string) echo.HandlerFunc {
 		}
 		w := c.Response()
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Content-Type", echo.MIMETextHTMLCharsetUTF8)
+		httpkit.PageHeader(h)
 		h.Set("Content-Length", strconv.Itoa(length))
 		w.WriteHeader(http.StatusOK)
 		for _, part := range parts {
@@ -150,67 +149,11 @@ func (s *Server) page(name string) echo.HandlerFunc {
 	}
 }
 
-// assetTypes are the embedded files that pages refer to.
-var assetTypes = map[string]string{
-	"style.css": "text/css; charset=utf-8",
-	"try.js":    "text/javascript; charset=utf-8",
-	"doc.js":    "text/javascript; charset=utf-8",
-	"icon.svg":  "image/svg+xml",
-}
-
-// asset answers one of the files that the pages refer to.
-func (s *Server) asset(c echo.Context) error {
-	name := c.Param("name")
-	mediaType, known := assetTypes[name]
-	if !known {
-		return echo.ErrNotFound
-	}
-	return file(c, name, mediaType)
-}
-
-// openAPI answers the description of all endpoints.
-func (s *Server) openAPI(c echo.Context) error { return file(c, "openapi.yaml", "application/yaml") }
-
-// files are the embedded files, whose bytes all answers share: each ReadFile
-// returns a copy.
-var files = func() map[string][]byte {
-	entries, err := pages.ReadDir("pages")
-	all := make(map[string][]byte, len(entries))
-	for _, entry := range entries {
-		if all[entry.Name()], err = pages.ReadFile("pages/" + entry.Name()); err != nil {
-			break
-		}
-	}
+// serveOpenAPI returns the handler of the description of all endpoints.
+func serveOpenAPI() echo.HandlerFunc {
+	body, err := pages.ReadFile("pages/openapi.yaml")
 	if err != nil {
 		panic(err)
 	}
-	return all
-}()
-
-// file answers an embedded file.
-func file(c echo.Context, name, mediaType string) error {
-	body := files[name]
-	h := c.Response().Header()
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-cache")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	return c.Blob(http.StatusOK, mediaType, body)
+	return func(c echo.Context) error { return httpkit.SendFile(c, "application/yaml", body) }
 }
-
-// healthz says that the process answers.
-func (s *Server) healthz(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }
-
-// readyz says whether a request from this client would be admitted.
-func (s *Server) readyz(c echo.Context) error {
-	if s.draining.Load() {
-		return problem.New(http.StatusServiceUnavailable, "draining: %d requests wait", s.journal.Waiting())
-	}
-	client := s.limit.Client(clientAddr(c.Request()))
-	defer client.Release()
-	if err := client.Full(); err != nil {
-		return s.full(err)
-	}
-	return c.String(http.StatusOK, "ready\n")
-}
-
-func (s *Server) version(c echo.Context) error { return c.JSON(http.StatusOK, version.Get()) }

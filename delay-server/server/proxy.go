@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
 )
 
@@ -32,7 +33,7 @@ func (s *Server) passBody(c echo.Context) error {
 		return nil
 	case r.ContentLength > 0 && r.ContentLength <= mostKept:
 		var kept bytes.Buffer
-		err := s.readBody(c, &kept)
+		err := httpkit.ReadBody(c, &kept, s.config.ReadTimeout)
 		setBody(c, io.NopCloser(&kept))
 		return err
 	}
@@ -92,7 +93,7 @@ func (b *streamedBody) await(due time.Time) {
 func (b *streamedBody) failure(err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.server.bodyError(err, "the next part of the body", b.n)
+	return httpkit.BodyError(err, "next part of the request body", b.n, b.server.config.ReadTimeout)
 }
 
 // late reports whether a part did not come in time. Over HTTP/1.1 net/http takes

@@ -16,6 +16,7 @@ import (
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/program"
 )
@@ -93,7 +94,7 @@ func (r *waitingRequest) read(template *plan.Template) (err error) {
 	if r.plan.Answer.Upstream != nil {
 		err = r.passBody(r.c)
 	} else {
-		err = r.discardBody(r.c)
+		err = httpkit.DiscardBody(r.c, r.config.ReadTimeout)
 	}
 	if err == nil {
 		r.waiter = r.clock.Waiter()
@@ -260,9 +261,9 @@ func (r *waitingRequest) Forward(target *url.URL, h *answer.Head, timing *answer
 // full returns err, of gate.Client.Enter, in terms of the settings.
 func (s *Server) full(err error) *problem.Problem {
 	if errors.Is(err, gate.ErrShareFull) {
-		return problem.New(http.StatusServiceUnavailable, "too many requests in flight from this client's address (MAX_IN_FLIGHT_PER_CLIENT=%d)", s.config.clientShare())
+		return problem.TooManyFromClient.New("too many requests in flight from this client's address (MAX_IN_FLIGHT_PER_CLIENT=%d)", s.config.clientShare())
 	}
-	return problem.New(http.StatusServiceUnavailable, "%d requests wait already, as many as this server's MAX_IN_FLIGHT admits", s.config.MaxInFlight)
+	return problem.TooManyInFlight.New("too many requests in flight (MAX_IN_FLIGHT=%d)", s.config.MaxInFlight)
 }
 
 // clientAddr returns the address of the connection's other end: what a header

@@ -106,7 +106,7 @@ func TestAMethodThatIsNoneIsRefused(t *testing.T) {
 		r.Method, r.ProtoMajor = method, 2
 		rec := httptest.NewRecorder()
 		srv.Handler().ServeHTTP(rec, r)
-		if rec.Code != 400 || !strings.Contains(rec.Body.String(), "is no method") {
+		if rec.Code != 400 || !strings.Contains(rec.Body.String(), "/problems/invalid-method") {
 			t.Errorf("%q: got %d %s, want 400", method, rec.Code, rec.Body)
 		}
 	}

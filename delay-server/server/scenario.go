@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/internal/scenario"
+	"flash.test/delay-server/kit/httpkit"
 )
 
 // openScenario reads SCENARIO; nil where it is "".
@@ -76,7 +77,7 @@ func (s *Server) standIn(next echo.HandlerFunc) echo.HandlerFunc {
 		case r.Method == http.MethodOptions:
 			return s.preflight(c, allowed)
 		default:
-			return notAllowed(c, allowed)
+			return httpkit.MethodNotAllowed(c, allowed)
 		}
 	}
 }

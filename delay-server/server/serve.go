@@ -3,9 +3,11 @@ package server
 import (
 	"context"
 	"net"
+	"net/http"
 	"slices"
 
 	"flash.test/delay-server/internal/flow"
+	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/program"
 )
 
@@ -27,23 +29,28 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	if err != nil {
 		return err
 	}
-	return program.HTTP{
-		Handler:           s.Handler(),
-		Log:               s.log,
-		ReadHeaderTimeout: s.config.ReadTimeout,
-		IdleTimeout:       s.config.IdleTimeout,
-		WriteTimeout:      s.config.WriteTimeout,
-		MaxHeaderSize:     s.config.MaxHeaderSize,
-		MaxStreams:        s.config.MaxInFlightPerConnection,
-		ShutdownDelay:     s.config.ShutdownDelay,
-		ShutdownTimeout:   s.config.ShutdownTimeout,
-		Waiting:           s.journal.Waiting,
-		NotReady:          func() { s.draining.Store(true) },
-		Draining:          s.drain,
-		HTTP1:             opened.http1,
-		Extra:             opened.loops,
-		ShutdownCause:     flow.ErrShutdown,
-	}.Serve(ctx, opened.all...)
+	serve := s.config.HTTP(s.Handler(), s.log)
+	serve.MaxStreams = s.config.MaxInFlightPerConnection
+	serve.Waiting = s.journal.Waiting
+	serve.NotReady = func() { s.draining.Store(true) }
+	serve.Draining = s.drain
+	serve.HTTP1 = opened.http1
+	serve.Extra = opened.loops
+	serve.ShutdownCause = flow.ErrShutdown
+	return serve.Serve(ctx, opened.all...)
+}
+
+// ready returns why a request of r's client would not be admitted, or nil.
+func (s *Server) ready(r *http.Request) error {
+	if s.draining.Load() {
+		return problem.ShuttingDown.New("server is shutting down; %d requests are waiting", s.journal.Waiting())
+	}
+	client := s.limit.Client(clientAddr(r))
+	defer client.Release()
+	if err := client.Full(); err != nil {
+		return s.full(err)
+	}
+	return nil
 }
 
 // listeners are what Serve accepts connections from.

@@ -95,7 +95,7 @@ func TestNotReadyWhileDraining(t *testing.T) {
 		wiretest.Eventually(t, "it drains", srv.draining.Load)
 		rec := httptest.NewRecorder()
 		srv.Handler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/readyz", nil))
-		if rec.Code != 503 || !strings.Contains(rec.Body.String(), "draining: 1 requests wait") {
+		if rec.Code != 503 || !strings.Contains(rec.Body.String(), "/problems/shutting-down") {
 			t.Errorf("GET /readyz while draining: got %d %s, want 503", rec.Code, rec.Body)
 		}
 		wg.Wait()

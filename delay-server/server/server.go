@@ -23,6 +23,7 @@ import (
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/internal/scenario"
+	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/tracing"
 )
 
@@ -114,20 +115,20 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 }
 
 // Handler returns the server's HTTP handler, for a test or a server of one's own.
-func (s *Server) Handler() http.Handler { return s.tracing.Handler(bounds{s}) }
+func (s *Server) Handler() http.Handler { return s.tracing.Handler(limits{s}) }
 
 // routes is the table of all that the server answers.
 func (s *Server) routes() *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = s.fail
 	if s.scenario != nil {
-		e.Pre(s.guard, s.standIn)
+		e.Pre(httpkit.RecoverPanics, s.standIn)
 	}
 
 	// What wraps a handler does so here, not as middleware, which Echo would build
 	// for each request.
 	waits := func(path string, with ...echo.MiddlewareFunc) { // a path of plan's endpoints
-		handler := s.cors(s.guard(s.wait))
+		handler := s.cors(httpkit.RecoverPanics(s.wait))
 		for _, wrap := range with {
 			handler = wrap(handler)
 		}
@@ -152,15 +153,17 @@ func (s *Server) routes() *echo.Echo {
 	waits("/hold/:name")
 
 	gets := func(path string, handler echo.HandlerFunc) {
-		e.Match([]string{http.MethodGet, http.MethodHead}, path, s.guard(handler))
+		e.Match([]string{http.MethodGet, http.MethodHead}, path, httpkit.RecoverPanics(handler))
 	}
 	gets("/", s.page("landing.html"))
 	gets("/doc", s.page("doc.html"))
-	gets("/assets/:name", s.asset)
-	gets("/openapi.yaml", s.openAPI)
-	gets("/healthz", s.healthz)
-	gets("/readyz", s.readyz)
-	gets("/version", s.version)
+	gets("/assets/:name", httpkit.Assets(pages, "pages"))
+	gets("/problems", httpkit.Problems("delay-server"))
+	gets("/problems/:name", httpkit.Problems("delay-server"))
+	gets("/openapi.yaml", serveOpenAPI())
+	gets("/healthz", httpkit.Healthz)
+	gets("/readyz", httpkit.Readyz(s.ready))
+	gets("/version", httpkit.Version)
 	gets("/metrics", s.metrics.handler)
 	gets("/ca.pem", s.caPEM)
 	s.adminRoutes(e)

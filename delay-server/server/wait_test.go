@@ -220,7 +220,7 @@ func TestMaxInFlight(t *testing.T) {
 		}
 		wiretest.Eventually(t, "two wait", func() bool { return srv.journal.Waiting() == config.MaxInFlight })
 		reply, body := do(t, client, "GET", base+"/delay/0", nil)
-		if reply.StatusCode != 503 || reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, "2 requests wait already") {
+		if reply.StatusCode != 503 || reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, "/problems/too-many-in-flight") {
 			t.Errorf("the third: got %d, Retry-After %q, %s, want 503, 1, a problem", reply.StatusCode, reply.Header.Get("Retry-After"), body)
 		}
 		wg.Wait()

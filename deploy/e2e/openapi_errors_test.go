@@ -52,6 +52,7 @@ func (c *contract) everyError(t *testing.T) {
 		{"/delay/{delay}/url/{url}", compat + "/delay/0/url/example.com", 403},
 		{"/delay/{delay}/proxy/{url}", c.base + "/delay/0/proxy/example.com", 403},
 		{"/assets/{name}", c.base + "/assets/none", 404},
+		{"/problems/{name}", c.base + "/problems/none", 404},
 		{"/ca.pem", impatient + "/ca.pem", 404},
 		{"/delay/{delay}", compat + "/delay/abc", 500},
 		{"/delay/{delay}/", compat + "/delay/abc/", 500},

@@ -33,6 +33,8 @@ var samples = map[string]sample{
 	"/":                          {"/", 200, nil},
 	"/doc":                       {"/doc", 200, nil},
 	"/assets/{name}":             {"/assets/style.css", 200, nil},
+	"/problems":                  {"/problems", 200, nil},
+	"/problems/{name}":           {"/problems/pool-full", 200, nil},
 	"/openapi.yaml":              {"/openapi.yaml", 200, nil},
 	"/healthz":                   {"/healthz", 200, nil},
 	"/readyz":                    {"/readyz", 200, nil},

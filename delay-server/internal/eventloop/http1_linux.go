@@ -153,7 +153,8 @@ func (c *conn) readBody(b []byte) []byte {
 func (l *loop) bodyTimeout(c *conn) {
 	e := c.extra
 	r := c.flowRequest(e.request)
-	p := problem.New(408, "the body did not come within %v, this server's READ_TIMEOUT; %d bytes did", l.listener.config.ReadTimeout, e.bodyRead)
+	p := problem.BodyTimeout.New("request body did not arrive within %v (READ_TIMEOUT); got %d bytes",
+		l.listener.config.ReadTimeout, e.bodyRead)
 	c.leaveList()
 	e.bodyLeft, e.request = 0, nil
 	c.flow.Reply(l.listener.config.Engine, c, &r, p, true)

@@ -34,17 +34,17 @@ type Config struct {
 // Validate returns one error for each invalid setting, joined.
 func (c Config) Validate() error {
 	var v settings.Validation
-	v.Check(c.PublishedPort == nil || IsPort(*c.PublishedPort), "PUBLISHED_PORT is invalid: use 0 to 65535")
+	v.Check(c.PublishedPort == nil || IsPort(*c.PublishedPort), "PUBLISHED_PORT: value is invalid: use 0 to 65535")
 	v.Check(c.MaxHeaderSize >= program.MinHeaderSize && c.MaxHeaderSize <= http.DefaultMaxHeaderBytes,
-		"MAX_HEADER_SIZE %d is invalid: use %d to %d", c.MaxHeaderSize, program.MinHeaderSize, http.DefaultMaxHeaderBytes)
-	v.Check(c.ReadTimeout > 0, "READ_TIMEOUT %v is invalid: use more than 0", c.ReadTimeout)
-	v.Check(c.WriteTimeout > 0, "WRITE_TIMEOUT %v is invalid: use more than 0", c.WriteTimeout)
-	v.Check(c.IdleTimeout > 0, "IDLE_TIMEOUT %v is invalid: use more than 0", c.IdleTimeout)
-	v.Check(c.ShutdownDelay >= 0, "SHUTDOWN_DELAY %v is invalid: use 0 or more", c.ShutdownDelay)
-	v.Check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT %v is invalid: use 0 or more", c.ShutdownTimeout)
+		"MAX_HEADER_SIZE: %d is invalid: use %d to %d", c.MaxHeaderSize, program.MinHeaderSize, http.DefaultMaxHeaderBytes)
+	v.Check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is invalid: use more than 0", c.ReadTimeout)
+	v.Check(c.WriteTimeout > 0, "WRITE_TIMEOUT: %v is invalid: use more than 0", c.WriteTimeout)
+	v.Check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is invalid: use more than 0", c.IdleTimeout)
+	v.Check(c.ShutdownDelay >= 0, "SHUTDOWN_DELAY: %v is invalid: use 0 or more", c.ShutdownDelay)
+	v.Check(c.ShutdownTimeout >= 0, "SHUTDOWN_TIMEOUT: %v is invalid: use 0 or more", c.ShutdownTimeout)
 	v.Check(c.OTLPEndpoint == "" || IsBaseURL(c.OTLPEndpoint),
-		"OTEL_EXPORTER_OTLP_ENDPOINT %q is invalid: use a URL such as http://localhost:4318", c.OTLPEndpoint)
-	v.Check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT %q is invalid: use text or json", c.LogFormat)
+		"OTEL_EXPORTER_OTLP_ENDPOINT: %q is invalid: use a URL such as http://localhost:4318", c.OTLPEndpoint)
+	v.Check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT: %q is invalid: use text or json", c.LogFormat)
 	return v.Err()
 }
 
