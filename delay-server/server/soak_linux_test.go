@@ -23,96 +23,102 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// TestSoak has clients come, send requests of all kinds, wait and leave, and then
-// looks for what they left behind. SOAK, such as 10m, is for how long 10,000 of
-// them do so; without it they are 500, for a second, or with TEST_SLOW=1 for ten.
+// TestSoak runs clients that send requests of all kinds, and checks that the server
+// afterwards has no more memory, descriptors or goroutines than before. By default,
+// 500 clients run for 1 s, or for 10 s if TEST_SLOW=1. If SOAK is set, such as to
+// 10m, 10,000 clients run for that time.
 func TestSoak(t *testing.T) {
-	n, lasting, wait, rest := 500, time.Second, 50*time.Millisecond, time.Duration(0)
+	n, duration, wait, settle := 500, time.Second, 50*time.Millisecond, time.Duration(0)
 	if os.Getenv("TEST_SLOW") == "1" {
-		lasting = 10 * time.Second
+		duration = 10 * time.Second
 	}
 	if setting := os.Getenv("SOAK"); setting != "" {
 		var err error
-		if lasting, err = time.ParseDuration(setting); err != nil {
+		if duration, err = time.ParseDuration(setting); err != nil {
 			t.Fatalf("SOAK: %v", err)
 		}
-		n, wait, rest = 10_000, 2*time.Second, soakedTimeout+time.Second
+		n, wait, settle = 10_000, 2*time.Second, soakTimeout+time.Second
 	}
 	bothWays(t, func(t *testing.T, config Config) {
-		s := startSoaked(t, config)
-		s.soak(t, n, wait, min(lasting, 30*time.Second)) // has all grow that grows up to a bound
+		s := startSoakServer(t, config)
+		s.soak(t, n, wait, min(duration, 30*time.Second)) // fills caches and pools
 		idle := func(state soakState) bool {
 			return state.Waiting+state.Timed+state.InFlight+state.Held+state.Pools+state.Unsettled == 0
 		}
-		time.Sleep(rest)
-		before := s.await(t, "no request waits after the first ones", idle)
-		peak, counts := s.soak(t, n, wait, lasting)
-		time.Sleep(rest)
-		const slack = 1 << 20 // of what one look finds and another does not
-		after := s.await(t, fmt.Sprintf("all is as before: %+v", before), func(state soakState) bool {
-			return idle(state) && float64(state.Heap) <= 1.2*float64(before.Heap)+slack && state.Descriptors <= before.Descriptors && state.Goroutines <= before.Goroutines
+		time.Sleep(settle)
+		before := s.await(t, "server is idle after the warm-up", idle)
+		peak, counts := s.soak(t, n, wait, duration)
+		time.Sleep(settle)
+		const heapNoise = 1 << 20
+		after := s.await(t, fmt.Sprintf("server is as before: %+v", before), func(state soakState) bool {
+			return idle(state) &&
+				float64(state.Heap) <= 1.2*float64(before.Heap)+heapNoise &&
+				state.Descriptors <= before.Descriptors &&
+				state.Goroutines <= before.Goroutines
 		})
-		t.Logf("%d left, up to %d waiting; before %+v, after %+v: %.2f times the heap; answers: %v", counts.left.Load(), peak, before, after, float64(after.Heap)/float64(before.Heap), counts.answers)
+		t.Logf("%d requests abandoned, at most %d waiting; before %+v, after %+v: heap x %.2f; answers: %v",
+			counts.abandoned.Load(), peak, before, after, float64(after.Heap)/float64(before.Heap), counts.answers)
 		if peak < n/8 {
-			t.Errorf("no more than %d of %d waited at a time: that is no soak", peak, n)
+			t.Errorf("at most %d of %d clients waited at a time, want at least an eighth", peak, n)
 		}
 		for _, r := range append(soakRequests, soakRequest{name: "HTTP/2"}) {
-			if counts.answers[r.name] == 0 && !r.leaves {
-				t.Errorf("no request of the kind %q was answered", r.name)
+			if counts.answers[r.name] == 0 && !r.abandons {
+				t.Errorf("no request %q was answered", r.name)
 			}
 		}
-		if after.Records > soakedJournal {
-			t.Errorf("the journal has %d records, want %d at most", after.Records, soakedJournal)
+		if after.Records > soakJournalSize {
+			t.Errorf("the journal has %d records, want at most %d", after.Records, soakJournalSize)
 		}
 	})
 }
 
-// soaked is a server in a process of its own: client and server share no
-// descriptors, and no heap.
-type soaked struct {
-	addr string
-	ask  io.Writer
-	say  *json.Decoder
+// A soakServer is a server in a child process, so that it shares no descriptors and
+// no heap with its clients.
+type soakServer struct {
+	addr   string
+	stdin  io.Writer
+	stdout *json.Decoder
 }
 
-// soakState is what a server holds.
+// soakState is the state of the server.
 type soakState struct {
 	Waiting int // requests, by the journal
 
-	// Only of a whole look, after a collection of garbage:
+	// Only if requested by fullState, after a garbage collection:
 	Descriptors, Goroutines  int
 	Heap                     uint64 // bytes
 	Timed                    int    // requests that wait for a time on the clock
-	InFlight                 int    // requests within MAX_IN_FLIGHT
-	Held, Pools              int    // requests that are held; pools that are in use
-	Runs, Records, Unsettled int    // runs; requests remembered; requests of runs that have not ended
+	InFlight                 int    // requests that count for MAX_IN_FLIGHT
+	Held, Pools              int    // held requests; pools in use
+	Runs, Records, Unsettled int    // runs; requests in the journal; unfinished requests of runs
 }
 
 const (
-	soakedJournal = 300 // JOURNAL_SIZE of the soaked server
+	soakJournalSize = 300 // JOURNAL_SIZE
 
-	// soakedTimeout is its READ_, IDLE_ and WRITE_TIMEOUT. net/http keeps an HTTP/2
-	// connection that ended with open streams in memory for as long, by its timers.
-	soakedTimeout = 30 * time.Second
+	// soakTimeout is READ_TIMEOUT, IDLE_TIMEOUT and WRITE_TIMEOUT. The timers of
+	// net/http keep a closed HTTP/2 connection with open streams in memory so long.
+	soakTimeout = 30 * time.Second
 )
 
-const soakedSetting = "SERVE_TO_BE_SOAKED" // EVENT_LOOP's value: this process is the server's
+// soakVariable is set to EVENT_LOOP in the environment of the child process.
+const soakVariable = "SOAK_SERVER_EVENT_LOOP"
 
 func init() {
-	if os.Getenv(soakedSetting) == "" {
+	if os.Getenv(soakVariable) == "" {
 		return
 	}
-	if err := serveToBeSoaked(); err != nil {
+	if err := runSoakServer(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
-func startSoaked(t *testing.T, config Config) soaked {
+func startSoakServer(t *testing.T, config Config) soakServer {
 	t.Helper()
-	cmd := exec.Command(os.Args[0]) // outlives the test's context: it ends with its input
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%v", soakedSetting, config.EventLoop))
+	cmd := exec.Command(os.Args[0]) // not bound to the context: it stops when stdin is closed
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%v", soakVariable, config.EventLoop))
 	cmd.Stderr = os.Stderr
 	in, errIn := cmd.StdinPipe()
 	out, errOut := cmd.StdoutPipe()
@@ -122,28 +128,28 @@ func startSoaked(t *testing.T, config Config) soaked {
 	t.Cleanup(func() {
 		in.Close()
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("the server's process: %v", err)
+			t.Errorf("server process: %v", err)
 		}
 	})
-	s := soaked{ask: in, say: json.NewDecoder(out)}
-	if err := s.say.Decode(&s.addr); err != nil {
+	s := soakServer{stdin: in, stdout: json.NewDecoder(out)}
+	if err := s.stdout.Decode(&s.addr); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-// serveToBeSoaked is the server's process: it says where it listens, then what
-// it holds for each line that it reads, and stops at their end.
-func serveToBeSoaked() error {
+// runSoakServer is the child process. It writes its address, then its state for each
+// line of stdin, and stops at the end of stdin.
+func runSoakServer() error {
 	dir, err := os.MkdirTemp("", "soak-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
 	config := DefaultConfig()
-	config.EventLoop = os.Getenv(soakedSetting) == "true"
-	config.JournalSize = soakedJournal
-	config.ReadTimeout, config.IdleTimeout, config.WriteTimeout = soakedTimeout, soakedTimeout, soakedTimeout
+	config.EventLoop = os.Getenv(soakVariable) == "true"
+	config.JournalSize = soakJournalSize
+	config.ReadTimeout, config.IdleTimeout, config.WriteTimeout = soakTimeout, soakTimeout, soakTimeout
 	config.Scenario = filepath.Join(dir, "scenario.yaml")
 	if err := os.WriteFile(config.Scenario, []byte(soakScenario), 0o600); err != nil {
 		return err
@@ -166,8 +172,8 @@ func serveToBeSoaked() error {
 	}
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		state := soakState{Waiting: srv.journal.Waiting()}
-		if lines.Text() == wholeLook {
-			if err := state.look(srv); err != nil {
+		if lines.Text() == fullState {
+			if err := state.readFull(srv); err != nil {
 				return err
 			}
 		}
@@ -179,12 +185,12 @@ func serveToBeSoaked() error {
 	return <-stopped
 }
 
-const wholeLook = "all"
+const fullState = "full"
 
-// look adds what takes a while to find out.
-func (state *soakState) look(srv *Server) error {
+// readFull reads the fields that take longer to find out.
+func (state *soakState) readFull(srv *Server) error {
 	runtime.GC()
-	runtime.GC() // what finalizers and pools let go of
+	runtime.GC() // also frees what sync.Pools and finalizers kept
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	files, err := os.ReadDir("/proc/self/fd")
@@ -201,60 +207,59 @@ func (state *soakState) look(srv *Server) error {
 	return err
 }
 
-// look returns what the server holds, all of it or how many wait alone.
-func (s soaked) look(t *testing.T, all string) (state soakState) {
+// state returns the state of the server: all of it for fullState, or else Waiting.
+func (s soakServer) state(t *testing.T, which string) (state soakState) {
 	t.Helper()
-	_, errAsk := io.WriteString(s.ask, all+"\n")
-	if err := errors.Join(errAsk, s.say.Decode(&state)); err != nil {
+	_, errWrite := io.WriteString(s.stdin, which+"\n")
+	if err := errors.Join(errWrite, s.stdout.Decode(&state)); err != nil {
 		t.Fatal(err)
 	}
 	return state
 }
 
-// await returns what the server holds once ok reports true of it, for which it has
-// a minute.
-func (s soaked) await(t *testing.T, what string, ok func(soakState) bool) soakState {
+// await returns the server's state once ok reports true. It fails after a minute.
+func (s soakServer) await(t *testing.T, what string, ok func(soakState) bool) soakState {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		state := s.look(t, wholeLook)
+		state := s.state(t, fullState)
 		if ok(state) {
 			return state
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("not within a minute: %s; it is %+v", what, state)
+			t.Fatalf("not within a minute: %s; got %+v", what, state)
 		}
 	}
 }
 
-// soak has n clients visit, each again and again for the time that it is to last
-// and once at least, for waits of wait to three times that, and releases their
-// holds. It returns the most that waited at a time and what they got.
-func (s soaked) soak(t *testing.T, n int, wait, lasting time.Duration) (peak int, counts *soakCounts) {
+// soak runs n clients for a duration, each with at least one connection, and releases
+// their holds. Requests ask for delays from wait to three times wait. It returns the
+// highest number of requests that waited at a time.
+func (s soakServer) soak(t *testing.T, n int, wait, duration time.Duration) (peak int, counts *soakCounts) {
 	counts = new(soakCounts)
-	end := time.Now().Add(lasting)
-	var visiting sync.WaitGroup
+	end := time.Now().Add(duration)
+	var clients sync.WaitGroup
 	for i := range n {
-		visiting.Go(func() {
+		clients.Go(func() {
 			c := soakClient{s.addr, rand.New(rand.NewPCG(6, uint64(i))), wait, counts}
 			for ok := true; ok; ok = time.Now().Before(end) {
-				if err := c.visit(); err != nil {
-					t.Errorf("visit: %v", err)
+				if err := c.connect(); err != nil {
+					t.Errorf("client %d: %v", i, err)
 					return
 				}
 			}
 		})
 	}
-	over := make(chan struct{})
-	go func() { visiting.Wait(); close(over) }()
+	done := make(chan struct{})
+	go func() { clients.Wait(); close(done) }()
 	admin := newClient(t)
 	for i := 0; ; i++ {
 		select {
-		case <-over:
+		case <-done:
 			admin.CloseIdleConnections()
 			return peak, counts
 		case <-time.After(20 * time.Millisecond):
-			peak = max(peak, s.look(t, "").Waiting)
-			// Every eleventh is called off.
+			peak = max(peak, s.state(t, "").Waiting)
+			// Every eleventh hold is failed.
 			method, url := http.MethodPost, fmt.Sprintf("http://%s/admin/holds/soak-%d/release", s.addr, i%soakNames)
 			if i%11 == 0 {
 				method, url = http.MethodDelete, strings.TrimSuffix(url, "/release")
@@ -275,12 +280,22 @@ func descriptors(t *testing.T) int {
 	return len(files)
 }
 
-// Those who come and go leave no descriptor and no goroutine behind, whatever
-// they did between.
-func TestThoseWhoComeAndGoLeaveNothingBehind(t *testing.T) {
+// TestClosedConnectionsLeaveNothing checks that closed connections leave no
+// descriptors and no goroutines, whatever the client sent.
+func TestClosedConnectionsLeaveNothing(t *testing.T) {
 	const n = 2000
 	kinds := []string{
-		"", "GET /del", plain("600000"), plain("0"), plain("600000") + plain("0"), plain("0") + plain("600000"), upgrading("0"), upgrading("600000"), plain("0") + upgrading("600000"), "nonsense\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"",
+		"GET /del",
+		plain("600000"),
+		plain("0"),
+		plain("600000") + plain("0"),
+		plain("0") + plain("600000"),
+		upgrading("0"),
+		upgrading("600000"),
+		plain("0") + upgrading("600000"),
+		"nonsense\r\n\r\n",
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 	}
 	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, _ := start(t, config, io.Discard)
@@ -298,15 +313,18 @@ func TestThoseWhoComeAndGoLeaveNothingBehind(t *testing.T) {
 			}
 			fmt.Fprint(conn, kinds[i%len(kinds)])
 			if i/len(kinds)%2 == 0 {
-				time.Sleep(time.Millisecond) // or goes at once
+				time.Sleep(time.Millisecond) // the others close at once
 			}
 			if i/len(kinds)%3 == 0 {
 				_ = conn.(*net.TCPConn).SetLinger(0)
 			}
 			conn.Close()
 		})
-		wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 && srv.clock.State().Waiting == 0 })
-		wiretest.Eventually(t, fmt.Sprintf("no more than the %d descriptors and %d goroutines that there were", files, goroutines), func() bool {
+		wiretest.Eventually(t, "no request waits", func() bool {
+			return srv.journal.Waiting() == 0 && srv.clock.State().Waiting == 0
+		})
+		what := fmt.Sprintf("at most %d descriptors and %d goroutines", files, goroutines)
+		wiretest.Eventually(t, what, func() bool {
 			return descriptors(t) <= files && runtime.NumGoroutine() <= goroutines
 		})
 	})
