@@ -47,7 +47,7 @@ func TestArguments(t *testing.T) {
 		{"version", []string{"--version"}, 0, "demo-api dev (commit ", ""},
 		{"unknown", []string{"--prot=5001"}, 2, "", `unknown argument "--prot=5001"`},
 		{"empty", []string{""}, 2, "", `unknown argument ""`},
-		{"two", []string{"healthcheck", "--help"}, 2, "", "2 arguments: want one at most"},
+		{"two", []string{"healthcheck", "--help"}, 2, "", "2 arguments given: use at most one"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer

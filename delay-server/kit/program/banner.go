@@ -9,19 +9,19 @@ import (
 	"flash.test/delay-server/kit/version"
 )
 
-// Banner is what a program prints for a person when it starts: where its page
-// is, then commands to try.
+// Banner is the text that a program prints when it starts: the URL of its page, then
+// commands to try.
 type Banner struct {
 	Name string // of the program
 
-	// Listening is the address that the program listens on. PublishedPort, where
-	// it is not nil, is the port at which a container engine publishes it on the
-	// host; 0 is one that the engine chose.
-	Listening     net.Addr
+	Listening net.Addr
+
+	// PublishedPort is the port of the host at which a container engine publishes the
+	// program, 0 for a random one; nil if it is not published.
 	PublishedPort *int
 
-	// Commands returns what to try, given the program's base URL. Each row is a
-	// command and what it shows.
+	// Commands returns commands to try, given the program's base URL. Each row is a
+	// command and its description.
 	Commands func(base string) [][2]string
 }
 
@@ -32,7 +32,7 @@ func (b Banner) Write(w io.Writer) {
 	if b.PublishedPort != nil {
 		if *b.PublishedPort == 0 {
 			_, port, _ := net.SplitHostPort(b.Listening.String())
-			fmt.Fprintf(w, "published at a port that the engine chose: docker compose port %s %s\n", b.Name, port)
+			fmt.Fprintf(w, "published at a random port; to see it, run: docker compose port %s %s\n", b.Name, port)
 			return
 		}
 		urls = []string{fmt.Sprintf("http://%s:%d", Localhost, *b.PublishedPort)}
@@ -46,6 +46,6 @@ func (b Banner) Write(w io.Writer) {
 	for _, c := range b.Commands(urls[0]) {
 		fmt.Fprintf(tw, "  %s\t%s\n", c[0], c[1])
 	}
-	_ = tw.Flush() // an error of w, as above
+	_ = tw.Flush() // errors of w are ignored, as above
 	fmt.Fprintln(w)
 }

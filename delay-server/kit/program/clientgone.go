@@ -11,9 +11,8 @@ import (
 	"time"
 )
 
-// ClientGone reports whether err, with which the handling of r ended, comes of
-// its client: it has closed the connection or reset the stream, or it has not
-// read in time.
+// ClientGone reports whether err, the error of handling r, was caused by the client:
+// it closed the connection, reset the stream, or did not read in time.
 func ClientGone(r *http.Request, err error) bool {
 	for _, gone := range []error{
 		context.Canceled, os.ErrDeadlineExceeded, net.ErrClosed, io.ErrClosedPipe, syscall.EPIPE, syscall.ECONNRESET,
@@ -23,7 +22,7 @@ func ClientGone(r *http.Request, err error) bool {
 		}
 	}
 	ctx := r.Context()
-	if r.ProtoMajor == 2 { // net/http may return an error of its own just before it cancels the context
+	if r.ProtoMajor == 2 { // net/http may return another error just before it cancels the context
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):

@@ -17,7 +17,7 @@ import (
 )
 
 func TestClientLeft(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // of HTTP/2 it waits for a context that may be about to end
+	synctest.Test(t, func(t *testing.T) { // over HTTP/2, ClientGone waits for the context to end
 		alive := t.Context()
 		left, leave := context.WithCancel(alive)
 		leave()
@@ -38,14 +38,14 @@ func TestClientLeft(t *testing.T) {
 			{"not read in time", alive, fmt.Errorf("send body: %w", os.ErrDeadlineExceeded), true},
 			{"a closed connection", alive, net.ErrClosed, true},
 			{"a closed pipe", alive, io.ErrClosedPipe, true},
-			{"net/http's own error, of one that left", left, errors.New("http2: stream closed"), true},
+			{"another error, after the client left", left, errors.New("http2: stream closed"), true},
 			{"unknown", alive, unknown, false},
-			{"the end of a file", alive, io.ErrUnexpectedEOF, false},
+			{"end of file", alive, io.ErrUnexpectedEOF, false},
 			{"a full disk", alive, syscall.ENOSPC, false},
-			{"no descriptor", alive, &net.OpError{Op: "dial", Err: syscall.EMFILE}, false},
-			{"a deadline of the server's own", late, context.DeadlineExceeded, false},
-			{"a cause of the server's own", ended, context.Cause(ended), false},
-			{"more than declared", alive, http.ErrContentLength, false},
+			{"no file descriptor", alive, &net.OpError{Op: "dial", Err: syscall.EMFILE}, false},
+			{"the server's deadline", late, context.DeadlineExceeded, false},
+			{"the server's cause", ended, context.Cause(ended), false},
+			{"body longer than declared", alive, http.ErrContentLength, false},
 		} {
 			for _, major := range []int{1, 2} {
 				r := httptest.NewRequestWithContext(tc.ctx, http.MethodGet, "/", nil)

@@ -13,24 +13,24 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// connections follows the connections of a server, to end those of HTTP/2 whose
-// clients reset too many requests or take no answers.
+// connections tracks the connections of a server. It closes HTTP/2 connections whose
+// clients reset too many requests or do not read responses.
 type connections struct {
 	log     *slog.Logger
-	timeout time.Duration // for a client to take an answer
-	streams int           // requests of one connection at once
-	open    sync.Map      // of *connection by net.Conn
+	timeout time.Duration // to send a response
+	streams int           // concurrent requests of a connection
+	open    sync.Map      // net.Conn to *connection
 }
 
-// connection is one of connections. The fields are for HTTP/2; those of HTTP/1.1
-// take as little memory as they can.
+// connection is a tracked connection. Only HTTP/2 uses the fields below Conn, so that
+// HTTP/1.1 takes little memory.
 type connection struct {
 	net.Conn
-	limit sync.Once // makes resets
-	// resets has a burst of as many requests as the connection may have at once,
-	// since all of them may time out together, and as many more each second.
+	limit sync.Once // initializes resets
+	// resets limits the requests that the client resets. The burst is the number of
+	// concurrent requests, all of which may time out together.
 	resets *rate.Limiter
-	due    atomic.Int64 // when an answer was last due, in Unix nanoseconds; 0 while requests wait
+	due    atomic.Int64 // when a response was last due, in Unix nanoseconds; 0 while requests wait
 	ended  atomic.Bool
 }
 
@@ -43,13 +43,13 @@ func (cs *connections) context(ctx context.Context, conn net.Conn) context.Conte
 	return context.WithValue(ctx, connectionKey{}, c)
 }
 
-// idler is a connection that is told when its server begins to wait for the next
-// request: all of the response before has been written.
+// idler is a connection whose Idle method is called when the server starts to wait
+// for the next request. The previous response has been written then.
 type idler interface{ Idle() }
 
-// state is http.Server's ConnState. net/http resets a stream of HTTP/2 whose
-// write deadline passes. A connection that is idle only because of that is ended:
-// its client reads nothing.
+// state is http.Server's ConnState. When the write deadline of an HTTP/2 stream
+// passes, net/http only resets the stream. If that makes the connection idle, state
+// closes it, since its client does not read.
 func (cs *connections) state(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateIdle:
@@ -62,15 +62,15 @@ func (cs *connections) state(conn net.Conn, state http.ConnState) {
 		}
 		due := c.(*connection).due.Load()
 		if due != 0 && time.Since(time.Unix(0, due)) >= cs.timeout {
-			cs.end(c.(*connection), "answers not read")
+			cs.end(c.(*connection), "responses not read")
 		}
 	case http.StateHijacked, http.StateClosed:
 		cs.open.Delete(conn)
 	}
 }
 
-// reset counts a request that its client has reset, and ends the connection of
-// one that resets too many.
+// reset counts a request that the client reset. It closes the connection if there are
+// too many.
 func (cs *connections) reset(c *connection) {
 	c.limit.Do(func() { c.resets = rate.NewLimiter(rate.Limit(cs.streams), cs.streams) })
 	if !c.resets.Allow() {
@@ -78,15 +78,16 @@ func (cs *connections) reset(c *connection) {
 	}
 }
 
+// end closes a connection and logs why.
 func (cs *connections) end(c *connection, reason string) {
 	if !c.ended.Swap(true) {
-		cs.log.Debug("connection ended", "client", c.RemoteAddr(), "reason", reason)
+		cs.log.Debug("connection closed", "client", c.RemoteAddr(), "reason", reason)
 		_ = c.Close()
 	}
 }
 
-// wasReset reports whether a request of HTTP/2 was reset: its context is not
-// cancelled for a cause of the server's.
+// wasReset reports whether the client reset the HTTP/2 request of ctx. The server
+// cancels requests with other causes.
 func wasReset(ctx context.Context) bool {
 	return ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled)
 }

@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// maxPart is the most bytes of an answer that share a write deadline.
+// maxPart is the maximum number of response bytes that share a write deadline.
 const maxPart = 32 << 10
 
-// timeSlice is how many bytes an answer sends before its goroutine yields: many
-// large answers at once would make the small ones late.
-const timeSlice = 4 << 10
+// yieldSize is the number of bytes that a response writes before its goroutine yields.
+// Otherwise many large responses would delay the small ones.
+const yieldSize = 4 << 10
 
-// deadlines bounds the time that a client may take to read an answer, whoever
-// writes it. The deadline is set when an answer begins, again for each part, and
-// when the handler returns, for what net/http has buffered. It is lifted while a
-// request waits and after each flush. Over HTTP/1.1 it ends the connection, over
-// HTTP/2 the stream.
+// deadlines limits the time that a client may take to read a response. It sets the
+// write deadline when a response begins, for each part, and when the handler returns,
+// for the bytes that net/http has buffered. It lifts the deadline while a request
+// waits and after each flush. A missed deadline ends the connection of HTTP/1.1, or
+// the stream of HTTP/2.
 type deadlines struct {
 	handler     http.Handler
 	timeout     time.Duration
 	connections *connections
 }
 
-// ServeHTTP implements http.Handler. Its frame and the frames below it
-// before the wait are kept small: they are on the stack of each request that waits.
+// ServeHTTP implements http.Handler. Its stack frame is small, since each waiting
+// request of net/http keeps it: the functions it calls first are not inlined.
 func (d *deadlines) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	dw := d.writer(w, r)
 	if r.ProtoMajor >= 2 {
@@ -41,7 +41,7 @@ func (d *deadlines) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 //go:noinline
 func (d *deadlines) writer(w http.ResponseWriter, r *http.Request) *deadlineWriter {
 	dw := &deadlineWriter{ResponseWriter: w, control: http.NewResponseController(w), timeout: d.timeout}
-	if r.ProtoMajor < 2 && r.ContentLength != 0 { // net/http may have to write 100 Continue after the wait
+	if r.ProtoMajor < 2 && r.ContentLength != 0 { // net/http may write 100 Continue after the wait
 		_ = dw.control.SetWriteDeadline(time.Time{})
 	}
 	return dw
@@ -71,13 +71,13 @@ type deadlineWriter struct {
 	http.ResponseWriter
 	control    *http.ResponseController
 	timeout    time.Duration
-	connection *connection // of HTTP/2; nil for HTTP/1.1
-	since      time.Time   // when the deadline was set; zero where there is none
-	written    int         // bytes since the goroutine yielded
+	connection *connection // nil for HTTP/1.1
+	since      time.Time   // when the deadline was set; zero for none
+	written    int         // bytes since the goroutine last yielded
 }
 
-// set gives the client timeout from now on, or up to an eighth more: that many
-// small writes share a deadline.
+// set sets the write deadline, unless it was set less than an eighth of timeout ago.
+// Setting it for each small write would be slow.
 func (w *deadlineWriter) set() {
 	now := time.Now()
 	slack := w.timeout / 8
@@ -85,14 +85,14 @@ func (w *deadlineWriter) set() {
 		return
 	}
 	w.since = now
-	_ = w.control.SetWriteDeadline(now.Add(w.timeout + slack)) // a recorder in a test has none
+	_ = w.control.SetWriteDeadline(now.Add(w.timeout + slack)) // not supported by httptest.ResponseRecorder
 	if w.connection != nil {
 		w.connection.due.Store(now.UnixNano())
 	}
 }
 
-// lift leaves the request without a deadline until it writes. Over HTTP/1.1 one
-// that has passed does no harm before the next write, which sets another.
+// lift removes the write deadline until the next write. On HTTP/1.1 it need not: a
+// missed deadline has no effect before the next write, which sets a new one.
 func (w *deadlineWriter) lift() {
 	w.since = time.Time{}
 	if w.connection != nil {
@@ -105,19 +105,19 @@ func (w *deadlineWriter) lift() {
 func (w *deadlineWriter) WriteHeader(status int) {
 	w.set()
 	w.ResponseWriter.WriteHeader(status)
-	if status < http.StatusOK { // an informational reply is sent at once; the answer is to come
+	if status < http.StatusOK { // informational: the response follows
 		w.lift()
 	}
 }
 
-// Write implements http.ResponseWriter. The error is net/http's, and
-// os.ErrDeadlineExceeded where the client did not read in time.
+// Write implements http.ResponseWriter. The error is os.ErrDeadlineExceeded if the
+// client did not read in time.
 func (w *deadlineWriter) Write(p []byte) (n int, err error) {
 	for {
 		w.set()
 		m, err := w.ResponseWriter.Write(p[n:min(len(p), n+maxPart)])
 		n += m
-		if w.written += m; w.written >= timeSlice {
+		if w.written += m; w.written >= yieldSize {
 			w.written = 0
 			runtime.Gosched()
 		}
@@ -127,7 +127,7 @@ func (w *deadlineWriter) Write(p []byte) (n int, err error) {
 	}
 }
 
-// FlushError is what http.ResponseController has for Flush.
+// FlushError implements Flush of http.ResponseController.
 func (w *deadlineWriter) FlushError() error {
 	w.set()
 	defer w.lift()
@@ -137,7 +137,7 @@ func (w *deadlineWriter) FlushError() error {
 // Flush implements http.Flusher.
 func (w *deadlineWriter) Flush() { _ = w.FlushError() }
 
-// Hijack implements http.Hijacker. The deadline stays with the connection.
+// Hijack implements http.Hijacker. The connection keeps the write deadline.
 func (w *deadlineWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := w.control.Hijack()
 	if err == nil {
@@ -146,5 +146,5 @@ func (w *deadlineWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buffered, err
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap supports http.ResponseController.
 func (w *deadlineWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -5,16 +5,15 @@ import (
 	"runtime"
 )
 
-// Fair returns ln with connections of TCP that yield after each read. Without
-// that, a connection of HTTP/2 starts a goroutine for each request that has
-// arrived before one of them runs, and the requests of other connections queue
-// behind all of them.
+// Fair returns a listener whose TCP connections yield the processor after each read.
+// Otherwise an HTTP/2 connection starts a goroutine for every request that has
+// arrived, and the requests of other connections queue behind them.
 func Fair(ln net.Listener) net.Listener { return fair{ln} }
 
 type fair struct{ net.Listener }
 
-// tcpConn is what connections of TCP have and those of crypto/tls, which net/http
-// knows by their type, have not.
+// tcpConn is implemented by TCP connections. It is not implemented by *tls.Conn, which
+// must not be wrapped: net/http looks for that type.
 type tcpConn interface {
 	net.Conn
 	CloseWrite() error
@@ -32,7 +31,7 @@ func (ln fair) Accept() (net.Conn, error) {
 
 type fairConn struct{ tcpConn }
 
-// Idle tells a connection that wants to know that the server waits for a request.
+// Idle calls Idle of the connection, if it has that method.
 func (c fairConn) Idle() {
 	if idle, ok := c.tcpConn.(idler); ok {
 		idle.Idle()

@@ -15,16 +15,16 @@ type oneConn struct {
 
 func (ln oneConn) Accept() (net.Conn, error) { return ln.conn, nil }
 
-// atOnce is a connection of TCP whose reads do not wait.
-type atOnce struct{ net.TCPConn }
+// nonblocking is a TCP connection whose reads return at once.
+type nonblocking struct{ net.TCPConn }
 
-func (*atOnce) Read(p []byte) (int, error) { return len(p), nil }
+func (*nonblocking) Read(p []byte) (int, error) { return len(p), nil }
 
-// What is runnable when a connection is read has run when the read returns: the time of a
-// goroutine on one processor is far longer than a read.
+// A read lets runnable goroutines run first. On one processor, a goroutine that does
+// not yield runs far longer than a read.
 func TestFairConnectionsYield(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	conn, err := Fair(oneConn{conn: &atOnce{}}).Accept()
+	conn, err := Fair(oneConn{conn: &nonblocking{}}).Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,12 +39,12 @@ func TestFairConnectionsYield(t *testing.T) {
 			yielded++
 		}
 	}
-	if yielded < 25 { // nearly all, but the race detector has the scheduler choose at random; without a yield, none
-		t.Errorf("after %d of 100 reads what was runnable had run, want 25 or more", yielded)
+	if yielded < 25 { // nearly all; fewer with the race detector, which randomizes scheduling; none without a yield
+		t.Errorf("%d of 100 reads let a runnable goroutine run, want 25 or more", yielded)
 	}
 }
 
-// net/http looks for the type of a connection of TLS.
+// net/http looks for connections of type *tls.Conn.
 func TestFairLeavesTLS(t *testing.T) {
 	conn, err := Fair(oneConn{conn: &tls.Conn{}}).Accept()
 	if _, ok := conn.(*tls.Conn); !ok || err != nil {

@@ -11,14 +11,14 @@ import (
 	"syscall"
 )
 
-// Localhost is the host that stands for both loopback addresses, 127.0.0.1 and
-// ::1: clients differ in which of them they try first.
+// Localhost is the host for both loopback addresses, 127.0.0.1 and ::1. Clients differ
+// in which they try first.
 const Localhost = "localhost"
 
-// Listen listens on port of host. Localhost gives a listener for each loopback
-// address that this machine has, on the same port; any other host gives one. An
-// IPv6 address may be in brackets. An error says what to do about it: setting is
-// the name of the port's setting, name the program's.
+// Listen listens on host and port. For Localhost it returns a listener for each
+// loopback address of this machine, on the same port; for any other host it returns
+// one. An IPv6 address may be in brackets. Errors suggest a remedy; for that, name is
+// the program's name and setting the name of the setting of port.
 func Listen(ctx context.Context, name, host, setting string, port int) ([]net.Listener, error) {
 	lns, err := listen(ctx, host, port)
 	switch {
@@ -26,19 +26,19 @@ func Listen(ctx context.Context, name, host, setting string, port int) ([]net.Li
 		err = fmt.Errorf("%w: choose another port, such as %s=%d %s (on macOS, AirPlay takes 5000)",
 			err, setting, port%65535+1, name)
 	case errors.Is(err, syscall.EACCES):
-		err = fmt.Errorf("%w: choose a port that this user may take, such as %s=%d %s (those below 1024 are mostly the administrator's)",
+		err = fmt.Errorf("%w: choose another port, such as %s=%d %s (ports below 1024 usually need root)",
 			err, setting, port%1000+3000, name)
 	case errors.As(err, new(*net.DNSError)) || errors.Is(err, syscall.EADDRNOTAVAIL):
-		err = fmt.Errorf("HOST: %w: want localhost, an address of this machine, or 0.0.0.0 for all", err)
+		err = fmt.Errorf("HOST: %w: use localhost, an address of this machine, or 0.0.0.0 for all", err)
 		if platform.MatchString(host) {
-			err = fmt.Errorf("%w; conda sets HOST to the platform that it compiles for: set HOST=localhost", err)
+			err = fmt.Errorf("%w (conda sets HOST to its platform; set HOST=localhost)", err)
 		}
 	}
 	return lns, err
 }
 
-// platform is what compilers call the platform that they compile for, such as
-// x86_64-conda-linux-gnu or arm64-apple-darwin20.0.0.
+// platform matches the target names of compilers, such as x86_64-conda-linux-gnu or
+// arm64-apple-darwin20.0.0.
 var platform = regexp.MustCompile(`^\w+-(conda|pc|unknown|apple|w64|linux)-\w`)
 
 func listen(ctx context.Context, host string, port int) ([]net.Listener, error) {
@@ -49,18 +49,18 @@ func listen(ctx context.Context, host string, port int) ([]net.Listener, error) 
 		}
 		return []net.Listener{ln}, nil
 	}
-	const tries = 10 // to find a port that is free on both addresses
+	const maxTries = 10 // to find a port that is free on both addresses
 	for try := 1; ; try++ {
 		lns, err := listenLoopback(ctx, port)
-		if port != 0 || try == tries || !errors.Is(err, syscall.EADDRINUSE) {
+		if port != 0 || try == maxTries || !errors.Is(err, syscall.EADDRINUSE) {
 			return lns, err
 		}
 	}
 }
 
-// listenLoopback listens on 127.0.0.1 and ::1, or on the one of them that this
-// machine has. A port that is taken on either is an error: half of the clients
-// would reach another program.
+// listenLoopback listens on 127.0.0.1 and ::1, or on one of them if the machine has
+// only that. A port that is taken on either is an error: half of the clients would
+// reach another program.
 func listenLoopback(ctx context.Context, port int) ([]net.Listener, error) {
 	v4, err := listenTCP(ctx, "127.0.0.1", port)
 	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) {
@@ -87,11 +87,11 @@ func listenLoopback(ctx context.Context, port int) ([]net.Listener, error) {
 
 func listenTCP(ctx context.Context, host string, port int) (net.Listener, error) {
 	var config net.ListenConfig
-	config.SetMultipathTCP(false) // its sockets lack options that plain TCP's have
+	config.SetMultipathTCP(false) // its sockets lack some TCP options
 	return config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 }
 
-// Unbracket returns the IPv6 address in "[::1]", and any other host as it is.
+// Unbracket returns host without the brackets of an IPv6 address.
 func Unbracket(host string) string {
 	if inner, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(inner, "]") {
 		return strings.TrimSuffix(inner, "]")
@@ -99,9 +99,9 @@ func Unbracket(host string) string {
 	return host
 }
 
-// URLs returns the base URLs, such as http://localhost:3000, at which a person can
-// reach what listens on addr: first from this machine, then from others. The
-// scheme is http or https.
+// URLs returns the base URLs of a server that listens on addr, such as
+// http://localhost:3000: first for this machine, then for others. The scheme is http
+// or https.
 func URLs(scheme string, addr net.Addr) []string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {
@@ -121,8 +121,8 @@ func URLs(scheme string, addr net.Addr) []string {
 	return urls
 }
 
-// networkAddrs returns the IPv4 addresses at which other machines may reach this
-// one. It leaves out the bridges that container engines make, which lead nowhere else.
+// networkAddrs returns the IPv4 addresses at which other machines can reach this one,
+// without the bridges of container engines.
 func networkAddrs() []string {
 	interfaces, err := net.Interfaces()
 	if err != nil {
@@ -134,7 +134,7 @@ func networkAddrs() []string {
 		if i.Flags&net.FlagUp == 0 || i.Flags&net.FlagLoopback != 0 || bridge {
 			continue
 		}
-		addrs, _ := i.Addrs() // an interface that has just gone has none
+		addrs, _ := i.Addrs() // fails for an interface that is gone
 		for _, a := range addrs {
 			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
 				found = append(found, n.IP.String())

@@ -15,7 +15,7 @@ func TestListen(t *testing.T) {
 		want       []string // IP addresses
 	}{
 		{"both loopback addresses", "localhost", []string{"127.0.0.1", "::1"}},
-		{"whatever its case", "LocalHost", []string{"127.0.0.1", "::1"}},
+		{"in any case", "LocalHost", []string{"127.0.0.1", "::1"}},
 		{"one of them", "127.0.0.1", []string{"127.0.0.1"}},
 		{"IPv6", "::1", []string{"::1"}},
 		{"IPv6 in brackets", "[::1]", []string{"::1"}},
@@ -29,19 +29,20 @@ func TestListen(t *testing.T) {
 			for i, ln := range lns {
 				defer ln.Close()
 				addr := ln.Addr().(*net.TCPAddr)
-				if i >= len(tc.want) || addr.IP.String() != tc.want[i] || addr.Port != lns[0].Addr().(*net.TCPAddr).Port {
+				port := lns[0].Addr().(*net.TCPAddr).Port
+				if i >= len(tc.want) || addr.IP.String() != tc.want[i] || addr.Port != port {
 					t.Errorf("Listen(%s): listener %d is on %v, want %v, all on one port", tc.host, i, addr, tc.want)
 				}
 			}
 			if len(lns) != len(tc.want) {
-				t.Errorf("Listen(%s) gave %d listeners, want %d", tc.host, len(lns), len(tc.want))
+				t.Errorf("Listen(%s) returned %d listeners, want %d", tc.host, len(lns), len(tc.want))
 			}
 		})
 	}
 }
 
-// TestListenPortTakenOnOne: half of the clients would reach the other program.
-func TestListenPortTakenOnOne(t *testing.T) {
+// Otherwise half of the clients would reach the other program.
+func TestListenPortTakenOnOneAddress(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		other, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 		if err != nil {
@@ -50,8 +51,9 @@ func TestListenPortTakenOnOne(t *testing.T) {
 		defer other.Close()
 		port := other.Addr().(*net.TCPAddr).Port
 		lns, err := program.Listen(t.Context(), "test", "localhost", "PORT", port)
-		if want := "choose another port, such as PORT=" + strconv.Itoa(port%65535+1); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s is taken: Listen gave %v and error %v, want an error that says %q", other.Addr(), lns, err, want)
+		want := "choose another port, such as PORT=" + strconv.Itoa(port%65535+1)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is taken: Listen = %v, %v, want error %q", other.Addr(), lns, err, want)
 		}
 	}
 }
@@ -79,7 +81,7 @@ func TestURLs(t *testing.T) {
 			}
 			for _, url := range got {
 				if strings.Contains(url, "[::]") || strings.Contains(url, "0.0.0.0") {
-					t.Errorf("URLs(%s) = %q: nobody can type %s", tc.addr, got, url)
+					t.Errorf("URLs(%s) = %q: %s is no usable URL", tc.addr, got, url)
 				}
 			}
 		})
@@ -93,15 +95,20 @@ func TestBanner(t *testing.T) {
 		published *int
 		want      string
 	}{
-		{"as it listens", nil, "aviary dev: open http://localhost:3000/ in a browser\n\n  curl http://localhost:3000/sing    a song\n\n"},
-		{"published elsewhere", new(8080), "aviary dev: open http://localhost:8080/ in a browser\n\n  curl http://localhost:8080/sing    a song\n\n"},
-		{"published at a port that nobody knows yet", new(0), "aviary dev: published at a port that the engine chose: docker compose port aviary 3000\n"},
+		{"not published", nil, "aviary dev: open http://localhost:3000/ in a browser\n\n" +
+			"  curl http://localhost:3000/sing    a song\n\n"},
+		{"published at another port", new(8080), "aviary dev: open http://localhost:8080/ in a browser\n\n" +
+			"  curl http://localhost:8080/sing    a song\n\n"},
+		{"published at a random port", new(0),
+			"aviary dev: published at a random port; to see it, run: docker compose port aviary 3000\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var out strings.Builder
-			program.Banner{Name: "aviary", Listening: loopback, PublishedPort: tc.published, Commands: func(base string) [][2]string {
-				return [][2]string{{"curl " + base + "/sing", "a song"}}
-			}}.Write(&out)
+			commands := func(base string) [][2]string { return [][2]string{{"curl " + base + "/sing", "a song"}} }
+			banner := program.Banner{
+				Name: "aviary", Listening: loopback, PublishedPort: tc.published, Commands: commands,
+			}
+			banner.Write(&out)
 			if out.String() != tc.want {
 				t.Errorf("got\n%swant\n%s", &out, tc.want)
 			}
@@ -111,8 +118,8 @@ func TestBanner(t *testing.T) {
 
 func TestListenNamesConda(t *testing.T) {
 	for host, want := range map[string]bool{
-		"x86_64-conda-linux-gnu": true, "aarch64-conda-linux-gnu": true, "arm64-apple-darwin20.0.0": true, "x86_64-w64-mingw32": true,
-		"no-such-machine.invalid": false,
+		"x86_64-conda-linux-gnu": true, "aarch64-conda-linux-gnu": true, "arm64-apple-darwin20.0.0": true,
+		"x86_64-w64-mingw32": true, "no-such-machine.invalid": false,
 	} {
 		lns, err := program.Listen(t.Context(), "aviary", host, "PORT", 0)
 		if err == nil {
@@ -120,7 +127,7 @@ func TestListenNamesConda(t *testing.T) {
 			continue
 		}
 		if !strings.HasPrefix(err.Error(), "HOST: ") || strings.Contains(err.Error(), "conda sets HOST") != want {
-			t.Errorf("HOST=%s: got %v, want an error that says what conda does: %v", host, err, want)
+			t.Errorf("HOST=%s: got %v, want an error that mentions conda: %v", host, err, want)
 		}
 	}
 }

@@ -1,6 +1,5 @@
-// Package program is what delay-server and demo-api have in common as
-// programs: the command line, the self-probe, listening, and serving until a
-// drain is over.
+// Package program runs delay-server and demo-api as programs: it parses the command
+// line, listens, serves, and drains.
 package program
 
 import (
@@ -22,46 +21,45 @@ import (
 	"flash.test/delay-server/kit/version"
 )
 
-// Program is a server that is set by its environment, with settings C.
+// Program is a server whose settings, of type C, come from environment variables.
 type Program[C any] struct {
 	Name    string // such as delay-server
 	Purpose string // a sentence for --help
 
-	// Load returns the settings, what in environ only resembles a setting, and
-	// all that is wrong with them.
+	// Load reads the settings from environ, which has the form of os.Environ. A
+	// warning names a variable that resembles a setting.
 	Load   func(environ []string) (settings C, warnings []string, err error)
-	Table  func(io.Writer) error           // of the settings, for --help
-	Addr   func(C) (host string, port int) // where Serve listens
-	Logger func(C, io.Writer) *slog.Logger // of the settings, for the warnings
+	Table  func(io.Writer) error           // writes the table of settings for --help
+	Addr   func(C) (host string, port int) // returns the address of Serve
+	Logger func(C, io.Writer) *slog.Logger // returns a logger for the warnings
 
-	// Serve serves until ctx is done and all is drained.
+	// Serve serves until ctx is done, then drains.
 	Serve func(ctx context.Context, settings C, stdout, stderr io.Writer) error
 
-	Commands []Command[C] // what else it does
+	Commands []Command[C] // besides serve, healthcheck, version and help
 }
 
-// Command is something that a program does when its first argument is Name.
+// Command is a subcommand of a program.
 type Command[C any] struct {
 	Name string // such as sweep
 	Help string // a line for --help
 
-	// Run does it: args are those behind Name. An error that is ErrUsage too is
-	// one of the args.
+	// Run runs the command. args are the arguments after Name. An error that wraps
+	// ErrUsage reports invalid args.
 	Run func(ctx context.Context, args []string, settings C, stdout, stderr io.Writer) error
 }
 
-// gcBallast is heap that is never touched, and so takes no memory. With it Go
-// collects garbage once there are some 20 MB of it, in place of 4: /delay/0 by
-// net/http, over 64 connections, is answered 84,000 times a second in place of
-// 74,000, for 9 MB more. Twice as much brings nothing more.
+// gcBallast is the size of a heap allocation that is never touched, and so takes no
+// memory. It makes the garbage collector run at 20 MB instead of 4 MB of heap. net/http
+// then answers 84,000 instead of 74,000 requests for /delay/0 a second over 64
+// connections, for 9 MB more memory. A larger ballast gains nothing.
 const gcBallast = 8 << 20
 
-// Main runs p as the process until SIGTERM or SIGINT and exits: with 2 for an
-// error of the one who started it, with 1 for any other. A second signal ends
-// the process at once.
+// Main runs p until SIGTERM or SIGINT and exits with the status of ExitStatus. A
+// second signal kills the process.
 func (p Program[C]) Main() {
-	reserved := make([]byte, gcBallast)
-	defer runtime.KeepAlive(reserved)
+	ballast := make([]byte, gcBallast)
+	defer runtime.KeepAlive(ballast)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	err := p.Run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
@@ -71,16 +69,16 @@ func (p Program[C]) Main() {
 	os.Exit(ExitStatus(err))
 }
 
-// ErrUsage marks an error of the one who started the program: Run returns it,
-// wrapped, for an unknown argument and for bad settings.
+// ErrUsage is wrapped by the errors of Run for invalid arguments and settings.
 var ErrUsage = errors.New("--help shows usage")
 
-// BadSettings returns err as one of the settings of the program of that name.
+// BadSettings wraps an error in the settings of the named program, and ErrUsage.
 func BadSettings(name string, err error) error {
 	return fmt.Errorf("invalid settings:\n%w\n%s %w", err, name, ErrUsage)
 }
 
-// ExitStatus returns the exit status for what Run returned.
+// ExitStatus returns the exit status for an error of Run: 0 for nil, 2 for ErrUsage, 1
+// for any other.
 func ExitStatus(err error) int {
 	switch {
 	case err == nil:
@@ -92,17 +90,17 @@ func ExitStatus(err error) int {
 	}
 }
 
-// Run is the program: args are those behind its name, environ has the form of
-// os.Environ. It ends with nil when ctx is done and all is drained. While it
-// serves, the process ignores SIGPIPE: what nobody reads of its output is lost.
+// Run runs the program with args, without the program's name, and environ, in the
+// form of os.Environ. It returns nil once ctx is done and the server has drained. A
+// server ignores SIGPIPE: it outlives the reader of its output.
 func (p Program[C]) Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
 	name := "serve"
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
 	}
-	own := slices.IndexFunc(p.Commands, func(c Command[C]) bool { return c.Name == name })
-	if own < 0 && len(args) > 0 {
-		return fmt.Errorf("%d arguments: want one at most\n%s %w", 1+len(args), p.Name, ErrUsage)
+	command := slices.IndexFunc(p.Commands, func(c Command[C]) bool { return c.Name == name })
+	if command < 0 && len(args) > 0 {
+		return fmt.Errorf("%d arguments given: use at most one\n%s %w", 1+len(args), p.Name, ErrUsage)
 	}
 	switch name {
 	case "--help", "-h", "help":
@@ -113,7 +111,7 @@ func (p Program[C]) Run(ctx context.Context, args, environ []string, stdout, std
 		return err
 	case "serve", "healthcheck":
 	default:
-		if own < 0 {
+		if command < 0 {
 			return fmt.Errorf("unknown argument %q\n%s %w", name, p.Name, ErrUsage)
 		}
 	}
@@ -124,20 +122,19 @@ func (p Program[C]) Run(ctx context.Context, args, environ []string, stdout, std
 	case name == "healthcheck":
 		return Healthcheck(ctx, p.addr(settings))
 	}
-	if own < 0 {
-		// Else the system ends a server when the reader of its output goes. A command is to end then.
+	if command < 0 {
 		signal.Ignore(syscall.SIGPIPE)
 	}
 	for _, warning := range warnings {
 		p.Logger(settings, stderr).Warn(warning)
 	}
-	if own >= 0 {
-		return p.Commands[own].Run(ctx, args, settings, stdout, stderr)
+	if command >= 0 {
+		return p.Commands[command].Run(ctx, args, settings, stdout, stderr)
 	}
 	return p.Serve(ctx, settings, stdout, stderr)
 }
 
-// usage writes what the program is and how to call it.
+// usage writes the purpose of the program and its commands.
 func (p Program[C]) usage(w io.Writer) {
 	fmt.Fprintf(w, "%s\n\nusage:\n", p.Purpose)
 	line := func(name, help string) { fmt.Fprintf(w, "  %-24s  %s\n", strings.TrimSpace(p.Name+" "+name), help) }
@@ -145,10 +142,10 @@ func (p Program[C]) usage(w io.Writer) {
 	for _, c := range p.Commands {
 		line(c.Name, c.Help)
 	}
-	line("healthcheck", "ask the server at HOST and PORT whether it is well: exit status 0 or 1")
+	line("healthcheck", "check the server at HOST and PORT; exit status 0 if healthy, 1 if not")
 	line("--version", "print version, commit and Go version")
-	line("--help", "print this")
-	fmt.Fprint(w, "\nSettings are environment variables. One that is misspelt or out of range stops the start with exit status 2.\n\n")
+	line("--help", "print this help")
+	fmt.Fprint(w, "\nSettings are environment variables. An invalid or misspelt one is an error (exit status 2).\n\n")
 }
 
 func (p Program[C]) addr(settings C) string {
@@ -156,8 +153,8 @@ func (p Program[C]) addr(settings C) string {
 	return net.JoinHostPort(Unbracket(host), fmt.Sprint(port))
 }
 
-// Healthcheck asks the server that listens on addr, host:port, for /healthz:
-// an image without a shell has nothing else to ask with.
+// Healthcheck requests /healthz from the server at addr, host:port. Container images
+// without a shell use it as their health check.
 func Healthcheck(ctx context.Context, addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -165,7 +162,7 @@ func Healthcheck(ctx context.Context, addr string) error {
 	}
 	hosts := []string{host}
 	switch strings.ToLower(host) {
-	case Localhost: // by address: an image may have no resolver
+	case Localhost: // use addresses: an image may have no resolver
 		hosts = []string{"127.0.0.1", "::1"}
 	case "", "0.0.0.0":
 		hosts = []string{"127.0.0.1"}
@@ -175,26 +172,26 @@ func Healthcheck(ctx context.Context, addr string) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	for _, host := range hosts {
-		if err = askHealthz(ctx, "http://"+net.JoinHostPort(host, port)+"/healthz"); err == nil {
+		if err = getHealthz(ctx, "http://"+net.JoinHostPort(host, port)+"/healthz"); err == nil {
 			return nil
 		}
 	}
 	return err
 }
 
-func askHealthz(ctx context.Context, url string) error {
+func getHealthz(ctx context.Context, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return fmt.Errorf("healthcheck: %w", err)
 	}
-	direct := &http.Transport{DisableKeepAlives: true} // no proxy: the server is this machine's
+	direct := &http.Transport{DisableKeepAlives: true} // without proxy
 	reply, err := direct.RoundTrip(req)
 	if err != nil {
 		return fmt.Errorf("healthcheck: GET %s: %w", url, err)
 	}
 	defer reply.Body.Close()
 	if reply.StatusCode != http.StatusOK {
-		return fmt.Errorf("healthcheck: GET %s: answered %s", url, reply.Status)
+		return fmt.Errorf("healthcheck: GET %s: %s", url, reply.Status)
 	}
 	return nil
 }

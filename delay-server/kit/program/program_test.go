@@ -22,7 +22,7 @@ func TestExitStatus(t *testing.T) {
 		want int
 	}{
 		{"none", nil, 0},
-		{"the starter's", fmt.Errorf("invalid settings:\n%w", program.ErrUsage), 2},
+		{"usage", fmt.Errorf("invalid settings:\n%w", program.ErrUsage), 2},
 		{"any other", errors.New("no space left"), 1},
 	} {
 		if got := program.ExitStatus(tc.err); got != tc.want {
@@ -31,11 +31,17 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
-// settings are those of a program that says what it runs.
 type settings struct{ greeting string }
 
 func TestCommands(t *testing.T) {
 	errBad := errors.New("no such bird")
+	sing := func(_ context.Context, args []string, s settings, stdout, _ io.Writer) error {
+		fmt.Fprintf(stdout, "sing %s %q", s.greeting, args)
+		if len(args) > 2 {
+			return fmt.Errorf("%w\n%w", errBad, program.ErrUsage)
+		}
+		return nil
+	}
 	p := program.Program[settings]{
 		Name: "aviary", Purpose: "aviary sings.",
 		Load: func(environ []string) (settings, []string, error) {
@@ -49,13 +55,7 @@ func TestCommands(t *testing.T) {
 			fmt.Fprint(stdout, "serve ", s.greeting)
 			return nil
 		},
-		Commands: []program.Command[settings]{{Name: "sing", Help: "sing a song", Run: func(_ context.Context, args []string, s settings, stdout, _ io.Writer) error {
-			fmt.Fprintf(stdout, "sing %s %q", s.greeting, args)
-			if len(args) > 2 {
-				return fmt.Errorf("%w\n%w", errBad, program.ErrUsage)
-			}
-			return nil
-		}}},
+		Commands: []program.Command[settings]{{Name: "sing", Help: "sing a song", Run: sing}},
 	}
 	for _, tc := range []struct {
 		name   string
@@ -66,11 +66,13 @@ func TestCommands(t *testing.T) {
 	}{
 		{"no argument serves", nil, "hello", "serve hello", 0},
 		{"a command", []string{"sing"}, "hello", "sing hello []", 0},
-		{"a command with arguments", []string{"sing", "--loud", "--help"}, "hello", `sing hello ["--loud" "--help"]`, 0},
-		{"a command that refuses its arguments", []string{"sing", "a", "b", "c"}, "hello", `sing hello ["a" "b" "c"]`, 2},
-		{"bad settings, before any command", []string{"sing"}, "", "", 2},
-		{"arguments of what takes none", []string{"serve", "sing"}, "hello", "", 2},
-		{"no such command", []string{"sings"}, "hello", "", 2},
+		{"a command with arguments", []string{"sing", "--loud", "--help"}, "hello",
+			`sing hello ["--loud" "--help"]`, 0},
+		{"a command that rejects its arguments", []string{"sing", "a", "b", "c"}, "hello",
+			`sing hello ["a" "b" "c"]`, 2},
+		{"invalid settings, before any command", []string{"sing"}, "", "", 2},
+		{"arguments for a command that takes none", []string{"serve", "sing"}, "hello", "", 2},
+		{"unknown command", []string{"sings"}, "hello", "", 2},
 	} {
 		var stdout strings.Builder
 		var environ []string
@@ -79,7 +81,8 @@ func TestCommands(t *testing.T) {
 		}
 		err := p.Run(t.Context(), tc.args, environ, &stdout, io.Discard)
 		if stdout.String() != tc.stdout || program.ExitStatus(err) != tc.status {
-			t.Errorf("%s: Run(%q) wrote %q, %v, status %d; want %q, status %d", tc.name, tc.args, stdout.String(), err, program.ExitStatus(err), tc.stdout, tc.status)
+			t.Errorf("%s: Run(%q) wrote %q, %v, status %d; want %q, status %d",
+				tc.name, tc.args, stdout.String(), err, program.ExitStatus(err), tc.stdout, tc.status)
 		}
 	}
 
@@ -87,9 +90,14 @@ func TestCommands(t *testing.T) {
 	if err := p.Run(t.Context(), []string{"--help"}, nil, &help, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"aviary sings.\n\nusage:\n  aviary                    serve until", "\n  aviary sing               sing a song\n", "\n  aviary healthcheck        ask", "\n\nGREETING\n"} {
-		if !strings.Contains(help.String(), line) {
-			t.Errorf("--help says\n%s\nwant %q in it", help.String(), line)
+	for _, want := range []string{
+		"aviary sings.\n\nusage:\n  aviary                    serve until",
+		"\n  aviary sing               sing a song\n",
+		"\n  aviary healthcheck        check",
+		"\n\nGREETING\n",
+	} {
+		if !strings.Contains(help.String(), want) {
+			t.Errorf("--help prints\n%s\nwant %q in it", help.String(), want)
 		}
 	}
 }
@@ -98,15 +106,15 @@ func TestHealthcheck(t *testing.T) {
 	answering := func(status int) string {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/healthz" {
-				t.Errorf("asked for %s, want /healthz", r.URL.Path)
+				t.Errorf("got a request for %s, want /healthz", r.URL.Path)
 			}
 			w.WriteHeader(status)
 		}))
 		t.Cleanup(s.Close)
 		return strings.TrimPrefix(s.URL, "http://")
 	}
-	well, ill := answering(200), answering(503)
-	_, port, _ := strings.Cut(well, ":")
+	healthy, unhealthy := answering(200), answering(503)
+	_, port, _ := strings.Cut(healthy, ":")
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -114,15 +122,15 @@ func TestHealthcheck(t *testing.T) {
 	gone := ln.Addr().String()
 	ln.Close()
 	for _, tc := range []struct{ name, addr, want string }{
-		{"well", well, ""},
-		{"well, listening on all of IPv4", "0.0.0.0:" + port, ""},
-		{"well, listening on all", ":" + port, ""},
-		{"ill", ill, "answered 503 Service Unavailable"},
+		{"healthy", healthy, ""},
+		{"healthy, listening on all IPv4 addresses", "0.0.0.0:" + port, ""},
+		{"healthy, listening on all addresses", ":" + port, ""},
+		{"unhealthy", unhealthy, "/healthz: 503 Service Unavailable"},
 		{"gone", gone, "connection refused"},
-		{"no address", "here", "missing port"},
+		{"invalid address", "here", "missing port"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Setenv("HTTP_PROXY", "http://127.0.0.1:1") // must not matter
+			t.Setenv("HTTP_PROXY", "http://127.0.0.1:1") // is ignored
 			err := program.Healthcheck(t.Context(), tc.addr)
 			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("Healthcheck(%s) = %v, want %q", tc.addr, err, tc.want)
@@ -138,10 +146,13 @@ func TestWarningsAreLoggedBeforeAServerOrCommand(t *testing.T) {
 		Load: func([]string) (settings, []string, error) {
 			return settings{}, []string{"BIRD_STYLE: unknown setting"}, nil
 		},
-		Addr:     func(settings) (string, int) { return "127.0.0.1", 1 },
-		Logger:   func(_ settings, w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) },
-		Serve:    nothing,
-		Commands: []program.Command[settings]{{Name: "sing", Run: func(context.Context, []string, settings, io.Writer, io.Writer) error { return nil }}},
+		Addr:   func(settings) (string, int) { return "127.0.0.1", 1 },
+		Logger: func(_ settings, w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) },
+		Serve:  nothing,
+		Commands: []program.Command[settings]{{
+			Name: "sing",
+			Run:  func(context.Context, []string, settings, io.Writer, io.Writer) error { return nil },
+		}},
 	}
 	for _, tc := range []struct {
 		name string
@@ -150,10 +161,10 @@ func TestWarningsAreLoggedBeforeAServerOrCommand(t *testing.T) {
 	}{
 		{"serve", nil, 1},
 		{"a command", []string{"sing"}, 1},
-		{"a probe says nothing", []string{"healthcheck"}, 0},
+		{"healthcheck", []string{"healthcheck"}, 0},
 	} {
 		var stderr strings.Builder
-		_ = p.Run(t.Context(), tc.args, nil, io.Discard, &stderr) // the probe finds no server
+		_ = p.Run(t.Context(), tc.args, nil, io.Discard, &stderr) // healthcheck finds no server
 		if got := strings.Count(stderr.String(), `level=WARN msg="BIRD_STYLE: unknown setting"`); got != tc.want {
 			t.Errorf("%s: warned %d times, want %d, in:\n%s", tc.name, got, tc.want, &stderr)
 		}

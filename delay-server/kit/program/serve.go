@@ -12,68 +12,67 @@ import (
 	"time"
 )
 
-// MinHeaderSize is the least that HTTP.MaxHeaderSize may be: a URL of 8 KB fits, and
-// any header that delay-server's event loops take, so that the size has no effect
-// on which of them answers.
+// MinHeaderSize is the minimum of HTTP.MaxHeaderSize. It fits a URL of 8 KB and any
+// header that delay-server's event loops accept, so the limit applies to net/http
+// only.
 const MinHeaderSize = 16 << 10
 
-// headerSlop is what net/http takes over Server.MaxHeaderBytes.
+// headerSlop is how much net/http reads beyond Server.MaxHeaderBytes.
 const headerSlop = 4 << 10
 
-// HTTP serves a handler until it is told to drain.
+// HTTP serves a handler over HTTP/1.1 and HTTP/2, and drains.
 type HTTP struct {
 	Handler http.Handler
 	Log     *slog.Logger
 
-	ReadHeaderTimeout time.Duration // for a client to send its headers
-	IdleTimeout       time.Duration // of a connection between requests
-	WriteTimeout      time.Duration // for a client to take an answer, or each 32 KB of one, from when it is due; 0 is 30 s
+	ReadHeaderTimeout time.Duration // to read a request's headers
+	IdleTimeout       time.Duration // between requests
+	WriteTimeout      time.Duration // to send a response, or each 32 KB of it, without the wait; 0 is 30 s
 
 	MaxHeaderSize   int           // bytes of a request's line and header; MinHeaderSize or more, or 0 for 32 KB
-	MaxStreams      int           // requests of one connection of HTTP/2 at once; 0 is 250
-	ShutdownDelay   time.Duration // to serve on after ctx is done, not ready, before draining
-	ShutdownTimeout time.Duration // for requests to finish when draining
+	MaxStreams      int           // concurrent requests of an HTTP/2 connection; 0 is 250
+	ShutdownDelay   time.Duration // time to keep serving, not ready, before draining
+	ShutdownTimeout time.Duration // time for requests to finish while draining
 
-	Waiting  func() int // how many requests wait now
-	NotReady func()     // called once, when ctx is done or accepting failed
+	Waiting  func() int // returns the number of waiting requests
+	NotReady func()     // called once, when ctx is done or accepting fails
 	Draining func()     // called once, when draining begins
 
-	// HTTP1 are more listeners, of connections without TLS on which HTTP/2's preface
-	// is an error. On those of Serve net/http reads 14 bytes to look for one, before
-	// it answers a malformed request that is shorter.
+	// HTTP1 are listeners that accept only HTTP/1.1 without TLS. On the listeners of
+	// Serve, net/http waits for 14 bytes, to detect HTTP/2, before it answers even a
+	// shorter malformed request.
 	HTTP1 []net.Listener
 
-	// Extra are those that serve beside Handler, what they accept on lns: they
-	// are drained with it, and cut after the same time.
+	// Extra are other servers on the same listeners. Serve drains them too.
 	Extra []Drainer
 
-	// ShutdownCause is the cause with which the contexts of those requests are cancelled
-	// that ShutdownTimeout leaves. They have a second to say so to their clients.
+	// ShutdownCause is the cause with which Serve cancels the contexts of requests
+	// that are unfinished after ShutdownTimeout. They have a second to respond.
 	ShutdownCause error
 }
 
-// Drainer is what can be drained: http.Server is, but for ForceClose.
+// Drainer is a server that can be drained.
 type Drainer interface {
-	// Shutdown takes no more requests, and returns once none is left, or with
-	// context.Cause(ctx) when ctx is done first.
+	// Shutdown stops accepting and returns nil when all requests have finished, or
+	// context.Cause(ctx) if ctx is done first.
 	Shutdown(ctx context.Context) error
 
-	// ForceClose ends the requests that Shutdown left, and says so to their clients.
+	// ForceClose ends unfinished requests with an error response.
 	ForceClose()
 }
 
-// Serve answers the connections of all lns until ctx is done. It then serves on
-// for ShutdownDelay, so that whoever looks at /readyz sees the end coming, and
-// drains: it stops accepting, lets requests finish up to ShutdownTimeout, cuts
-// those left, logs how many that were, and returns nil. It speaks HTTP/1.1 and HTTP/2,
-// over TLS where a listener is of crypto/tls. It closes lns. An error is that of
-// accepting, after which it drains too.
+// Serve serves the connections of lns until ctx is done. It keeps serving for
+// ShutdownDelay, so that load balancers see /readyz fail, and then drains: it stops
+// accepting, waits up to ShutdownTimeout for requests to finish, and cancels the
+// unfinished ones. It logs their number and returns nil. It speaks HTTP/1.1 and
+// HTTP/2, over TLS on a listener of crypto/tls. It closes lns. If accepting fails,
+// Serve drains and returns that error.
 func (s HTTP) Serve(ctx context.Context, lns ...net.Listener) error {
 	s.WriteTimeout = cmp.Or(s.WriteTimeout, 30*time.Second)
 	s.MaxHeaderSize = cmp.Or(s.MaxHeaderSize, 32<<10)
 	s.MaxStreams = cmp.Or(s.MaxStreams, 250)
-	base, cut := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cut(nil)
+	base, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
 	connections := &connections{log: s.Log, timeout: s.WriteTimeout, streams: s.MaxStreams}
 	serve := func(protocols *http.Protocols) *http.Server {
 		return &http.Server{
@@ -81,8 +80,8 @@ func (s HTTP) Serve(ctx context.Context, lns ...net.Listener) error {
 			BaseContext: func(net.Listener) context.Context { return base },
 			ConnContext: connections.context,
 			ConnState:   connections.state,
-			// No ReadTimeout: it would end a request that waits. WriteTimeout is for the
-			// answers of net/http's own: deadlines lifts it while a request waits.
+			// ReadTimeout is not set: it would end a waiting request. WriteTimeout is for
+			// net/http's own error responses: deadlines lifts it while a request waits.
 			WriteTimeout:      s.WriteTimeout,
 			ReadHeaderTimeout: s.ReadHeaderTimeout,
 			MaxHeaderBytes:    s.MaxHeaderSize - headerSlop,
@@ -92,12 +91,12 @@ func (s HTTP) Serve(ctx context.Context, lns ...net.Listener) error {
 			ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 		}
 	}
-	var every, http1 http.Protocols
+	var all, http1 http.Protocols
 	http1.SetHTTP1(true)
-	every.SetHTTP1(true)
-	every.SetHTTP2(true)
-	every.SetUnencryptedHTTP2(true)
-	servers := servers{serve(&every), serve(&http1)}
+	all.SetHTTP1(true)
+	all.SetHTTP2(true)
+	all.SetUnencryptedHTTP2(true)
+	servers := servers{serve(&all), serve(&http1)}
 
 	failed := make(chan error, len(lns)+len(s.HTTP1))
 	for i, lns := range [][]net.Listener{lns, s.HTTP1} {
@@ -113,16 +112,16 @@ func (s HTTP) Serve(ctx context.Context, lns ...net.Listener) error {
 		s.NotReady()
 		err = s.linger(failed)
 	}
-	s.drain(servers, func() { cut(s.ShutdownCause) })
+	s.drain(servers, func() { cancel(s.ShutdownCause) })
 	return err
 }
 
-// linger serves on for ShutdownDelay. The error is from accepting, which ends it early.
+// linger waits for ShutdownDelay, or until accepting fails.
 func (s HTTP) linger(failed <-chan error) error {
 	if s.ShutdownDelay <= 0 {
 		return nil
 	}
-	s.Log.Info("shutting down: not ready, still serving", "for", s.ShutdownDelay, "hint", endNow)
+	s.Log.Info("shutting down: not ready, still serving", "for", s.ShutdownDelay, "hint", forceQuitHint)
 	select {
 	case err := <-failed:
 		return err
@@ -131,14 +130,14 @@ func (s HTTP) linger(failed <-chan error) error {
 	}
 }
 
-// endNow tells a person at a terminal how to end a program that still serves:
-// Main leaves the second signal to the system.
-const endNow = "press Ctrl-C again to end at once"
+// forceQuitHint is for a person at a terminal. Main handles only the first signal.
+const forceQuitHint = "press Ctrl-C again to quit at once"
 
-// sendCut is the time that those who are cut have to say so to their clients.
-const sendCut = time.Second
+// abortTimeout is the time for cancelled requests to respond.
+const abortTimeout = time.Second
 
-func (s HTTP) drain(servers servers, cut func()) {
+// drain waits for requests to finish, up to ShutdownTimeout. Then it calls cancel.
+func (s HTTP) drain(servers servers, cancel func()) {
 	s.Draining()
 	s.logDraining()
 	err := s.shutdown(servers, s.ShutdownTimeout)
@@ -147,13 +146,13 @@ func (s HTTP) drain(servers servers, cut func()) {
 		return
 	}
 	n := s.Waiting()
-	cut()
+	cancel()
 	for _, d := range s.Extra {
 		d.ForceClose()
 	}
-	if s.shutdown(servers, sendCut) != nil {
+	if s.shutdown(servers, abortTimeout) != nil {
 		for _, srv := range servers {
-			_ = srv.Close() // its error is that of a listener that is closed already
+			_ = srv.Close() // fails: its listeners are closed
 		}
 	}
 	level := slog.LevelInfo
@@ -163,16 +162,17 @@ func (s HTTP) drain(servers servers, cut func()) {
 	s.Log.Log(context.Background(), level, "stopped", "aborted", n)
 }
 
-// logDraining says what the shutdown waits for, until when, and how to end it.
+// logDraining logs how many requests wait, until when, and how to quit.
 func (s HTTP) logDraining() {
 	waiting := s.Waiting()
 	log := s.Log.With("waiting", waiting, "timeout", s.ShutdownTimeout)
 	if waiting > 0 {
-		log = log.With("until", time.Now().Add(s.ShutdownTimeout).Format(time.TimeOnly), "hint", endNow)
+		log = log.With("until", time.Now().Add(s.ShutdownTimeout).Format(time.TimeOnly), "hint", forceQuitHint)
 	}
 	log.Info("draining")
 }
 
+// shutdown drains servers and Extra until timeout.
 func (s HTTP) shutdown(servers servers, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -183,11 +183,11 @@ func (s HTTP) shutdown(servers servers, timeout time.Duration) error {
 	return err
 }
 
-// servers serve one handler: the first with all protocols, the second with
-// HTTP/1.1 alone.
+// servers serve one handler: the first over all protocols, the second over HTTP/1.1
+// only.
 type servers [2]*http.Server
 
-// shutdown has both drain at the same time: neither takes a request any more.
+// shutdown drains both servers concurrently, so that neither accepts any more.
 func (s servers) shutdown(ctx context.Context) error {
 	var errs [len(s)]error
 	var running sync.WaitGroup

@@ -16,7 +16,7 @@ import (
 	"flash.test/delay-server/kit/program"
 )
 
-// pipes is a listener without sockets, for a bubble of testing/synctest.
+// pipes is a listener without sockets, for testing/synctest.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -37,7 +37,7 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
 
-// get asks over a connection of its own. It returns 0 where nobody accepts that.
+// get sends a request over a new connection. It returns 0 if the listener is closed.
 func (p *pipes) get(t *testing.T) (status int) {
 	t.Helper()
 	client, server := net.Pipe()
@@ -58,12 +58,12 @@ func (p *pipes) get(t *testing.T) (status int) {
 	return reply.StatusCode
 }
 
-// shutdown is a server in a bubble, told to end.
+// shutdown is a server in a synctest bubble whose context is done.
 type shutdown struct {
 	*pipes
 	log               strings.Builder
 	ready             bool
-	draining, stopped time.Duration // after the end was asked for
+	draining, stopped time.Duration // since the context was done
 	err               error
 	ended             chan struct{}
 }
@@ -80,7 +80,7 @@ func beginShutdown(t *testing.T, delay time.Duration) *shutdown {
 		Waiting:         func() int { return 3 },
 		NotReady:        func() { s.ready = false },
 		Draining:        func() { s.draining = time.Since(start) },
-		ShutdownCause:   errors.New("cut"),
+		ShutdownCause:   errors.New("shutdown"),
 	}
 	go func() {
 		defer close(s.ended)
@@ -98,7 +98,7 @@ func TestShutdownDelay(t *testing.T) {
 		s := beginShutdown(t, 5*time.Second)
 		time.Sleep(5*time.Second - time.Nanosecond)
 		if s.ready || s.get(t) != http.StatusOK {
-			t.Errorf("a moment before SHUTDOWN_DELAY is over: ready %v, want a server that is not, and serves", s.ready)
+			t.Errorf("just before the end of SHUTDOWN_DELAY: ready %v, want not ready, and still serving", s.ready)
 		}
 		<-s.ended
 		if s.err != nil || s.draining != 5*time.Second || s.get(t) != 0 {
@@ -113,18 +113,17 @@ func TestShutdownDelayEndsWhenAcceptingFails(t *testing.T) {
 		s.Close()
 		<-s.ended
 		if !errors.Is(s.err, net.ErrClosed) || s.stopped > time.Minute {
-			t.Errorf("it ended after %v with %v, want at once with what became of its listener", s.stopped, s.err)
+			t.Errorf("it ended after %v with %v, want at once with the listener's error", s.stopped, s.err)
 		}
 	})
 }
 
-// TestDrainingSaysWhatItWaitsFor and how a person at a terminal ends it at once.
-func TestDrainingSaysWhatItWaitsFor(t *testing.T) {
+func TestDrainingIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := beginShutdown(t, 0)
 		<-s.ended
 		until := time.Now().Add(time.Minute - s.stopped).Format(time.TimeOnly)
-		want := `msg=draining waiting=3 timeout=1m0s until=` + until + ` hint="press Ctrl-C again to end at once"`
+		want := `msg=draining waiting=3 timeout=1m0s until=` + until + ` hint="press Ctrl-C again to quit at once"`
 		if got := s.log.String(); !strings.Contains(got, want) {
 			t.Errorf("log: got\n%s\nwant %s", got, want)
 		}

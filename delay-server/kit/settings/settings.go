@@ -126,7 +126,8 @@ var serviceURL = regexp.MustCompile(`^(tcp|udp|sctp)://`)
 
 // foreign matches variables of other programs that resemble a setting: of
 // Kubernetes (for each service), Marathon (ports), systemd (journal) and C builds.
-var foreign = regexp.MustCompile(`_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP|SCTP)|^(PORTS|PORT\d+|JOURNAL_STREAM|CHOST|SED)$`)
+var foreign = regexp.MustCompile(
+	`_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP|SCTP)|^(PORTS|PORT\d+|JOURNAL_STREAM|CHOST|SED)$`)
 
 // withPrefix returns the names that begin with prefix, joined by commas.
 func withPrefix(names []string, prefix string) string {

@@ -44,8 +44,8 @@ func TestLoadReadsOldNames(t *testing.T) {
 		t.Errorf("got %v, warnings %q, error %v; want true and %q", c.Compat, warnings, err, want)
 	}
 	_, err = settings.Load([]string{"OLD_WAYS=true", "COMPAT=false"}, &c)
-	if err == nil || !strings.Contains(err.Error(), "OLD_WAYS and COMPAT conflict: OLD_WAYS is the old name of COMPAT") {
-		t.Errorf("both names: got %v, want an error", err)
+	if want := "OLD_WAYS and COMPAT conflict: OLD_WAYS is the old name of COMPAT"; err == nil || err.Error() != want {
+		t.Errorf("both names: got %v, want %s", err, want)
 	}
 }
 
@@ -77,7 +77,8 @@ func TestLoadIgnoresForeignVariables(t *testing.T) {
 		name    string
 		environ []string
 	}{
-		{"Kubernetes service max", []string{"MAX_SERVICE_HOST=10.0.0.1", "MAX_SERVICE_PORT=3000", "MAX_SERVICE_PORT_HTTP=3000",
+		{"Kubernetes service max", []string{
+			"MAX_SERVICE_HOST=10.0.0.1", "MAX_SERVICE_PORT=3000", "MAX_SERVICE_PORT_HTTP=3000",
 			"MAX_PORT=tcp://10.0.0.1:3000", "MAX_PORT_3000_TCP=tcp://10.0.0.1:3000", "MAX_PORT_3000_TCP_PROTO=tcp",
 			"MAX_PORT_3000_TCP_PORT=3000", "MAX_PORT_3000_TCP_ADDR=10.0.0.1"}},
 		{"service tls: its URL has a setting's name", []string{
