@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // open returns loops on free ports of loopback, which are closed by the test's end.
@@ -51,15 +52,9 @@ func open(t *testing.T, ports int, change ...func(*Config)) (*Listener, []net.Ad
 	return ln, addrs
 }
 
-func dial(t *testing.T, addr net.Addr) *net.TCPConn {
+func dial(t *testing.T, addr net.Addr) *wiretest.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", addr.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(time.Minute)) // or a failure would hang
-	return conn.(*net.TCPConn)
+	return wiretest.Dial(t, addr.String())
 }
 
 // each returns f of each loop, of all that it has been posted before.
@@ -75,16 +70,6 @@ func (ln *Listener) each(f func(*loop) int) (sum int) {
 
 // serves returns how many connections the loops serve.
 func (ln *Listener) serves() int { return ln.each(func(l *loop) int { return l.open }) }
-
-// eventually returns once ok reports true.
-func eventually(t *testing.T, ok func() bool) {
-	t.Helper()
-	for limit := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatal("it has not come to that")
-		}
-	}
-}
 
 // reply reads a reply and returns its body, "" for one of a wait.
 func reply(t *testing.T, in *bufio.Reader) string {
@@ -184,7 +169,7 @@ func TestAConnectionGoesBackToItsLoop(t *testing.T) {
 					}
 				}
 			}
-			eventually(t, func() bool { return p.serves() == 1 })
+			wiretest.Eventually(t, "the loop serves the connection again", func() bool { return p.serves() == 1 })
 		})
 	}
 }
@@ -232,10 +217,10 @@ func TestMuchComesBehindAPage(t *testing.T) {
 
 // A client that leaves while a page is made is seen to, and nothing of it is left.
 func TestAClientLeavesAPage(t *testing.T) {
-	for name, leave := range map[string]func(*net.TCPConn){
-		"closes": func(c *net.TCPConn) { _ = c.Close() },
-		"resets": func(c *net.TCPConn) { _ = c.SetLinger(0); _ = c.Close() },
-		"ends":   func(c *net.TCPConn) { _ = c.CloseWrite() },
+	for name, leave := range map[string]func(*wiretest.Conn){
+		"closes": func(c *wiretest.Conn) { _ = c.Close() },
+		"resets": func(c *wiretest.Conn) { _ = c.SetLinger(0); _ = c.Close() },
+		"ends":   func(c *wiretest.Conn) { _ = c.CloseWrite() },
 	} {
 		for _, behind := range []string{"", get("/delay/60000")} { // which the loop sees to, and net/http does not
 			t.Run(name+behind, func(t *testing.T) {
@@ -249,7 +234,7 @@ func TestAClientLeavesAPage(t *testing.T) {
 				leave(c)
 				<-p.left
 				_ = c.Close()
-				eventually(t, func() bool { return p.serves() == 0 && files(t) == before })
+				wiretest.Eventually(t, "the connection is closed", func() bool { return p.serves() == 0 && files(t) == before })
 			})
 		}
 	}
@@ -277,7 +262,7 @@ func TestAPageDuringDrain(t *testing.T) {
 					t.Fatal(err)
 				}
 				<-p.entered
-				var waiting *net.TCPConn
+				var waiting *wiretest.Conn
 				if waits { // so that the loops go on
 					for range p.loops {
 						waiting = dial(t, p.addr)
@@ -285,7 +270,7 @@ func TestAPageDuringDrain(t *testing.T) {
 							t.Fatal(err)
 						}
 					}
-					eventually(t, func() bool { return p.config.Engine.Journal.Waiting() == len(p.loops) })
+					wiretest.Eventually(t, "one request waits on each loop", func() bool { return p.config.Engine.Journal.Waiting() == len(p.loops) })
 				}
 				_ = p.Close()
 				if !waits {
@@ -467,7 +452,7 @@ func TestAClosedListenerAcceptsNone(t *testing.T) {
 // Shutdown waits for requests that wait, and ends with its context; ForceClose ends them.
 func TestShutdownAndCut(t *testing.T) {
 	ln, addrs := open(t, 1)
-	var conns []*net.TCPConn
+	var conns []*wiretest.Conn
 	for range 3 * len(ln.loops) {
 		c := dial(t, addrs[0])
 		if _, err := io.WriteString(c, get("/delay/60000")); err != nil {
@@ -475,7 +460,7 @@ func TestShutdownAndCut(t *testing.T) {
 		}
 		conns = append(conns, c)
 	}
-	eventually(t, func() bool { return ln.config.Engine.Journal.Waiting() == len(conns) })
+	wiretest.Eventually(t, "all requests wait", func() bool { return ln.config.Engine.Journal.Waiting() == len(conns) })
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
@@ -569,7 +554,7 @@ func TestAcceptWithoutDescriptors(t *testing.T) {
 	if _, err := unix.Write(fd, []byte(get("/delay/0"))); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool {
+	wiretest.Eventually(t, "the loop is out of descriptors", func() bool {
 		seen := make(chan bool, 1)
 		ln.loops[0].post(func() { seen <- ln.loops[0].outOfFDs })
 		return <-seen
@@ -594,7 +579,7 @@ func TestAcceptWithoutDescriptors(t *testing.T) {
 func TestHandOverWithoutDescriptors(t *testing.T) {
 	p := openPages(t)
 	type client struct {
-		*net.TCPConn
+		*wiretest.Conn
 		in *bufio.Reader
 	}
 	var clients [2]client

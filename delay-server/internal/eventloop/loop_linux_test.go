@@ -22,6 +22,7 @@ import (
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -84,19 +85,9 @@ func newStill(t *testing.T, change ...func(*Config)) *still {
 // the descriptor of the other.
 func client(t *testing.T, sent string) (conn *net.TCPConn, fd int) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	c, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	if _, err := io.WriteString(c, sent); err != nil {
-		t.Fatal(err)
-	}
+	ln := wiretest.Listen(t)
+	c := wiretest.Dial(t, ln.Addr().String())
+	c.Send(sent)
 	server, err := ln.Accept()
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +105,7 @@ func client(t *testing.T, sent string) (conn *net.TCPConn, fd int) {
 			t.Fatal(err)
 		}
 	}
-	return c.(*net.TCPConn), fd
+	return c.TCPConn, fd
 }
 
 // add adds a connection on which this has been sent, and serves it once.
@@ -355,21 +346,11 @@ func TestShutdownHasNobodyWait(t *testing.T) {
 // before the listening socket is closed.
 func TestTheDrainingTurnAcceptsFirst(t *testing.T) {
 	s := newStill(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := wiretest.Listen(t)
 	if err := s.listen(ln.(*net.TCPListener)); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, now); err != nil {
-		t.Fatal(err)
-	}
+	wiretest.Dial(t, ln.Addr().String()).Send(now)
 	close(s.listener.closed)
 	s.post(s.drain)
 	s.turn()
