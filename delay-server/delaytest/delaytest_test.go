@@ -15,7 +15,7 @@ func TestNewServerTakesSettings(t *testing.T) {
 	srv := delaytest.NewServer(t,
 		func(c *server.Config) { c.MaxDelay = time.Second },
 		func(c *server.Config) { c.AdminToken = "secret" })
-	wantStatus(t, get(http.DefaultClient, srv.DelayURL(time.Second+1)), http.StatusBadRequest)
+	wantProblem(t, get(http.DefaultClient, srv.DelayURL(time.Second+1)), client.ProblemInvalidDelay)
 	wantStatus(t, get(http.DefaultClient, srv.URL+"/admin/clock"), http.StatusUnauthorized)
 	srv.Clock().Freeze() // with the token
 }
@@ -31,7 +31,7 @@ func TestServerStopsWithTest(t *testing.T) {
 		waiting = get(http.DefaultClient, srv.Run("r").URL(url))
 		srv.Run("r").Await(1)
 	})
-	wantStatus(t, waiting, http.StatusServiceUnavailable)
+	wantProblem(t, waiting, client.ProblemShuttingDown)
 	if got := <-get(http.DefaultClient, url); got.err == nil {
 		t.Errorf("GET after the test: got %v, want an error", got)
 	}
@@ -76,8 +76,8 @@ func TestHold(t *testing.T) {
 	if got := hold.Fail(); got != 2 {
 		t.Errorf("Fail() = %d, want 2", got)
 	}
-	wantStatus(t, answers[3], http.StatusServiceUnavailable)
-	wantStatus(t, answers[4], http.StatusServiceUnavailable)
+	wantProblem(t, answers[3], client.ProblemHoldFailed)
+	wantProblem(t, answers[4], client.ProblemHoldFailed)
 
 	again := get(http.DefaultClient, hold.URL)
 	hold.Await(1)
@@ -135,8 +135,8 @@ func TestFailures(t *testing.T) {
 		{"Hold.ReleaseN", func(t testing.TB) { srv(t).Hold("h").ReleaseN(2) }, `404 Not Found: hold "h"`},
 		{"Hold.Fail", func(t testing.TB) { srv(t).Hold("h").Fail() }, `404 Not Found: hold "h"`},
 		{"Clock.Await", func(t testing.TB) { srv(t).Clock().Await(2) }, `504 Gateway Timeout: .* after 9s$`},
-		{"Clock.Advance", func(t testing.TB) { srv(t).Clock().Advance(time.Second) }, `409 Conflict: the clock`},
-		{"Clock.Scale", func(t testing.TB) { srv(t).Clock().Scale(0) }, `400 Bad Request: scale 0 `},
+		{"Clock.Advance", func(t testing.TB) { srv(t).Clock().Advance(time.Second) }, `409 Conflict: `},
+		{"Clock.Scale", func(t testing.TB) { srv(t).Clock().Scale(0) }, `400 Bad Request: `},
 		{"Run.Await", func(t testing.TB) { srv(t).Run("r").Await(2) },
 			`504 Gateway Timeout: run "r": .* after 9s$`},
 		{"Run.Settled", func(t testing.TB) { srv(t).Run("r").Settled() }, `404 Not Found: run "r"`},
@@ -145,7 +145,7 @@ func TestFailures(t *testing.T) {
 			`^delaytest: base URL "localhost:3000" is invalid`},
 		{"admin API disabled", func(t testing.TB) {
 			srv(t, func(c *server.Config) { c.Admin = false }).Clock().State()
-		}, `404 Not Found: the admin API is `},
+		}, `404 Not Found: `},
 		{"invalid setting", func(t testing.TB) {
 			delaytest.NewServer(t, func(c *server.Config) { c.TimeScale = -1 })
 		}, `^delaytest: TIME_SCALE: `},

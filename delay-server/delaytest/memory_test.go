@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"flash.test/delay-server/client"
 	"flash.test/delay-server/delaytest"
 	"flash.test/delay-server/server"
 )
@@ -36,21 +37,21 @@ func TestInMemoryServer(t *testing.T) {
 func TestInMemoryServerStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var waiting <-chan answer
-		var client *http.Client
+		var from *http.Client
 		var url string
 		start := time.Now()
 		t.Cleanup(func() {
-			wantStatus(t, waiting, http.StatusServiceUnavailable)
+			wantProblem(t, waiting, client.ProblemShuttingDown)
 			if took := time.Since(start); took >= time.Second {
 				t.Errorf("shutdown took %v in the bubble, want less than 1s", took)
 			}
-			if got := <-get(client, url); got.err == nil {
+			if got := <-get(from, url); got.err == nil {
 				t.Errorf("GET after shutdown: got %v, want an error", got)
 			}
 		})
 		srv := delaytest.NewInMemoryServer(t)
-		client, url = srv.HTTPClient(), srv.Run("r").DelayURL(10*time.Minute)
-		waiting = get(client, url)
+		from, url = srv.HTTPClient(), srv.Run("r").DelayURL(10*time.Minute)
+		waiting = get(from, url)
 		srv.Run("r").Await(1)
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 
 	"go.uber.org/goleak"
+
+	"flash.test/delay-server/client"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -49,25 +51,32 @@ func wantFailure(t *testing.T, got []string, pattern string) {
 	}
 }
 
-// An answer is the status of a reply, or an error.
+// An answer is a reply or an error.
 type answer struct {
-	status int
-	err    error
+	status  int
+	problem client.ProblemType // "" if the reply is not a problem
+	err     error
 }
 
-func (a answer) String() string { return fmt.Sprintf("status %d, error %v", a.status, a.err) }
+func (a answer) String() string {
+	return fmt.Sprintf("status %d, problem %q, error %v", a.status, a.problem.Name(), a.err)
+}
 
 // get requests url in the background.
-func get(client *http.Client, url string) <-chan answer {
+func get(from *http.Client, url string) <-chan answer {
 	answered := make(chan answer, 1)
 	go func() {
-		res, err := client.Get(url)
+		res, err := from.Get(url)
 		if err != nil {
 			answered <- answer{err: err}
 			return
 		}
-		res.Body.Close()
-		answered <- answer{status: res.StatusCode}
+		defer res.Body.Close()
+		a := answer{status: res.StatusCode}
+		if p, err := client.ReadProblem(res); err == nil {
+			a.problem = p.Type
+		}
+		answered <- a
 	}()
 	return answered
 }
@@ -77,5 +86,13 @@ func wantStatus(t testing.TB, answered <-chan answer, status int) {
 	t.Helper()
 	if got := <-answered; got.status != status {
 		t.Errorf("got %v, want status %d", got, status)
+	}
+}
+
+// wantProblem waits for the answer and checks its problem type.
+func wantProblem(t testing.TB, answered <-chan answer, typ client.ProblemType) {
+	t.Helper()
+	if got := <-answered; got.problem != typ {
+		t.Errorf("got %v, want problem %q", got, typ.Name())
 	}
 }
