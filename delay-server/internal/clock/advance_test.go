@@ -15,14 +15,14 @@ import (
 	"flash.test/delay-server/internal/clock"
 )
 
-// frozen returns a frozen clock, and the time that it shows.
+// frozen returns a frozen clock and its time.
 func frozen() (*clock.Clock, time.Time) {
 	c := clock.New()
 	c.Freeze()
 	return c, c.Now()
 }
 
-// advance advances or fails the test.
+// advance advances the clock, or fails the test.
 func advance(t *testing.T, c *clock.Clock, d time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -39,7 +39,7 @@ func TestAdvanceWakesInDueOrder(t *testing.T) {
 		var mu sync.Mutex
 		var woken, want []time.Duration
 		for _, second := range rand.Perm(100) {
-			for range 1 + second%3 { // some are due at once
+			for range 1 + second%3 { // some at the same time
 				wait := time.Duration(second) * time.Second
 				if wait <= 60*time.Second {
 					want = append(want, wait)
@@ -54,7 +54,7 @@ func TestAdvanceWakesInDueOrder(t *testing.T) {
 					defer mu.Unlock()
 					woken = append(woken, wait)
 					if got := w.Now().Sub(start); got != wait {
-						t.Errorf("one due at %v woke at %v", wait, got)
+						t.Errorf("a waiter due at %v woke at %v", wait, got)
 					}
 				}()
 			}
@@ -67,10 +67,10 @@ func TestAdvanceWakesInDueOrder(t *testing.T) {
 			t.Errorf("woken in the order\n%v, want\n%v", woken, want)
 		}
 		if got := c.Now().Sub(start); got != 60*time.Second {
-			t.Errorf("Advance(1m0s) advanced it by %v", got)
+			t.Errorf("Advance(1m0s) advanced the clock by %v", got)
 		}
 		if got := time.Since(began); got != 0 {
-			t.Errorf("Advance took %v by the machine's clock", got)
+			t.Errorf("Advance took %v of wall time", got)
 		}
 		if got := c.State().Next; got != time.Second {
 			t.Errorf("the next is due in %v, want 1s", got)
@@ -79,7 +79,7 @@ func TestAdvanceWakesInDueOrder(t *testing.T) {
 	})
 }
 
-func TestAdvanceToTheVeryTime(t *testing.T) {
+func TestAdvanceIsExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		done := make(chan error, 1)
@@ -92,11 +92,11 @@ func TestAdvanceToTheVeryTime(t *testing.T) {
 		advance(t, c, 0)
 		advance(t, c, time.Second-1)
 		if len(done) != 0 {
-			t.Fatal("woke a nanosecond early")
+			t.Fatal("the waiter woke a nanosecond early")
 		}
 		advance(t, c, 1)
 		if len(done) != 1 {
-			t.Fatal("was not woken when due, or after Advance had returned")
+			t.Fatal("the waiter has not woken when Advance returned")
 		}
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -104,7 +104,7 @@ func TestAdvanceToTheVeryTime(t *testing.T) {
 	})
 }
 
-func TestAdvanceCarriesOneThatSleepsOn(t *testing.T) {
+func TestAdvanceThroughManyWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		const naps = 1000
@@ -124,15 +124,16 @@ func TestAdvanceCarriesOneThatSleepsOn(t *testing.T) {
 		for _, upTo := range []int{0, 1, 700, naps} {
 			advance(t, c, time.Duration(upTo)*time.Second-c.Now().Sub(start))
 			if len(saw) != upTo || upTo > 0 && saw[upTo-1] != time.Duration(upTo)*time.Second {
-				t.Fatalf("after %d seconds it has woken %d times, the last times at %v", upTo, len(saw), saw[max(0, len(saw)-3):])
+				t.Fatalf("after %d seconds the waiter has woken %d times, the last times at %v", upTo, len(saw),
+					saw[max(0, len(saw)-3):])
 			}
 		}
 	})
 }
 
-// One that is woken and fires a signal is done when it leaves, and Advance
-// then waits for the other; each sees the time of the first.
-func TestAdvanceWaitsForThoseWhomTheWokenWake(t *testing.T) {
+// Each waiter fires the signal of the next before it leaves. Advance waits for all
+// of them, and each sees the due time of the first.
+func TestAdvanceWaitsForAChainOfSignals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		const chain = 50
@@ -155,7 +156,7 @@ func TestAdvanceWaitsForThoseWhomTheWokenWake(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
-				time.Sleep(time.Millisecond) // the machine's: its answer is slow
+				time.Sleep(time.Millisecond) // of wall time, for a slow answer
 				saw = append(saw, w.Now().Sub(start))
 				if i+1 < chain {
 					signals[i+1].Fire()
@@ -165,58 +166,60 @@ func TestAdvanceWaitsForThoseWhomTheWokenWake(t *testing.T) {
 		synctest.Wait()
 		advance(t, c, time.Hour)
 		if want := slices.Repeat([]time.Duration{time.Second}, chain); !slices.Equal(saw, want) {
-			t.Errorf("they saw %v, want %d times 1s", saw, chain)
+			t.Errorf("the waiters saw %v, want %d times 1s", saw, chain)
 		}
 	})
 }
 
-func TestAdvanceReturnsOnceTheWokenHaveComeToRest(t *testing.T) {
+func TestAdvanceReturnsOnceAllAreParked(t *testing.T) {
 	const work = 5 * time.Second
 	for _, tc := range []struct {
 		name string
-		rest func(context.Context, *waiter)
+		end  func(context.Context, *waiter) // nil for one that has left before
 	}{
 		{"it leaves", func(context.Context, *waiter) {}},
-		{"it waits for a later time", func(ctx context.Context, w *waiter) { _ = w.until(ctx, w.Now().Add(time.Hour)) }},
+		{"it waits for a later time", func(ctx context.Context, w *waiter) {
+			_ = w.until(ctx, w.Now().Add(time.Hour))
+		}},
 		{"it waits for a signal", func(ctx context.Context, w *waiter) { _ = w.Await(ctx, w.Signal(), time.Time{}) }},
-		{"it left before: nothing is to be waited for", nil},
+		{"it has left before", nil},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c, start := frozen()
 			ctx, cancel := context.WithCancel(t.Context())
-			var rested time.Time
+			var ended time.Time
 			go func() {
 				w := newWaiter(c)
 				defer w.Leave()
 				_ = w.until(ctx, start.Add(time.Second))
-				if tc.rest != nil {
+				if tc.end != nil {
 					time.Sleep(work)
-					rested = time.Now()
-					tc.rest(ctx, w)
+					ended = time.Now()
+					tc.end(ctx, w)
 				}
 			}()
 			synctest.Wait()
-			if tc.rest == nil {
+			if tc.end == nil {
 				cancel()
 				synctest.Wait()
 			}
 			began := time.Now()
 			advance(t, c, time.Second)
-			if tc.rest == nil {
+			if tc.end == nil {
 				if got := time.Since(began); got != 0 {
 					t.Errorf("%s: Advance took %v", tc.name, got)
 				}
-			} else if got := time.Since(began); got != work || rested.IsZero() {
+			} else if got := time.Since(began); got != work || ended.IsZero() {
 				t.Errorf("%s: Advance returned after %v, want %v", tc.name, got, work)
 			}
 			cancel()
 			synctest.Wait()
-			advance(t, c, time.Second) // it has left for good
+			advance(t, c, time.Second)
 		})
 	}
 }
 
-func TestAdvanceOfAClockThatRuns(t *testing.T) {
+func TestAdvanceOfARunningClock(t *testing.T) {
 	for name, set := range map[string]func(*clock.Clock){
 		"never set":  func(*clock.Clock) {},
 		"scaled":     func(c *clock.Clock) { _ = c.Scale(2) },
@@ -226,14 +229,16 @@ func TestAdvanceOfAClockThatRuns(t *testing.T) {
 			c := clock.New()
 			set(c)
 			before := c.Now()
-			if err := c.Advance(t.Context(), time.Second); !errors.Is(err, clock.ErrNotFrozen) || !c.Now().Equal(before) {
-				t.Errorf("%s: Advance = %v, and the clock is %v on; want ErrNotFrozen and 0", name, err, c.Now().Sub(before))
+			if err := c.Advance(t.Context(), time.Second); !errors.Is(err, clock.ErrNotFrozen) ||
+				!c.Now().Equal(before) {
+				t.Errorf("%s: Advance = %v, and the clock is %v on; want ErrNotFrozen and 0", name, err,
+					c.Now().Sub(before))
 			}
 		})
 	}
 }
 
-func TestAdvanceOfAClockThatIsSetRunningMeanwhile(t *testing.T) {
+func TestAdvanceEndsWithUnfreeze(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		go func() {
@@ -247,13 +252,13 @@ func TestAdvanceOfAClockThatIsSetRunningMeanwhile(t *testing.T) {
 			t.Errorf("Advance = %v, want ErrNotFrozen", err)
 		}
 		if got := c.Now().Sub(start); got != time.Second {
-			t.Errorf("the clock went on by %v, want 1s", got)
+			t.Errorf("the clock advanced by %v, want 1s", got)
 		}
 	})
 }
 
-// A year at a time, up to what a Duration from the start can tell.
-func TestAdvanceIsBoundedInAll(t *testing.T) {
+// A year at a time, up to the longest Duration.
+func TestAdvanceHasALimit(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	c, start := frozen()
 	for range math.MaxInt64 / int64(year) {
@@ -278,7 +283,7 @@ func TestTwoAdvancesAddUp(t *testing.T) {
 			w := newWaiter(c)
 			defer w.Leave()
 			_ = w.until(t.Context(), start.Add(time.Second))
-			time.Sleep(time.Minute) // so that the other waits for the one
+			time.Sleep(time.Minute) // so that the other Advance waits
 		}()
 		synctest.Wait()
 		var wg sync.WaitGroup
@@ -291,12 +296,12 @@ func TestTwoAdvancesAddUp(t *testing.T) {
 		}
 		wg.Wait()
 		if got := c.Now().Sub(start); got != 5*time.Second {
-			t.Errorf("Advance(2s) and Advance(3s) at once advanced the clock by %v", got)
+			t.Errorf("Advance(2s) and Advance(3s) at once advanced the clock by %v, want 5s", got)
 		}
 	})
 }
 
-func TestAdvanceGivesUpOnThoseWhoDoNotComeToRest(t *testing.T) {
+func TestAdvanceTimesOutOnActiveWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		stuck := make(chan struct{})
@@ -309,22 +314,26 @@ func TestAdvanceGivesUpOnThoseWhoDoNotComeToRest(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		cause := errors.New("the caller's patience ended")
+		cause := errors.New("the caller gave up")
 		for _, want := range []struct {
 			name     string
 			d, left  time.Duration
 			requests int
 			says     []string
 		}{
-			{"it stops where they are due", 3 * time.Second, 2 * time.Second, 3, []string{"not advanced by the last 2s", "3 requests are still being answered", cause.Error()}},
-			{"it does not start before they have become inactive", 5 * time.Second, 5 * time.Second, 3, []string{"not advanced by the last 5s"}},
+			{"it stops at the due time", 3 * time.Second, 2 * time.Second, 3, []string{"not advanced by the last 2s",
+				"3 requests are still being answered", cause.Error()}},
+			{"it does not start while they are active", 5 * time.Second, 5 * time.Second, 3,
+				[]string{"not advanced by the last 5s"}},
 		} {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, cause)
 			err := c.Advance(ctx, want.d)
 			cancel()
 			var timeout *clock.AdvanceTimeoutError
-			if !errors.As(err, &timeout) || !errors.Is(err, cause) || timeout.Left != want.left || timeout.Requests != want.requests {
-				t.Errorf("%s: Advance(%v) = %#v, want %d requests, %v left, and %v", want.name, want.d, err, want.requests, want.left, cause)
+			if !errors.As(err, &timeout) || !errors.Is(err, cause) || timeout.Left != want.left ||
+				timeout.Requests != want.requests {
+				t.Errorf("%s: Advance(%v) = %#v, want %d requests, %v left, and %v", want.name, want.d, err,
+					want.requests, want.left, cause)
 			}
 			for _, s := range want.says {
 				if !strings.Contains(err.Error(), s) {
@@ -339,12 +348,12 @@ func TestAdvanceGivesUpOnThoseWhoDoNotComeToRest(t *testing.T) {
 		synctest.Wait()
 		advance(t, c, 2*time.Second)
 		if got := c.Now().Sub(start); got != 3*time.Second {
-			t.Errorf("once they had become inactive it went on to %v, want 3s", got)
+			t.Errorf("once they were parked it advanced to %v, want 3s", got)
 		}
 	})
 }
 
-func TestAdvanceGivesUpWhileAnotherGoesOn(t *testing.T) {
+func TestAdvanceTimesOutOnAnotherAdvance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := frozen()
 		go func() {
@@ -357,11 +366,12 @@ func TestAdvanceGivesUpWhileAnotherGoesOn(t *testing.T) {
 		first := make(chan error)
 		go func() { first <- c.Advance(t.Context(), time.Second) }()
 		synctest.Wait()
-		cause := errors.New("the caller's patience ended")
+		cause := errors.New("the caller gave up")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, cause)
 		defer cancel()
 		var timeout *clock.AdvanceTimeoutError
-		if err := c.Advance(ctx, time.Hour); !errors.As(err, &timeout) || !errors.Is(err, cause) || timeout.Left != time.Hour {
+		if err := c.Advance(ctx, time.Hour); !errors.As(err, &timeout) || !errors.Is(err, cause) ||
+			timeout.Left != time.Hour {
 			t.Errorf("Advance = %#v, want an *AdvanceTimeoutError with 1h0m0s left and %v", err, cause)
 		}
 		if err := <-first; err != nil || c.Now().Sub(start) != time.Second {
@@ -370,8 +380,8 @@ func TestAdvanceGivesUpWhileAnotherGoesOn(t *testing.T) {
 	})
 }
 
-// A client that leaves in the middle of an Advance is not waited for for ever,
-// whatever wakes it first.
+// Advance does not wait for a client that leaves meanwhile, whether it is woken by
+// its due time or by its context.
 func TestAdvanceWhileClientsLeave(t *testing.T) {
 	for range 50 {
 		c, start := frozen()
@@ -394,15 +404,15 @@ func TestAdvanceWhileClientsLeave(t *testing.T) {
 	}
 }
 
-// A request that a signal has freed, and that does not wait again yet, is awake:
-// the time that it asks for next is counted from before the advance.
-func TestAdvanceWaitsForThoseWhoAreFreedBeforeTheyWait(t *testing.T) {
+// A request whose signal fired before it waited is active. Its next wait counts from
+// before the advance.
+func TestAdvanceWaitsForAFiredSignal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
 		c.Freeze()
 		w := newWaiter(c)
 		signal := w.Signal()
-		signal.Fire() // before it is awaited
+		signal.Fire()
 		advanced := make(chan error, 1)
 		go func() { advanced <- c.Advance(t.Context(), time.Second) }()
 		synctest.Wait()
@@ -413,7 +423,7 @@ func TestAdvanceWaitsForThoseWhoAreFreedBeforeTheyWait(t *testing.T) {
 			t.Fatalf("Until = %v, want nil", err)
 		}
 		if took := w.Now().Sub(w.start); took != time.Second {
-			t.Errorf("it waited %v, want 1s", took)
+			t.Errorf("the wait took %v, want 1s", took)
 		}
 		w.Leave()
 		if err := <-advanced; err != nil {
@@ -422,8 +432,9 @@ func TestAdvanceWaitsForThoseWhoAreFreedBeforeTheyWait(t *testing.T) {
 	})
 }
 
-// In one step: between two the clock would run at the old scale.
-func TestResetMovesTheClockByNothing(t *testing.T) {
+// Reset changes both settings in one step, or the clock would run at the old scale
+// in between.
+func TestResetDoesNotMoveTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
 		c.Freeze()
@@ -436,7 +447,7 @@ func TestResetMovesTheClockByNothing(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		if s, moved := c.State(), c.Now().Sub(begin); s.Frozen || s.Scale != 1 || moved != time.Second {
-			t.Errorf("a second after Reset(1): %+v, moved by %v; want a clock that runs, moved by 1s", s, moved)
+			t.Errorf("a second after Reset(1): %+v, moved by %v; want it running, moved by 1s", s, moved)
 		}
 		if err := c.Reset(0); err == nil {
 			t.Error("Reset(0) = nil, want an error")

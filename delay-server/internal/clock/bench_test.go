@@ -10,7 +10,7 @@ import (
 	"flash.test/delay-server/internal/clock"
 )
 
-// clocks are the machine's, and one that was set to go as it does.
+// clocks are one that was never set and one that was, both at the machine's speed.
 var clocks = map[string]func() *clock.Clock{
 	"clock=machine": clock.New,
 	"clock=scaled": func() *clock.Clock {
@@ -20,9 +20,8 @@ var clocks = map[string]func() *clock.Clock{
 	},
 }
 
-// BenchmarkOvershoot is how much later than asked a wait is over: of one that
-// waits alone, so that the process is idle until then, by the runtime's timers
-// and by what UseTimerfd has in their place.
+// BenchmarkOvershoot reports how late a wait ends in an otherwise idle process, with
+// the runtime's timers and with UseTimerfd.
 func BenchmarkOvershoot(b *testing.B) {
 	for _, timer := range []string{"runtime", "timerfd"} {
 		b.Run("timer="+timer, func(b *testing.B) {
@@ -60,8 +59,7 @@ func BenchmarkNow(b *testing.B) {
 	}
 }
 
-// BenchmarkWait is what a request pays for its wait. What wait=1us costs above a
-// time.Sleep of as long is ours.
+// BenchmarkWait measures one wait. Compare wait=1us with time.Sleep.
 func BenchmarkWait(b *testing.B) {
 	ctx := b.Context()
 	for name, newClock := range clocks {
@@ -84,14 +82,14 @@ func BenchmarkWait(b *testing.B) {
 	})
 }
 
-// BenchmarkWaitAmongSleepers is what one more wait costs where so many sleep.
-func BenchmarkWaitAmongSleepers(b *testing.B) {
-	for _, sleeping := range []int{0, 1000, 15_000} {
-		b.Run(fmt.Sprintf("sleeping=%d", sleeping), func(b *testing.B) {
+// BenchmarkWaitAmongWaiters measures one wait among many others.
+func BenchmarkWaitAmongWaiters(b *testing.B) {
+	for _, waiting := range []int{0, 1000, 15_000} {
+		b.Run(fmt.Sprintf("waiting=%d", waiting), func(b *testing.B) {
 			c := clock.New()
 			ctx, cancel := context.WithCancel(b.Context())
 			ended := make(chan struct{})
-			for i := range sleeping {
+			for i := range waiting {
 				go func() {
 					w := newWaiter(c)
 					_ = w.until(ctx, w.start.Add(time.Hour+time.Duration(i)))
@@ -99,7 +97,7 @@ func BenchmarkWaitAmongSleepers(b *testing.B) {
 					ended <- struct{}{}
 				}()
 			}
-			if _, err := c.AwaitWaiting(ctx, sleeping); err != nil {
+			if _, err := c.AwaitWaiting(ctx, waiting); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
@@ -109,15 +107,15 @@ func BenchmarkWaitAmongSleepers(b *testing.B) {
 				w.Leave()
 			}
 			cancel()
-			for range sleeping {
+			for range waiting {
 				<-ended
 			}
 		})
 	}
 }
 
-// BenchmarkAdvance is what it takes to wake 10,000: one after the other, and all
-// at one time.
+// BenchmarkAdvance measures waking 10,000 waiters, with different due times and with
+// the same.
 func BenchmarkAdvance(b *testing.B) {
 	const requests = 10_000
 	for name, apart := range map[string]time.Duration{"due=apart": time.Second, "due=together": 0} {

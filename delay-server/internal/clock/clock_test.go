@@ -38,7 +38,7 @@ func (w *waiter) until(ctx context.Context, due time.Time) error {
 // lasted returns the wall time since the waiter's begin.
 func (w *waiter) lasted() time.Duration { return w.Lasted(w.arrived) }
 
-func TestSleepsUntilDueExactly(t *testing.T) {
+func TestAwaitEndsWhenDue(t *testing.T) {
 	for _, wait := range []time.Duration{0, 1, time.Microsecond, 1500 * time.Microsecond, time.Second, 24 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWaiter(clock.New())
@@ -54,19 +54,19 @@ func TestSleepsUntilDueExactly(t *testing.T) {
 	}
 }
 
-func TestDueInThePastReturnsAtOnce(t *testing.T) {
+func TestAwaitOfADueTimeInThePast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		if err := newWaiter(clock.New()).until(t.Context(), start.Add(-time.Hour)); err != nil {
 			t.Fatalf("got %v, want nil", err)
 		}
 		if got := time.Since(start); got != 0 {
-			t.Errorf("returned after %v, want 0", got)
+			t.Errorf("until took %v, want 0", got)
 		}
 	})
 }
 
-func TestEndsAtOnceWithTheCause(t *testing.T) {
+func TestAwaitEndsWithTheContext(t *testing.T) {
 	for name, set := range map[string]func(*clock.Clock){
 		"the machine's clock": func(*clock.Clock) {},
 		"a slow clock":        func(c *clock.Clock) { _ = c.Scale(1000) },
@@ -84,14 +84,14 @@ func TestEndsAtOnceWithTheCause(t *testing.T) {
 				t.Errorf("%s: Until = %v after %v, want %v after 3ms", name, err, got, cause)
 			}
 			if got := c.State().Waiting; got != 0 {
-				t.Errorf("%s: %d wait once the client has left, want 0", name, got)
+				t.Errorf("%s: State().Waiting = %d after the client has left, want 0", name, got)
 			}
 		})
 	}
 }
 
-func TestIsNeverEarlyOnTheMachinesClock(t *testing.T) {
-	for _, scale := range []float64{0, 1, 0.3, 2.5} { // 0: a clock that was never set
+func TestAwaitIsNeverEarly(t *testing.T) {
+	for _, scale := range []float64{0, 1, 0.3, 2.5} { // 0 for a clock that was never set
 		c := clock.New()
 		if scale > 0 {
 			if err := c.Scale(scale); err != nil {
@@ -118,11 +118,12 @@ func TestIsNeverEarlyOnTheMachinesClock(t *testing.T) {
 	}
 }
 
-// By this clock nobody is ever early; by either, nobody is later than a nanosecond
-// of the slower of the two.
-func TestIsExactAtAnyScale(t *testing.T) {
+// No wait is early in virtual time, nor late by more than a nanosecond of the slower
+// of virtual and wall time.
+func TestAwaitAtAnyScale(t *testing.T) {
 	for _, scale := range []float64{clock.MinScale, 0.001, 0.1, 1.0 / 3, 0.5, 1, math.Pi, 7, 1000, clock.MaxScale} {
-		for _, wait := range []time.Duration{1, 7, 999, time.Millisecond + 1, time.Second, 10*time.Minute + 1, time.Hour} {
+		for _, wait := range []time.Duration{1, 7, 999, time.Millisecond + 1, time.Second, 10*time.Minute + 1,
+			time.Hour} {
 			synctest.Test(t, func(t *testing.T) {
 				c := clock.New()
 				if err := c.Scale(scale); err != nil {
@@ -138,32 +139,38 @@ func TestIsExactAtAnyScale(t *testing.T) {
 				}
 				want := float64(wait) * scale
 				if got := float64(w.lasted()); got < want*(1-1e-15) || got > want*(1+1e-15)+max(1, scale) {
-					t.Errorf("scale %v: a wait of %v lasted %.0f ns by the machine's clock, want %.1f", scale, wait, got, want)
+					t.Errorf("scale %v: a wait of %v lasted %.0f ns of wall time, want %.1f", scale, wait, got, want)
 				}
 			})
 		}
 	}
 }
 
-func TestClockSetInMidWait(t *testing.T) {
+func TestClockSetDuringAWait(t *testing.T) {
 	scale := func(s float64) func(*clock.Clock) { return func(c *clock.Clock) { _ = c.Scale(s) } }
 	type setting struct {
-		after time.Duration // the last, by the machine's clock
+		after time.Duration // wall time after the step before
 		set   func(*clock.Clock)
 	}
 	for _, tc := range []struct {
 		name  string
 		steps []setting
-		want  time.Duration // that a wait of 10s lasts
+		want  time.Duration // wall time of a wait of 10s
 	}{
-		{"what is left goes faster", []setting{{2 * time.Second, scale(0.125)}}, 3 * time.Second},
-		{"what is left goes slower", []setting{{2 * time.Second, scale(3)}}, 26 * time.Second},
-		{"each part has its scale", []setting{{0, scale(0.5)}, {time.Second, scale(2)}, {8 * time.Second, scale(1)}}, 13 * time.Second},
-		{"a freeze is added", []setting{{4 * time.Second, (*clock.Clock).Freeze}, {time.Hour, (*clock.Clock).Unfreeze}}, time.Hour + 10*time.Second},
-		{"frozen twice is frozen once", []setting{{0, (*clock.Clock).Freeze}, {time.Second, (*clock.Clock).Freeze}, {time.Second, (*clock.Clock).Unfreeze}}, 12 * time.Second},
-		{"a frozen clock keeps its scale", []setting{{0, scale(4)}, {time.Second, (*clock.Clock).Freeze}, {time.Second, (*clock.Clock).Unfreeze}}, 41 * time.Second},
-		{"a frozen clock takes a scale", []setting{{0, (*clock.Clock).Freeze}, {time.Second, scale(0.5)}, {time.Second, (*clock.Clock).Unfreeze}}, 7 * time.Second},
-		{"one that runs is not unfrozen", []setting{{time.Second, (*clock.Clock).Unfreeze}}, 10 * time.Second},
+		{"the rest is faster", []setting{{2 * time.Second, scale(0.125)}}, 3 * time.Second},
+		{"the rest is slower", []setting{{2 * time.Second, scale(3)}}, 26 * time.Second},
+		{"each part has its scale", []setting{{0, scale(0.5)}, {time.Second, scale(2)}, {8 * time.Second, scale(1)}},
+			13 * time.Second},
+		{"a freeze is added", []setting{{4 * time.Second, (*clock.Clock).Freeze}, {time.Hour, (*clock.Clock).Unfreeze}},
+			time.Hour + 10*time.Second},
+		{"frozen twice is frozen once", []setting{{0, (*clock.Clock).Freeze}, {time.Second, (*clock.Clock).Freeze},
+			{time.Second, (*clock.Clock).Unfreeze}}, 12 * time.Second},
+		{"a frozen clock keeps its scale", []setting{{0, scale(4)}, {time.Second, (*clock.Clock).Freeze},
+			{time.Second, (*clock.Clock).Unfreeze}}, 41 * time.Second},
+		{"a frozen clock takes a scale", []setting{{0, (*clock.Clock).Freeze}, {time.Second, scale(0.5)},
+			{time.Second, (*clock.Clock).Unfreeze}}, 7 * time.Second},
+		{"Unfreeze of a running clock has no effect", []setting{{time.Second, (*clock.Clock).Unfreeze}},
+			10 * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c := clock.New()
@@ -182,7 +189,8 @@ func TestClockSetInMidWait(t *testing.T) {
 				t.Fatalf("%s: Until = %v", tc.name, err)
 			}
 			if got := w.lasted(); got != tc.want || !w.Now().Equal(due) {
-				t.Errorf("%s: a wait of 10s lasted %v until due%+d ns, want %v until due", tc.name, got, w.Now().Sub(due), tc.want)
+				t.Errorf("%s: a wait of 10s lasted %v until due%+d ns, want %v until due", tc.name, got,
+					w.Now().Sub(due), tc.want)
 			}
 		})
 	}
@@ -224,9 +232,8 @@ func TestNowNeverGoesBack(t *testing.T) {
 	})
 }
 
-// Those that look while the clock is set do not see it go back either: what
-// one has seen is over for whoever looks after it.
-func TestNowNeverGoesBackWhileTheClockIsSet(t *testing.T) {
+// Now does not go back while another goroutine sets the clock.
+func TestNowWhileTheClockIsSet(t *testing.T) {
 	c := clock.New()
 	done := make(chan struct{})
 	var wg sync.WaitGroup
@@ -259,7 +266,7 @@ func TestNowNeverGoesBackWhileTheClockIsSet(t *testing.T) {
 	wg.Wait()
 }
 
-func TestTheFastestClockGoesOnForDays(t *testing.T) {
+func TestTheFastestClockRunsForDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
 		if err := c.Scale(clock.MinScale); err != nil {
@@ -276,7 +283,7 @@ func TestTheFastestClockGoesOnForDays(t *testing.T) {
 		}
 		w := newWaiter(c)
 		if err := w.until(t.Context(), w.start.Add(time.Hour)); err != nil || w.lasted() != 3600*time.Microsecond {
-			t.Errorf("an hour's wait on it then lasted %v, %v; want 3.6ms", w.lasted(), err)
+			t.Errorf("a wait of an hour then lasted %v, %v; want 3.6ms", w.lasted(), err)
 		}
 	})
 }
@@ -289,13 +296,13 @@ func TestCheckScale(t *testing.T) {
 	}{
 		{"as the machine's", 1, true},
 		{"a tenth", 0.1, true},
-		{"the least", clock.MinScale, true},
-		{"the most", clock.MaxScale, true},
-		{"zero is what Freeze is for", 0, false},
+		{"the minimum", clock.MinScale, true},
+		{"the maximum", clock.MaxScale, true},
+		{"zero", 0, false},
 		{"minus zero", math.Copysign(0, -1), false},
 		{"negative", -1, false},
-		{"below the least", math.Nextafter(clock.MinScale, 0), false},
-		{"above the most", math.Nextafter(clock.MaxScale, math.Inf(1)), false},
+		{"below the minimum", math.Nextafter(clock.MinScale, 0), false},
+		{"above the maximum", math.Nextafter(clock.MaxScale, math.Inf(1)), false},
 		{"the smallest of all", math.SmallestNonzeroFloat64, false},
 		{"the largest of all", math.MaxFloat64, false},
 		{"infinite", math.Inf(1), false},
@@ -307,12 +314,12 @@ func TestCheckScale(t *testing.T) {
 			t.Errorf("%s: CheckScale(%v) = %v, want ok %v", tc.name, tc.scale, err, tc.ok)
 		}
 		if err != nil && !strings.Contains(err.Error(), "use a number from 1e-06 to 1e+06") {
-			t.Errorf("%s: CheckScale(%v) = %q, which does not say what is accepted", tc.name, tc.scale, err)
+			t.Errorf("%s: CheckScale(%v) = %q, want the valid range in it", tc.name, tc.scale, err)
 		}
 		c := clock.New()
 		set := c.Scale(tc.scale)
 		if (set == nil) != tc.ok || c.Adjusted() != tc.ok {
-			t.Errorf("%s: Scale(%v) = %v, and the clock is adjusted: %v, want %v", tc.name, tc.scale, set, c.Adjusted(), tc.ok)
+			t.Errorf("%s: Scale(%v) = %v, and Adjusted() = %v, want %v", tc.name, tc.scale, set, c.Adjusted(), tc.ok)
 		}
 	}
 }
@@ -331,13 +338,13 @@ func TestState(t *testing.T) {
 			{"time goes by", func() { time.Sleep(3 * time.Second) }, clock.State{Scale: 1, Elapsed: 3 * time.Second}},
 			{"two wait", func() { sleep(time.Minute); sleep(10 * time.Second) },
 				clock.State{Scale: 1, Elapsed: 3 * time.Second, Waiting: 2, Next: 10 * time.Second}},
-			{"it goes ten times as slow", func() { _ = c.Scale(10); time.Sleep(10 * time.Second) },
+			{"it runs at a tenth of the speed", func() { _ = c.Scale(10); time.Sleep(10 * time.Second) },
 				clock.State{Scale: 10, Elapsed: 4 * time.Second, Waiting: 2, Next: 9 * time.Second}},
 			{"it is frozen", func() { c.Freeze(); time.Sleep(time.Hour) },
 				clock.State{Scale: 10, Frozen: true, Elapsed: 4 * time.Second, Waiting: 2, Next: 9 * time.Second}},
 			{"it is advanced", func() { _ = c.Advance(ctx, time.Second) },
 				clock.State{Scale: 10, Frozen: true, Elapsed: 5 * time.Second, Waiting: 2, Next: 8 * time.Second}},
-			{"the first is gone", func() { c.Unfreeze(); time.Sleep(80 * time.Second) },
+			{"the first is due", func() { c.Unfreeze(); time.Sleep(80 * time.Second) },
 				clock.State{Scale: 10, Elapsed: 13 * time.Second, Waiting: 1, Next: 50 * time.Second}},
 			{"all have left", cancel, clock.State{Scale: 10, Elapsed: 13 * time.Second}},
 		} {
@@ -361,11 +368,11 @@ func TestAdjusted(t *testing.T) {
 	} {
 		c := clock.New()
 		if c.Adjusted() {
-			t.Errorf("a new clock is adjusted")
+			t.Error("Adjusted() = true for a new clock")
 		}
 		set(c)
 		if !c.Adjusted() {
-			t.Errorf("a clock that is %s is not adjusted", name)
+			t.Errorf("Adjusted() = false for a clock that is %s", name)
 		}
 	}
 }

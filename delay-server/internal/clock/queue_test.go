@@ -15,13 +15,13 @@ import (
 	"flash.test/delay-server/internal/clock"
 )
 
-// owner is an event loop that does nothing but run its queue. Tests that call
-// run do not call the queue's methods meanwhile, but for Post.
+// owner is an event loop that only runs its queue. During run, tests call no method
+// of the queue except Post.
 type owner struct {
 	*clock.Queue
 	clock *clock.Clock
-	wakes []time.Duration // given to wake since the last call of taken
-	woken chan struct{}   // has room for one wake at once
+	wakes []time.Duration // arguments of wake since the last takeWakes
+	woken chan struct{}   // receives for each wake with 0; buffers one
 	fired []string        // names of timers, in order
 }
 
@@ -39,12 +39,12 @@ func newOwner(c *clock.Clock) *owner {
 	return o
 }
 
-func (o *owner) taken() (wakes []time.Duration) {
+func (o *owner) takeWakes() (wakes []time.Duration) {
 	wakes, o.wakes = o.wakes, nil
 	return wakes
 }
 
-func (o *owner) takenFired() (fired []string) {
+func (o *owner) takeFired() (fired []string) {
 	fired, o.fired = o.fired, nil
 	return fired
 }
@@ -71,12 +71,12 @@ type fire func()
 
 func (f fire) Fire(bool) { f() }
 
-// timer returns a timer that notes its name when it fires.
+// timer returns a timer that appends name to o.fired when it fires.
 func (o *owner) timer(name string) *clock.Timer {
 	return &clock.Timer{Owner: fire(func() { o.fired = append(o.fired, name) })}
 }
 
-// frozenOwner returns the owner of an active queue of a frozen clock.
+// frozenOwner returns an owner with an active queue and a frozen clock.
 func frozenOwner() (o *owner, start time.Time) {
 	c, start := frozen()
 	return newOwner(c), start
@@ -90,7 +90,7 @@ func (o *owner) start(t *testing.T) {
 	synctest.Wait()
 }
 
-func TestAQueueCountsTimersThatAreDue(t *testing.T) {
+func TestStateCountsTimers(t *testing.T) {
 	o, start := frozenOwner()
 	timers := make([]*clock.Timer, 7)
 	for i := range timers {
@@ -157,51 +157,52 @@ func TestAQueueIsWokenInTime(t *testing.T) {
 	timer := o.timer("")
 	o.At(timer, o.clock.Now().Add(time.Hour))
 	o.Park()
-	if wakes := o.taken(); len(wakes) != 1 || wakes[0] > time.Hour || wakes[0] < time.Hour-time.Minute {
+	if wakes := o.takeWakes(); len(wakes) != 1 || wakes[0] > time.Hour || wakes[0] < time.Hour-time.Minute {
 		t.Fatalf("wake was called with %v, want once, with about an hour", wakes)
 	}
 	o.Unpark()
 	o.At(o.timer(""), o.clock.Now().Add(2*time.Hour))
 	o.Park()
-	if wakes := o.taken(); len(wakes) != 0 {
-		t.Errorf("wake was called with %v, want not at all: the first due time is the same", wakes)
+	if wakes := o.takeWakes(); len(wakes) != 0 {
+		t.Errorf("wake was called with %v, want no call: the first due time is the same", wakes)
 	}
 	o.Unpark()
 	o.Fired()
 	o.Park()
-	if wakes := o.taken(); len(wakes) != 1 {
+	if wakes := o.takeWakes(); len(wakes) != 1 {
 		t.Errorf("wake was called with %v, want once after Fired", wakes)
 	}
 	if err := o.clock.Scale(0.5); err != nil {
 		t.Fatal(err)
 	}
-	if wakes := o.taken(); len(wakes) != 1 || wakes[0] > time.Hour/2 || wakes[0] < time.Hour/2-time.Minute {
+	if wakes := o.takeWakes(); len(wakes) != 1 || wakes[0] > time.Hour/2 || wakes[0] < time.Hour/2-time.Minute {
 		t.Errorf("at half the scale wake was called with %v, want about half an hour", wakes)
 	}
 	o.Unpark()
 	if err := o.clock.Scale(1); err != nil {
 		t.Fatal(err)
 	}
-	if wakes := o.taken(); len(wakes) != 0 {
-		t.Errorf("wake was called with %v, want not at all while the queue is active", wakes)
+	if wakes := o.takeWakes(); len(wakes) != 0 {
+		t.Errorf("wake was called with %v, want no call while the queue is active", wakes)
 	}
 	o.Park()
-	if wakes := o.taken(); len(wakes) != 1 || wakes[0] < time.Hour/2 {
-		t.Errorf("wake was called with %v, want once, by the scale that was set while the queue was active", wakes)
+	if wakes := o.takeWakes(); len(wakes) != 1 || wakes[0] < time.Hour/2 {
+		t.Errorf("wake was called with %v, want one call, by the new scale", wakes)
 	}
 	o.clock.Freeze()
-	if wakes := o.taken(); !slices.Equal(wakes, []time.Duration{math.MaxInt64}) {
+	if wakes := o.takeWakes(); !slices.Equal(wakes, []time.Duration{math.MaxInt64}) {
 		t.Errorf("on a frozen clock wake was called with %v, want never", wakes)
 	}
 }
 
-// An advance stops at each due time, and goes on once the queue is parked again.
-func TestAdvanceStopsAtEachTimeOfAQueue(t *testing.T) {
+// Advance stops at each due time, and goes on once the queue is parked again.
+func TestAdvanceStopsAtEachTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, start := frozenOwner()
 		var seen []time.Duration
 		for _, second := range rand.Perm(100) {
-			o.At(&clock.Timer{Owner: fire(func() { seen = append(seen, o.clock.Now().Sub(start)) })}, start.Add(time.Duration(second)*time.Second))
+			o.At(&clock.Timer{Owner: fire(func() { seen = append(seen, o.clock.Now().Sub(start)) })},
+				start.Add(time.Duration(second)*time.Second))
 		}
 		o.start(t)
 		advance(t, o.clock, 59*time.Second)
@@ -213,13 +214,13 @@ func TestAdvanceStopsAtEachTimeOfAQueue(t *testing.T) {
 			t.Errorf("the timers saw\n%v, want\n%v", seen, want)
 		}
 		if s := o.clock.State(); s.Waiting != 40 || s.Next != time.Second || s.Elapsed < 59*time.Second {
-			t.Errorf("State() = %+v, want 40 left, the next in 1s, 59s on", s)
+			t.Errorf("State() = %+v, want 40 waiting, the next in 1s, and 59s elapsed", s)
 		}
 	})
 }
 
-// advancing reports whether an advance by a second waits for something. It is
-// called in a bubble, and ended by end, after which the advance is over.
+// advancing reports whether an Advance by a second blocks until end is called. It is
+// called in a bubble.
 func advancing(t *testing.T, c *clock.Clock, end func()) bool {
 	t.Helper()
 	done := make(chan error, 1)
@@ -233,7 +234,7 @@ func advancing(t *testing.T, c *clock.Clock, end func()) bool {
 	return waits
 }
 
-func TestAdvanceWaitsForWhatIsActive(t *testing.T) {
+func TestAdvanceWaitsForActive(t *testing.T) {
 	for name, begin := range map[string]func(c *clock.Clock) (end func()){
 		"a queue, until it is closed": func(c *clock.Clock) func() { return newOwner(c).Close },
 		"a queue, until it is parked": func(c *clock.Clock) func() { return newOwner(c).Park },
@@ -241,7 +242,7 @@ func TestAdvanceWaitsForWhatIsActive(t *testing.T) {
 			o := newOwner(c)
 			o.Park()
 			o.Unpark()
-			o.Unpark() // does nothing more
+			o.Unpark() // no effect
 			return o.Park
 		},
 		"a hold":       func(c *clock.Clock) func() { c.Hold(); return c.Release },
@@ -257,10 +258,10 @@ func TestAdvanceWaitsForWhatIsActive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, _ := frozenOwner()
 		o.Park()
-		o.Close() // also of a queue that is parked
+		o.Close() // of a parked queue
 		o.Close()
 		if advancing(t, o.clock, func() {}) {
-			t.Error("Advance waits for a queue that is closed")
+			t.Error("Advance waits for a closed queue")
 		}
 	})
 }
@@ -271,20 +272,21 @@ func TestPostWakesAParkedQueue(t *testing.T) {
 		first, second := o.timer("first"), o.timer("second")
 		o.At(first, start.Add(time.Hour))
 		o.Park()
-		o.taken()
+		o.takeWakes()
 		o.Post(first)
-		o.Post(second) // waits only for a post
+		o.Post(second) // has no due time
 		o.Post(first)
-		if wakes := o.taken(); !slices.Equal(wakes, []time.Duration{0}) {
+		if wakes := o.takeWakes(); !slices.Equal(wakes, []time.Duration{0}) {
 			t.Errorf("wake was called with %v, want once, with 0", wakes)
 		}
 		o.clock.Freeze()
-		if wakes := o.taken(); len(wakes) != 0 {
-			t.Errorf("wake was called with %v before the owner ran, want not: it would put off the first", wakes)
+		if wakes := o.takeWakes(); len(wakes) != 0 {
+			t.Errorf("wake was called with %v before the owner ran, want no call: it would postpone the first", wakes)
 		}
 		ran := func() {
 			if len(o.fired) > 0 || o.clock.Now().After(start) {
-				t.Errorf("%v have fired and the clock is %v on before the owner ran", o.fired, o.clock.Now().Sub(start))
+				t.Errorf("%v have fired and the clock advanced by %v before the owner ran", o.fired,
+					o.clock.Now().Sub(start))
 			}
 			o.Unpark()
 			if o.RunDue(10) {
@@ -298,20 +300,21 @@ func TestPostWakesAParkedQueue(t *testing.T) {
 		if want := []string{"first", "second"}; !slices.Equal(o.fired, want) {
 			t.Errorf("%v have fired, want %v", o.fired, want)
 		}
-		if wakes := o.taken(); len(wakes) != 1 || o.Len() != 1 {
-			t.Errorf("wake was called with %v, and %d timers are due some time, want one call for the first, which still is", wakes, o.Len())
+		if wakes := o.takeWakes(); len(wakes) != 1 || o.Len() != 1 {
+			t.Errorf("wake was called with %v, and %d timers have a due time, want one call for the first timer", wakes,
+				o.Len())
 		}
 		o.Post(second)
 		o.Unpark()
 		o.RunDue(10)
 		o.Park()
-		if wakes := o.taken(); !slices.Equal(wakes, []time.Duration{0, math.MaxInt64}) {
-			t.Errorf("wake was called with %v, want 0 and then, for the first on a frozen clock, never", wakes)
+		if wakes := o.takeWakes(); !slices.Equal(wakes, []time.Duration{0, math.MaxInt64}) {
+			t.Errorf("wake was called with %v, want 0, then never, as the clock is frozen", wakes)
 		}
 	})
 }
 
-// Each post is seen before the queue is parked, whenever it comes.
+// A queue with a pending post does not park.
 func TestPostToAnActiveQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, _ := frozenOwner()
@@ -319,13 +322,13 @@ func TestPostToAnActiveQueue(t *testing.T) {
 		for round := range 2 {
 			o.Post(timer)
 			o.Park()
-			if wakes := o.taken(); len(wakes) == 0 || wakes[len(wakes)-1] != 0 {
-				t.Errorf("round %d: Park called wake with %v, want 0 at last", round, wakes)
+			if wakes := o.takeWakes(); len(wakes) == 0 || wakes[len(wakes)-1] != 0 {
+				t.Errorf("round %d: Park called wake with %v, want 0 last", round, wakes)
 			}
 			if !advancing(t, o.clock, func() { o.RunDue(1); o.Park() }) {
 				t.Errorf("round %d: Advance did not wait for the timer that was posted before Park", round)
 			}
-			if fired := o.takenFired(); len(fired) != 1 {
+			if fired := o.takeFired(); len(fired) != 1 {
 				t.Errorf("round %d: %v have fired, want it", round, fired)
 			}
 			o.Unpark()
@@ -364,9 +367,9 @@ func TestNothingFiresAfterClose(t *testing.T) {
 	o, _ := frozenOwner()
 	o.Post(o.timer("posted before"))
 	o.Close()
-	o.taken()
+	o.takeWakes()
 	o.Post(o.timer("posted after"))
-	if wakes := o.taken(); o.RunDue(10) || len(o.fired) != 0 || len(wakes) != 0 {
+	if wakes := o.takeWakes(); o.RunDue(10) || len(o.fired) != 0 || len(wakes) != 0 {
 		t.Errorf("%v have fired, and wake was called with %v, after Close", o.fired, wakes)
 	}
 	advance(t, o.clock, time.Hour)
@@ -399,14 +402,14 @@ func TestAtMovesATimer(t *testing.T) {
 			o.Park()
 		}()
 		advance(t, o.clock, want.next)
-		if fired := o.takenFired(); !slices.Equal(fired, []string{want.fires}) {
+		if fired := o.takeFired(); !slices.Equal(fired, []string{want.fires}) {
 			t.Errorf("%v have fired, want %v", fired, want.fires)
 		}
 	}
 }
 
-// RunDue fires posted timers first, and no more than it is to.
-func TestRunDueIsBounded(t *testing.T) {
+// RunDue fires posted timers first, and not more than the limit.
+func TestRunDueHasALimit(t *testing.T) {
 	o, start := frozenOwner()
 	for _, timer := range []struct {
 		name string
@@ -418,7 +421,7 @@ func TestRunDueIsBounded(t *testing.T) {
 	o.Post(o.timer("posted 1st"))
 	o.Post(&clock.Timer{Owner: fire(func() {
 		o.fired = append(o.fired, "posted 2nd")
-		o.Post(again) // runs next time: what is due is not put off for ever
+		o.Post(again) // for the next call, so that due timers are not postponed forever
 	})})
 	o.Post(o.timer("posted 3rd"))
 	for i, want := range []struct {
@@ -432,18 +435,19 @@ func TestRunDueIsBounded(t *testing.T) {
 		{nil, false},
 	} {
 		more := o.RunDue(2)
-		if fired := o.takenFired(); !slices.Equal(fired, want.fired) || more != want.more {
-			t.Errorf("call %d of RunDue(2) fired %v and reports more: %v; want %v, %v", i+1, fired, more, want.fired, want.more)
+		if fired := o.takeFired(); !slices.Equal(fired, want.fired) || more != want.more {
+			t.Errorf("call %d of RunDue(2) fired %v and reports more: %v; want %v, %v", i+1, fired, more, want.fired,
+				want.more)
 		}
 	}
 	if o.RunDue(0) || o.Len() != 1 {
-		t.Errorf("%d timers are left, want 1, which is not due", o.Len())
+		t.Errorf("%d timers are left, want 1", o.Len())
 	}
 }
 
-// A Post is never lost, whoever else posts, and the clock does not move before
-// its timer has fired.
-func TestManyPost(t *testing.T) {
+// Concurrent posts are not lost, and the clock does not move before their timers have
+// fired.
+func TestConcurrentPosts(t *testing.T) {
 	const posters, posts = 8, 500
 	c, start := frozen()
 	var moved atomic.Int64
@@ -451,7 +455,7 @@ func TestManyPost(t *testing.T) {
 	done := make(chan struct{})
 	var running, posting sync.WaitGroup
 	for _, o := range owners {
-		// One that all post, and that moves at each Fire.
+		// Posted by all; its due time changes at each Fire.
 		shared := &clock.Timer{}
 		shared.Owner = fire(func() { o.At(shared, c.Now().Add(time.Second)) })
 		for range posters {
@@ -459,7 +463,7 @@ func TestManyPost(t *testing.T) {
 				fired := make(chan time.Time, 1)
 				timer := &clock.Timer{Owner: fire(func() { fired <- c.Now() })}
 				for range posts {
-					c.Hold() // as one that is active and frees another
+					c.Hold() // as an active request does
 					before := c.Now()
 					o.Post(timer)
 					o.Post(shared)
@@ -500,7 +504,8 @@ func TestAdvanceTimeoutCountsHolds(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		var timeout *clock.AdvanceTimeoutError
-		if err := c.Advance(ctx, time.Second); !errors.As(err, &timeout) || timeout.Requests != 2 || timeout.Left != time.Second {
+		if err := c.Advance(ctx, time.Second); !errors.As(err, &timeout) || timeout.Requests != 2 ||
+			timeout.Left != time.Second {
 			t.Errorf("Advance = %#v, want an *AdvanceTimeoutError of 2 requests with 1s left", err)
 		}
 	})

@@ -15,7 +15,7 @@ func TestAwait(t *testing.T) {
 	const never = 0
 	for _, tc := range []struct {
 		name             string
-		fires, due, gone time.Duration // after the begin; negative for before it
+		fires, due, gone time.Duration // from the start; negative for before
 		want             error
 		after            time.Duration
 	}{
@@ -25,11 +25,11 @@ func TestAwait(t *testing.T) {
 		{"only the signal comes", 2, never, never, nil, 2},
 		{"only the time comes", never, 2, never, clock.ErrDeadline, 2},
 		{"only the client leaves", never, never, 2, cause, 2},
-		{"the signal has come already", -1, 2, never, nil, 0},
-		{"the signal and the time have come already", -1, -2, never, nil, 0},
-		{"the signal has come and the client has left", -1, never, -1, nil, 0},
-		{"the time has come already", 2, -1, never, clock.ErrDeadline, 0},
-		{"the client has left already", 2, 3, -1, cause, 0},
+		{"the signal has fired before", -1, 2, never, nil, 0},
+		{"the signal has fired and the time has come before", -1, -2, never, nil, 0},
+		{"the signal has fired and the client has left before", -1, never, -1, nil, 0},
+		{"the time has come before", 2, -1, never, clock.ErrDeadline, 0},
+		{"the client has left before", 2, 3, -1, cause, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c := clock.New()
@@ -56,13 +56,13 @@ func TestAwait(t *testing.T) {
 				t.Errorf("%s: Await = %v after %v, want %v after %v", tc.name, err, w.lasted(), tc.want, tc.after)
 			}
 			if got := c.State().Waiting; got != 0 {
-				t.Errorf("%s: %d wait for a time afterwards, want 0", tc.name, got)
+				t.Errorf("%s: State().Waiting = %d afterwards, want 0", tc.name, got)
 			}
 		})
 	}
 }
 
-func TestSignalThatNobodyAwaitsAnyMore(t *testing.T) {
+func TestFireAfterTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
 		w := newWaiter(c)
@@ -72,7 +72,7 @@ func TestSignalThatNobodyAwaitsAnyMore(t *testing.T) {
 		}
 		time.AfterFunc(time.Second, signal.Fire)
 		if err := w.until(t.Context(), c.Now().Add(time.Minute)); err != nil || w.lasted() != 61*time.Second {
-			t.Errorf("Until = %v, %v after the begin, want nil after 1m1s", err, w.lasted())
+			t.Errorf("until = %v, %v after the start, want nil after 1m1s", err, w.lasted())
 		}
 		w.Leave()
 		signal.Fire()
@@ -90,7 +90,8 @@ func TestSignalFiresOnAFrozenClock(t *testing.T) {
 		w := newWaiter(c)
 		signal := w.Signal()
 		time.AfterFunc(time.Second, signal.Fire)
-		if err := w.Await(t.Context(), signal, c.Now().Add(1)); err != nil || w.lasted() != time.Second || !w.Now().Equal(w.start) {
+		if err := w.Await(t.Context(), signal, c.Now().Add(1)); err != nil || w.lasted() != time.Second ||
+			!w.Now().Equal(w.start) {
 			t.Errorf("Await = %v after %v, want nil after 1s", err, w.lasted())
 		}
 	})
@@ -105,14 +106,17 @@ func TestAwaitWaiting(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		for i := range 3 {
-			time.AfterFunc(time.Duration(i+1)*time.Second, func() { _ = newWaiter(c).until(ctx, c.Now().Add(time.Hour)) })
+			time.AfterFunc(time.Duration(i+1)*time.Second, func() {
+				_ = newWaiter(c).until(ctx,
+					c.Now().Add(time.Hour))
+			})
 		}
 		start := time.Now()
 		want := clock.State{Scale: 1, Frozen: true, Waiting: 3, Next: time.Hour}
 		if s, err := c.AwaitWaiting(t.Context(), 3); err != nil || s != want || time.Since(start) != 3*time.Second {
 			t.Errorf("AwaitWaiting(3) = %+v, %v after %v, want %+v after 3s", s, err, time.Since(start), want)
 		}
-		cause := errors.New("enough")
+		cause := errors.New("the caller gave up")
 		short, stop := context.WithTimeoutCause(t.Context(), time.Second, cause)
 		defer stop()
 		if s, err := c.AwaitWaiting(short, 4); !errors.Is(err, cause) || s != want {

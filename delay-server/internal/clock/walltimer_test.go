@@ -8,9 +8,8 @@ import (
 	"flash.test/delay-server/internal/clock"
 )
 
-// Whatever wakes them, and though that is changed while they sleep, all wake,
-// none early.
-func TestAllAlarmsWakeAll(t *testing.T) {
+// All waiters wake, and none early, while the timer that wakes them is replaced.
+func TestReplacingTheTimer(t *testing.T) {
 	const waits = 300
 	c := clock.New()
 	var wg sync.WaitGroup
@@ -22,7 +21,7 @@ func TestAllAlarmsWakeAll(t *testing.T) {
 				t.Errorf("Until: %v", err)
 			}
 			if got := c.Now().Sub(w.start); got < d {
-				t.Errorf("a wait of %v was over after %v", d, got)
+				t.Errorf("a wait of %v ended after %v", d, got)
 			}
 		})
 	}
@@ -39,6 +38,6 @@ func TestAllAlarmsWakeAll(t *testing.T) {
 	defer stop()
 	wg.Wait()
 	if s := c.State(); s.Waiting != 0 {
-		t.Errorf("%d still wait", s.Waiting)
+		t.Errorf("State().Waiting = %d, want 0", s.Waiting)
 	}
 }
