@@ -1,4 +1,4 @@
-// Package cond has a condition variable whose waits end with a context.
+// Package cond provides a condition variable with waits that end with a context.
 package cond
 
 import (
@@ -7,16 +7,16 @@ import (
 	"sync/atomic"
 )
 
-// Cond is what those wait for who wait until something changes that is guarded
-// by L, or atomic. It costs nothing while nobody waits.
+// Cond is a condition variable for state that L guards, or that is atomic. Broadcast
+// and Notify are cheap while no goroutine waits.
 type Cond struct {
 	L       sync.Locker
-	changed chan struct{} // closed at the next change; nil while nobody waits
-	waiting atomic.Int64  // those within Wait, counted before they look
+	changed chan struct{} // closed by Broadcast; nil while no goroutine waits
+	waiting atomic.Int64  // calls of Wait; counted before they call ok
 }
 
-// Wait returns nil once ok reports true, or context.Cause(ctx) when ctx is done
-// first. L is held by the caller, and by ok, which is called at each Broadcast.
+// Wait returns nil once ok reports true, or context.Cause(ctx) if ctx is done first.
+// The caller holds L. Wait calls ok, with L held, now and at each Broadcast.
 func (c *Cond) Wait(ctx context.Context, ok func() bool) error {
 	c.waiting.Add(1)
 	defer c.waiting.Add(-1)
@@ -38,7 +38,7 @@ func (c *Cond) Wait(ctx context.Context, ok func() bool) error {
 	return nil
 }
 
-// Broadcast has all who wait look again. L is held by the caller.
+// Broadcast makes each Wait call ok again. The caller holds L.
 func (c *Cond) Broadcast() {
 	if c.changed != nil {
 		close(c.changed)
@@ -46,8 +46,8 @@ func (c *Cond) Broadcast() {
 	}
 }
 
-// Notify is Broadcast for a change of what is atomic. L is not held by the
-// caller, nor taken while nobody waits.
+// Notify is Broadcast after a change of atomic state. The caller does not hold L.
+// Notify does not lock it while no goroutine waits.
 func (c *Cond) Notify() {
 	if c.waiting.Load() > 0 {
 		c.L.Lock()

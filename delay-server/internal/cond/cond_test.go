@@ -12,7 +12,7 @@ import (
 	"flash.test/delay-server/internal/cond"
 )
 
-func TestWaitReturnsAtOnceWhereItIsSo(t *testing.T) {
+func TestWaitWithATrueCondition(t *testing.T) {
 	var mu sync.Mutex
 	c := cond.Cond{L: &mu}
 	gone, leave := context.WithCancel(t.Context())
@@ -36,7 +36,7 @@ func TestWaitEndsWithTheCause(t *testing.T) {
 		cause := errors.New("no longer")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, cause)
 		defer cancel()
-		for _, want := range []time.Duration{time.Second, 0} { // the second finds it done
+		for _, want := range []time.Duration{time.Second, 0} { // the context is done before the second
 			start := time.Now()
 			mu.Lock()
 			err := c.Wait(ctx, func() bool { return false })
@@ -51,11 +51,11 @@ func TestWaitEndsWithTheCause(t *testing.T) {
 	})
 }
 
-func TestBroadcastHasAllLookAgain(t *testing.T) {
+func TestBroadcastWakesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		c := cond.Cond{L: &mu}
-		n, looks, through := 0, 0, 0
+		n, calls, returned := 0, 0, 0
 		const waiters = 10
 		for i := range waiters {
 			go func() {
@@ -65,35 +65,37 @@ func TestBroadcastHasAllLookAgain(t *testing.T) {
 					if mu.TryLock() {
 						t.Error("ok is called without the lock")
 					}
-					looks++
+					calls++
 					return n > i
 				})
 				if err != nil {
 					t.Errorf("Wait = %v", err)
 				}
-				through++
+				returned++
 			}()
 		}
 		synctest.Wait()
-		if looks != waiters || through != 0 {
-			t.Fatalf("before the first Broadcast: %d looks and %d through, want %d and 0", looks, through, waiters)
+		if calls != waiters || returned != 0 {
+			t.Fatalf("before the first Broadcast: %d calls of ok and %d returns, want %d and 0", calls, returned,
+				waiters)
 		}
 		for n < waiters {
-			looks = 0
+			calls = 0
 			mu.Lock()
 			n++
 			c.Broadcast()
-			c.Broadcast() // nobody has come to wait since
+			c.Broadcast() // no effect
 			mu.Unlock()
 			synctest.Wait()
-			if want := waiters - n + 1; looks != want || through != n {
-				t.Fatalf("after Broadcast %d: %d looks and %d through, want %d and %d", n, looks, through, want, n)
+			if want := waiters - n + 1; calls != want || returned != n {
+				t.Fatalf("after Broadcast %d: %d calls of ok and %d returns, want %d and %d", n, calls, returned, want,
+					n)
 			}
 		}
 	})
 }
 
-// Each of many counts to its turn by what the others do.
+// Each goroutine waits for its number, which the others count up to.
 func TestNoBroadcastIsMissed(t *testing.T) {
 	var mu sync.Mutex
 	c := cond.Cond{L: &mu}
@@ -119,7 +121,7 @@ func TestNoBroadcastIsMissed(t *testing.T) {
 	}
 }
 
-// What is atomic changes without the lock, at any moment of a Wait.
+// Atomic state may change at any moment of a Wait.
 func TestNotifyIsNeverMissed(t *testing.T) {
 	var mu sync.Mutex
 	c := cond.Cond{L: &mu}
@@ -135,7 +137,7 @@ func TestNotifyIsNeverMissed(t *testing.T) {
 		err := c.Wait(ctx, func() bool { return n.Load() > i })
 		mu.Unlock()
 		if err != nil {
-			t.Fatalf("Wait = %v, though %d is above %d", err, n.Load(), i)
+			t.Fatalf("Wait = %v while %d > %d", err, n.Load(), i)
 		}
 	}
 }

@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// BarrierSpec names a barrier and bounds the wait there.
+// BarrierSpec describes a barrier and the wait there.
 type BarrierSpec struct {
 	Name    string
-	Parties int // how many pass together, 1 or more
+	Parties int // number of requests that pass together, 1 or more
 	Timeout time.Duration
 }
 
 // The errors of a request that does not pass a barrier.
 type (
-	// BarrierTimeoutError is returned where too few arrived in time. It breaks
-	// the barrier.
+	// BarrierTimeoutError is the error of the request that timed out and so broke the
+	// barrier.
 	BarrierTimeoutError struct {
 		Barrier BarrierSpec
 		Arrived int
 	}
 
-	// BrokenError is returned to the others at a barrier when it breaks.
+	// BrokenError is the error of the other requests at a broken barrier.
 	BrokenError struct{ Reason *BarrierTimeoutError }
 
-	// BarrierMismatchError is returned where others stand at the barrier for
-	// another number of parties.
+	// BarrierMismatchError is the error of a request that asks for another number of
+	// parties than those already at the barrier.
 	BarrierMismatchError struct {
 		Name           string
 		Asked, Current int
@@ -34,7 +34,8 @@ type (
 
 // Error says how many arrived.
 func (e *BarrierTimeoutError) Error() string {
-	return fmt.Sprintf("barrier %q: %d of %d requests arrived within %v", e.Barrier.Name, e.Arrived, e.Barrier.Parties, e.Barrier.Timeout)
+	b := e.Barrier
+	return fmt.Sprintf("barrier %q: %d of %d requests arrived within %v", b.Name, e.Arrived, b.Parties, b.Timeout)
 }
 
 // Error says why the barrier broke.
@@ -50,14 +51,13 @@ func (e *BarrierMismatchError) Error() string {
 	return fmt.Sprintf("barrier %q is in use with parties=%d, not parties=%d", e.Name, e.Current, e.Asked)
 }
 
-// Barriers are cyclic barriers by name: requests wait there until as many have
-// come as its parties, and all of them pass together. A barrier lives while a
-// request waits there. The zero value has none.
+// Barriers are cyclic barriers by name. Requests wait at a barrier until all parties
+// have arrived, and then pass together. The zero value is ready to use.
 type Barriers struct{ queues }
 
-// Enter reports that t passes, and frees the others, where t completes the
-// parties. Otherwise t is queued, unless the error is a *BarrierMismatchError. A
-// queued ticket is freed with nil or a *BrokenError.
+// Enter reports true, and frees the others, if t completes the parties. Otherwise t
+// is queued, unless the error is a *BarrierMismatchError. A queued ticket is freed
+// with nil or a *BrokenError.
 func (b *Barriers) Enter(t *Ticket, spec BarrierSpec) (passed bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -78,9 +78,9 @@ func (b *Barriers) Enter(t *Ticket, spec BarrierSpec) (passed bool, err error) {
 	return false, nil
 }
 
-// Timeout takes t, whose time is over, out of the queue, and breaks the barrier:
-// the error is a *BarrierTimeoutError, and the others are freed with a
-// *BrokenError. It reports false where t was freed at the same time: see Freed.
+// Timeout removes t, whose timeout has passed, from the queue and breaks the barrier:
+// the error is a *BarrierTimeoutError, and the others are freed with a *BrokenError.
+// It reports false if t was freed at the same time; see Freed.
 func (b *Barriers) Timeout(t *Ticket) (timedOut bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

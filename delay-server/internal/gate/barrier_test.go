@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,8 +13,8 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-// stand has one more come to the barrier, and returns where its end is told.
-func stand(ctx context.Context, c *clock.Clock, b *gate.Barriers, spec gate.BarrierSpec) <-chan error {
+// goBarrier starts a request at the barrier and returns a channel of its result.
+func goBarrier(ctx context.Context, c *clock.Clock, b *gate.Barriers, spec gate.BarrierSpec) <-chan error {
 	end := make(chan error, 1)
 	go func() {
 		w := newWaiter(c)
@@ -24,15 +25,15 @@ func stand(ctx context.Context, c *clock.Clock, b *gate.Barriers, spec gate.Barr
 	return end
 }
 
-// standNowhere fails the test where a barrier lives.
-func standNowhere(t *testing.T, b *gate.Barriers) {
+// wantNoBarriers fails the test if a barrier is left.
+func wantNoBarriers(t *testing.T, b *gate.Barriers) {
 	t.Helper()
 	if left := b.Standing(); len(left) != 0 {
-		t.Errorf("barriers that live on: %v", left)
+		t.Errorf("barriers left: %v", left)
 	}
 }
 
-func TestBarrierLetsItsPartiesPassTogether(t *testing.T) {
+func TestBarrierPassesTogether(t *testing.T) {
 	for _, parties := range []int{1, 2, 3, 100} {
 		synctest.Test(t, func(t *testing.T) {
 			var b gate.Barriers
@@ -42,21 +43,21 @@ func TestBarrierLetsItsPartiesPassTogether(t *testing.T) {
 			for i := range parties {
 				for j, end := range ends {
 					if len(end) != 0 {
-						t.Fatalf("number %d passed when %d of %d had come", j+1, i, parties)
+						t.Fatalf("request %d passed when %d of %d had arrived", j+1, i, parties)
 					}
 				}
 				time.Sleep(time.Millisecond)
-				ends = append(ends, stand(t.Context(), c, &b, spec))
+				ends = append(ends, goBarrier(t.Context(), c, &b, spec))
 			}
 			for i, end := range ends {
 				if len(end) != 1 {
-					t.Fatalf("number %d did not pass when all %d had come", i+1, parties)
+					t.Fatalf("request %d did not pass when all %d had arrived", i+1, parties)
 				}
 				if err := <-end; err != nil {
-					t.Errorf("number %d of %d: Enter = %v, want nil", i+1, parties, err)
+					t.Errorf("request %d of %d: Enter = %v, want nil", i+1, parties, err)
 				}
 			}
-			standNowhere(t, &b)
+			wantNoBarriers(t, &b)
 		})
 	}
 }
@@ -66,6 +67,7 @@ func TestBarrierIsCyclic(t *testing.T) {
 		var b gate.Barriers
 		c := clock.New()
 		const parties, rounds = 5, 200
+		spec := gate.BarrierSpec{Name: "b", Parties: parties, Timeout: time.Minute}
 		var mu sync.Mutex
 		begun := make([]int, rounds)
 		var wg sync.WaitGroup
@@ -77,28 +79,29 @@ func TestBarrierIsCyclic(t *testing.T) {
 					mu.Lock()
 					begun[round]++
 					mu.Unlock()
-					if err := enterBarrier(t.Context(), w, &b, gate.BarrierSpec{Name: "b", Parties: parties, Timeout: time.Minute}); err != nil {
+					if err := enterBarrier(t.Context(), w, &b, spec); err != nil {
 						t.Errorf("round %d: Enter = %v", round, err)
 					}
 					mu.Lock()
 					if begun[round] != parties {
-						t.Errorf("round %d was passed when %d of %d had come to it", round, begun[round], parties)
+						t.Errorf("round %d ended when %d of %d had arrived", round, begun[round], parties)
 					}
 					mu.Unlock()
 				}
 			})
 		}
 		wg.Wait()
-		standNowhere(t, &b)
+		wantNoBarriers(t, &b)
 	})
 }
 
-func TestBarriersOfOtherNamesAreOthers(t *testing.T) {
+func TestBarriersAreSeparateByName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b gate.Barriers
 		c := clock.New()
-		first := stand(t.Context(), c, &b, gate.BarrierSpec{Name: "a", Parties: 2, Timeout: time.Minute})
-		second := stand(t.Context(), c, &b, gate.BarrierSpec{Name: "b", Parties: 2, Timeout: time.Hour})
+		first := goBarrier(t.Context(), c, &b, gate.BarrierSpec{Name: "a", Parties: 2, Timeout: time.Minute})
+		spec := gate.BarrierSpec{Name: "b", Parties: 2, Timeout: time.Hour}
+		second := goBarrier(t.Context(), c, &b, spec)
 		var timeout *gate.BarrierTimeoutError
 		if err := <-first; !errors.As(err, &timeout) {
 			t.Errorf("Enter = %v, want a *BarrierTimeoutError", err)
@@ -106,57 +109,60 @@ func TestBarriersOfOtherNamesAreOthers(t *testing.T) {
 		if len(second) != 0 {
 			t.Errorf("barrier b ended when a broke: %v", <-second)
 		}
-		if err := <-stand(t.Context(), c, &b, gate.BarrierSpec{Name: "b", Parties: 2, Timeout: time.Hour}); err != nil {
+		if err := <-goBarrier(t.Context(), c, &b, spec); err != nil {
 			t.Error(err)
 		}
 		if err := <-second; err != nil {
 			t.Error(err)
 		}
-		standNowhere(t, &b)
+		wantNoBarriers(t, &b)
 	})
 }
 
-func TestBarrierRefusesOtherParties(t *testing.T) {
+func TestBarrierMismatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b gate.Barriers
 		c := clock.New()
 		spec := gate.BarrierSpec{Name: "b", Parties: 3, Timeout: time.Minute}
-		first := stand(t.Context(), c, &b, spec)
+		first := goBarrier(t.Context(), c, &b, spec)
 		for _, parties := range []int{1, 2, 4} {
 			other := gate.BarrierSpec{Name: "b", Parties: parties, Timeout: time.Minute}
 			err := enterBarrier(t.Context(), newWaiter(c), &b, other)
 			var refused *gate.BarrierMismatchError
-			if !errors.As(err, &refused) || *refused != (gate.BarrierMismatchError{Name: "b", Asked: parties, Current: 3}) {
-				t.Errorf("Enter(%+v) where others stand for 3 = %v, want a *BarrierMismatchError", other, err)
-			} else if got, want := err.Error(), `barrier "b" is in use with parties=3, not parties=`; len(got) != len(want)+1 || got[:len(want)] != want {
-				t.Errorf("it says %q, want %q and the number", got, want)
+			want := gate.BarrierMismatchError{Name: "b", Asked: parties, Current: 3}
+			if !errors.As(err, &refused) || *refused != want {
+				t.Errorf("Enter(%+v) at a barrier for 3 = %v, want a *BarrierMismatchError", other, err)
+			} else if text := fmt.Sprintf(`barrier "b" is in use with parties=3, not parties=%d`, parties); err.Error() != text {
+				t.Errorf("Error() = %q, want %q", err, text)
 			}
 		}
 		if got := b.Standing()["b"]; got != 1 {
-			t.Errorf("%d stand at the barrier, want the 1 who was there", got)
+			t.Errorf("%d wait at the barrier, want 1", got)
 		}
-		second, third := stand(t.Context(), c, &b, spec), stand(t.Context(), c, &b, spec)
+		second, third := goBarrier(t.Context(), c, &b, spec), goBarrier(t.Context(), c, &b, spec)
 		for _, end := range []<-chan error{first, second, third} {
 			if err := <-end; err != nil {
 				t.Errorf("Enter = %v, want nil", err)
 			}
 		}
-		// Nobody stands there any more: it may be for any number.
+		// An empty barrier may have any number of parties.
 		if err := enterBarrier(t.Context(), newWaiter(c), &b, gate.BarrierSpec{Name: "b", Parties: 1}); err != nil {
-			t.Errorf("Enter of a barrier with another number of parties after the first = %v", err)
+			t.Errorf("Enter of an empty barrier with another number of parties = %v", err)
 		}
-		standNowhere(t, &b)
+		wantNoBarriers(t, &b)
 	})
 }
 
-func TestBarrierTimeoutBreaksItForAll(t *testing.T) {
+func TestBarrierTimeoutBreaksIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b gate.Barriers
 		c := clock.New()
 		patient := gate.BarrierSpec{Name: "b", Parties: 4, Timeout: time.Hour}
 		hasty := gate.BarrierSpec{Name: "b", Parties: 4, Timeout: 5 * time.Second}
 		start := time.Now()
-		first, second, third := stand(t.Context(), c, &b, patient), stand(t.Context(), c, &b, hasty), stand(t.Context(), c, &b, patient)
+		first := goBarrier(t.Context(), c, &b, patient)
+		second := goBarrier(t.Context(), c, &b, hasty)
+		third := goBarrier(t.Context(), c, &b, patient)
 		want := gate.BarrierTimeoutError{Barrier: hasty, Arrived: 3}
 		err := <-second
 		var timeout *gate.BarrierTimeoutError
@@ -164,7 +170,7 @@ func TestBarrierTimeoutBreaksItForAll(t *testing.T) {
 			t.Fatalf("Enter = %#v after %v, want a %#v after 5s", err, got, want)
 		}
 		if got, want := err.Error(), `barrier "b": 3 of 4 requests arrived within 5s`; got != want {
-			t.Errorf("it says %q, want %q", got, want)
+			t.Errorf("Error() = %q, want %q", got, want)
 		}
 		for _, end := range []<-chan error{first, third} {
 			err := <-end
@@ -172,32 +178,34 @@ func TestBarrierTimeoutBreaksItForAll(t *testing.T) {
 			if !errors.As(err, &broken) || broken.Reason != timeout || !errors.Is(err, error(timeout)) {
 				t.Fatalf("Enter of another = %#v, want a *BrokenError for the same reason", err)
 			}
-			if got, want := err.Error(), `another request timed out at barrier "b": 3 of 4 requests arrived within 5s`; got != want {
-				t.Errorf("it says %q, want %q", got, want)
+			const text = `another request timed out at barrier "b": 3 of 4 requests arrived within 5s`
+			if got := err.Error(); got != text {
+				t.Errorf("Error() = %q, want %q", got, text)
 			}
 		}
 		if got := time.Since(start); got != 5*time.Second {
 			t.Errorf("the others were freed after %v, want 5s", got)
 		}
-		standNowhere(t, &b)
-		// Who comes now stands at a new one.
-		end := stand(t.Context(), c, &b, patient)
+		wantNoBarriers(t, &b)
+		// The next request waits at a new barrier.
+		end := goBarrier(t.Context(), c, &b, patient)
 		if len(end) != 0 {
-			t.Errorf("Enter after it broke = %v at once", <-end)
+			t.Errorf("Enter after the barrier broke = %v without a wait", <-end)
 		}
 		if got := b.Standing()["b"]; got != 1 {
-			t.Errorf("%d stand at the new barrier, want 1", got)
+			t.Errorf("%d wait at the new barrier, want 1", got)
 		}
 	})
 }
 
-func TestBarrierTimeoutsAtOnceBreakItOnce(t *testing.T) {
+func TestSimultaneousTimeoutsBreakABarrierOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b gate.Barriers
 		c := clock.New()
 		var ends []<-chan error
+		spec := gate.BarrierSpec{Name: "b", Parties: 51, Timeout: time.Second}
 		for range 50 {
-			ends = append(ends, stand(t.Context(), c, &b, gate.BarrierSpec{Name: "b", Parties: 51, Timeout: time.Second}))
+			ends = append(ends, goBarrier(t.Context(), c, &b, spec))
 		}
 		timeouts, broken := map[*gate.BarrierTimeoutError]bool{}, 0
 		for _, end := range ends {
@@ -211,81 +219,81 @@ func TestBarrierTimeoutsAtOnceBreakItOnce(t *testing.T) {
 			}
 		}
 		if len(timeouts) != 1 || broken != 49 {
-			t.Errorf("%d timed out and %d were freed by that, want 1 and 49", len(timeouts), broken)
+			t.Errorf("%d timed out and %d were freed by it, want 1 and 49", len(timeouts), broken)
 		}
 		for timeout := range timeouts {
 			if timeout.Arrived != 50 {
 				t.Errorf("%d had arrived, want 50", timeout.Arrived)
 			}
 		}
-		standNowhere(t, &b)
+		wantNoBarriers(t, &b)
 	})
 }
 
-func TestBarrierWithoutTimeFails(t *testing.T) {
+func TestBarrierWithAZeroTimeout(t *testing.T) {
 	var b gate.Barriers
 	err := enterBarrier(t.Context(), newWaiter(clock.New()), &b, gate.BarrierSpec{Name: "b", Parties: 2})
 	var timeout *gate.BarrierTimeoutError
 	if !errors.As(err, &timeout) || timeout.Arrived != 1 {
 		t.Errorf("Enter with a timeout of 0 = %v, want a *BarrierTimeoutError with 1 arrived", err)
 	}
-	standNowhere(t, &b)
+	wantNoBarriers(t, &b)
 }
 
-func TestBarrierGivesThePlaceOfALeaverUp(t *testing.T) {
+func TestLeavingABarrier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b gate.Barriers
 		c := clock.New()
 		spec := gate.BarrierSpec{Name: "b", Parties: 3, Timeout: time.Minute}
 		gone := errors.New("gone")
 		ctx, leave := context.WithCancelCause(t.Context())
-		leaver := stand(ctx, c, &b, spec)
-		first := stand(t.Context(), c, &b, spec)
+		leaver := goBarrier(ctx, c, &b, spec)
+		first := goBarrier(t.Context(), c, &b, spec)
 		leave(gone)
 		if err := <-leaver; err != gone {
-			t.Errorf("Enter of one that left = %v, want %v", err, gone)
+			t.Errorf("Enter of a request that left = %v, want %v", err, gone)
 		}
 		if got := b.Standing()["b"]; got != 1 {
-			t.Errorf("%d stand there once one has left, want 1", got)
+			t.Errorf("%d wait after one has left, want 1", got)
 		}
-		second := stand(t.Context(), c, &b, spec)
+		second := goBarrier(t.Context(), c, &b, spec)
 		if len(first) != 0 || len(second) != 0 {
 			t.Fatal("two passed a barrier for three")
 		}
-		third := stand(t.Context(), c, &b, spec)
+		third := goBarrier(t.Context(), c, &b, spec)
 		for _, end := range []<-chan error{first, second, third} {
 			if err := <-end; err != nil {
 				t.Errorf("Enter = %v, want nil", err)
 			}
 		}
-		// The last to leave takes the barrier along.
-		if err := <-stand(ctx, c, &b, spec); err != gone {
-			t.Errorf("Enter of one that has left before = %v, want %v", err, gone)
+		// A barrier is dropped with its last request.
+		if err := <-goBarrier(ctx, c, &b, spec); err != gone {
+			t.Errorf("Enter with a done context = %v, want %v", err, gone)
 		}
-		standNowhere(t, &b)
+		wantNoBarriers(t, &b)
 	})
 }
 
-// No clock is involved where all come: on a frozen one too they pass.
+// A barrier needs no clock to pass, only to time out.
 func TestBarrierOnAFrozenClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b gate.Barriers
 		c := clock.New()
 		c.Freeze()
 		spec := gate.BarrierSpec{Name: "b", Parties: 2, Timeout: time.Second}
-		first := stand(t.Context(), c, &b, spec)
-		time.Sleep(time.Hour) // the machine's
-		if err := <-stand(t.Context(), c, &b, spec); err != nil || <-first != nil {
+		first := goBarrier(t.Context(), c, &b, spec)
+		time.Sleep(time.Hour) // of wall time
+		if err := <-goBarrier(t.Context(), c, &b, spec); err != nil || <-first != nil {
 			t.Errorf("Enter = %v, want nil", err)
 		}
-		alone := stand(t.Context(), c, &b, spec)
+		alone := goBarrier(t.Context(), c, &b, spec)
 		if err := c.Advance(t.Context(), time.Second); err != nil {
 			t.Fatal(err)
 		}
 		var timeout *gate.BarrierTimeoutError
 		if err := <-alone; !errors.As(err, &timeout) {
-			t.Errorf("Enter, advanced by the timeout, = %v, want a *BarrierTimeoutError", err)
+			t.Errorf("Enter after an Advance by the timeout = %v, want a *BarrierTimeoutError", err)
 		}
-		standNowhere(t, &b)
+		wantNoBarriers(t, &b)
 	})
 }

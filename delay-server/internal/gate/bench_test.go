@@ -10,11 +10,10 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-// parties is how many stand at one gate in the benchmarks.
+// parties is the number of requests at one gate.
 const parties = 10_000
 
-// benchmarkFree has all but some of the parties enter, and then measures from
-// free until the last of them has returned.
+// benchmarkFree measures the time from free until all waiting requests have returned.
 func benchmarkFree(b *testing.B, waiting int, enter func(context.Context, *waiter) error, free func() error) {
 	c := clock.New()
 	var took time.Duration
@@ -44,7 +43,7 @@ func benchmarkFree(b *testing.B, waiting int, enter func(context.Context, *waite
 	b.ReportMetric(float64(took.Nanoseconds())/float64(b.N), "ns/free")
 }
 
-// BenchmarkBarrier is from the last arrival until all have passed.
+// BenchmarkBarrier measures from the last arrival until all have passed.
 func BenchmarkBarrier(b *testing.B) {
 	var barriers gate.Barriers
 	enter := func(ctx context.Context, w *waiter) error {
@@ -54,7 +53,7 @@ func BenchmarkBarrier(b *testing.B) {
 	benchmarkFree(b, parties-1, enter, func() error { return enter(b.Context(), newWaiter(last)) })
 }
 
-// BenchmarkHold is from the release until all have gone.
+// BenchmarkHold measures from the release until all have passed.
 func BenchmarkHold(b *testing.B) {
 	holds := gate.NewHolds()
 	enter := func(ctx context.Context, w *waiter) error {
@@ -66,7 +65,7 @@ func BenchmarkHold(b *testing.B) {
 	})
 }
 
-// BenchmarkPool is what a worker that is free costs.
+// BenchmarkPool measures getting a free worker and giving it back.
 func BenchmarkPool(b *testing.B) {
 	var pools gate.Pools
 	var ticket gate.Ticket
@@ -80,7 +79,7 @@ func BenchmarkPool(b *testing.B) {
 	}
 }
 
-// BenchmarkShares is a client's entering and leaving, from all processors.
+// BenchmarkShares measures Enter and Leave, in parallel.
 func BenchmarkShares(b *testing.B) {
 	shares := gate.NewShares(1<<20, 1<<20)
 	b.ReportAllocs()
@@ -96,7 +95,7 @@ func BenchmarkShares(b *testing.B) {
 	})
 }
 
-// BenchmarkTickets is what a ticket costs that is queued and freed.
+// BenchmarkTickets measures queueing and freeing a ticket.
 func BenchmarkTickets(b *testing.B) {
 	holds := gate.NewHolds()
 	tickets := make([]gate.Ticket, parties)

@@ -30,20 +30,19 @@ type signalWaker struct{ *clock.Signal }
 
 func (w signalWaker) Wake() { w.Fire() }
 
-// block has w wait until t, which waits for the signal, is freed or due comes, or
-// ctx is done.
+// block waits until t, which w.Signal wakes, is freed, or due comes, or ctx is done.
 func block(ctx context.Context, w *waiter, t *gate.Ticket, due time.Time) error {
 	return w.Await(ctx, t.Waker.(signalWaker).Signal, due)
 }
 
-// enterHold blocks until the hold ends, and returns how.
+// enterHold enters the hold and blocks until the wait ends.
 func enterHold(ctx context.Context, w *waiter, h *gate.Holds, spec gate.HoldSpec) error {
 	t := &gate.Ticket{Waker: signalWaker{w.Signal()}}
 	h.Enter(t, spec)
 	return end(t, block(ctx, w, t, w.Now().Add(spec.Timeout)), h)
 }
 
-// enterBarrier blocks until the wait at the barrier ends, and returns how.
+// enterBarrier enters the barrier and blocks until the wait ends.
 func enterBarrier(ctx context.Context, w *waiter, b *gate.Barriers, spec gate.BarrierSpec) error {
 	t := &gate.Ticket{Waker: signalWaker{w.Signal()}}
 	if passed, err := b.Enter(t, spec); passed || err != nil {
@@ -52,7 +51,7 @@ func enterBarrier(ctx context.Context, w *waiter, b *gate.Barriers, spec gate.Ba
 	return end(t, block(ctx, w, t, w.Now().Add(spec.Timeout)), b)
 }
 
-// end ends t's wait, after which block returned err.
+// end returns the result of t's wait, which block ended with err.
 func end(t *gate.Ticket, err error, g interface {
 	Leave(*gate.Ticket) bool
 	Timeout(*gate.Ticket) (bool, error)
@@ -66,14 +65,16 @@ func end(t *gate.Ticket, err error, g interface {
 	}
 	freed, err := t.Freed()
 	if !freed {
-		panic("a wait ended by nothing")
+		panic("the wait ended without a cause")
 	}
 	return err
 }
 
-// enterPool blocks until a worker of the pool is free, and returns the function
-// that gives it back.
-func enterPool(ctx context.Context, w *waiter, p *gate.Pools, spec gate.PoolSpec, service time.Duration) (leave func(), err error) {
+// enterPool blocks until t has a worker of the pool. It returns a function that gives
+// the worker back.
+func enterPool(
+	ctx context.Context, w *waiter, p *gate.Pools, spec gate.PoolSpec, service time.Duration,
+) (leave func(), err error) {
 	t := &gate.Ticket{Waker: signalWaker{w.Signal()}}
 	leave = func() { p.Leave(t, w.Now()) }
 	admitted, err := p.Enter(t, spec, service, w.Now())

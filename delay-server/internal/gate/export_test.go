@@ -1,6 +1,6 @@
 package gate
 
-// Standing returns how many stand at each barrier that lives.
+// Standing returns the number of waiting requests by barrier.
 func (b *Barriers) Standing() map[string]int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

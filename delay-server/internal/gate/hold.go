@@ -12,7 +12,7 @@ import (
 	"flash.test/delay-server/internal/cond"
 )
 
-// HoldSpec names a hold and bounds the wait there.
+// HoldSpec describes a hold and the wait there.
 type HoldSpec struct {
 	Name    string
 	Timeout time.Duration
@@ -20,30 +20,30 @@ type HoldSpec struct {
 
 // The errors of a request that is held and not released.
 type (
-	// HoldTimeoutError is returned where a hold was not released in time.
+	// HoldTimeoutError is the error of a request that was not released in time.
 	HoldTimeoutError struct{ Hold HoldSpec }
 
-	// HoldFailedError is returned where a hold was failed.
+	// HoldFailedError is the error of a request that Holds.Fail freed.
 	HoldFailedError struct{ Name string }
 )
 
-// Error says what was waited for, and how long.
+// Error names the hold and the timeout.
 func (e *HoldTimeoutError) Error() string {
 	return fmt.Sprintf("hold %q was not released within %v", e.Hold.Name, e.Hold.Timeout)
 }
 
-// Error says what was failed.
+// Error names the hold.
 func (e *HoldFailedError) Error() string { return fmt.Sprintf("hold %q was failed", e.Name) }
 
-// ErrNobodyHeld is returned by Holds.Release and Holds.Fail where no request is
-// held under the name.
+// ErrNobodyHeld is returned by Holds.Release and Holds.Fail if no request is held
+// under the name.
 var ErrNobodyHeld = errors.New("no request is held")
 
-// FewerHeldError is returned by Holds.Release where fewer requests are held than
-// are to be released: none is, then.
+// FewerHeldError is returned by Holds.Release if fewer requests are held than asked
+// for. It releases none of them.
 type FewerHeldError struct{ Asked, Held int }
 
-// Error says how many were asked for and how many are held.
+// Error gives both numbers.
 func (e *FewerHeldError) Error() string {
 	return fmt.Sprintf("%d held, fewer than %d", e.Held, e.Asked)
 }
@@ -51,7 +51,7 @@ func (e *FewerHeldError) Error() string {
 // Holds hold requests under names until they are released. Use NewHolds.
 type Holds struct {
 	queues
-	arrived cond.Cond // one more is held
+	arrived cond.Cond // broadcasts each Enter
 }
 
 // NewHolds returns holds that hold no request.
@@ -71,9 +71,8 @@ func (h *Holds) Enter(t *Ticket, spec HoldSpec) {
 	h.arrived.Broadcast()
 }
 
-// Timeout takes t, whose time is over, out of the queue: the error is a
-// *HoldTimeoutError. It reports false where t was freed at the same time: see
-// Freed.
+// Timeout removes t, whose timeout has passed, from the queue. The error is a
+// *HoldTimeoutError. It reports false if t was freed at the same time; see Freed.
 func (h *Holds) Timeout(t *Ticket) (timedOut bool, err error) {
 	if !h.Leave(t) {
 		return false, nil
@@ -81,15 +80,14 @@ func (h *Holds) Timeout(t *Ticket) (timedOut bool, err error) {
 	return true, &HoldTimeoutError{HoldSpec{t.queue.name, t.timeout}}
 }
 
-// Release frees the first count tickets under the name, in order of arrival, or
-// all where count is 0, and returns how many. The error is ErrNobodyHeld or a
-// *FewerHeldError.
+// Release frees the first count tickets under the name, or all if count is 0, and
+// returns their number. The error is ErrNobodyHeld or a *FewerHeldError.
 func (h *Holds) Release(name string, count int) (released int, err error) {
 	return h.free(name, count, nil)
 }
 
-// Fail frees all tickets under the name with a *HoldFailedError and returns how
-// many. The error is ErrNobodyHeld.
+// Fail frees all tickets under the name with a *HoldFailedError and returns their
+// number. The error is ErrNobodyHeld.
 func (h *Holds) Fail(name string) (failed int, err error) {
 	return h.free(name, 0, &HoldFailedError{name})
 }
@@ -109,21 +107,21 @@ func (h *Holds) free(name string, count int, with error) (int, error) {
 	return n, nil
 }
 
-// HoldState is how many requests a hold holds.
+// HoldState is the state of a hold.
 type HoldState struct {
 	Name    string
-	Waiting int
+	Waiting int // number of held requests
 }
 
-// State returns how many are held under the name now.
+// State returns the state of the hold with the name.
 func (h *Holds) State(name string) HoldState {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return HoldState{name, h.count(name)}
 }
 
-// AwaitWaiting returns once n or more are held under the name, or
-// context.Cause(ctx) when ctx is done first, and the state of then.
+// AwaitWaiting returns the state once at least n requests are held under the name. If
+// ctx is done first, the error is context.Cause(ctx).
 func (h *Holds) AwaitWaiting(ctx context.Context, name string, n int) (HoldState, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -131,7 +129,7 @@ func (h *Holds) AwaitWaiting(ctx context.Context, name string, n int) (HoldState
 	return HoldState{name, h.count(name)}, err
 }
 
-// States returns the states of all names that hold a request, by name.
+// States returns the states of all holds with a request, sorted by name.
 func (h *Holds) States() []HoldState {
 	h.mu.Lock()
 	defer h.mu.Unlock()

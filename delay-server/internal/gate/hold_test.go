@@ -12,8 +12,8 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-// hold has one more held, and returns where its end is told.
-func hold(ctx context.Context, h *gate.Holds, c *clock.Clock, spec gate.HoldSpec) <-chan error {
+// goHold starts a request in the hold and returns a channel of its result.
+func goHold(ctx context.Context, h *gate.Holds, c *clock.Clock, spec gate.HoldSpec) <-chan error {
 	end := make(chan error, 1)
 	go func() {
 		w := newWaiter(c)
@@ -24,7 +24,7 @@ func hold(ctx context.Context, h *gate.Holds, c *clock.Clock, spec gate.HoldSpec
 	return end
 }
 
-// ended returns the indices of those that have ended.
+// ended returns the indices of the requests that have ended.
 func ended(ends []<-chan error) []int {
 	synctest.Wait()
 	var is []int
@@ -36,22 +36,22 @@ func ended(ends []<-chan error) []int {
 	return is
 }
 
-func TestHoldIsReleasedInOrderOfArrival(t *testing.T) {
+func TestReleaseInOrderOfArrival(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		counts []int // of Release
-		want   []int // in all that are gone after each
+		want   []int // requests released after each, in total
 	}{
 		{"all", []int{0}, []int{10}},
-		{"all, by their number", []int{10}, []int{10}},
+		{"all, by number", []int{10}, []int{10}},
 		{"one by one", slices.Repeat([]int{1}, 10), []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
-		{"some, and then the others", []int{3, 4, 0}, []int{3, 7, 10}},
+		{"some, then the rest", []int{3, 4, 0}, []int{3, 7, 10}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			h, c := gate.NewHolds(), clock.New()
 			var ends []<-chan error
 			for range 10 {
-				ends = append(ends, hold(t.Context(), h, c, gate.HoldSpec{Name: "h", Timeout: time.Hour}))
+				ends = append(ends, goHold(t.Context(), h, c, gate.HoldSpec{Name: "h", Timeout: time.Hour}))
 			}
 			gone := 0
 			for i, count := range tc.counts {
@@ -61,7 +61,7 @@ func TestHoldIsReleasedInOrderOfArrival(t *testing.T) {
 				}
 				gone = tc.want[i]
 				if got := ended(ends); len(got) != gone || got[gone-1] != gone-1 {
-					t.Errorf("%s: after Release number %d these are gone: %v, want the first %d", tc.name, i+1, got, gone)
+					t.Errorf("%s: after Release %d, requests %v have ended, want the first %d", tc.name, i+1, got, gone)
 				}
 				if got, want := h.State("h"), (gate.HoldState{Name: "h", Waiting: 10 - gone}); got != want {
 					t.Errorf("%s: State = %+v, want %+v", tc.name, got, want)
@@ -69,11 +69,11 @@ func TestHoldIsReleasedInOrderOfArrival(t *testing.T) {
 			}
 			for i, end := range ends {
 				if err := <-end; err != nil {
-					t.Errorf("%s: Enter number %d = %v, want nil", tc.name, i, err)
+					t.Errorf("%s: Enter %d = %v, want nil", tc.name, i, err)
 				}
 			}
 			if left := h.States(); len(left) != 0 {
-				t.Errorf("%s: holds that live on: %v", tc.name, left)
+				t.Errorf("%s: holds left: %v", tc.name, left)
 			}
 		})
 	}
@@ -84,7 +84,7 @@ func TestHoldFails(t *testing.T) {
 		h, c := gate.NewHolds(), clock.New()
 		var ends []<-chan error
 		for range 3 {
-			ends = append(ends, hold(t.Context(), h, c, gate.HoldSpec{Name: "h", Timeout: time.Hour}))
+			ends = append(ends, goHold(t.Context(), h, c, gate.HoldSpec{Name: "h", Timeout: time.Hour}))
 		}
 		if n, err := h.Fail("h"); n != 3 || err != nil {
 			t.Errorf("Fail = %d, %v, want 3", n, err)
@@ -97,7 +97,7 @@ func TestHoldFails(t *testing.T) {
 			}
 		}
 		if left := h.States(); len(left) != 0 {
-			t.Errorf("holds that live on: %v", left)
+			t.Errorf("holds left: %v", left)
 		}
 	})
 }
@@ -107,57 +107,59 @@ func TestHoldTimesOut(t *testing.T) {
 		h, c := gate.NewHolds(), clock.New()
 		spec := gate.HoldSpec{Name: "h", Timeout: 5 * time.Second}
 		start := time.Now()
-		other := hold(t.Context(), h, c, gate.HoldSpec{Name: "h", Timeout: 6 * time.Second})
-		err := <-hold(t.Context(), h, c, spec)
+		other := goHold(t.Context(), h, c, gate.HoldSpec{Name: "h", Timeout: 6 * time.Second})
+		err := <-goHold(t.Context(), h, c, spec)
 		var timeout *gate.HoldTimeoutError
 		if got := time.Since(start); !errors.As(err, &timeout) || timeout.Hold != spec || got != 5*time.Second {
 			t.Errorf("Enter = %v after %v, want a *HoldTimeoutError after 5s", err, got)
 		}
 		if got, want := err.Error(), `hold "h" was not released within 5s`; got != want {
-			t.Errorf("it says %q, want %q", got, want)
+			t.Errorf("Error() = %q, want %q", got, want)
 		}
 		if got := h.State("h").Waiting; got != 1 || len(other) != 0 {
-			t.Errorf("%d are held still, want the other one", got)
+			t.Errorf("%d are held, want 1", got)
 		}
 		if err := <-other; !errors.As(err, &timeout) || time.Since(start) != 6*time.Second {
 			t.Errorf("Enter of the other = %v after %v, want a *HoldTimeoutError after 6s", err, time.Since(start))
 		}
 		if left := h.States(); len(left) != 0 {
-			t.Errorf("holds that live on: %v", left)
+			t.Errorf("holds left: %v", left)
 		}
 	})
 }
 
-func TestHoldOfALeaver(t *testing.T) {
+func TestLeavingAHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, c := gate.NewHolds(), clock.New()
 		spec := gate.HoldSpec{Name: "h", Timeout: time.Hour}
 		gone := errors.New("gone")
 		ctx, leave := context.WithCancelCause(t.Context())
-		first, leaver, third := hold(t.Context(), h, c, spec), hold(ctx, h, c, spec), hold(t.Context(), h, c, spec)
+		first := goHold(t.Context(), h, c, spec)
+		leaver := goHold(ctx, h, c, spec)
+		third := goHold(t.Context(), h, c, spec)
 		leave(gone)
 		if err := <-leaver; err != gone {
-			t.Errorf("Enter of one that left = %v, want %v", err, gone)
+			t.Errorf("Enter of a request that left = %v, want %v", err, gone)
 		}
 		if got := h.State("h").Waiting; got != 2 {
-			t.Errorf("%d are held once one of three has left, want 2", got)
+			t.Errorf("%d are held after one of three has left, want 2", got)
 		}
 		if n, err := h.Release("h", 1); n != 1 || err != nil || <-first != nil {
-			t.Errorf("Release(1) = %d, %v, or it did not let the first go", n, err)
+			t.Errorf("Release(1) = %d, %v, or it did not release the first", n, err)
 		}
 		if n, err := h.Release("h", 1); n != 1 || err != nil || <-third != nil {
-			t.Errorf("Release(1) = %d, %v, or it did not let the third go", n, err)
+			t.Errorf("Release(1) = %d, %v, or it did not release the third", n, err)
 		}
-		if err := <-hold(ctx, h, c, spec); err != gone {
-			t.Errorf("Enter of one that has left before = %v, want %v", err, gone)
+		if err := <-goHold(ctx, h, c, spec); err != gone {
+			t.Errorf("Enter with a done context = %v, want %v", err, gone)
 		}
 		if left := h.States(); len(left) != 0 {
-			t.Errorf("holds that live on: %v", left)
+			t.Errorf("holds left: %v", left)
 		}
 	})
 }
 
-func TestReleaseOfTooFew(t *testing.T) {
+func TestReleaseOfTooMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, c := gate.NewHolds(), clock.New()
 		for what, free := range map[string]func() (int, error){
@@ -166,22 +168,22 @@ func TestReleaseOfTooFew(t *testing.T) {
 			"Fail":         func() (int, error) { return h.Fail("h") },
 		} {
 			if n, err := free(); n != 0 || !errors.Is(err, gate.ErrNobodyHeld) {
-				t.Errorf("%s of a hold that nobody knows = %d, %v, want ErrNobodyHeld", what, n, err)
+				t.Errorf("%s of an unknown hold = %d, %v, want ErrNobodyHeld", what, n, err)
 			}
 		}
 		ends := []<-chan error{
-			hold(t.Context(), h, c, gate.HoldSpec{Name: "h", Timeout: time.Hour}),
-			hold(t.Context(), h, c, gate.HoldSpec{Name: "h", Timeout: time.Hour}),
+			goHold(t.Context(), h, c, gate.HoldSpec{Name: "h", Timeout: time.Hour}),
+			goHold(t.Context(), h, c, gate.HoldSpec{Name: "h", Timeout: time.Hour}),
 		}
 		n, err := h.Release("h", 3)
 		var fewer *gate.FewerHeldError
 		if n != 0 || !errors.As(err, &fewer) || *fewer != (gate.FewerHeldError{Asked: 3, Held: 2}) {
 			t.Errorf("Release(3) of 2 = %d, %v, want a *FewerHeldError", n, err)
 		} else if got, want := err.Error(), "2 held, fewer than 3"; got != want {
-			t.Errorf("it says %q, want %q", got, want)
+			t.Errorf("Error() = %q, want %q", got, want)
 		}
 		if got := ended(ends); len(got) != 0 || h.State("h").Waiting != 2 {
-			t.Errorf("Release(3) of 2 let %v go, want nobody", got)
+			t.Errorf("Release(3) of 2 released %v, want none", got)
 		}
 		if n, err := h.Fail("other"); n != 0 || !errors.Is(err, gate.ErrNobodyHeld) {
 			t.Errorf("Fail(other) = %d, %v, want ErrNobodyHeld", n, err)
@@ -190,7 +192,7 @@ func TestReleaseOfTooFew(t *testing.T) {
 			t.Errorf("Release(all) = %d, %v, want 2", n, err)
 		}
 		if n, err := h.Release("h", 0); n != 0 || !errors.Is(err, gate.ErrNobodyHeld) {
-			t.Errorf("Release(all) once more = %d, %v, want ErrNobodyHeld", n, err)
+			t.Errorf("second Release(all) = %d, %v, want ErrNobodyHeld", n, err)
 		}
 	})
 }
@@ -211,16 +213,18 @@ func TestHoldAwaitWaiting(t *testing.T) {
 			})
 		}
 		want := gate.HoldState{Name: "h", Waiting: 3}
-		if s, err := h.AwaitWaiting(t.Context(), "h", 3); err != nil || s != want || time.Since(start) != 3*time.Second {
+		if s, err := h.AwaitWaiting(t.Context(), "h", 3); err != nil || s != want ||
+			time.Since(start) != 3*time.Second {
 			t.Errorf("AwaitWaiting(3) = %+v, %v after %v, want %+v after 3s", s, err, time.Since(start), want)
 		}
-		cause := errors.New("enough")
+		cause := errors.New("the caller gave up")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, cause)
 		defer cancel()
 		if s, err := h.AwaitWaiting(ctx, "h", 4); err != cause || s != want {
 			t.Errorf("AwaitWaiting(4) = %+v, %v, want %+v, %v", s, err, want, cause)
 		}
-		if got, want := h.States(), []gate.HoldState{{Name: "h", Waiting: 3}, {Name: "other", Waiting: 3}}; !slices.Equal(got, want) {
+		if got, want := h.States(), []gate.HoldState{{Name: "h", Waiting: 3},
+			{Name: "other", Waiting: 3}}; !slices.Equal(got, want) {
 			t.Errorf("States() = %+v, want %+v", got, want)
 		}
 		for _, name := range []string{"h", "other"} {
@@ -231,8 +235,8 @@ func TestHoldAwaitWaiting(t *testing.T) {
 	})
 }
 
-// What AwaitWaiting has seen, Release can let go: nobody is counted that is not held.
-func TestReleaseWhatWasAwaited(t *testing.T) {
+// Release can release all requests that AwaitWaiting has counted.
+func TestReleaseAfterAwaitWaiting(t *testing.T) {
 	h, c := gate.NewHolds(), clock.New()
 	for range 200 {
 		const n = 5

@@ -7,15 +7,15 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-// A step is one thing that a request waits for, in the order of its script.
+// step is one wait of a request.
 type step struct {
 	kind    kind
 	name    string
 	parties int // of a barrier
 	workers int // of a pool
 	queue   int
-	lasts   time.Duration // at least: a sleep, or the timeout of a hold or barrier
-	offset  time.Duration // of its due time to a grain, unlike that of any other step
+	lasts   time.Duration // at least, of a sleep or the timeout of a hold or barrier
+	offset  time.Duration // of its due time from a grain; different for each step
 }
 
 type kind int
@@ -27,11 +27,11 @@ const (
 	pools
 )
 
-// grain is of what every advance is a multiple, and no due time is: so no two
-// are due at once, nor anyone when an advance ends, and the order is defined.
+// grain divides each advance, but no due time. So no two requests are due at the same
+// time, and none when an advance ends: the order is defined.
 const grain = time.Millisecond
 
-// due returns when the step is due that begins at now, by a clock that began at 0.
+// due returns the due time of a step that begins at now. The clock began at 0.
 func (s step) due(now time.Duration) time.Duration {
 	return (now + s.lasts).Truncate(grain) + grain + s.offset
 }
@@ -48,15 +48,15 @@ func (s step) pool() gate.PoolSpec {
 	return gate.PoolSpec{Name: s.name, Workers: s.workers, Queue: s.queue}
 }
 
-// record is what became of a request.
+// record is the result of a request.
 type record struct {
-	passed []time.Duration // when it passed each of its steps, by the clock
+	passed []time.Duration // when it passed each of its steps
 	ended  bool
 	at     time.Duration
 	err    error
 }
 
-// model does one after the other what the clock and the gates do at once.
+// model is a sequential model of the clock and the gates.
 type model struct {
 	now      time.Duration
 	live     []*modelled
@@ -73,11 +73,11 @@ type modelPool struct {
 
 type modelled struct {
 	id      int
-	steps   []step        // that are left
-	since   time.Duration // when the first of them began
+	steps   []step        // left
+	since   time.Duration // start of the first of them
 	waits   bool          // for a time
-	due     time.Duration // where it does
-	workers []string      // of the pools that it has one of
+	due     time.Duration // if it waits
+	workers []string      // names of the pools that it has a worker of
 	record
 }
 
@@ -92,7 +92,7 @@ func (m *model) arrive(id int, steps []step) *modelled {
 	return r
 }
 
-// begin has r begin the first step that is left.
+// begin begins the first step of r that is left.
 func (m *model) begin(r *modelled) {
 	if len(r.steps) == 0 {
 		m.end(r, nil)
@@ -104,13 +104,13 @@ func (m *model) begin(r *modelled) {
 	case holds:
 		m.holds[s.name] = append(m.holds[s.name], r)
 	case barriers:
-		m.comeToBarrier(r, s)
+		m.enterBarrier(r, s)
 	case pools:
-		m.comeToPool(r, s)
+		m.enterPool(r, s)
 	}
 }
 
-func (m *model) comeToBarrier(r *modelled, s step) {
+func (m *model) enterBarrier(r *modelled, s step) {
 	standing := m.barriers[s.name]
 	switch {
 	case len(standing) > 0 && standing[0].steps[0].parties != s.parties:
@@ -125,7 +125,7 @@ func (m *model) comeToBarrier(r *modelled, s step) {
 	}
 }
 
-func (m *model) comeToPool(r *modelled, s step) {
+func (m *model) enterPool(r *modelled, s step) {
 	p := m.pools[s.name]
 	if p == nil {
 		p = &modelPool{spec: s.pool()}
@@ -169,7 +169,7 @@ func (m *model) end(r *modelled, err error) {
 	}
 }
 
-// leave has r give up what it waits for.
+// leave removes r from what it waits for.
 func (m *model) leave(r *modelled) {
 	switch s := r.steps[0]; s.kind {
 	case holds:
@@ -186,8 +186,8 @@ func (m *model) cancel(r *modelled) {
 	m.end(r, errGone)
 }
 
-// free is Release, and Fail where verdict is an error.
-func (m *model) free(name string, count int, verdict error) (int, error) {
+// free is Release, or Fail if err is not nil.
+func (m *model) free(name string, count int, err error) (int, error) {
 	held := m.holds[name]
 	switch {
 	case len(held) == 0:
@@ -199,8 +199,8 @@ func (m *model) free(name string, count int, verdict error) (int, error) {
 	}
 	for _, r := range held[:count] {
 		m.leave(r)
-		if verdict != nil {
-			m.end(r, verdict)
+		if err != nil {
+			m.end(r, err)
 		} else {
 			m.pass(r)
 		}
@@ -235,7 +235,7 @@ func (m *model) advance(d time.Duration) {
 	}
 }
 
-// next returns the first that is due, nil where nobody waits for a time.
+// next returns the request that is due first, nil for none.
 func (m *model) next() *modelled {
 	var first *modelled
 	for _, r := range m.live {
@@ -246,7 +246,7 @@ func (m *model) next() *modelled {
 	return first
 }
 
-// without returns a copy, as others may be going through rs.
+// without returns a copy of rs without r. Callers are iterating over rs.
 func without(rs []*modelled, r *modelled) []*modelled {
 	i := slices.Index(rs, r)
 	return slices.Concat(rs[:i], rs[i+1:])

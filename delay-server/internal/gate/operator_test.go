@@ -8,7 +8,7 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-func TestAnOperatorsPoolMayBeResized(t *testing.T) {
+func TestOperatorPoolCanBeResized(t *testing.T) {
 	var p gate.Pools
 	old := gate.PoolSpec{Name: "db", Workers: 1, Queue: 0, Operator: true}
 	leave := enter(t, &p, old)
@@ -28,11 +28,11 @@ func TestAnOperatorsPoolMayBeResized(t *testing.T) {
 	first()
 	second()
 	if states := p.States(); len(states) != 0 {
-		t.Errorf("pools that live on: %v", states)
+		t.Errorf("pools left: %v", states)
 	}
 }
 
-func TestARequestsPoolIsNotTheOperators(t *testing.T) {
+func TestOperatorPoolIsSeparate(t *testing.T) {
 	var p gate.Pools
 	leave := enter(t, &p, gate.PoolSpec{Name: "db", Workers: 1, Queue: 0, Operator: true})
 	defer leave()

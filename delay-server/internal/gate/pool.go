@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// PoolSpec says which pool of workers serves a request.
+// PoolSpec describes a pool of workers.
 type PoolSpec struct {
 	Name    string
-	Workers int // how many are served at a time, 1 or more
-	Queue   int // how many may wait for a worker; negative for any number
+	Workers int // number of requests served at a time, 1 or more
+	Queue   int // number of requests that may wait for a worker; negative for no limit
 
-	// Operator marks a pool that an operator defines, which is apart from the
-	// pools of requests. With other sizes it is another pool, and empty: so a
-	// reload resizes it while the old one finishes.
+	// Operator marks a pool that an operator defines. It is separate from the pools
+	// that requests define. With other sizes it is another pool: after a reload the
+	// new one starts empty, while the old one finishes.
 	Operator bool
 }
 
-// key is what the specs of one pool have in common.
+// key returns the key of the pool in Pools.
 func (s PoolSpec) key() PoolSpec {
 	if s.Operator {
 		return s
@@ -30,21 +30,21 @@ func (s PoolSpec) key() PoolSpec {
 	return PoolSpec{Name: s.Name}
 }
 
-// PoolFullError is returned where all workers are busy and the queue is full.
+// PoolFullError is returned if all workers are busy and the queue is full.
 type PoolFullError struct {
 	Pool  PoolSpec
-	After time.Duration // from now until a worker is free, as far as is known, or 0
+	After time.Duration // expected time until a worker is free, or 0
 }
 
-// Error says what is full.
+// Error names the pool and its sizes.
 func (e *PoolFullError) Error() string {
 	return fmt.Sprintf("pool %q is full (workers=%d, queue=%d)", e.Pool.Name, e.Pool.Workers, e.Pool.Queue)
 }
 
-// PoolMismatchError is returned where a pool lives that is defined otherwise.
+// PoolMismatchError is returned if the pool is in use with other sizes.
 type PoolMismatchError struct{ Asked, Current PoolSpec }
 
-// Error says how the two differ.
+// Error gives both sizes.
 func (e *PoolMismatchError) Error() string {
 	return fmt.Sprintf("pool %q is in use with %s, not %s", e.Asked.Name, e.Current.sizes(), e.Asked.sizes())
 }
@@ -56,54 +56,52 @@ func (s PoolSpec) sizes() string {
 	return fmt.Sprintf("workers=%d and queue=%d", s.Workers, s.Queue)
 }
 
-// Pools are pools of workers by name. A pool lives while it serves or queues a
-// request. The zero value has none.
+// Pools are pools of workers by name. A pool exists while it serves or queues a
+// request. The zero value is ready to use.
 type Pools struct {
 	mu   sync.Mutex
 	live map[PoolSpec]*pool // by key
 }
 
 type pool struct {
-	spec   PoolSpec
-	served turns
-	queue  waitQueue
+	spec  PoolSpec
+	busy  busyHeap
+	queue waitQueue
 }
 
-// turns is a heap of the tickets that have a worker: the first ends first.
-type turns []*Ticket
+// busyHeap is a heap.Interface of the tickets with a worker, by the end of service.
+type busyHeap []*Ticket
 
-func (ts turns) Len() int           { return len(ts) }
-func (ts turns) Less(i, j int) bool { return ts[i].end.Before(ts[j].end) }
-func (ts turns) Swap(i, j int) {
-	ts[i], ts[j] = ts[j], ts[i]
-	ts[i].index, ts[j].index = int32(i), int32(j)
+func (h busyHeap) Len() int           { return len(h) }
+func (h busyHeap) Less(i, j int) bool { return h[i].end.Before(h[j].end) }
+func (h busyHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = int32(i), int32(j)
 }
 
-// Push implements heap.Interface.
-func (ts *turns) Push(x any) {
+func (h *busyHeap) Push(x any) {
 	t := x.(*Ticket)
-	t.index = int32(len(*ts))
-	*ts = append(*ts, t)
+	t.index = int32(len(*h))
+	*h = append(*h, t)
 }
 
-// Pop implements heap.Interface.
-func (ts *turns) Pop() any {
-	last := len(*ts) - 1
-	t := (*ts)[last]
-	(*ts)[last], *ts = nil, (*ts)[:last]
+func (h *busyHeap) Pop() any {
+	last := len(*h) - 1
+	t := (*h)[last]
+	(*h)[last], *h = nil, (*h)[:last]
 	return t
 }
 
-// serve begins t's turn.
+// serve gives t a worker.
 func (p *pool) serve(t *Ticket, now time.Time) {
 	t.end = now.Add(t.service)
-	heap.Push(&p.served, t)
+	heap.Push(&p.busy, t)
 }
 
-// Enter reports that t has a worker of the pool for a turn that takes service, as
-// far as is known. Otherwise t is queued, and freed once it has one, unless the
-// error is a *PoolFullError or a *PoolMismatchError. A ticket that has a worker
-// or is queued must leave.
+// Enter reports whether t has got a worker of the pool, which it is expected to keep
+// for service. Otherwise t is queued, and freed once it has got a worker, unless the
+// error is a *PoolFullError or a *PoolMismatchError. A ticket with a worker or in the
+// queue must Leave.
 func (p *Pools) Enter(t *Ticket, spec PoolSpec, service time.Duration, now time.Time) (admitted bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,11 +116,11 @@ func (p *Pools) Enter(t *Ticket, spec PoolSpec, service time.Duration, now time.
 		p.live[spec.key()] = at
 	case at.spec != spec:
 		return false, &PoolMismatchError{Asked: spec, Current: at.spec}
-	case len(at.served) >= spec.Workers && spec.Queue >= 0 && at.queue.len >= spec.Queue:
-		return false, &PoolFullError{Pool: spec, After: max(0, at.served[0].end.Sub(now))}
+	case len(at.busy) >= spec.Workers && spec.Queue >= 0 && at.queue.len >= spec.Queue:
+		return false, &PoolFullError{Pool: spec, After: max(0, at.busy[0].end.Sub(now))}
 	}
 	t.pool, t.service = at, service
-	if len(at.served) < spec.Workers {
+	if len(at.busy) < spec.Workers {
 		at.serve(t, now)
 		return true, nil
 	}
@@ -130,8 +128,8 @@ func (p *Pools) Enter(t *Ticket, spec PoolSpec, service time.Duration, now time.
 	return false, nil
 }
 
-// Leave takes t out of the queue, or gives its worker to the first ticket in it.
-// It does nothing where t has neither.
+// Leave removes t from the queue, or gives its worker to the first ticket in the
+// queue. It does nothing if t is not in the pool.
 func (p *Pools) Leave(t *Ticket, now time.Time) {
 	at := t.pool
 	if at == nil {
@@ -140,34 +138,37 @@ func (p *Pools) Leave(t *Ticket, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !t.leave() {
-		heap.Remove(&at.served, int(t.index))
+		heap.Remove(&at.busy, int(t.index))
 		if next := at.queue.first; next != nil {
 			at.serve(next, now)
 			at.queue.release(1, nil)
-		} else if len(at.served) == 0 {
+		} else if len(at.busy) == 0 {
 			delete(p.live, at.spec.key())
 		}
 	}
 	t.reset()
 }
 
-// PoolState is what the live pools of a name do now.
+// PoolState is the state of the pools of a name.
 type PoolState struct {
-	Name         string
-	Operator     bool // one of them is an operator's
-	Busy, Queued int
+	Name     string
+	Operator bool // at least one of them is an operator's
+	Busy     int  // workers with a request
+	Queued   int  // requests that wait for a worker
 }
 
-// States returns the state of each name that has a live pool, by name.
+// States returns the state of each name in use, sorted by name.
 func (p *Pools) States() []PoolState {
 	p.mu.Lock()
 	states := make(map[string]PoolState, len(p.live))
-	for key, q := range p.live {
+	for key, pool := range p.live {
 		s := states[key.Name]
 		states[key.Name] = PoolState{
-			Name: key.Name, Operator: s.Operator || key.Operator, Busy: s.Busy + len(q.served), Queued: s.Queued + q.queue.len,
+			Name: key.Name, Operator: s.Operator || key.Operator,
+			Busy: s.Busy + len(pool.busy), Queued: s.Queued + pool.queue.len,
 		}
 	}
 	p.mu.Unlock()
-	return slices.SortedFunc(maps.Values(states), func(a, b PoolState) int { return strings.Compare(a.Name, b.Name) })
+	byName := func(a, b PoolState) int { return strings.Compare(a.Name, b.Name) }
+	return slices.SortedFunc(maps.Values(states), byName)
 }

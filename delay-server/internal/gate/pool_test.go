@@ -15,7 +15,7 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-// enter enters or fails the test.
+// enter enters the pool, or fails the test.
 func enter(t *testing.T, p *gate.Pools, spec gate.PoolSpec) func() {
 	t.Helper()
 	leave, err := enterPool(t.Context(), newWaiter(clock.New()), p, spec, 0)
@@ -30,13 +30,14 @@ func TestPoolServesInWaves(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var p gate.Pools
 			c := clock.New()
+			spec := gate.PoolSpec{Name: "db", Workers: tc.workers, Queue: -1}
 			var wg sync.WaitGroup
 			start := time.Now()
 			for range tc.requests {
 				wg.Go(func() {
 					w := newWaiter(c)
 					defer w.Leave()
-					leave, err := enterPool(t.Context(), w, &p, gate.PoolSpec{Name: "db", Workers: tc.workers, Queue: -1}, 0)
+					leave, err := enterPool(t.Context(), w, &p, spec, 0)
 					if err != nil {
 						t.Error(err)
 						return
@@ -50,7 +51,7 @@ func TestPoolServesInWaves(t *testing.T) {
 				t.Errorf("%d requests of 1 s by %d workers took %v, want %v", tc.requests, tc.workers, got, want)
 			}
 			if left := p.States(); len(left) != 0 {
-				t.Errorf("pools that live on: %v", left)
+				t.Errorf("pools left: %v", left)
 			}
 		})
 	}
@@ -66,10 +67,10 @@ func TestPoolServesInOrderOfArrival(t *testing.T) {
 		for i := range 100 {
 			wg.Go(func() {
 				leave := enter(t, &p, spec)
-				served = append(served, i) // one worker: no two write at once
+				served = append(served, i) // no race, with one worker
 				leave()
 			})
-			synctest.Wait() // i stands in the queue
+			synctest.Wait() // until i is in the queue
 		}
 		leave()
 		wg.Wait()
@@ -79,7 +80,7 @@ func TestPoolServesInOrderOfArrival(t *testing.T) {
 	})
 }
 
-func TestPoolFullConflictAndNewDefinition(t *testing.T) {
+func TestPoolFullAndPoolMismatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p gate.Pools
 		spec := gate.PoolSpec{Name: "db", Workers: 1, Queue: 1}
@@ -91,23 +92,24 @@ func TestPoolFullConflictAndNewDefinition(t *testing.T) {
 		if _, err := enterPool(t.Context(), newWaiter(clock.New()), &p, spec, 0); !errors.As(err, &full) {
 			t.Errorf("Enter of a full pool = %v, want a *PoolFullError", err)
 		}
-		var conflict *gate.PoolMismatchError
+		var mismatch *gate.PoolMismatchError
 		for _, other := range []gate.PoolSpec{{Name: "db", Workers: 2, Queue: 1}, {Name: "db", Workers: 1, Queue: -1}} {
-			if _, err := enterPool(t.Context(), newWaiter(clock.New()), &p, other, 0); !errors.As(err, &conflict) || conflict.Current != spec {
-				t.Errorf("Enter(%+v) of a live pool %+v = %v, want a *PoolMismatchError", other, spec, err)
+			if _, err := enterPool(t.Context(), newWaiter(clock.New()), &p, other, 0); !errors.As(err, &mismatch) ||
+				mismatch.Current != spec {
+				t.Errorf("Enter(%+v) of a pool in use with %+v = %v, want a *PoolMismatchError", other, spec, err)
 			}
 		}
 		if got := p.States(); len(got) != 1 || got[0] != (gate.PoolState{Name: "db", Busy: 1, Queued: 1}) {
 			t.Errorf("States() = %+v, want db with 1 busy and 1 queued", got)
 		}
-		enter(t, &p, gate.PoolSpec{Name: "other", Workers: 1})() // another name is another pool
+		enter(t, &p, gate.PoolSpec{Name: "other", Workers: 1})()
 		leave()
 		(<-queued)()
-		enter(t, &p, gate.PoolSpec{Name: "db", Workers: 9, Queue: 9})() // once it is empty it may be defined anew
+		enter(t, &p, gate.PoolSpec{Name: "db", Workers: 9, Queue: 9})() // an empty pool may get other sizes
 	})
 }
 
-func TestPoolLeavingTheQueueGivesThePlaceUp(t *testing.T) {
+func TestLeavingAQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p gate.Pools
 		spec := gate.PoolSpec{Name: "db", Workers: 1, Queue: 1}
@@ -119,7 +121,7 @@ func TestPoolLeavingTheQueueGivesThePlaceUp(t *testing.T) {
 		synctest.Wait()
 		cancel(gone)
 		if err := <-left; !errors.Is(err, gone) {
-			t.Errorf("Enter of one that left = %v, want %v", err, gone)
+			t.Errorf("Enter of a request that left = %v, want %v", err, gone)
 		}
 		queued := make(chan func())
 		go func() { queued <- enter(t, &p, spec) }() // the place is free again
@@ -129,8 +131,8 @@ func TestPoolLeavingTheQueueGivesThePlaceUp(t *testing.T) {
 	})
 }
 
-// One Advance serves the whole queue: each that leaves hands its worker on at
-// the very time.
+// One Advance serves the whole queue: each request that leaves hands over its worker
+// at its due time.
 func TestAdvanceServesAQueue(t *testing.T) {
 	for _, workers := range []int{1, 3} {
 		synctest.Test(t, func(t *testing.T) {
@@ -139,12 +141,13 @@ func TestAdvanceServesAQueue(t *testing.T) {
 			c.Freeze()
 			start := c.Now()
 			const requests = 30
+			spec := gate.PoolSpec{Name: "db", Workers: workers, Queue: -1}
 			ended := make(chan time.Duration, requests)
 			for range requests {
 				go func() {
 					w := newWaiter(c)
 					defer w.Leave()
-					leave, err := enterPool(t.Context(), w, &p, gate.PoolSpec{Name: "db", Workers: workers, Queue: -1}, 0)
+					leave, err := enterPool(t.Context(), w, &p, spec, 0)
 					if err != nil {
 						t.Error(err)
 						return
@@ -163,7 +166,8 @@ func TestAdvanceServesAQueue(t *testing.T) {
 				t.Fatalf("Advance = %v", err)
 			}
 			if len(ended) != requests || len(p.States()) != 0 {
-				t.Fatalf("when Advance returned %d of %d had ended, and the pools were %+v", len(ended), requests, p.States())
+				t.Fatalf("when Advance returned %d of %d had ended, and the pools were %+v", len(ended), requests,
+					p.States())
 			}
 			for i := range requests {
 				if got, want := <-ended, time.Duration(1+i/workers)*time.Second; got != want {
@@ -174,8 +178,8 @@ func TestAdvanceServesAQueue(t *testing.T) {
 	}
 }
 
-// Entering, leaving the queue and leaving the pool at random, all at once:
-// never more than the workers are inside, and nothing is left behind.
+// Requests enter, leave the queue and leave the pool at random. At no time are more
+// served than there are workers, and no pool is left.
 func TestPoolUnderContention(t *testing.T) {
 	var p gate.Pools
 	c := clock.New()
@@ -203,6 +207,6 @@ func TestPoolUnderContention(t *testing.T) {
 	}
 	wg.Wait()
 	if left := p.States(); len(left) != 0 {
-		t.Errorf("pools that live on: %v", left)
+		t.Errorf("pools left: %v", left)
 	}
 }

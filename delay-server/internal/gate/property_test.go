@@ -16,9 +16,9 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-// Arrivals, leavings, releases, failures and advances at random: who ends, how
-// and when is what the model says, after each of them.
-func TestGatesAreAsTheModel(t *testing.T) {
+// Requests arrive and leave, holds are released and failed, and the clock advances, at
+// random. After each step the gates and the model have the same state and results.
+func TestGatesMatchTheModel(t *testing.T) {
 	first := rand.Uint64()
 	for i := range uint64(60) {
 		seed := first + i
@@ -33,7 +33,7 @@ func TestGatesAreAsTheModel(t *testing.T) {
 	}
 }
 
-func FuzzGatesAreAsTheModel(f *testing.F) {
+func FuzzGatesMatchTheModel(f *testing.F) {
 	for seed := range uint64(4) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		choices := make([]byte, 100<<seed)
@@ -47,7 +47,7 @@ func FuzzGatesAreAsTheModel(f *testing.F) {
 
 var errGone = errors.New("gone")
 
-// game is the clock and the gates, and the model of them.
+// game has the clock, the gates and their model.
 type game struct {
 	t        *testing.T
 	choices  choices
@@ -63,17 +63,17 @@ type game struct {
 	did      []string
 }
 
-// request is one of the real ones.
+// request is a request at the real gates.
 type request struct {
 	model *modelled
 	leave context.CancelCauseFunc
 	record
 }
 
-// choices are what a game is played by.
+// choices are the random choices of a game.
 type choices []byte
 
-// of returns one of 0 to n-1.
+// of returns a number from 0 to n-1.
 func (c *choices) of(n int) int {
 	if len(*c) == 0 {
 		return 0
@@ -96,13 +96,13 @@ func play(t *testing.T, c choices) {
 			g.cancel()
 			g.compare()
 		}
-		for _, r := range g.requests { // where the test has failed
+		for _, r := range g.requests { // if the test has failed
 			r.leave(errGone)
 		}
 	})
 }
 
-// turn does one thing, to the gates and to the model.
+// turn does one step with the gates and with the model.
 func (g *game) turn() {
 	name := []string{"a", "b"}[g.choices.of(2)]
 	switch g.choices.of(12) {
@@ -122,7 +122,7 @@ func (g *game) turn() {
 		want, wantErr := g.model.free(name, 0, &gate.HoldFailedError{Name: name})
 		g.same("Fail", []any{got, err}, []any{want, wantErr})
 	case 8:
-		g.say("nothing for an hour of the machine's clock")
+		g.say("nothing for an hour of wall time")
 		time.Sleep(time.Hour)
 	case 9:
 		d, scale := time.Duration(g.choices.of(20))*grain, 1+g.choices.of(3)
@@ -143,7 +143,7 @@ func (g *game) turn() {
 			g.t.Errorf("Advance(%v) = %v", d, err)
 		}
 		g.model.advance(d)
-		g.compareRecords() // with no more ado: Advance has seen to it
+		g.compareRecords() // without synctest.Wait: Advance has waited
 	}
 }
 
@@ -156,8 +156,8 @@ func (g *game) arrive() {
 	go g.serve(ctx, r, steps)
 }
 
-// script returns what a request waits for: gates, and a sleep after each, by
-// which those that are freed together come to the next gate apart.
+// script returns the steps of a request: gates, and a sleep after each, so that
+// requests freed together arrive separately at the next gate.
 func (g *game) script() []step {
 	var steps []step
 	for range 1 + g.choices.of(4) {
@@ -179,7 +179,7 @@ func (g *game) script() []step {
 	return steps
 }
 
-// serve is what a handler does.
+// serve takes a request through its steps.
 func (g *game) serve(ctx context.Context, r *request, steps []step) {
 	w := newWaiter(g.clock)
 	defer w.Leave()
@@ -219,7 +219,7 @@ func (g *game) cancel() {
 	g.model.cancel(r)
 }
 
-// compare compares all that can be seen with the model.
+// compare compares the visible state with the model.
 func (g *game) compare() {
 	synctest.Wait()
 	g.compareRecords()
@@ -229,11 +229,11 @@ func (g *game) compare() {
 		held = append(held, gate.HoldState{Name: name, Waiting: len(g.model.holds[name])})
 	}
 	g.same("holds", append([]gate.HoldState(nil), g.holds.States()...), held)
-	standing := map[string]int{}
+	waiting := map[string]int{}
 	for name, rs := range g.model.barriers {
-		standing[name] = len(rs)
+		waiting[name] = len(rs)
 	}
-	g.same("barriers", g.barriers.Standing(), standing)
+	g.same("barriers", g.barriers.Standing(), waiting)
 	served := map[string]gate.PoolState{}
 	for name, p := range g.model.pools {
 		served[name] = gate.PoolState{Name: name, Busy: p.busy, Queued: len(p.queue)}
@@ -258,7 +258,7 @@ func (g *game) clockState() clock.State {
 	return s
 }
 
-// compareRecords compares what became of each request.
+// compareRecords compares the results of the requests.
 func (g *game) compareRecords() {
 	for _, r := range g.requests {
 		g.same(fmt.Sprintf("number %d", r.model.id), r.record, r.model.record)

@@ -11,8 +11,8 @@ type Semaphore struct {
 // NewSemaphore returns a semaphore that admits at most max at once.
 func NewSemaphore(max int) *Semaphore { return &Semaphore{max: int64(max)} }
 
-// Enter reports whether there was room. Each Enter that reports true is paid
-// back by one Leave.
+// Enter takes a place, or reports false if there is none. Each Enter that reports
+// true is followed by one Leave.
 func (s *Semaphore) Enter() bool {
 	if s.inside.Add(1) > s.max {
 		s.inside.Add(-1)
@@ -21,8 +21,8 @@ func (s *Semaphore) Enter() bool {
 	return true
 }
 
-// Leave gives the place of one Enter back.
+// Leave gives back the place of one Enter.
 func (s *Semaphore) Leave() { s.inside.Add(-1) }
 
-// Inside returns how many are admitted now.
+// Inside returns the number of places taken.
 func (s *Semaphore) Inside() int { return int(s.inside.Load()) }

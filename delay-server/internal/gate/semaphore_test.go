@@ -12,7 +12,7 @@ func TestSemaphore(t *testing.T) {
 	l := gate.NewSemaphore(2)
 	for i, want := range []bool{true, true, false, false} {
 		if got := l.Enter(); got != want {
-			t.Fatalf("Enter number %d = %v, want %v", i+1, got, want)
+			t.Fatalf("Enter %d = %v, want %v", i+1, got, want)
 		}
 	}
 	l.Leave()
@@ -49,7 +49,7 @@ func TestSemaphoreUnderContention(t *testing.T) {
 	}
 	for i := range max {
 		if !l.Enter() {
-			t.Fatalf("Enter number %d of %d = false once all had left", i+1, max)
+			t.Fatalf("Enter %d of %d = false after all had left", i+1, max)
 		}
 	}
 }

@@ -7,14 +7,13 @@ import (
 	"sync/atomic"
 )
 
-// Why Client.Enter refuses: the whole limit is taken, or the client's share.
+// The errors of Client.Enter.
 var (
-	ErrFull      = errors.New("the limit is reached")
-	ErrShareFull = errors.New("the client's share of the limit is reached")
+	ErrFull      = errors.New("limit reached")
+	ErrShareFull = errors.New("limit per client reached")
 )
 
-// Shares is a Semaphore of which one client address gets no more than a share.
-// Use NewShares.
+// Shares is a Semaphore with a limit for each client address. Use NewShares.
 type Shares struct {
 	semaphore *Semaphore
 	share     int64
@@ -23,17 +22,17 @@ type Shares struct {
 	clients map[netip.Addr]*Client
 }
 
-// NewShares admits at most max at once, and at most share of one client.
+// NewShares returns a Shares that admits at most max at once, and at most share of one
+// client.
 func NewShares(max, share int) *Shares {
 	return &Shares{semaphore: NewSemaphore(max), share: int64(share), clients: make(map[netip.Addr]*Client)}
 }
 
-// Inside returns how many are admitted now.
+// Inside returns the number of places taken.
 func (s *Shares) Inside() int { return s.semaphore.Inside() }
 
-// Client returns the client with the address, until its Release. An IPv6 client
-// is its /64 network, of which it may use any address. All clients with a zero
-// address are one.
+// Client returns the client with the address. The caller calls Release after use.
+// All IPv6 addresses of a /64 network are one client, and so are all zero addresses.
 func (s *Shares) Client(addr netip.Addr) *Client {
 	addr = addr.Unmap().WithZone("")
 	if addr.Is6() {
@@ -51,18 +50,18 @@ func (s *Shares) Client(addr netip.Addr) *Client {
 	return c
 }
 
-// Client is a client of Shares, safe for all goroutines. Enter and Leave take two
-// atomic additions each and allocate nothing: look a client up once for each
-// connection, not for each request.
+// Client is a client of Shares. It is safe for concurrent use. Enter and Leave take
+// two atomic additions each: look up a client once for each connection, not for each
+// request.
 type Client struct {
 	shares *Shares
 	addr   netip.Addr
 	inside atomic.Int64
-	users  int // of Client and Release; by shares.mu
+	users  int // calls of Client without Release; guarded by shares.mu
 }
 
-// Enter returns nil, ErrFull or ErrShareFull. Each Enter that returns nil is paid
-// back by one Leave.
+// Enter takes a place. The error is ErrFull or ErrShareFull. Each Enter that returns
+// nil is followed by one Leave.
 func (c *Client) Enter() error {
 	if !c.shares.semaphore.Enter() {
 		return ErrFull
@@ -74,13 +73,13 @@ func (c *Client) Enter() error {
 	return nil
 }
 
-// Leave gives the place of one Enter back.
+// Leave gives back the place of one Enter.
 func (c *Client) Leave() {
 	c.inside.Add(-1)
 	c.shares.semaphore.Leave()
 }
 
-// Full returns what Enter would, and takes no place.
+// Full returns the error that Enter would return.
 func (c *Client) Full() error {
 	switch {
 	case int64(c.shares.Inside()) >= c.shares.semaphore.max:
@@ -91,7 +90,7 @@ func (c *Client) Full() error {
 	return nil
 }
 
-// Release ends the use of c, whose every Enter has its Leave.
+// Release ends the use of c after the Leave of each Enter.
 func (c *Client) Release() {
 	c.shares.mu.Lock()
 	defer c.shares.mu.Unlock()

@@ -12,7 +12,7 @@ func TestShares(t *testing.T) {
 	for _, tc := range []struct {
 		name        string
 		first, then string // addresses
-		want        error  // of then, once first has its share of 2 of 3
+		want        error  // of then, after first has its share of 2 of 3
 	}{
 		{"another client", "192.0.2.1", "192.0.2.2", nil},
 		{"the same client", "192.0.2.1", "192.0.2.1", gate.ErrShareFull},
@@ -49,7 +49,7 @@ func TestSharesForgetClients(t *testing.T) {
 	s := gate.NewShares(3, 2)
 	one := s.Client(netip.Addr{})
 	if two := s.Client(netip.Addr{}); two != one {
-		t.Error("two clients of one address do not share")
+		t.Error("two clients of one address are not the same")
 	} else {
 		two.Release()
 	}

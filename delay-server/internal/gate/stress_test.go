@@ -12,9 +12,9 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-// Requests come, pass, time out and leave on many goroutines while holds are
-// released and failed and the clock is set: each ends once, what is told adds up,
-// and nothing is left behind.
+// Requests enter, pass, time out and leave on many goroutines, while holds are
+// released and failed and the clock is set. Each ends once, the counts add up, and
+// nothing is left.
 func TestGatesUnderContention(t *testing.T) {
 	const requests, rounds = 64, 200
 	c := &crowd{clock: clock.New(), holds: gate.NewHolds(), inside: gate.NewSemaphore(poolWorkers)}
@@ -31,29 +31,29 @@ func TestGatesUnderContention(t *testing.T) {
 	c.operate(t, done)
 
 	c.tally.check(t, requests*rounds)
-	if n := len(c.holds.States()) + len(c.barriers.Standing()) + len(c.pools.States()) + c.clock.State().Waiting; n != 0 {
-		t.Errorf("left behind: holds %v, barriers %v, pools %v, and %d that wait for a time",
-			c.holds.States(), c.barriers.Standing(), c.pools.States(), c.clock.State().Waiting)
+	held, standing, pools, timers := c.holds.States(), c.barriers.Standing(), c.pools.States(), c.clock.State().Waiting
+	if len(held)+len(standing)+len(pools)+timers != 0 {
+		t.Errorf("left: holds %v, barriers %v, pools %v, and %d timers", held, standing, pools, timers)
 	}
 	c.clock.Freeze()
-	if err := c.clock.Advance(t.Context(), time.Hour); err != nil { // nobody is waited for
-		t.Errorf("Advance when all had ended = %v", err)
+	if err := c.clock.Advance(t.Context(), time.Hour); err != nil { // nothing is active
+		t.Errorf("Advance after all had ended = %v", err)
 	}
 }
 
-// crowd is many requests that come to one hold, one barrier and one pool.
+// crowd has one hold, one barrier and one pool for many requests.
 type crowd struct {
 	clock    *clock.Clock
 	holds    *gate.Holds
 	barriers gate.Barriers
 	pools    gate.Pools
-	inside   *gate.Semaphore // what the pool is to be
+	inside   *gate.Semaphore // a model of the pool
 	tally    tally
 }
 
 const poolWorkers = 3
 
-// enter is one request, with a client of little patience.
+// enter is one request. Its client leaves soon.
 func (c *crowd) enter(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), rand.N(4*time.Millisecond), errGone)
 	defer cancel()
@@ -65,9 +65,11 @@ func (c *crowd) enter(t *testing.T) {
 		c.tally.end(t, "hold", 1, enterHold(ctx, w, c.holds, gate.HoldSpec{Name: "x", Timeout: timeout}))
 	case 1:
 		parties := []int{4, 4, 4, 4, 4, 4, 4, 2}[rand.IntN(8)]
-		c.tally.end(t, "barrier", parties, enterBarrier(ctx, w, &c.barriers, gate.BarrierSpec{Name: "x", Parties: parties, Timeout: timeout}))
+		c.tally.end(t, "barrier", parties, enterBarrier(ctx, w, &c.barriers,
+			gate.BarrierSpec{Name: "x", Parties: parties, Timeout: timeout}))
 	default:
-		leave, err := enterPool(ctx, w, &c.pools, gate.PoolSpec{Name: "x", Workers: poolWorkers, Queue: 10}, time.Millisecond)
+		leave, err := enterPool(ctx, w, &c.pools, gate.PoolSpec{Name: "x", Workers: poolWorkers, Queue: 10},
+			time.Millisecond)
 		if err == nil {
 			defer leave()
 			if !c.inside.Enter() {
@@ -81,7 +83,7 @@ func (c *crowd) enter(t *testing.T) {
 	}
 }
 
-// operate releases and fails the hold and sets the clock until done.
+// operate releases and fails the hold, and sets the clock, until done.
 func (c *crowd) operate(t *testing.T, done <-chan struct{}) {
 	for i := 0; ; i++ {
 		select {
@@ -89,10 +91,10 @@ func (c *crowd) operate(t *testing.T, done <-chan struct{}) {
 			return
 		case <-time.After(50 * time.Microsecond):
 		}
-		n, _ := c.holds.Release("x", i%4) // or too few are held
+		n, _ := c.holds.Release("x", i%4) // or an error
 		c.tally.released += n
 		if i%5 == 0 {
-			n, _ := c.holds.Fail("x") // or nobody is held
+			n, _ := c.holds.Fail("x") // or an error
 			c.tally.failed += n
 		}
 		switch i % 8 {
@@ -109,21 +111,21 @@ func (c *crowd) operate(t *testing.T, done <-chan struct{}) {
 	}
 }
 
-// party is a gate, and at barriers for how many.
+// party is a gate and, for barriers, the number of parties.
 type party struct {
 	gate    string
 	parties int
 }
 
-// tally counts how the requests ended, and what the operator was told.
+// tally counts the results of requests and of the operator's calls.
 type tally struct {
 	released, failed int
 
 	mu      sync.Mutex
 	passed  map[party]int
-	others  map[string]int                    // by what the error is
-	reasons []*gate.BarrierTimeoutError       // of those that timed out
-	broken  map[*gate.BarrierTimeoutError]int // how many were freed by each
+	others  map[string]int                    // by kind of error
+	reasons []*gate.BarrierTimeoutError       // of the requests that timed out
+	broken  map[*gate.BarrierTimeoutError]int // number of requests freed by each
 }
 
 func (n *tally) end(t *testing.T, name string, parties int, err error) {
@@ -153,7 +155,7 @@ func (n *tally) end(t *testing.T, name string, parties int, err error) {
 	}
 }
 
-// check checks the sums, where so many entered.
+// check checks the sums.
 func (n *tally) check(t *testing.T, entered int) {
 	t.Logf("passed %v, others %v, %d barriers broken", n.passed, n.others, len(n.reasons))
 	ended := len(n.reasons)
@@ -173,15 +175,15 @@ func (n *tally) check(t *testing.T, entered int) {
 		t.Errorf("%d entered and %d ended", entered, ended)
 	}
 	if got := n.passed[party{"hold", 1}]; got != n.released || n.others["failed"] != n.failed {
-		t.Errorf("%d passed the hold and %d failed, where %d were released and %d failed", got, n.others["failed"], n.released, n.failed)
+		t.Errorf("%d passed the hold and %d failed, want %d and %d", got, n.others["failed"], n.released, n.failed)
 	}
 	for _, reason := range n.reasons {
 		if n.broken[reason] != reason.Arrived-1 {
 			t.Errorf("%v, and %d others were freed by it", reason, n.broken[reason])
 		}
-		delete(n.broken, reason) // a second one with it finds none
+		delete(n.broken, reason) // so that another with the same reason fails
 	}
 	for reason, count := range n.broken {
-		t.Errorf("%d were freed by what nobody was told: %v", count, reason)
+		t.Errorf("%d were freed by a timeout that no request had: %v", count, reason)
 	}
 }

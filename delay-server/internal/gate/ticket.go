@@ -1,17 +1,16 @@
-// Package gate holds what a request passes by an event, not by the clock. Pools,
-// Barriers and Holds queue tickets; a Semaphore, Shares and a RateLimiter admit
-// or refuse at once. No request blocks here.
+// Package gate provides what a request passes by an event rather than a time. Pools,
+// Barriers and Holds queue tickets. A Semaphore, Shares and a RateLimiter admit or
+// refuse at once. Nothing here blocks.
 //
 // Invariants:
-//   - The lock order is gate, then clock: Waker.Wake is called under the gate's
+//   - The lock order is gate, then clock. Waker.Wake is called under the gate's
 //     lock, and must not call a gate.
-//   - A ticket is at one gate at a time and in at most one wait queue. Its owner
-//     alone calls Enter, Leave and Timeout, one at a time.
-//   - A wait ends once. Where a ticket is freed while its owner leaves or times
-//     out, the gate's lock decides, and Leave and Timeout say which it was.
-//   - Wake is called once for a ticket that is freed, and never once Freed has
-//     reported true or Leave or Timeout has returned. It may come before Enter
-//     has returned.
+//   - A ticket is at one gate at a time and in at most one wait queue. Only its owner
+//     calls Enter, Leave and Timeout, one at a time.
+//   - A wait ends once. If a ticket is freed while its owner leaves or times out, the
+//     gate's lock decides, and Leave and Timeout report which it was.
+//   - Wake is called once for a freed ticket, and never after Freed has reported true
+//     or Leave or Timeout has returned. It may be called before Enter returns.
 //   - A name is in its gate's map only while a ticket is served or queued there.
 package gate
 
@@ -20,29 +19,28 @@ import (
 	"time"
 )
 
-// Waker tells the owner of a ticket that the ticket has been freed. Wake is
-// called under the gate's lock by whoever frees it: it must be quick and must
-// not call the gate.
+// Waker notifies the owner of a freed ticket. Wake is called under the gate's lock. It
+// must be quick and must not call the gate.
 type Waker interface{ Wake() }
 
-// Ticket is one place in one wait queue. The zero Ticket with a Waker is ready to
-// enter a gate. It is ready again once it has been freed, has left or has timed
-// out; a pool's ticket, once it has left. Until then it must not be copied.
+// Ticket is a place in a wait queue. The zero Ticket with a Waker is ready to enter a
+// gate. It can be used again after it was freed, has left or has timed out; at a
+// pool, after it has left. Until then it must not be copied.
 type Ticket struct {
 	Waker Waker
 
-	// Set by the owner in Enter.
-	queue   *waitQueue    // nil where it passed at once or was refused
+	// Set by Enter.
+	queue   *waitQueue    // nil if it passed at once or was refused
 	timeout time.Duration // at a barrier or hold
-	pool    *pool         // nil where it was refused
-	service time.Duration // how long its turn takes in the pool, as far as is known
+	pool    *pool         // nil if it was refused
+	service time.Duration // expected time with a worker of the pool
 
 	// Guarded by the gate's lock.
 	prev, next *Ticket
-	end        time.Time // of its turn
-	index      int32     // in the pool's turns
+	end        time.Time // of service
+	index      int32     // in the pool's busy heap
 	state      ticketState
-	err        error // that it was freed with
+	err        error // to be returned by Freed
 }
 
 type ticketState int8
@@ -53,9 +51,9 @@ const (
 	freed
 )
 
-// Freed reports whether t has been freed from the queue that it entered last: with
-// nil where it passes, or else with an error that Enter documents. It takes the
-// gate's lock, so it must not be called in Wake.
+// Freed reports whether t has been freed from its last queue. The error is nil if t
+// passes, or else documented at Enter. Freed takes the gate's lock: Wake must not
+// call it.
 func (t *Ticket) Freed() (bool, error) {
 	if t.queue == nil {
 		return false, nil
@@ -68,7 +66,7 @@ func (t *Ticket) Freed() (bool, error) {
 // reset forgets the last wait.
 func (t *Ticket) reset() { *t = Ticket{Waker: t.Waker} }
 
-// leave takes t out of its queue and reports whether it was in one.
+// leave removes t from its queue and reports whether it was in one.
 func (t *Ticket) leave() bool {
 	if t.state != waiting {
 		return false
@@ -78,7 +76,7 @@ func (t *Ticket) leave() bool {
 	return true
 }
 
-// waitQueue is a list of tickets in order of arrival, guarded by mu.
+// waitQueue is a linked list of tickets in order of arrival, guarded by mu.
 type waitQueue struct {
 	mu          *sync.Mutex // of the gate
 	name        string
@@ -124,14 +122,13 @@ func (q *waitQueue) release(n int, err error) {
 	}
 }
 
-// queues are the queues of a gate by name. An empty queue is dropped. The zero
-// value has none.
+// queues holds the non-empty queues of a gate by name. The zero value is ready to use.
 type queues struct {
 	mu   sync.Mutex
 	live map[string]*waitQueue
 }
 
-// get returns the queue of the name, which may be new.
+// get returns the queue of the name, and creates it if needed.
 func (qs *queues) get(name string) *waitQueue {
 	q := qs.live[name]
 	if q == nil {
@@ -164,8 +161,8 @@ func (qs *queues) release(q *waitQueue, n int, err error) {
 	qs.dropEmpty(q)
 }
 
-// Leave takes t out of its queue. It reports false where t is in none: Freed
-// tells whether it was freed at the same time.
+// Leave removes t from its queue. It reports false if t is in none, such as after it
+// was freed.
 func (qs *queues) Leave(t *Ticket) (left bool) {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()

@@ -10,20 +10,20 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-// wakes notes the names of the tickets that were woken, in order.
+// wakes has the names of the woken tickets, in order.
 type wakes []string
 
-// ticket returns a ticket that is noted by its name.
-func (w *wakes) ticket(name string) *gate.Ticket { return &gate.Ticket{Waker: noting{w, name}} }
+// ticket returns a ticket that appends name to w when woken.
+func (w *wakes) ticket(name string) *gate.Ticket { return &gate.Ticket{Waker: recorder{w, name}} }
 
-type noting struct {
+type recorder struct {
 	wakes *wakes
 	name  string
 }
 
-func (n noting) Wake() { *n.wakes = append(*n.wakes, n.name) }
+func (n recorder) Wake() { *n.wakes = append(*n.wakes, n.name) }
 
-// want fails the test where others were woken than the named.
+// want fails the test unless these tickets were woken.
 func (w *wakes) want(t *testing.T, names ...string) {
 	t.Helper()
 	if !slices.Equal(*w, names) {
@@ -40,7 +40,7 @@ func wantFreed(t *testing.T, ticket *gate.Ticket, want error) {
 	}
 }
 
-// wantNotFreed fails the test where the ticket is freed.
+// wantNotFreed fails the test if the ticket is freed.
 func wantNotFreed(t *testing.T, ticket *gate.Ticket) {
 	t.Helper()
 	if freed, err := ticket.Freed(); freed || err != nil {
@@ -48,14 +48,14 @@ func wantNotFreed(t *testing.T, ticket *gate.Ticket) {
 	}
 }
 
-// queueGate is what Barriers and Holds have in common.
+// queueGate is a Barriers or Holds.
 type queueGate interface {
 	Leave(*gate.Ticket) bool
 	Timeout(*gate.Ticket) (bool, error)
 }
 
-// At a barrier and a hold: whoever is freed first neither leaves nor times out any
-// more, and a ticket that has left is never woken.
+// A freed ticket can neither leave nor time out, and a ticket that has left is not
+// woken.
 func TestTicketIsFreedOrLeavesOrTimesOut(t *testing.T) {
 	barriers, holds := new(gate.Barriers), gate.NewHolds()
 	barrier := gate.BarrierSpec{Name: "x", Parties: 4, Timeout: time.Minute}
@@ -64,7 +64,7 @@ func TestTicketIsFreedOrLeavesOrTimesOut(t *testing.T) {
 		name  string
 		gate  queueGate
 		enter func(*gate.Ticket)
-		free  func() // all that are queued, who are 3
+		free  func() // frees the 3 queued tickets
 	}{
 		{"barrier", barriers, func(x *gate.Ticket) {
 			if passed, err := barriers.Enter(x, barrier); passed || err != nil {
@@ -72,7 +72,7 @@ func TestTicketIsFreedOrLeavesOrTimesOut(t *testing.T) {
 			}
 		}, func() {
 			if passed, err := barriers.Enter(new(gate.Ticket), barrier); !passed || err != nil {
-				t.Errorf("barrier: Enter of the last = %v, %v, want it to pass", passed, err)
+				t.Errorf("barrier: Enter of the last = %v, %v, want true", passed, err)
 			}
 		}},
 		{"hold", holds, func(x *gate.Ticket) { holds.Enter(x, hold) }, func() {
@@ -90,7 +90,7 @@ func TestTicketIsFreedOrLeavesOrTimesOut(t *testing.T) {
 				wantNotFreed(t, x)
 			}
 			if !tc.gate.Leave(b) || tc.gate.Leave(b) {
-				t.Error("Leave is not true once, for a ticket that is queued")
+				t.Error("Leave of a queued ticket did not report true once")
 			}
 			if timedOut, err := tc.gate.Timeout(b); timedOut || err != nil {
 				t.Errorf("Timeout of a ticket that has left = %v, %v", timedOut, err)
@@ -120,11 +120,11 @@ func TestTicketIsFreedOrLeavesOrTimesOut(t *testing.T) {
 				t.Errorf("Timeout of a queued ticket = %v, %v", timedOut, err)
 			}
 			wantNotFreed(t, b)
-			tc.gate.Leave(a) // at the barrier it has been freed by the timeout
+			tc.gate.Leave(a) // at the barrier, the timeout has freed it
 		})
 	}
 	if n := len(barriers.Standing()) + len(holds.States()); n != 0 {
-		t.Errorf("left behind: %v, %v", barriers.Standing(), holds.States())
+		t.Errorf("left: %v, %v", barriers.Standing(), holds.States())
 	}
 }
 
@@ -137,7 +137,8 @@ func TestTimeoutFreesTheOthersOfABarrier(t *testing.T) {
 	}
 	_, err := b.Timeout(tickets[1])
 	var timeout *gate.BarrierTimeoutError
-	want := gate.BarrierTimeoutError{Barrier: gate.BarrierSpec{Name: "x", Parties: 4, Timeout: 2 * time.Second}, Arrived: 3}
+	want := gate.BarrierTimeoutError{Barrier: gate.BarrierSpec{Name: "x", Parties: 4, Timeout: 2 * time.Second},
+		Arrived: 3}
 	if !errors.As(err, &timeout) || *timeout != want {
 		t.Fatalf("Timeout = %v, want %v", err, &want)
 	}
@@ -151,8 +152,8 @@ func TestTimeoutFreesTheOthersOfABarrier(t *testing.T) {
 	}
 }
 
-// A pool's ticket leaves its queue, or hands its worker on, even where the worker
-// came as it was about to leave. Whatever it has, one Leave gives it up.
+// One Leave of a pool's ticket removes it from the queue or hands over its worker,
+// even if it has got the worker at the same time.
 func TestPoolTicketLeaves(t *testing.T) {
 	var p gate.Pools
 	var w wakes
@@ -170,7 +171,7 @@ func TestPoolTicketLeaves(t *testing.T) {
 		states = append(states, fmt.Sprint(p.States()))
 	}
 	a, b, c, d := w.ticket("a"), w.ticket("b"), w.ticket("c"), w.ticket("d")
-	leave(a) // which has nothing
+	leave(a) // has not entered
 	enter(a, true)
 	enter(b, false)
 	enter(c, false)
@@ -185,7 +186,7 @@ func TestPoolTicketLeaves(t *testing.T) {
 	w.want(t, "b")
 	wantFreed(t, b, nil)
 	wantNotFreed(t, d)
-	leave(a) // once more
+	leave(a) // no effect
 	leave(b)
 	w.want(t, "d")
 	wantFreed(t, d, nil)
@@ -193,12 +194,13 @@ func TestPoolTicketLeaves(t *testing.T) {
 	enter(a, true)
 	leave(a)
 	w.want(t)
-	if want := []string{"[]", "[{db false 1 3}]", "[{db false 1 2}]", "[{db false 1 1}]", "[{db false 1 1}]", "[{db false 1 0}]", "[]", "[]"}; !slices.Equal(states, want) {
+	if want := []string{"[]", "[{db false 1 3}]", "[{db false 1 2}]", "[{db false 1 1}]", "[{db false 1 1}]",
+		"[{db false 1 0}]", "[]", "[]"}; !slices.Equal(states, want) {
 		t.Errorf("States() after each Leave:\n%v, want\n%v", states, want)
 	}
 }
 
-func TestFullPoolSaysWhenAWorkerIsFree(t *testing.T) {
+func TestPoolFullErrorAfter(t *testing.T) {
 	var p gate.Pools
 	now := time.Unix(0, 0)
 	spec := gate.PoolSpec{Name: "db", Workers: 3, Queue: 1}
@@ -214,7 +216,7 @@ func TestFullPoolSaysWhenAWorkerIsFree(t *testing.T) {
 		_, err := p.Enter(new(gate.Ticket), spec, 0, now)
 		var full *gate.PoolFullError
 		if !errors.As(err, &full) || full.After != want {
-			t.Errorf("at %d s: Enter = %#v, want a worker to be free in %v", now.Unix(), err, want)
+			t.Errorf("at %d s: Enter = %#v, want a worker free in %v", now.Unix(), err, want)
 		}
 	}
 	for i, service := range []time.Duration{5, 3, 4, 7} { // the last is queued
@@ -223,7 +225,7 @@ func TestFullPoolSaysWhenAWorkerIsFree(t *testing.T) {
 	wantAfter(3 * time.Second)
 	now = now.Add(2 * time.Second)
 	wantAfter(time.Second)
-	p.Leave(&tickets[1], now) // the queued one is served from now on
+	p.Leave(&tickets[1], now) // to the queued ticket
 	enter(4, 0)
 	wantAfter(2 * time.Second)
 	p.Leave(&tickets[2], now)
