@@ -1,6 +1,6 @@
-// Package authority is the server's own certificate authority and the
-// certificate that it signs for the server: clients that trust the one can ask
-// the server by https, under names that lead elsewhere in public.
+// Package authority keeps a private certificate authority and the server certificate
+// that it signs. Clients that trust the authority can use https with the server, even
+// under host names that are another server's in public.
 package authority
 
 import (
@@ -20,21 +20,21 @@ import (
 	"time"
 )
 
-// The files of an authority's folder. A key shares a file with its certificate,
-// so that neither is ever there without the other.
+// The files in an authority's folder. A key shares a file with its certificate, so
+// that neither exists without the other.
 const (
 	caFile     = "authority.pem" // the authority's key and certificate
-	publicFile = "ca.pem"        // that certificate alone
+	publicFile = "ca.pem"        // the authority's certificate
 	leafFile   = "server.pem"    // the server's key and certificate
 )
 
-// What to do about files that cannot be used.
+// Remedies in errors about unusable files.
 const (
-	anotherCA   = "remove " + caFile + " and " + publicFile + " to have a new authority made, which clients must trust anew"
-	anotherLeaf = "remove " + leafFile + " to have a new certificate made"
+	replaceCA   = "remove " + caFile + " and " + publicFile + " for a new authority, which clients must trust again"
+	replaceLeaf = "remove " + leafFile + " for a new certificate"
 )
 
-// Authority vouches for the server's hosts. Use Open.
+// Authority issues certificates for the server's hosts. Create it with Open.
 type Authority struct {
 	dir   string
 	hosts []string
@@ -46,17 +46,17 @@ type Authority struct {
 	leaf *tls.Certificate
 }
 
-// Open returns the authority that is kept in dir, with a certificate for hosts,
-// one or more DNS names and IP addresses. What is not there yet is made; a
-// certificate that is for other hosts, or about to run out by now, is replaced.
-// Processes may open one folder at once. The error is that of a file which
-// cannot be read, written or understood, or of hosts that the authority was not
-// made for, and says what to do.
+// Open returns the authority in dir, with a certificate for hosts, which are DNS names
+// and IP addresses. It creates missing files, and replaces a certificate that is for
+// other hosts or expires soon. Several processes may open one dir concurrently. It
+// returns an error that says what to do if a file is unusable or the authority was
+// created for other hosts.
 func Open(dir string, hosts []string, now func() time.Time, log *slog.Logger) (*Authority, error) {
 	a := &Authority{dir: dir, hosts: canonical(hosts), now: now, log: log}
 	err := a.open()
 	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w; the folder and its files must be of the user who runs this, id %d, on a file system with hard links", err, os.Getuid())
+		err = fmt.Errorf("%w: user %d must own the folder and its files, on a file system with hard links",
+			err, os.Getuid())
 	}
 	if err != nil {
 		return nil, err
@@ -77,42 +77,42 @@ func (a *Authority) open() error {
 	return a.openLeaf(filepath.Join(a.dir, leafFile))
 }
 
-// PEM returns the authority's certificate, for clients to trust.
+// PEM returns the authority's certificate.
 func (a *Authority) PEM() []byte { return encodeCertificate(a.ca) }
 
-// GetCertificate returns the server's certificate, renewed where it is about to
-// run out. It is for a tls.Config; the error is always nil.
+// GetCertificate returns the server's certificate, and renews it before it expires. It
+// implements tls.Config.GetCertificate. The error is always nil.
 func (a *Authority) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.now()
-	if !a.due(a.leaf, now) {
+	if !a.expiring(a.leaf, now) {
 		return a.leaf, nil
 	}
 	leaf, err := a.issue(now)
 	if err != nil {
-		a.log.Error("the certificate is not renewed", "error", err)
+		a.log.Error("certificate not renewed", "error", err)
 		return a.leaf, nil
 	}
 	a.leaf = leaf
-	a.log.Info("the certificate is renewed", "until", leaf.Leaf.NotAfter)
+	a.log.Info("certificate renewed", "until", leaf.Leaf.NotAfter)
 	if err := replace(filepath.Join(a.dir, leafFile), encode(leaf)); err != nil {
-		a.log.Warn("the new certificate is not kept: the next start makes another", "error", err)
+		a.log.Warn("renewed certificate not saved: the next start creates another", "error", err)
 	}
 	return a.leaf, nil
 }
 
-// openCA reads the authority, or makes one, which another process that starts
-// now may have done before.
+// openCA reads the authority, or creates it. If another process creates it at the same
+// time, both use the same one.
 func (a *Authority) openCA(path string) error {
-	ca, err := read(path, anotherCA)
+	ca, err := read(path, replaceCA)
 	if errors.Is(err, fs.ErrNotExist) {
 		ca, err = newCA(a.hosts, a.now())
 		if err == nil {
 			err = create(path, encode(ca), 0o600)
 		}
 		if err == nil {
-			ca, err = read(path, anotherCA)
+			ca, err = read(path, replaceCA)
 		}
 	}
 	if err != nil {
@@ -120,58 +120,56 @@ func (a *Authority) openCA(path string) error {
 	}
 	switch from, until := ca.Leaf.NotBefore, ca.Leaf.NotAfter; {
 	case !ca.Leaf.IsCA:
-		return fmt.Errorf("%s: this is no authority's certificate; %s", path, anotherCA)
+		return fmt.Errorf("%s: not the certificate of an authority; %s", path, replaceCA)
 	case a.now().Before(from):
-		return fmt.Errorf("%s: it is valid from %v, and this machine's clock shows %v", path, from, a.now())
+		return fmt.Errorf("%s: valid from %v, but this machine's clock shows %v", path, from, a.now())
 	case a.now().After(until.Add(-renewal)):
-		return fmt.Errorf("%s: it is valid until %v, which is too soon; %s", path, until, anotherCA)
+		return fmt.Errorf("%s: expires too soon, at %v; %s", path, until, replaceCA)
 	}
 	a.ca = ca
 	return nil
 }
 
-// publish writes the authority's certificate where clients can read it.
+// publish writes the authority's certificate to a file that clients can read.
 func (a *Authority) publish(path string) error {
 	published, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return create(path, a.PEM(), 0o644)
 	}
 	if err == nil && !bytes.Equal(published, a.PEM()) {
-		err = fmt.Errorf("%s: this is not the certificate of %s; %s", path, caFile, anotherCA)
+		err = fmt.Errorf("%s: not the certificate in %s; %s", path, caFile, replaceCA)
 	}
 	return err
 }
 
-// openLeaf reads the server's certificate, or makes one where there is none
-// that suits.
+// openLeaf reads the server's certificate, or creates one if none is usable.
 func (a *Authority) openLeaf(path string) error {
 	now := a.now()
-	leaf, err := read(path, anotherLeaf)
+	leaf, err := read(path, replaceLeaf)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return err
-	case !a.due(leaf, now) && a.vouches(leaf, now) == nil:
+	case !a.expiring(leaf, now) && a.verify(leaf, now) == nil:
 		a.leaf = leaf
 		return nil
 	}
 	if a.leaf, err = a.issue(now); err != nil {
 		return err
 	}
-	a.log.Info("a new certificate is made", "hosts", a.hosts, "until", a.leaf.Leaf.NotAfter, "file", path)
+	a.log.Info("certificate created", "hosts", a.hosts, "until", a.leaf.Leaf.NotAfter, "file", path)
 	return replace(path, encode(a.leaf))
 }
 
-// due reports whether leaf is to be replaced: it runs out soon, and a new one
-// would last longer.
-func (a *Authority) due(leaf *tls.Certificate, now time.Time) bool {
+// expiring reports whether leaf expires soon and a new one would last longer.
+func (a *Authority) expiring(leaf *tls.Certificate, now time.Time) bool {
 	until := leaf.Leaf.NotAfter
 	return now.After(until.Add(-renewal)) && until.Before(a.ca.Leaf.NotAfter)
 }
 
-// vouches returns an error where leaf is not, now, this authority's certificate
-// for just these hosts.
-func (a *Authority) vouches(leaf *tls.Certificate, now time.Time) error {
+// verify returns an error unless leaf is a valid certificate of this authority for
+// exactly its hosts.
+func (a *Authority) verify(leaf *tls.Certificate, now time.Time) error {
 	roots := x509.NewCertPool()
 	roots.AddCert(a.ca.Leaf)
 	if _, err := leaf.Leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now}); err != nil {
@@ -188,20 +186,21 @@ func (a *Authority) vouches(leaf *tls.Certificate, now time.Time) error {
 	return nil
 }
 
-// issue makes a certificate. The error is that of hosts that the authority was
-// not made for.
+// issue creates a certificate. It returns an error if the authority was created for
+// other hosts.
 func (a *Authority) issue(now time.Time) (*tls.Certificate, error) {
 	leaf, err := newLeaf(a.ca, a.hosts, now)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.vouches(leaf, now); err != nil {
-		return nil, fmt.Errorf("%s was made for other hosts than %s: %w; set those, or %s", filepath.Join(a.dir, caFile), strings.Join(a.hosts, ","), err, anotherCA)
+	if err := a.verify(leaf, now); err != nil {
+		return nil, fmt.Errorf("%s was created for other hosts than %s: %w; use those hosts, or %s",
+			filepath.Join(a.dir, caFile), strings.Join(a.hosts, ","), err, replaceCA)
 	}
 	return leaf, nil
 }
 
-// canonical returns hosts sorted, each once and as a certificate has it.
+// canonical returns hosts in the form of certificates, sorted and without duplicates.
 func canonical(hosts []string) []string {
 	var all []string
 	for _, host := range hosts {

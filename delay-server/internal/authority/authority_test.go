@@ -24,6 +24,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const day = 24 * time.Hour
 
+// removeCA is the remedy in errors about the authority's files.
+const removeCA = "remove authority.pem and ca.pem"
+
 // clock is a time that a test sets.
 type clock struct{ time.Time }
 
@@ -54,7 +57,7 @@ func leaf(t *testing.T, a *authority.Authority) *x509.Certificate {
 	return parsed
 }
 
-// trusts returns what a client says that trusts authority at a time.
+// trusts returns nil if a client that trusts authority accepts c for host.
 func trusts(authority []byte, c *x509.Certificate, host string, at time.Time) error {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(authority)
@@ -70,19 +73,19 @@ func TestClientsTrustTheCertificateForItsHosts(t *testing.T) {
 		"siwalik.in": false, "www.flash.siwalik.in": false, "127.0.0.2": false,
 	} {
 		if err := trusts(a.PEM(), leaf(t, a), host, at.Time); (err == nil) != want {
-			t.Errorf("a client asks %s: %v, want trust %v", host, err, want)
+			t.Errorf("a client of %s: %v, want trust %v", host, err, want)
 		}
 	}
 	if got := leaf(t, a); got.NotAfter.Sub(got.NotBefore) > 397*day {
 		t.Errorf("valid from %v to %v, want 397 days at most", got.NotBefore, got.NotAfter)
 	}
-	stranger := open(t, t.TempDir(), at, "flash.siwalik.in")
-	if err := trusts(stranger.PEM(), leaf(t, a), "flash.siwalik.in", at.Time); err == nil {
-		t.Error("a client that trusts another authority trusts this one's certificate")
+	other := open(t, t.TempDir(), at, "flash.siwalik.in")
+	if err := trusts(other.PEM(), leaf(t, a), "flash.siwalik.in", at.Time); err == nil {
+		t.Error("a client of another authority trusts the certificate")
 	}
 }
 
-func TestFilesAreKeptAndKeysAreForThisUserAlone(t *testing.T) {
+func TestFilesAreReusedAndKeysArePrivate(t *testing.T) {
 	at, dir := newClock(), filepath.Join(t.TempDir(), "new", "tls")
 	a := open(t, dir, at, "a.test")
 	entries, err := os.ReadDir(dir)
@@ -103,11 +106,11 @@ func TestFilesAreKeptAndKeysAreForThisUserAlone(t *testing.T) {
 		t.Errorf("ca.pem: got %s, want %s", published, a.PEM())
 	}
 	if block, rest := pem.Decode(published); block == nil || block.Type != "CERTIFICATE" || len(rest) != 0 {
-		t.Errorf("ca.pem: got %s, want one certificate alone", published)
+		t.Errorf("ca.pem: got %s, want one certificate", published)
 	}
 	again := open(t, dir, at, "A.test", "a.test")
 	if !bytes.Equal(again.PEM(), a.PEM()) || !leaf(t, again).Equal(leaf(t, a)) {
-		t.Error("the second start has another authority or another certificate, want the same")
+		t.Error("the second start has another authority or certificate, want the same")
 	}
 }
 
@@ -118,18 +121,18 @@ func TestCertificateIsRenewedWhileRunning(t *testing.T) {
 
 	at.Time = first.NotAfter.Add(-30 * day)
 	if !leaf(t, a).Equal(first) {
-		t.Error("it is renewed with 30 days to go, want with less")
+		t.Error("it was renewed 30 days before it expires, want later")
 	}
 	at.Time = at.Add(time.Second)
 	second := leaf(t, a)
 	if second.Equal(first) || !second.NotAfter.Equal(at.Add(365*day)) {
-		t.Errorf("with less than 30 days to go: got one that ends %v, want a new one for 365 days", second.NotAfter)
+		t.Errorf("less than 30 days before expiry: got one until %v, want a new one for 365 days", second.NotAfter)
 	}
 	if err := trusts(a.PEM(), second, "a.test", at.Time); err != nil {
-		t.Errorf("a client of the first day: %v, want trust", err)
+		t.Errorf("a client since the first day: %v, want trust", err)
 	}
 	if !leaf(t, open(t, dir, at, "a.test")).Equal(second) {
-		t.Error("the next start has another certificate, want the renewed one")
+		t.Error("the next start uses another certificate, want the renewed one")
 	}
 
 	if err := os.RemoveAll(dir); err != nil {
@@ -137,7 +140,7 @@ func TestCertificateIsRenewedWhileRunning(t *testing.T) {
 	}
 	at.Time = second.NotAfter
 	if third := leaf(t, a); third.Equal(second) {
-		t.Error("it is not renewed without its folder")
+		t.Error("it was not renewed without its folder")
 	}
 }
 
@@ -153,9 +156,9 @@ func TestCertificateIsRenewedAtTheStart(t *testing.T) {
 		{"335 days later", []string{"a.test"}, 335 * day, []string{"a.test"}, true},
 		{"336 days later", []string{"a.test"}, 336 * day, []string{"a.test"}, false},
 		{"two years later", []string{"a.test"}, 730 * day, []string{"a.test"}, false},
-		{"the clock was wrong, and is two days back", []string{"a.test"}, -day - time.Second, nil, false},
-		{"a host less", []string{"a.test", "b.test"}, 0, []string{"a.test"}, false},
-		{"a name below", []string{"a.test"}, 0, []string{"a.test", "www.a.test"}, false},
+		{"the clock goes back two days", []string{"a.test"}, -day - time.Second, nil, false},
+		{"one host less", []string{"a.test", "b.test"}, 0, []string{"a.test"}, false},
+		{"a subdomain", []string{"a.test"}, 0, []string{"a.test", "www.a.test"}, false},
 		{"loopback too", []string{"a.test"}, 0, []string{"a.test", "localhost", "127.0.0.1", "::1"}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -172,40 +175,42 @@ func TestCertificateIsRenewedAtTheStart(t *testing.T) {
 			}
 			a := open(t, dir, at, tc.opened...)
 			if got := leaf(t, a).Equal(first); got != tc.same {
-				t.Errorf("the certificate is the same: %v, want %v", got, tc.same)
+				t.Errorf("same certificate: %v, want %v", got, tc.same)
 			}
 			for _, host := range tc.opened {
 				if err := trusts(before.PEM(), leaf(t, a), host, at.Time); err != nil {
-					t.Errorf("a client of the first day asks %s: %v, want trust", host, err)
+					t.Errorf("a client of %s since the first day: %v, want trust", host, err)
 				}
 			}
 		})
 	}
 }
 
-func TestAuthorityVouchesForNoOtherHosts(t *testing.T) {
+func TestAuthorityRejectsOtherHosts(t *testing.T) {
 	for _, tc := range []struct {
 		name        string
 		made, other []string
 	}{
 		{"another name", []string{"a.test"}, []string{"a.test", "b.test"}},
-		{"the name above", []string{"a.test"}, []string{"test"}},
-		{"an address, made for a name", []string{"a.test"}, []string{"10.0.0.1"}},
-		{"a name, made for an address", []string{"10.0.0.1"}, []string{"b.test"}},
+		{"the parent domain", []string{"a.test"}, []string{"test"}},
+		{"an address instead of a name", []string{"a.test"}, []string{"10.0.0.1"}},
+		{"a name instead of an address", []string{"10.0.0.1"}, []string{"b.test"}},
 		{"the next address", []string{"10.0.0.1"}, []string{"10.0.0.2"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			at, dir := newClock(), t.TempDir()
 			open(t, dir, at, tc.made...)
 			_, err := authority.Open(dir, tc.other, at.now, slog.New(slog.DiscardHandler))
-			if err == nil || !strings.Contains(err.Error(), "was made for other hosts") || !strings.Contains(err.Error(), "remove authority.pem and ca.pem") {
-				t.Errorf("Open(%v) of an authority for %v: got %v, want an error that says what to remove", tc.other, tc.made, err)
+			text := fmt.Sprint(err)
+			if !strings.Contains(text, "was created for other hosts") || !strings.Contains(text, removeCA) {
+				t.Errorf("Open(%v) of an authority for %v: got %v, want an error that names the files to remove",
+					tc.other, tc.made, err)
 			}
 		})
 	}
 }
 
-func TestAuthorityEnds(t *testing.T) {
+func TestAuthorityExpires(t *testing.T) {
 	at, dir := newClock(), t.TempDir()
 	a := open(t, dir, at, "a.test")
 	block, _ := pem.Decode(a.PEM())
@@ -216,15 +221,16 @@ func TestAuthorityEnds(t *testing.T) {
 	at.Time = ca.NotAfter.Add(-31 * day)
 	last := leaf(t, a)
 	if !last.NotAfter.Equal(ca.NotAfter) {
-		t.Errorf("the last certificate ends %v, want with the authority, %v", last.NotAfter, ca.NotAfter)
+		t.Errorf("the last certificate expires at %v, want %v like the authority", last.NotAfter, ca.NotAfter)
 	}
 	open(t, dir, at, "a.test")
 	at.Time = ca.NotAfter.Add(-29 * day)
 	if !leaf(t, a).Equal(last) {
-		t.Error("the last certificate is replaced, want it kept: no other would last longer")
+		t.Error("the last certificate was replaced, but no other lasts longer")
 	}
-	if _, err := authority.Open(dir, []string{"a.test"}, at.now, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "it is valid until") {
-		t.Errorf("Open with 29 days to go: got %v, want an error that says until when", err)
+	_, err = authority.Open(dir, []string{"a.test"}, at.now, slog.New(slog.DiscardHandler))
+	if !strings.Contains(fmt.Sprint(err), "expires too soon") {
+		t.Errorf("Open 29 days before expiry = %v, want an error", err)
 	}
 }
 
@@ -237,13 +243,19 @@ func contents(t *testing.T, dir, name string) []byte {
 	return text
 }
 
-// TestBadFilesAreReportedAndKept breaks a good folder in one way each.
-func TestBadFilesAreReportedAndKept(t *testing.T) {
+// Each row damages one file of a good folder.
+func TestDamagedFilesAreReportedAndKept(t *testing.T) {
 	at := newClock()
 	other := t.TempDir()
 	open(t, other, at, "a.test")
 	half := func(text []byte) []byte { return text[:len(text)/2] }
-	mixed := func(mine, others []byte) []byte { // the key of one and the certificate of the other
+	empty := func([]byte) []byte { return nil }
+	notPEM := func([]byte) []byte { return []byte("hello\n") }
+	withoutKey := func(good []byte) []byte { _, rest := pem.Decode(good); return rest }
+	otherFile := func(name string) func([]byte) []byte {
+		return func([]byte) []byte { return contents(t, other, name) }
+	}
+	mixed := func(mine, others []byte) []byte { // the key of one, the certificate of the other
 		key, _ := pem.Decode(mine)
 		_, certificate := pem.Decode(others)
 		return append(pem.EncodeToMemory(key), certificate...)
@@ -253,14 +265,16 @@ func TestBadFilesAreReportedAndKept(t *testing.T) {
 		spoil      func(good []byte) []byte
 		want       string
 	}{
-		{"an empty authority", "authority.pem", func([]byte) []byte { return nil }, "remove authority.pem and ca.pem"},
-		{"half an authority", "authority.pem", half, "remove authority.pem and ca.pem"},
-		{"an authority of text", "authority.pem", func([]byte) []byte { return []byte("hello\n") }, "remove authority.pem and ca.pem"},
-		{"an authority without its key", "authority.pem", func(good []byte) []byte { _, rest := pem.Decode(good); return rest }, "remove authority.pem and ca.pem"},
-		{"an authority with another's key", "authority.pem", func(good []byte) []byte { return mixed(contents(t, other, "authority.pem"), good) }, "private key does not match"},
-		{"a certificate as authority", "authority.pem", func([]byte) []byte { return contents(t, other, "server.pem") }, "no authority's certificate"},
-		{"another authority than clients read", "authority.pem", func([]byte) []byte { return contents(t, other, "authority.pem") }, "ca.pem: this is not the certificate of authority.pem"},
-		{"another's certificate for clients", "ca.pem", func([]byte) []byte { return []byte("hello\n") }, "ca.pem: this is not the certificate of authority.pem"},
+		{"an empty authority", "authority.pem", empty, removeCA},
+		{"half an authority", "authority.pem", half, removeCA},
+		{"an authority that is not PEM", "authority.pem", notPEM, removeCA},
+		{"an authority without a key", "authority.pem", withoutKey, removeCA},
+		{"an authority with another key", "authority.pem", func(good []byte) []byte {
+			return mixed(contents(t, other, "authority.pem"), good)
+		}, "private key does not match"},
+		{"a server certificate as authority", "authority.pem", otherFile("server.pem"), "not the certificate of an authority"},
+		{"an authority that is not in ca.pem", "authority.pem", otherFile("authority.pem"), "ca.pem: not the certificate in authority.pem"},
+		{"another ca.pem", "ca.pem", notPEM, "ca.pem: not the certificate in authority.pem"},
 		{"half a certificate", "server.pem", half, "remove server.pem"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -271,17 +285,17 @@ func TestBadFilesAreReportedAndKept(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := authority.Open(dir, []string{"a.test"}, at.now, slog.New(slog.DiscardHandler))
-			if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, tc.file)) && !strings.Contains(err.Error(), filepath.Join(dir, "ca.pem")) || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("Open: got %v, want an error that names the file and says %q", err, tc.want)
+			if text := fmt.Sprint(err); !strings.Contains(text, dir) || !strings.Contains(text, tc.want) {
+				t.Errorf("Open: got %v, want an error that names the file and %q", err, tc.want)
 			}
 			if got := contents(t, dir, tc.file); !bytes.Equal(got, bad) {
-				t.Errorf("%s was replaced, want it as it was found", tc.file)
+				t.Errorf("%s was replaced, want it unchanged", tc.file)
 			}
 		})
 	}
 }
 
-func TestFolderThatCannotBeUsed(t *testing.T) {
+func TestUnusableFolder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -295,24 +309,24 @@ func TestFolderThatCannotBeUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct{ name, dir, want string }{
-		{"a file in its place", file, file},
-		{"a folder in the place of a file", occupied, filepath.Join(occupied, "authority.pem")},
-		{"not this user's", closed, fmt.Sprintf("of the user who runs this, id %d", os.Getuid())},
+		{"a file", file, file},
+		{"a folder instead of a file", occupied, filepath.Join(occupied, "authority.pem")},
+		{"another user's folder", closed, fmt.Sprintf("user %d must own", os.Getuid())},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if tc.dir == closed && os.Getuid() == 0 {
-				t.Skip("root may use every folder")
+				t.Skip("root may use any folder")
 			}
 			_, err := authority.Open(tc.dir, []string{"a.test"}, time.Now, slog.New(slog.DiscardHandler))
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("Open: got %v, want an error that says %q", err, tc.want)
+				t.Errorf("Open: got %v, want an error with %q", err, tc.want)
 			}
 		})
 	}
 }
 
-// TestManyStartAtOnce is of processes: what they share is the folder alone.
-func TestManyStartAtOnce(t *testing.T) {
+// Concurrent processes share only the folder.
+func TestConcurrentStart(t *testing.T) {
 	at := newClock()
 	for range 20 {
 		dir := t.TempDir()
@@ -334,7 +348,7 @@ func TestManyStartAtOnce(t *testing.T) {
 		published := contents(t, dir, "ca.pem")
 		for i, a := range all {
 			if err := trusts(published, leaf(t, a), "a.test", at.Time); err != nil || !bytes.Equal(a.PEM(), published) {
-				t.Errorf("process %d: %v, or another authority than that of ca.pem", i, err)
+				t.Errorf("process %d: %v, or an authority that is not in ca.pem", i, err)
 			}
 		}
 		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 3 {
@@ -357,7 +371,7 @@ func TestRenewalUnderLoad(t *testing.T) {
 	wg.Wait()
 	for i, c := range served {
 		if c != served[0] || c.Leaf.Equal(first) {
-			t.Fatalf("handshake %d: got the old certificate, or another than the first, want one new one for all", i)
+			t.Fatalf("handshake %d: got the old certificate or a second new one, want one for all", i)
 		}
 	}
 }

@@ -19,24 +19,26 @@ const (
 	day = 24 * time.Hour
 
 	caLife   = 10 * 365 * day
-	leafLife = 365 * day // clients refuse one that is valid for over 397 days
-	renewal  = 30 * day  // before its end a certificate is replaced
-	behind   = day       // so much may a client's clock be
+	leafLife = 365 * day // clients reject certificates for more than 397 days
+	renewal  = 30 * day  // certificates are replaced so long before they expire
+	maxSkew  = day       // how far a client's clock may be behind
 )
 
-// newCA makes an authority. Whoever gets hold of its key can pass for hosts,
-// for what is below them, and for loopback, yet for nobody else.
+// newCA creates an authority. Its key can sign certificates only for hosts, their
+// subdomains, and loopback.
 func newCA(hosts []string, now time.Time) (*tls.Certificate, error) {
-	// Both kinds are named: one that is not would be free.
+	// Include names and addresses: an empty list would permit all.
 	names, addresses := split(canonical(slices.Concat(hosts, []string{"localhost", "127.0.0.1", "::1"})))
 	var ranges []*net.IPNet
 	for _, ip := range addresses {
 		ranges = append(ranges, &net.IPNet{IP: ip, Mask: net.CIDRMask(8*len(ip), 8*len(ip))})
 	}
 	return sign(&x509.Certificate{
-		// A name of its own: a client may trust several.
-		Subject:   pkix.Name{Organization: []string{"delay-server"}, CommonName: "delay-server authority " + rand.Text()[:8]},
-		NotBefore: now.Add(-behind), NotAfter: now.Add(caLife),
+		// A unique name: a client may trust several authorities.
+		Subject: pkix.Name{
+			Organization: []string{"delay-server"}, CommonName: "delay-server authority " + rand.Text()[:8],
+		},
+		NotBefore: now.Add(-maxSkew), NotAfter: now.Add(caLife),
 		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
 		KeyUsage:                    x509.KeyUsageCertSign,
 		ExtKeyUsage:                 []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
@@ -44,7 +46,7 @@ func newCA(hosts []string, now time.Time) (*tls.Certificate, error) {
 	}, nil)
 }
 
-// newLeaf makes a certificate for hosts that ca signs.
+// newLeaf creates a certificate for hosts, signed by ca.
 func newLeaf(ca *tls.Certificate, hosts []string, now time.Time) (*tls.Certificate, error) {
 	names, addresses := split(hosts)
 	until := now.Add(leafLife)
@@ -53,7 +55,7 @@ func newLeaf(ca *tls.Certificate, hosts []string, now time.Time) (*tls.Certifica
 	}
 	return sign(&x509.Certificate{
 		Subject:   pkix.Name{Organization: []string{"delay-server"}},
-		NotBefore: now.Add(-behind), NotAfter: until,
+		NotBefore: now.Add(-maxSkew), NotAfter: until,
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
@@ -61,7 +63,7 @@ func newLeaf(ca *tls.Certificate, hosts []string, now time.Time) (*tls.Certifica
 	}, ca)
 }
 
-// split tells names from addresses, which have as many bytes as their kind.
+// split splits hosts into names and addresses of 4 or 16 bytes.
 func split(hosts []string) (names []string, addresses []net.IP) {
 	for _, host := range hosts {
 		switch ip := net.ParseIP(host); {
@@ -76,12 +78,12 @@ func split(hosts []string) (names []string, addresses []net.IP) {
 	return names, addresses
 }
 
-// sign makes a key and, of the template, its certificate: by the key of parent,
-// or by itself where that is nil.
+// sign creates a key and its certificate from the template. parent signs it; if parent
+// is nil, it is self-signed.
 func sign(template *x509.Certificate, parent *tls.Certificate) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("make a key: %w", err)
+		return nil, fmt.Errorf("create key: %w", err)
 	}
 	issuer, by := template, crypto.PrivateKey(key)
 	if parent != nil {
@@ -89,20 +91,20 @@ func sign(template *x509.Certificate, parent *tls.Certificate) (*tls.Certificate
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), by)
 	if err != nil {
-		return nil, fmt.Errorf("make a certificate: %w", err)
+		return nil, fmt.Errorf("create certificate: %w", err)
 	}
 	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("make a certificate: %w", err)
+		return nil, fmt.Errorf("create certificate: %w", err)
 	}
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
 }
 
-// encode returns key and certificate as PEM. The key is one that sign made.
+// encode returns the key and certificate as PEM. sign created the key.
 func encode(c *tls.Certificate) []byte {
 	key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
 	if err != nil {
-		panic(err) // no key of sign's
+		panic(err) // not a key of sign
 	}
 	return append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), encodeCertificate(c)...)
 }

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// read reads a key and its certificate. The error is fs.ErrNotExist, wrapped,
-// where there is no such file, and says remedy where it is of no use.
+// read reads a key and its certificate. The error wraps fs.ErrNotExist if the file does
+// not exist, and ends with remedy if its contents are invalid.
 func read(path, remedy string) (*tls.Certificate, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -23,7 +23,7 @@ func read(path, remedy string) (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// create writes a file, whole, unless it is there already.
+// create writes a file atomically, unless it exists.
 func create(path string, text []byte, mode fs.FileMode) error {
 	err := write(path, text, mode, os.Link)
 	if errors.Is(err, fs.ErrExist) {
@@ -32,11 +32,11 @@ func create(path string, text []byte, mode fs.FileMode) error {
 	return err
 }
 
-// replace writes a file for this user alone, whole, over what is there.
+// replace writes a file atomically, readable by this user only.
 func replace(path string, text []byte) error { return write(path, text, 0o600, os.Rename) }
 
-// write writes a file beside path and lets put give it that name: a reader
-// finds all of it or nothing.
+// write writes a temporary file next to path and calls put to give it that name.
+// Readers see all of it or nothing.
 func write(path string, text []byte, mode fs.FileMode, put func(from, to string) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // of mode 0600
 	if err != nil {

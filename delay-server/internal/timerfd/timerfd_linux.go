@@ -1,5 +1,5 @@
-// Package timerfd is the alarm of Linux that a poller waits for beside its
-// sockets: a file that can be read once its time has come, to the nanosecond.
+// Package timerfd wraps Linux timer file descriptors, which become readable when they
+// expire. A poller can wait for them together with sockets, to the nanosecond.
 package timerfd
 
 import (
@@ -10,28 +10,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Timer is a file descriptor of a timer by the machine's monotonic clock.
+// Timer is the file descriptor of a timer of the monotonic clock.
 type Timer int
 
-// New returns a timer that is not set, for the caller to close. Reads of it do
-// not block. The error is the system's.
+// New returns a timer that is not set. Reads of it do not block. The caller closes it.
 func New() (Timer, error) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	return Timer(fd), os.NewSyscallError("timerfd_create", err)
 }
 
-// Never is a time that a timer does not come to.
+// Never is the duration with which Set disarms a timer.
 const Never time.Duration = math.MaxInt64
 
-// longest is what a timer is set to at most. No machine runs for so long.
-const longest = 100 * 365 * 24 * time.Hour
+// maxDuration is the longest duration that Set passes to the kernel.
+const maxDuration = 100 * 365 * 24 * time.Hour
 
-// Set has the timer go off once, in that long: at once for no time or less, not
-// at all for Never. It replaces what was set before.
-func (t Timer) Set(in time.Duration) {
-	var spec unix.ItimerSpec // zero is never
-	if in != Never {
-		spec.Value = unix.NsecToTimespec(int64(min(max(in, 1), longest)))
+// Set makes the timer fire once after d: at once if d <= 0, never if d is Never. It
+// replaces the previous setting.
+func (t Timer) Set(d time.Duration) {
+	var spec unix.ItimerSpec // zero disarms
+	if d != Never {
+		spec.Value = unix.NsecToTimespec(int64(min(max(d, 1), maxDuration)))
 	}
-	_ = unix.TimerfdSettime(int(t), 0, &spec, nil) // fails for what is no timer only
+	_ = unix.TimerfdSettime(int(t), 0, &spec, nil) // fails only if t is no timer
 }

@@ -193,7 +193,7 @@ func List(of any) []Setting {
 // Table writes a table of the settings that List returns: name, default, help.
 func Table(w io.Writer, of any) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "SETTING\tDEFAULT\t")
+	fmt.Fprintln(tw, "SETTING\tDEFAULT\tDESCRIPTION")
 	for _, s := range List(of) {
 		fmt.Fprintf(tw, "%s\t%s\t%s\n", s.Name, cmp.Or(s.Default, "(none)"), s.Help)
 	}

@@ -18,36 +18,36 @@ func Quote(s string) string {
 	return fmt.Sprintf("%q… (%d bytes)", s[:maxQuoted], len(s))
 }
 
-// Suggest returns the first of known that word is one slip away from: one
-// character inserted, left out or replaced, or two neighbours exchanged. It
-// returns "" where there is none, and where word itself is known. A known word of
-// two characters has one slip only, their exchange.
+// Suggest returns the first known word that differs from word by one typing error: a
+// character inserted, omitted or replaced, or two adjacent ones swapped. It returns ""
+// if there is none or if word is known. For known words of two characters only a swap
+// counts.
 func Suggest(word string, known []string) string {
 	suggestion := ""
 	for _, k := range known {
 		if k == word {
 			return ""
 		}
-		if suggestion == "" && oneSlip(word, k) {
+		if suggestion == "" && oneTypo(word, k) {
 			suggestion = k
 		}
 	}
 	return suggestion
 }
 
-func oneSlip(word, known string) bool {
+func oneTypo(word, known string) bool {
 	if d := len(word) - len(known); d < -1 || d > 1 {
 		return false
 	}
-	if len(known) < 3 { // half the words of that length are one slip away
-		return exchanged(word, known)
+	if len(known) < 3 { // other typing errors would match too many words
+		return swapped(word, known)
 	}
-	return levenshtein.ComputeDistance(word, known) == 1 || exchanged(word, known)
+	return levenshtein.ComputeDistance(word, known) == 1 || swapped(word, known)
 }
 
-// exchanged reports whether word is known with two neighbours exchanged, which
-// Levenshtein's distance counts as two.
-func exchanged(word, known string) bool {
+// swapped reports whether word is known with two adjacent characters swapped, which
+// the Levenshtein distance counts as two edits.
+func swapped(word, known string) bool {
 	if len(word) != len(known) {
 		return false
 	}

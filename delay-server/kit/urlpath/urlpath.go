@@ -1,5 +1,5 @@
-// Package urlpath makes the paths of equal URLs equal, so that each is routed
-// the same way.
+// Package urlpath normalizes the paths of URLs, so that equivalent URLs are routed the
+// same way.
 package urlpath
 
 import (
@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Handler calls next with each request's path as Normalize returns it.
+// Handler returns a handler that normalizes each request's path and calls next.
 func Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, Request(r)) })
 }
 
-// Request returns r with its path as Normalize returns it: r itself where that
-// is so already, and where the target of CONNECT has no path.
+// Request returns r with a normalized path. It returns r itself if that has one, or if
+// it is a CONNECT without a path.
 func Request(r *http.Request) *http.Request {
 	if r.Method == http.MethodConnect && r.URL.Path == "" {
 		return r
@@ -22,7 +22,7 @@ func Request(r *http.Request) *http.Request {
 	return WithURL(r, Normalize(r.URL))
 }
 
-// WithURL returns r with the URL u: r itself where that is its URL.
+// WithURL returns a copy of r with the URL u, or r itself if u is its URL.
 func WithURL(r *http.Request, u *url.URL) *http.Request {
 	if u == r.URL {
 		return r
@@ -32,15 +32,15 @@ func WithURL(r *http.Request, u *url.URL) *http.Request {
 	return r
 }
 
-// Normalize returns u with a path in which no unreserved character is escaped
-// and the empty path is "/" (RFC 3986, sections 6.2.2.2 and 6.2.3): u itself
-// where that is so already. Any other escape stays, so that %2F is no slash.
+// Normalize returns u with a normalized path (RFC 3986, sections 6.2.2.2 and 6.2.3): no
+// unreserved character is escaped, and the empty path is "/". Other escapes stay, so
+// %2F does not become a slash. It returns u itself if nothing changes.
 func Normalize(u *url.URL) *url.URL {
 	switch {
 	case u.Path == "":
 		return WithPath(u, "/")
 	case u.RawPath == "":
-		return u // it was as net/url escapes it
+		return u // escaped as net/url escapes it
 	}
 	return WithPath(u, decodeUnreserved(u.EscapedPath()))
 }
@@ -48,7 +48,7 @@ func Normalize(u *url.URL) *url.URL {
 // WithPath returns a copy of u with the percent-encoded path.
 func WithPath(u *url.URL, escaped string) *url.URL {
 	c := *u
-	c.Path, _ = url.PathUnescape(escaped) // a path of net/url's has valid escapes only
+	c.Path, _ = url.PathUnescape(escaped) // escaped paths of net/url are valid
 	c.RawPath = ""
 	if c.EscapedPath() != escaped {
 		c.RawPath = escaped
@@ -56,6 +56,7 @@ func WithPath(u *url.URL, escaped string) *url.URL {
 	return &c
 }
 
+// decodeUnreserved decodes escaped unreserved characters.
 func decodeUnreserved(path string) string {
 	var b strings.Builder
 	b.Grow(len(path))
@@ -82,7 +83,7 @@ func unhex(c byte) byte {
 	}
 }
 
-// isUnreserved reports whether RFC 3986, section 2.3, has c as unreserved.
+// isUnreserved reports whether c is an unreserved character of RFC 3986, section 2.3.
 func isUnreserved(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }

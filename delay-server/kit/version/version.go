@@ -1,4 +1,4 @@
-// Package version says which build a program is.
+// Package version identifies the build of a program.
 package version
 
 import (
@@ -8,21 +8,21 @@ import (
 	"runtime/debug"
 )
 
-// Stamped by the linker: -ldflags "-X flash.test/delay-server/kit/version.number=0.1.0
+// Set by the linker: -ldflags "-X flash.test/delay-server/kit/version.number=0.1.0
 // -X flash.test/delay-server/kit/version.commit=…".
 var (
 	number string
 	commit string
 )
 
-// Info is a build's identity, the body of GET /version.
+// Info identifies a build. It is the body of GET /version.
 type Info struct {
-	Version string `json:"version"` // "dev" where the build was not stamped
-	Commit  string `json:"commit"`  // "unknown" where neither stamped nor built from a checkout
+	Version string `json:"version"` // "dev" if not set by the linker
+	Commit  string `json:"commit"`  // "unknown" if not set and not built from a checkout
 	Go      string `json:"go"`
 }
 
-// Get returns the identity of the running program.
+// Get returns the build of the running program.
 func Get() Info {
 	info := Info{Version: number, Commit: commit, Go: runtime.Version()}
 	if build, ok := debug.ReadBuildInfo(); ok && info.Commit == "" {
