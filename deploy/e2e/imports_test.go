@@ -83,6 +83,7 @@ var onlyImporters = []struct{ module, importers string }{
 	{"github.com/agnivade/levenshtein", "delay-server/kit/spelling"},
 	{"gonum.org/v1/gonum", "delay-server/delay"},
 	{"gonum.org/v1/plot", "demo-api/sweep deploy/bench/report"},
+	{"golang.org/x/sync", "demo-api/fetch demo-api/server"},
 	{"golang.org/x/time/rate", "delay-server/gate delay-server/kit/program"},
 	{"go.yaml.in/yaml", "delay-server/scenario"},
 	{"golang.org/x/sys", "delay-server/eventloop delay-server/timerfd deploy/bench/drive"},

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Call is something slow to ask for.
+// Call is a slow call.
 type Call struct {
 	Name string
 
-	// Do asks and returns the status of the answer. It must return soon after
-	// its context is done.
+	// Do makes the call and returns the status of the response. It must return
+	// soon after its context is done.
 	Do func(context.Context) (status int, err error)
 }
 
-// Result is what became of one call that was answered.
+// Result is the outcome of a call that succeeded.
 type Result struct {
 	Name     string
 	Status   int
@@ -23,10 +23,10 @@ type Result struct {
 	Duration time.Duration
 }
 
-// Error is the failure of one call: Sequential and Concurrent return the first.
+// Error is the failure of one call.
 type Error struct {
 	Call string // its name
-	Err  error  // what its Do returned
+	Err  error  // the error of its Do
 }
 
 // Error returns "call r2: …".
@@ -35,8 +35,8 @@ func (e *Error) Error() string { return fmt.Sprintf("call %s: %v", e.Call, e.Err
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// do makes one call. The error of a call that ctx ended is ctx's cause, which
-// says more than the call can: another call's failure, or a client that left.
+// do makes one call. If ctx ended the call, the error is the cause of ctx: the
+// failure of another call, or a client that has left.
 func do(ctx context.Context, call Call) (Result, error) {
 	if ctx.Err() != nil {
 		return Result{}, context.Cause(ctx)

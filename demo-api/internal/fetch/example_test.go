@@ -8,7 +8,7 @@ import (
 	"flash.test/demo-api/internal/fetch"
 )
 
-// slow is answered 200 after 50 ms.
+// slow returns 200 after 50 ms.
 func slow(context.Context) (int, error) {
 	time.Sleep(50 * time.Millisecond)
 	return 200, nil
@@ -39,9 +39,9 @@ func ExampleConcurrent() {
 	for _, r := range results {
 		fmt.Println(r.Name, r.Status)
 	}
-	fmt.Println("r2 began before r1 ended:", results[1].Start.Before(results[0].Start.Add(results[0].Duration)))
+	fmt.Println("r2 started before r1 ended:", results[1].Start.Before(results[0].Start.Add(results[0].Duration)))
 	// Output:
 	// r1 200
 	// r2 200
-	// r2 began before r1 ended: true
+	// r2 started before r1 ended: true
 }

@@ -1,51 +1,46 @@
-// Package fetch is the lesson: the same calls made one after another, which
-// takes the sum of their times, and all at once, which takes the time of the
+// Package fetch makes the same calls in two ways: one after another, which
+// takes the sum of their times, or all at once, which takes the time of the
 // slowest.
 package fetch
 
 import (
 	"context"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// Sequential makes the calls one after another. It returns a result for each
-// call, in the order of calls, or the first failure: a *Error that names the
-// call, or ctx's cause once ctx is done. Calls after a failure are not made.
+// Sequential makes the calls one after another. It returns their results in the
+// order of calls, or the first error: an *Error, or the cause of ctx once ctx is
+// done. It makes no more calls after an error.
 func Sequential(ctx context.Context, calls []Call) ([]Result, error) {
 	results := make([]Result, len(calls))
 	for i, call := range calls {
-		var err error
-		if results[i], err = do(ctx, call); err != nil {
+		result, err := do(ctx, call)
+		if err != nil {
 			return nil, err
 		}
+		results[i] = result
 	}
 	return results, nil
 }
 
-// Concurrent makes the calls all at once, or at most limit at once where limit
-// is not 0; a negative limit panics. It returns what Sequential does. The first
-// failure cancels the other calls, and all have ended when it returns.
+// Concurrent makes the calls all at once, or at most limit at once if limit is
+// not 0. It returns what Sequential returns. The first error cancels the other
+// calls; Concurrent waits until they have ended.
 func Concurrent(ctx context.Context, calls []Call, limit int) ([]Result, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	if limit == 0 {
-		limit = len(calls)
+	group, ctx := errgroup.WithContext(ctx)
+	if limit != 0 {
+		group.SetLimit(limit)
 	}
-	slots := make(chan struct{}, limit)
 	results := make([]Result, len(calls))
-	var all sync.WaitGroup
 	for i, call := range calls {
-		slots <- struct{}{} // blocks while limit calls are in flight
-		all.Go(func() {
-			defer func() { <-slots }()
-			var err error
-			if results[i], err = do(ctx, call); err != nil {
-				cancel(err)
-			}
+		group.Go(func() error {
+			result, err := do(ctx, call)
+			results[i] = result
+			return err
 		})
 	}
-	all.Wait()
-	if err := context.Cause(ctx); err != nil {
+	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	return results, nil

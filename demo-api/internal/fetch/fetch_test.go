@@ -14,7 +14,7 @@ import (
 	"flash.test/demo-api/internal/fetch"
 )
 
-// strategy is either function under test.
+// strategy is a function under test.
 type strategy func(ctx context.Context, calls []fetch.Call, limit int) ([]fetch.Result, error)
 
 func sequential(ctx context.Context, calls []fetch.Call, _ int) ([]fetch.Result, error) {
@@ -26,18 +26,18 @@ var both = []struct {
 	all  strategy
 }{{"Sequential", sequential}, {"Concurrent", fetch.Concurrent}}
 
-// service is what the calls of a test ask.
+// service counts the calls that a test makes.
 type service struct {
-	mu           sync.Mutex
-	begun, ended int
-	peak         int // in flight
+	mu             sync.Mutex
+	started, ended int
+	peak           int // in flight
 }
 
-func (s *service) begin() {
+func (s *service) start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.begun++
-	s.peak = max(s.peak, s.begun-s.ended)
+	s.started++
+	s.peak = max(s.peak, s.started-s.ended)
 }
 
 func (s *service) end() {
@@ -46,11 +46,10 @@ func (s *service) end() {
 	s.ended++
 }
 
-// call returns a call that is answered with status after wait, or that fails
-// with err after wait where err is not nil.
+// call returns a call whose Do returns status and err after wait.
 func (s *service) call(name string, wait time.Duration, status int, err error) fetch.Call {
 	return fetch.Call{Name: name, Do: func(ctx context.Context) (int, error) {
-		s.begin()
+		s.start()
 		defer s.end()
 		select {
 		case <-time.After(wait):
@@ -61,7 +60,7 @@ func (s *service) call(name string, wait time.Duration, status int, err error) f
 	}}
 }
 
-// calls returns n calls of a second each, r1 to rn.
+// calls returns the calls r1 to rn, which take one second each.
 func (s *service) calls(n int) []fetch.Call {
 	calls := make([]fetch.Call, n)
 	for i := range calls {
@@ -70,7 +69,7 @@ func (s *service) calls(n int) []fetch.Call {
 	return calls
 }
 
-// The time is that of a synctest bubble: it is exact.
+// The clock of the synctest bubble is exact.
 func TestTimeAndPeak(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
@@ -80,10 +79,10 @@ func TestTimeAndPeak(t *testing.T) {
 		took  time.Duration
 		peak  int
 	}{
-		{"sequential: the sum", sequential, 7, 0, 7 * time.Second, 1},
-		{"concurrent: the slowest", fetch.Concurrent, 7, 0, time.Second, 7},
+		{"sequential takes the sum", sequential, 7, 0, 7 * time.Second, 1},
+		{"concurrent takes the slowest", fetch.Concurrent, 7, 0, time.Second, 7},
 		{"concurrent, three at once", fetch.Concurrent, 7, 3, 3 * time.Second, 3},
-		{"concurrent, one at once: the sum again", fetch.Concurrent, 7, 1, 7 * time.Second, 1},
+		{"concurrent, one at once, takes the sum", fetch.Concurrent, 7, 1, 7 * time.Second, 1},
 		{"concurrent, a limit above the calls", fetch.Concurrent, 7, 1 << 30, time.Second, 7},
 		{"concurrent, a thousand", fetch.Concurrent, 1000, 0, time.Second, 1000},
 		{"no calls, sequential", sequential, 0, 0, 0, 0},
@@ -129,7 +128,7 @@ func TestResults(t *testing.T) {
 					{Name: "middling", Status: 503, Start: begin[2], Duration: 2 * time.Second},
 				}
 				if err != nil || !slices.Equal(got, want) {
-					t.Errorf("got %v, error %v\nwant %v in the order of the calls", got, err, want)
+					t.Errorf("got %v, error %v\nwant %v", got, err, want)
 				}
 			})
 		})
@@ -140,16 +139,16 @@ var errBroken = errors.New("broken")
 
 func TestFirstFailure(t *testing.T) {
 	for _, tc := range []struct {
-		name  string
-		all   strategy
-		limit int
-		took  time.Duration
-		begun int
-		call  string
+		name    string
+		all     strategy
+		limit   int
+		took    time.Duration
+		started int
+		call    string
 	}{
-		{"sequential: in the order of the calls", sequential, 0, 10*time.Second + 2*time.Second, 2, "r2"},
-		{"concurrent: in the order of time", fetch.Concurrent, 0, time.Second, 4, "r3"},
-		{"concurrent, two at once: those that wait are not made", fetch.Concurrent, 2, 2 * time.Second, 2, "r2"},
+		{"sequential returns the first in order of calls", sequential, 0, 10*time.Second + 2*time.Second, 2, "r2"},
+		{"concurrent returns the first in time", fetch.Concurrent, 0, time.Second, 4, "r3"},
+		{"concurrent, two at once, does not make the queued calls", fetch.Concurrent, 2, 2 * time.Second, 2, "r2"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -166,13 +165,13 @@ func TestFirstFailure(t *testing.T) {
 					t.Errorf("error: got %v, want %v of call %s", err, errBroken, tc.call)
 				}
 				if results != nil {
-					t.Errorf("results of a failure: got %v, want none", results)
+					t.Errorf("results: got %v, want nil", results)
 				}
 				if took := time.Since(start); took != tc.took {
-					t.Errorf("took %v, want %v: the others are cancelled at once", took, tc.took)
+					t.Errorf("took %v, want %v: the first error cancels the other calls", took, tc.took)
 				}
-				if s.begun != tc.begun || s.ended != s.begun {
-					t.Errorf("%d calls begun, %d ended when it returned, want %d of each", s.begun, s.ended, tc.begun)
+				if s.started != tc.started || s.ended != s.started {
+					t.Errorf("%d calls started, %d ended when it returned, want %d of each", s.started, s.ended, tc.started)
 				}
 			})
 		})
@@ -180,67 +179,58 @@ func TestFirstFailure(t *testing.T) {
 }
 
 func TestContextDone(t *testing.T) {
-	errGone := errors.New("the client left")
+	errClientGone := errors.New("client closed the request")
 	for _, tc := range both {
-		t.Run(tc.name+", while calls are made", func(t *testing.T) {
+		t.Run(tc.name+", during the calls", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var s service
 				ctx, cancel := context.WithCancelCause(t.Context())
-				time.AfterFunc(100*time.Millisecond, func() { cancel(errGone) })
+				time.AfterFunc(100*time.Millisecond, func() { cancel(errClientGone) })
 				start := time.Now()
 				_, err := tc.all(ctx, s.calls(5), 2)
-				if err != errGone {
-					t.Errorf("error: got %v, want the cause %v", err, errGone)
+				if err != errClientGone {
+					t.Errorf("error: got %v, want the cause %v", err, errClientGone)
 				}
 				if took := time.Since(start); took != 100*time.Millisecond {
 					t.Errorf("took %v, want 100ms", took)
 				}
-				if s.begun != s.ended || s.begun == 0 {
-					t.Errorf("%d calls begun, %d ended when it returned", s.begun, s.ended)
+				if s.started != s.ended || s.started == 0 {
+					t.Errorf("%d calls started, %d ended when it returned", s.started, s.ended)
 				}
 			})
 		})
-		t.Run(tc.name+", before it begins", func(t *testing.T) {
+		t.Run(tc.name+", before the first call", func(t *testing.T) {
 			var s service
 			ctx, cancel := context.WithCancelCause(t.Context())
-			cancel(errGone)
+			cancel(errClientGone)
 			_, err := tc.all(ctx, s.calls(5), 0)
-			if err != errGone || s.begun != 0 {
-				t.Errorf("got %d calls begun, error %v; want none, %v", s.begun, err, errGone)
+			if err != errClientGone || s.started != 0 {
+				t.Errorf("got %d calls started, error %v; want none, %v", s.started, err, errClientGone)
 			}
 		})
 	}
 }
 
-// All of them stand at the barrier at once, or none ever returns.
-func TestConcurrentIsAllAtOnce(t *testing.T) {
+// Each call waits until all calls have started.
+func TestConcurrentStartsAllAtOnce(t *testing.T) {
 	const parties = 1000
-	var came atomic.Int64
+	var started atomic.Int64
 	all := make(chan struct{})
 	calls := make([]fetch.Call, parties)
 	for i := range calls {
 		calls[i].Do = func(ctx context.Context) (int, error) {
-			if came.Add(1) == parties {
+			if started.Add(1) == parties {
 				close(all)
 			}
 			select {
 			case <-all:
 				return 200, nil
 			case <-time.After(20 * time.Second):
-				return 0, fmt.Errorf("%d of %d came", came.Load(), parties)
+				return 0, fmt.Errorf("%d of %d started", started.Load(), parties)
 			}
 		}
 	}
 	if _, err := fetch.Concurrent(t.Context(), calls, 0); err != nil {
 		t.Errorf("Concurrent(%d calls) = %v, want all in flight at once", parties, err)
 	}
-}
-
-func TestNegativeLimitPanics(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Error("Concurrent(limit -1) returned, want a panic")
-		}
-	}()
-	_, _ = fetch.Concurrent(t.Context(), nil, -1)
 }

@@ -1,6 +1,6 @@
 package fetch
 
-import _ "embed" // the tutorial shows the lesson as it is
+import _ "embed" // shown by the tutorial
 
 // Source is the text of fetch.go.
 //
