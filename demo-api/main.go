@@ -1,4 +1,4 @@
-// Demo-api calls a slow service one after another and all at once.
+// Demo-api makes the same slow calls one after another and all at once.
 package main
 
 import (
@@ -12,14 +12,15 @@ import (
 func main() { demoAPI.Main() }
 
 var demoAPI = program.Program[config.Config]{
-	Name:    "demo-api",
-	Purpose: "demo-api makes the same slow calls in two ways: GET /get_data one after another, GET /async_get_data all at once.",
-	Load:    config.Load,
-	Table:   config.Table,
-	Addr:    func(c config.Config) (string, int) { return c.Host, c.Port },
-	Logger:  config.Config.NewLogger,
-	Serve:   serve,
+	Name: "demo-api",
+	Purpose: "demo-api makes the same slow calls in two ways: GET /get_data one after another,\n" +
+		"GET /async_get_data all at once.",
+	Load:   config.Load,
+	Table:  config.Table,
+	Addr:   func(c config.Config) (string, int) { return c.Host, c.Port },
+	Logger: config.Config.NewLogger,
+	Serve:  serve,
 	Commands: []program.Command[config.Config]{
-		{Name: "sweep", Help: "measure both ways over more and more calls, for a table and a chart; see sweep --help", Run: sweepCommand},
+		{Name: "sweep", Help: "measure both ways with more and more calls; see sweep --help", Run: runSweep},
 	},
 }

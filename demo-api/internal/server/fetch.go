@@ -18,82 +18,82 @@ import (
 
 // strategy is a way to make calls.
 type strategy struct {
-	name, path string // of its lane in a race, of its endpoint
+	name string // of its lane in a race
+	path string // of its endpoint
 
-	// fetch makes the calls, at most limit at once where limit is not 0.
+	// fetch makes the calls, at most limit at once if limit is not 0.
 	fetch func(ctx context.Context, calls []fetch.Call, limit int) ([]fetch.Result, error)
 
-	// atOnce is the most calls that it has in flight.
-	atOnce func(asked ask) int
+	// concurrency returns the maximum number of calls in flight.
+	concurrency func(params) int
 
-	// title names it on a page: "One after another", "All at once", "Ten at once".
-	title func(asked ask) string
+	// title returns its name on a page: "One after another", "Ten at once".
+	title func(params) string
 }
 
 var sequential = strategy{
 	name: "sequential", path: "/get_data",
-	// Any limit is satisfied: one call after another is one at once.
+	// One call at a time is within any limit.
 	fetch: func(ctx context.Context, calls []fetch.Call, _ int) ([]fetch.Result, error) {
 		return fetch.Sequential(ctx, calls)
 	},
-	atOnce: func(asked ask) int { return min(1, asked.calls) },
-	title:  func(ask) string { return "One after another" },
+	concurrency: func(p params) int { return min(1, p.calls) },
+	title:       func(params) string { return "One after another" },
 }
 
 var concurrent = strategy{
 	name: "concurrent", path: "/async_get_data",
 	fetch: fetch.Concurrent,
-	atOnce: func(asked ask) int {
-		if asked.limit == 0 {
-			return asked.calls
+	concurrency: func(p params) int {
+		if p.limit == 0 {
+			return p.calls
 		}
-		return min(asked.limit, asked.calls)
+		return min(p.limit, p.calls)
 	},
-	title: func(asked ask) string { return web.AtOnce(asked.calls, asked.limit) },
+	title: func(p params) string { return web.ConcurrentTitle(p.calls, p.limit) },
 }
 
-// fetch answers the statuses of the calls that a request asks for.
+// fetch returns the handler that makes the calls of a request and responds with
+// their statuses.
 func (s *Server) fetch(way strategy) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		asked, err := s.read(c.Request())
+		p, err := s.parse(c.Request())
 		if err != nil {
 			return err
 		}
-		leave, err := s.room.take(way.atOnce(asked))
+		release, err := s.acquire(way.concurrency(p))
 		if err != nil {
 			return err
 		}
-		defer leave()
-		asked.announce(c)
-		s.waiting.Add(1)
-		defer s.waiting.Add(-1)
+		defer release()
+		p.setHeaders(c)
 		start := time.Now()
-		results, err := way.fetch(c.Request().Context(), s.calls(asked), asked.limit)
+		results, err := way.fetch(c.Request().Context(), s.calls(p), p.limit)
 		total := time.Since(start)
 		c.Response().Header().Set("Server-Timing", serverTiming(total, results))
 		if err != nil {
 			return err
 		}
-		s.log.Debug("fetched", "path", c.Path(), "calls", len(results), "run", asked.runID, "total", total)
+		s.log.Debug("fetched", "path", c.Path(), "calls", len(results), "run", p.runID, "total", total)
 		return c.Blob(http.StatusOK, contentType(results), statuses(results))
 	}
 }
 
-// calls returns the calls r1 to rN, the last of them replaced by the query db
-// where one is asked for.
-func (s *Server) calls(asked ask) []fetch.Call {
-	calls := make([]fetch.Call, asked.calls)
+// calls returns the calls r1 to rN. If db is given, a query replaces the last.
+func (s *Server) calls(p params) []fetch.Call {
+	calls := make([]fetch.Call, p.calls)
 	for i := range calls {
 		calls[i] = fetch.Call{
 			Name: "r" + strconv.Itoa(i+1),
 			Do: func(ctx context.Context) (int, error) {
-				return s.upstream.Get(ctx, upstream.Request{Delay: asked.delay, RunID: asked.runID, Seed: asked.seedOf(i)})
+				return s.upstream.Get(ctx, upstream.Request{Delay: p.delay, RunID: p.runID, Seed: p.callSeed(i)})
 			},
 		}
 	}
-	if asked.db != nil {
-		wait := sample(*asked.db, s.options.MaxDelay, asked.rng(len(calls)-1))
-		calls[len(calls)-1] = fetch.Call{
+	if p.db != nil {
+		last := len(calls) - 1
+		wait, _ := p.db.SampleWithin(p.rng(last), s.options.MaxDelay)
+		calls[last] = fetch.Call{
 			Name: "db",
 			Do: func(ctx context.Context) (int, error) {
 				return http.StatusOK, s.database.Query(ctx, wait)
@@ -103,40 +103,22 @@ func (s *Server) calls(asked ask) []fetch.Call {
 	return calls
 }
 
-// sample draws from d by rng as delay-server does: again, up to ten times in all,
-// while above limit, and then cuts it.
-func sample(d delay.Delay, limit time.Duration, rng *rand.Rand) time.Duration {
-	for range 10 {
-		if wait := d.Sample(rng); wait <= limit {
-			return wait
-		}
-	}
-	return limit
-}
-
-// seedOf returns the seed of call i, so that the call takes as long in both lanes
-// of a race, in whatever order the calls arrive; nil where nothing is drawn.
-func (a ask) seedOf(i int) *uint64 {
-	if a.seed == nil {
+// callSeed returns the seed of call i, or nil without a seed. The call then takes
+// the same time in both lanes of a race, in whatever order the calls arrive.
+func (p params) callSeed(i int) *uint64 {
+	if p.seed == nil {
 		return nil
 	}
-	return new(*a.seed + uint64(i))
+	return new(*p.seed + uint64(i))
 }
 
-// rng returns the generator of call i: by its seed, where it has one.
-func (a ask) rng(i int) *rand.Rand {
-	if seed := a.seedOf(i); seed != nil {
+// rng returns the random generator of call i.
+func (p params) rng(i int) *rand.Rand {
+	if seed := p.callSeed(i); seed != nil {
 		return rand.New(rand.NewPCG(*seed, 0))
 	}
-	return sharedRNG
+	return delay.SharedRNG()
 }
-
-// sharedRNG draws from the runtime's own generator, which any goroutine may use.
-var sharedRNG = rand.New(runtimeSource{})
-
-type runtimeSource struct{}
-
-func (runtimeSource) Uint64() uint64 { return rand.Uint64() }
 
 func contentType(results []fetch.Result) string {
 	if len(results) == 0 {
@@ -145,9 +127,8 @@ func contentType(results []fetch.Result) string {
 	return "application/json; charset=utf-8"
 }
 
-// statuses returns {"r1":200,"r2":200} and a newline, so that a shell's prompt
-// does not stick to it, in the order of the calls, which a map would not keep; or
-// ok for no calls, the tutorial's first step.
+// statuses returns {"r1":200,"r2":200} in the order of the calls, or ok without
+// calls. The final newline keeps a shell prompt off the line.
 func statuses(results []fetch.Result) []byte {
 	if len(results) == 0 {
 		return []byte("ok\n")
@@ -164,17 +145,17 @@ func statuses(results []fetch.Result) []byte {
 	return append(body, "}\n"...)
 }
 
-// digits is what times are cut to: two of them after the milliseconds.
-const digits = 10 * time.Microsecond
+// precision is the precision of reported times: two decimals of a millisecond.
+const precision = 10 * time.Microsecond
 
-// serverTiming returns total;dur=2003.12, r1;dur=1001.22, r2;dur=1001.5: in
-// milliseconds, cut after two digits so that none is above what was measured.
+// serverTiming returns total;dur=2003.12, r1;dur=1001.22, r2;dur=1001.5 in
+// milliseconds. Times are truncated: none is above the measured time.
 func serverTiming(total time.Duration, results []fetch.Result) string {
 	header := append(make([]byte, 0, 24*(len(results)+1)), "total;dur="...)
-	header = delay.AppendMilliseconds(header, total.Truncate(digits))
+	header = delay.AppendMilliseconds(header, total.Truncate(precision))
 	for _, r := range results {
 		header = append(header, ", "+r.Name+";dur="...)
-		header = delay.AppendMilliseconds(header, r.Duration.Truncate(digits))
+		header = delay.AppendMilliseconds(header, r.Duration.Truncate(precision))
 	}
 	return string(header)
 }

@@ -13,36 +13,37 @@ import (
 	"flash.test/demo-api/internal/fetch"
 )
 
-// lane is one of the two ways in a race. Its calls say when they begin and end.
+// lane is one of the two ways in a race.
 type lane struct {
 	strategy
-	asked ask // its runID is the lane's own
-	to    *events
-	start time.Time
-	total time.Duration // 0 until all calls have succeeded
+	params params // with the run ID of the lane
+	stream *eventStream
+	start  time.Time
+	total  time.Duration // 0 until all calls have succeeded
 
 	mu             sync.Mutex
 	inFlight, peak int
 }
 
-// newLane tells the viewer of a lane.
-func (s *Server) newLane(c echo.Context, way strategy, asked ask, to *events) *lane {
-	asked.runID += "-" + way.name
-	to.send("lane", raceLane{way.name, asked.runID, way.title(asked), asked.calls, curl(base(c), way.path, givenQuery(c.Request().URL.RawQuery))})
-	return &lane{strategy: way, asked: asked, to: to}
+// newLane returns a lane and sends its first event.
+func (s *Server) newLane(c echo.Context, way strategy, p params, stream *eventStream) *lane {
+	p.runID += "-" + way.name
+	curl := curlCommand(baseURL(c), way.path, withoutEmpty(c.Request().URL.RawQuery))
+	stream.send("lane", raceLane{way.name, p.runID, way.title(p), p.calls, curl})
+	return &lane{strategy: way, params: p, stream: stream}
 }
 
-// run makes the calls of a lane and tells what they came to.
-func (s *Server) run(c echo.Context, l *lane) {
-	calls := s.calls(l.asked)
+// runLane makes the calls of a lane and sends its result.
+func (s *Server) runLane(c echo.Context, l *lane) {
+	calls := s.calls(l.params)
 	for i := range calls {
-		calls[i].Do = l.watch(calls[i])
+		calls[i].Do = l.instrument(calls[i])
 	}
 	l.start = time.Now()
-	results, err := l.fetch(l.to.ctx, calls, l.asked.limit)
+	results, err := l.fetch(l.stream.ctx, calls, l.params.limit)
 	total := time.Since(l.start)
 	if err != nil {
-		l.to.send("failed", raceFailed{l.name, ms(total), s.problem(err, c)})
+		l.stream.send("failed", raceFailed{l.name, ms(total), s.problem(err, c)})
 		return
 	}
 	l.total = total
@@ -50,57 +51,58 @@ func (s *Server) run(c echo.Context, l *lane) {
 	for _, r := range results {
 		sum += r.Duration
 	}
-	peak, by := s.peak(l)
-	l.to.send("total", raceTotal{l.name, ms(total), ms(sum), peak, by, answerOf(results)})
+	peak, source := s.peak(l)
+	l.stream.send("total", raceTotal{l.name, ms(total), ms(sum), peak, source, responseJSON(results)})
 }
 
-// watch returns call's Do, which tells when it begins and ends.
-func (l *lane) watch(call fetch.Call) func(context.Context) (int, error) {
+// instrument returns the Do of call, wrapped to send an event when it starts and
+// when it ends.
+func (l *lane) instrument(call fetch.Call) func(context.Context) (int, error) {
 	return func(ctx context.Context) (int, error) {
-		l.count(+1)
-		l.to.send("begin", raceBegin{l.name, call.Name, ms(time.Since(l.start))})
+		l.addInFlight(+1)
+		l.stream.send("begin", raceBegin{l.name, call.Name, ms(time.Since(l.start))})
 		status, err := call.Do(ctx)
-		told := raceEnd{raceBegin{l.name, call.Name, ms(time.Since(l.start))}, status}
+		end := raceEnd{raceBegin{l.name, call.Name, ms(time.Since(l.start))}, status}
 		if err != nil {
-			told.Status = 0
+			end.Status = 0
 		}
-		l.to.send("end", told)
-		l.count(-1)
+		l.stream.send("end", end)
+		l.addInFlight(-1)
 		return status, err
 	}
 }
 
-func (l *lane) count(by int) {
+func (l *lane) addInFlight(delta int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.inFlight += by
+	l.inFlight += delta
 	l.peak = max(l.peak, l.inFlight)
 }
 
-// journalTimeout is how long the end of a lane waits for delay-server's count.
+// journalTimeout is the timeout of the request for delay-server's count.
 const journalTimeout = 2 * time.Second
 
-// peak returns the most calls of l in flight at once and who counted them:
-// delay-server, which sees them truly overlap, or demo-api where that does not
-// tell, or did not see all of them, since a query was among them.
-func (s *Server) peak(l *lane) (most int, by string) {
-	if l.asked.db == nil && l.asked.calls > 0 {
-		ctx, cancel := context.WithTimeout(l.to.ctx, journalTimeout)
+// peak returns the maximum number of calls of l in flight, and the program that
+// counted them. demo-api's own count is used if delay-server returns none, or
+// did not receive all calls because one was a query.
+func (s *Server) peak(l *lane) (peak int, source string) {
+	if l.params.db == nil && l.params.calls > 0 {
+		ctx, cancel := context.WithTimeout(l.stream.ctx, journalTimeout)
 		defer cancel()
-		most, err := s.upstream.Peak(ctx, l.asked.runID)
+		peak, err := s.upstream.Peak(ctx, l.params.runID)
 		if err == nil {
-			return most, "delay-server"
+			return peak, "delay-server"
 		}
-		s.log.Debug("delay-server does not tell the peak in flight", "run", l.asked.runID, "error", err)
+		s.log.Debug("no peak in flight from delay-server", "run", l.params.runID, "error", err)
 	}
 	return l.peak, "demo-api"
 }
 
-// answerOf returns what the endpoint answers, as JSON.
-func answerOf(results []fetch.Result) json.RawMessage {
-	answer := bytes.TrimSpace(statuses(results))
+// responseJSON returns the response of the endpoint as JSON.
+func responseJSON(results []fetch.Result) json.RawMessage {
+	body := bytes.TrimSpace(statuses(results))
 	if len(results) == 0 {
-		return []byte(strconv.Quote(string(answer)))
+		return []byte(strconv.Quote(string(body)))
 	}
-	return answer
+	return body
 }

@@ -15,46 +15,34 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/delay"
+	"flash.test/delay-server/kit/query"
 )
 
-// race makes the same calls both ways at the same time and tells, in a stream
-// of events, when each begins and ends.
+// race makes the same calls in both ways at the same time, and streams an event
+// when each call starts and ends.
 func (s *Server) race(c echo.Context) error {
-	if resumed(c.Request()) {
-		return c.NoContent(http.StatusNoContent)
-	}
-	asked, err := s.readRace(c.Request())
+	p, err := s.parseRace(c.Request())
 	if err != nil {
 		return err
 	}
-	leave, err := s.room.take(sequential.atOnce(asked) + concurrent.atOnce(asked))
-	if err != nil {
-		return err
-	}
-	defer leave()
-	asked.announce(c)
-	s.waiting.Add(1)
-	defer s.waiting.Add(-1)
-	to := newEvents(c, asked.runID)
-	defer to.close()
-	turn, once := s.newLane(c, sequential, asked, to), s.newLane(c, concurrent, asked, to)
-	var both sync.WaitGroup
-	both.Go(func() { s.run(c, turn) })
-	both.Go(func() { s.run(c, once) })
-	both.Wait()
-	to.send("done", raceDone{speedup(asked, turn, once)})
-	return nil
+	return s.streamEvents(c, p, sequential.concurrency(p)+concurrent.concurrency(p), func(stream *eventStream) {
+		sequentialLane, concurrentLane := s.newLane(c, sequential, p, stream), s.newLane(c, concurrent, p, stream)
+		var both sync.WaitGroup
+		both.Go(func() { s.runLane(c, sequentialLane) })
+		both.Go(func() { s.runLane(c, concurrentLane) })
+		both.Wait()
+		stream.send("done", raceDone{speedup(p, sequentialLane, concurrentLane)})
+	})
 }
 
-// What the events of a race say. Times are in milliseconds, from the start of
-// the lane.
+// The events of a race. Times are in milliseconds from the start of the lane.
 type (
 	raceLane struct {
 		Lane  string `json:"lane"`  // "sequential" or "concurrent"
-		Run   string `json:"run"`   // the X-Run-Id of its calls
+		Run   string `json:"run"`   // X-Run-Id of its calls
 		Title string `json:"title"` // "One after another", "All at once", "Ten at once"
 		Calls int    `json:"calls"`
-		Curl  string `json:"curl"` // what makes the same calls from a terminal
+		Curl  string `json:"curl"` // command that makes the same calls
 	}
 	raceBegin struct {
 		Lane string `json:"lane"`
@@ -63,84 +51,84 @@ type (
 	}
 	raceEnd struct {
 		raceBegin
-		Status int `json:"status,omitempty"` // absent where there was no answer
+		Status int `json:"status,omitempty"` // absent if the call failed
 	}
 	raceTotal struct {
 		Lane   string          `json:"lane"`
 		Total  ms              `json:"total_ms"`
 		Sum    ms              `json:"sum_ms"` // of the calls
 		Peak   int             `json:"peak_in_flight"`
-		SeenBy string          `json:"seen_by"` // who counted them: "delay-server" or "demo-api"
+		SeenBy string          `json:"seen_by"` // source of Peak: "delay-server" or "demo-api"
 		Answer json.RawMessage `json:"answer"`
 	}
 	raceFailed struct {
 		Lane    string `json:"lane"`
 		Total   ms     `json:"total_ms"`
-		Problem any    `json:"problem"` // what the endpoint would answer
+		Problem any    `json:"problem"` // the response of the endpoint
 	}
 	raceDone struct {
-		Speedup float64 `json:"speedup,omitempty"` // total by total; absent where a lane failed or there was nothing to call
+		Speedup float64 `json:"speedup,omitempty"` // absent if a lane failed or made no calls
 	}
 )
 
-// ms is a time in milliseconds, as Server-Timing has them.
+// ms is a time that encodes as milliseconds, as in Server-Timing.
 type ms time.Duration
 
 // MarshalJSON returns 1000.21.
 func (t ms) MarshalJSON() ([]byte, error) {
-	return delay.AppendMilliseconds(nil, time.Duration(t).Truncate(digits)), nil
+	return delay.AppendMilliseconds(nil, time.Duration(t).Truncate(precision)), nil
 }
 
-// readRace reads a request of the form: a field that is empty is not given. The
-// error is a *problem.Problem, 400.
-func (s *Server) readRace(r *http.Request) (ask, error) {
-	asked, err := parseQuery(givenQuery(r.URL.RawQuery), s.options)
+// parseRace parses the request of the race's form. The error is a
+// *problem.Problem, 400.
+func (s *Server) parseRace(r *http.Request) (params, error) {
+	p, err := parseQuery(withoutEmpty(r.URL.RawQuery), s.options)
 	if err != nil {
-		return ask{}, err
+		return params{}, err
 	}
-	if !asked.fixed() {
-		asked.seed = new(rand.Uint64())
+	if !p.isFixed() {
+		p.seed = new(rand.Uint64())
 	}
-	asked.runID, err = runID(r.Header, maxRunID-len("-sequential"))
-	return asked, err
+	p.runID, err = parseRunID(r.Header, query.MaxName-len("-sequential"))
+	return p, err
 }
 
-// fixed reports whether every call takes the same time, so that nothing is drawn.
-func (a ask) fixed() bool {
-	d, _ := delay.Parse(a.delay) // it has been read before
+// isFixed reports whether no delay is random.
+func (p params) isFixed() bool {
+	d, _ := delay.Parse(p.delay) // parseQuery has parsed it
 	_, fixed := d.Fixed()
-	if a.db != nil {
-		_, fixedQuery := a.db.Fixed()
-		fixed = fixed && fixedQuery
+	if p.db != nil {
+		_, fixedDB := p.db.Fixed()
+		fixed = fixed && fixedDB
 	}
 	return fixed
 }
 
-// givenQuery returns a form's query without the fields that are empty.
-func givenQuery(raw string) string {
+// withoutEmpty returns the query of a form without its empty fields.
+func withoutEmpty(raw string) string {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return raw // for parseQuery to refuse
+		return raw // parseQuery rejects it
 	}
 	maps.DeleteFunc(values, func(name string, given []string) bool {
-		return slices.Contains(parameters, name) && slices.Equal(given, []string{""})
+		return slices.Contains(paramNames, name) && slices.Equal(given, []string{""})
 	})
 	return values.Encode()
 }
 
-// curl returns the line that makes the same request of path from a terminal.
-func curl(base, path, given string) string {
-	if given == "" {
+// curlCommand returns the curl command of a request.
+func curlCommand(base, path, query string) string {
+	if query == "" {
 		return "curl " + base + path
 	}
-	return "curl '" + base + path + "?" + strings.NewReplacer("%3A", ":", "%2C", ",").Replace(given) + "'"
+	return "curl '" + base + path + "?" + strings.NewReplacer("%3A", ":", "%2C", ",").Replace(query) + "'"
 }
 
-// speedup returns how many times as fast once was as turn, to three decimals,
-// or 0 where that says nothing.
-func speedup(asked ask, turn, once *lane) float64 {
-	if asked.calls == 0 || turn.total == 0 || once.total == 0 {
+// speedup returns sequential time over concurrent time, rounded to three
+// decimals. It returns 0 if a lane failed or made no calls.
+func speedup(p params, sequential, concurrent *lane) float64 {
+	if p.calls == 0 || sequential.total == 0 || concurrent.total == 0 {
 		return 0
 	}
-	return math.Round(1000*float64(turn.total)/float64(once.total)) / 1000
+	return math.Round(1000*float64(sequential.total)/float64(concurrent.total)) / 1000
 }

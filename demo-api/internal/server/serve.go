@@ -3,38 +3,23 @@ package server
 import (
 	"context"
 	"net"
-	"net/http"
-
-	"flash.test/delay-server/kit/problem"
-	"flash.test/delay-server/kit/program"
 )
 
-// errCut is the cause with which a shutdown ends the requests that are left.
-var errCut = problem.New(http.StatusServiceUnavailable, "the server is shutting down and ended this request's calls before their time")
-
-// maxStreams is how many requests one connection of HTTP/2 may have at once: as
-// many as net/http's own default.
+// maxStreams is the maximum number of concurrent requests on one HTTP/2
+// connection: the default of net/http.
 const maxStreams = 250
 
-// Serve answers the connections of all lns until ctx is done. It then serves on
-// for Options.ShutdownDelay, while /readyz answers 503, and drains: it stops
-// accepting, lets requests finish up to Options.ShutdownTimeout, answers those
-// left 503, logs how many that were, and returns nil. It speaks HTTP/1.1 and,
-// without TLS, HTTP/2. It closes lns. An error is from accepting.
+// Serve serves the connections of all lns until ctx is done. It then serves for
+// another SHUTDOWN_DELAY, while /readyz returns 503, and drains: it stops
+// accepting, waits up to SHUTDOWN_TIMEOUT for requests to finish, responds to the
+// others with 503 and logs their number. It speaks HTTP/1.1 and, without TLS,
+// HTTP/2. It closes lns. It returns nil after a drain, or the error of Accept.
 func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
-	return program.HTTP{
-		Handler:           s.Handler(),
-		Log:               s.log,
-		ReadHeaderTimeout: s.options.ReadTimeout,
-		IdleTimeout:       s.options.IdleTimeout,
-		WriteTimeout:      s.options.WriteTimeout,
-		MaxHeaderSize:     s.options.MaxHeaderSize,
-		MaxStreams:        maxStreams,
-		ShutdownDelay:     s.options.ShutdownDelay,
-		ShutdownTimeout:   s.options.ShutdownTimeout,
-		Waiting:           func() int { return int(s.waiting.Load()) },
-		NotReady:          func() { s.draining.Store(true) },
-		Draining:          func() {},
-		ShutdownCause:     errCut,
-	}.Serve(ctx, lns...)
+	h := s.options.HTTP.HTTP(s.Handler(), s.log)
+	h.MaxStreams = maxStreams
+	h.Waiting = func() int { return int(s.waiting.Load()) }
+	h.NotReady = func() { s.draining.Store(true) }
+	h.Draining = func() {}
+	h.ShutdownCause = errShutdown
+	return h.Serve(ctx, lns...)
 }

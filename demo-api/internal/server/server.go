@@ -1,5 +1,5 @@
-// Package server is demo-api's HTTP side: Echo, the one table of routes, and
-// handlers that read a request, make its calls and answer.
+// Package server is the HTTP side of demo-api: the table of routes, and handlers
+// that parse a request, make its calls and respond.
 package server
 
 import (
@@ -10,100 +10,146 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/semaphore"
 
+	"flash.test/delay-server/kit/httpkit"
+	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/tracing"
 	"flash.test/delay-server/kit/urlpath"
 
 	"flash.test/demo-api/internal/upstream"
+	"flash.test/demo-api/internal/web"
 )
 
-// Upstream is the slow service that is called.
+// Upstream is the slow service that the calls go to.
 type Upstream interface {
-	// Get makes the request and returns the answer's HTTP status. It ends at once
-	// when ctx is done.
+	// Get makes a call and returns the HTTP status of the response. It returns at
+	// once when ctx is done.
 	Get(ctx context.Context, r upstream.Request) (status int, err error)
 
-	// Peak returns the most answers of a run that were being waited for at once,
-	// as the service counted them. The error is why it does not tell.
+	// Peak returns the maximum number of calls of a run that were in flight at
+	// once, as the service counted them.
 	Peak(ctx context.Context, runID string) (int, error)
 }
 
-// Database is what the query of a request with ?db= is made to.
+// Database executes the query of a request with ?db=.
 type Database interface {
-	// Query makes a query that takes wait, and no less. It ends at once when ctx
-	// is done.
+	// Query executes a query that takes wait or longer. It returns at once when
+	// ctx is done.
 	Query(ctx context.Context, wait time.Duration) error
 }
 
-// Options are what a Server is told of the settings. All but Tracing are required.
+// Options configure a Server. All but Tracing are required.
 type Options struct {
-	Calls    int           // of a request that does not say
-	MaxCalls int           // that a request may ask for
-	Delay    string        // of each call of a request that does not say
-	MaxDelay time.Duration // a longer fixed delay is answered 400
+	Calls    int           // default of ?calls=
+	MaxCalls int           // maximum of ?calls=
+	Delay    string        // default of ?delay=
+	MaxDelay time.Duration // a longer fixed delay is rejected with 400
 
-	MaxInFlight int // calls at once, over all requests; more than MaxCalls, so that a race fits
+	MaxInFlight int // calls in flight, over all requests; above MaxCalls, so that a race fits
 
-	ReadTimeout     time.Duration // for a client to send its headers, and again its body
-	WriteTimeout    time.Duration // for a client to take an answer, or each part of one
-	MaxHeaderSize   int           // bytes of a request's line and header
-	IdleTimeout     time.Duration // of a connection between requests
-	ShutdownDelay   time.Duration // to serve on, not ready, once Serve's context is done
-	ShutdownTimeout time.Duration // for requests to finish after that
+	HTTP httpkit.Config // timeouts and limits
 
-	UpstreamURL string // shown on the page
+	UpstreamURL string // shown on the pages
 
 	Tracing tracing.Tracing // of the requests
 }
 
-// Server answers /get_data and /async_get_data, and races them. Use New.
+// Server serves /get_data, /async_get_data and the pages. Use New.
 type Server struct {
 	options  Options
 	upstream Upstream
 	database Database
 	log      *slog.Logger
 	echo     *echo.Echo
-	room     room
-	waiting  atomic.Int64 // requests whose calls are being made
+	inFlight *semaphore.Weighted // calls
+	waiting  atomic.Int64        // requests with calls in flight
 	draining atomic.Bool
 }
 
-// New returns a server that calls upstream, asks database where a request has
-// ?db=, and logs to log.
+// New returns a server that makes its calls to upstream and its queries to
+// database, and logs to log.
 func New(options Options, upstream Upstream, database Database, log *slog.Logger) *Server {
-	s := &Server{options: options, upstream: upstream, database: database, log: log}
-	s.room.most = int64(options.MaxInFlight)
+	s := &Server{
+		options: options, upstream: upstream, database: database, log: log,
+		inFlight: semaphore.NewWeighted(int64(options.MaxInFlight)),
+	}
 	s.echo = s.routes()
 	return s
 }
 
-// Handler returns the server's HTTP handler, for a test or a server of one's own.
+// Handler returns the HTTP handler of the server, for a test or another
+// http.Server.
 func (s *Server) Handler() http.Handler { return s.options.Tracing.Handler(urlpath.Handler(s.echo)) }
 
-// routes is the table of all that the server answers.
+// routes returns the table of all routes.
 func (s *Server) routes() *echo.Echo {
 	e := echo.New()
-	e.HTTPErrorHandler = s.fail
-	e.Pre(s.guard)
+	e.HTTPErrorHandler = s.handleError
+	e.Pre(httpkit.RecoverPanics, s.checkRequest)
 
-	gets := func(path string, handler echo.HandlerFunc) {
+	get := func(path string, handler echo.HandlerFunc) {
 		e.Match([]string{http.MethodGet, http.MethodHead}, path, handler, s.discardBody)
 	}
-	gets("/", s.racePage)
-	gets("/tutorial", s.tutorialPage)
-	gets("/assets/:name", s.asset)
-	gets("/get_data", s.fetch(sequential))
-	gets("/get_data/", s.fetch(sequential))
-	gets("/async_get_data", s.fetch(concurrent))
-	gets("/async_get_data/", s.fetch(concurrent))
-	e.GET("/race/events", s.race, s.discardBody)
-	gets("/sweep", s.sweepPage)
-	e.GET("/sweep/events", s.sweep, s.discardBody)
-	gets("/healthz", s.healthz)
-	gets("/readyz", s.readyz)
-	gets("/version", s.version)
+	get("/", s.racePage)
+	get("/tutorial", s.tutorialPage)
+	get("/problems", httpkit.Problems("demo-api"))
+	get("/problems/:name", httpkit.Problems("demo-api"))
+	get("/assets/:name", httpkit.Assets(web.Assets, "."))
+	get("/get_data", s.fetch(sequential))
+	get("/get_data/", s.fetch(sequential))
+	get("/async_get_data", s.fetch(concurrent))
+	get("/async_get_data/", s.fetch(concurrent))
+	e.GET("/race/events", s.race, s.discardBody, rejectReconnect)
+	get("/sweep", s.sweepPage)
+	e.GET("/sweep/events", s.sweep, s.discardBody, rejectReconnect)
+	get("/healthz", httpkit.Healthz)
+	get("/readyz", httpkit.Readyz(s.checkReady))
+	get("/version", httpkit.Version)
 	return e
 }
 
-// paths are those of the table, for who asks for another.
-const paths = "/, /tutorial, /sweep, /get_data, /async_get_data, /race/events, /sweep/events, /healthz, /readyz, /version"
+// paths lists the routes for the problem of an unknown path.
+const paths = "/, /tutorial, /sweep, /get_data, /async_get_data, /race/events, /sweep/events, " +
+	"/problems, /healthz, /readyz, /version"
+
+// checkRequest rejects invalid requests before routing, and sets the headers of
+// all responses.
+func (s *Server) checkRequest(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		httpkit.LimitUnreadBody(c.Response(), c.Request(), s.options.HTTP.ReadTimeout)
+		if p := httpkit.CheckRequest(c.Request()); p != nil {
+			return p
+		}
+		return next(c)
+	}
+}
+
+// discardBody reads the body of a request to its end.
+func (s *Server) discardBody(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := httpkit.DiscardBody(c, s.options.HTTP.ReadTimeout); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// acquire reserves n calls in flight for a request, until release is called. It
+// does not wait: if fewer are free, the error is problem.TooManyCalls.
+func (s *Server) acquire(n int) (release func(), err error) {
+	if !s.inFlight.TryAcquire(int64(n)) {
+		p := problem.TooManyCalls.New("too many calls in flight (MAX_IN_FLIGHT=%d); this request needs %d",
+			s.options.MaxInFlight, n)
+		p.RetryAfter = time.Second
+		return nil, p
+	}
+	s.waiting.Add(1)
+	return func() {
+		s.waiting.Add(-1)
+		s.inFlight.Release(int64(n))
+	}, nil
+}

@@ -17,101 +17,88 @@ import (
 	"flash.test/demo-api/internal/upstream"
 )
 
-// sweep makes more and more calls both ways and tells, in a stream of events,
-// how long they took. A viewer that leaves ends it.
+// sweep makes increasing numbers of calls in both ways, and streams an event with
+// the times of each. It ends when the client leaves.
 func (s *Server) sweep(c echo.Context) error {
-	if resumed(c.Request()) {
-		return c.NoContent(http.StatusNoContent)
-	}
-	asked, counts, err := s.readSweep(c.Request())
+	p, counts, err := s.parseSweepRequest(c.Request())
 	if err != nil {
 		return err
 	}
-	leave, err := s.room.take(concurrent.atOnce(asked))
-	if err != nil {
-		return err
-	}
-	defer leave()
-	asked.announce(c)
-	s.waiting.Add(1)
-	defer s.waiting.Add(-1)
-	to := newEvents(c, asked.runID)
-	defer to.close()
-	to.send("sweep", sweepBegins{counts, asked.runID, ms(sweep.Budget)})
-	var points []sweep.Point
-	for p, err := range s.measures(asked, counts).Points(to.ctx) {
-		if err != nil {
-			to.send("failed", sweepFailed{counts[len(points)], s.problem(err, c)})
-			return nil
+	return s.streamEvents(c, p, concurrent.concurrency(p), func(stream *eventStream) {
+		stream.send("sweep", sweepStart{counts, p.runID, ms(sweep.Budget)})
+		var points []sweep.Point
+		for point, err := range s.newSweep(p, counts).Points(stream.ctx) {
+			if err != nil {
+				stream.send("failed", sweepFailed{counts[len(points)], s.problem(err, c)})
+				return
+			}
+			points = append(points, point)
+			knee, _ := sweep.Knee(points)
+			stream.send("point", newSweepPoint(point, knee.Calls == point.Calls))
 		}
-		points = append(points, p)
-		knee, _ := sweep.Knee(points)
-		to.send("point", pointOf(p, knee.Calls == p.Calls))
-	}
-	to.send("done", struct{}{})
-	return nil
+		stream.send("done", struct{}{})
+	})
 }
 
-// What the events of a sweep say. Times are in milliseconds.
+// The events of a sweep. Times are in milliseconds.
 type (
-	sweepBegins struct {
-		Calls  []int  `json:"calls"` // the counts that are measured in turn
-		Run    string `json:"run"`   // the X-Run-Id of all calls
+	sweepStart struct {
+		Calls  []int  `json:"calls"` // the counts to measure
+		Run    string `json:"run"`   // X-Run-Id of all calls
 		Budget ms     `json:"budget_ms"`
 	}
 	sweepPoint struct {
 		Calls      int     `json:"calls"`
-		Sequential ms      `json:"sequential_ms,omitzero"` // absent where it was over the budget and not measured
-		Expected   ms      `json:"expected_ms,omitzero"`   // in its place, and no measurement; absent for no idea
+		Sequential ms      `json:"sequential_ms,omitzero"` // absent if over the budget
+		Expected   ms      `json:"expected_ms,omitzero"`   // estimate of an absent sequential_ms, if there is one
 		Concurrent ms      `json:"concurrent_ms"`
-		Speedup    float64 `json:"speedup,omitempty"` // absent where sequential_ms is
-		Rate       float64 `json:"calls_per_second"`  // all at once
-		Knee       bool    `json:"knee,omitempty"`    // all at once is no longer flat: see sweep.Knee
+		Speedup    float64 `json:"speedup,omitempty"` // absent without sequential_ms
+		Rate       float64 `json:"calls_per_second"`  // concurrent
+		Knee       bool    `json:"knee,omitempty"`    // see sweep.Knee
 	}
 	sweepFailed struct {
-		Calls   int              `json:"calls"` // the count at which it ended
+		Calls   int              `json:"calls"` // the count that failed
 		Problem *problem.Problem `json:"problem"`
 	}
 )
 
-func pointOf(p sweep.Point, knee bool) sweepPoint {
-	thousandth := func(x float64) float64 { return math.Round(1000*x) / 1000 }
+func newSweepPoint(p sweep.Point, knee bool) sweepPoint {
+	round := func(x float64) float64 { return math.Round(1000*x) / 1000 }
 	return sweepPoint{
 		Calls: p.Calls, Sequential: ms(p.Sequential), Expected: ms(p.Expected), Concurrent: ms(p.Concurrent),
-		Speedup: thousandth(p.Speedup()), Rate: thousandth(p.Rate()), Knee: knee,
+		Speedup: round(p.Speedup()), Rate: round(p.Rate()), Knee: knee,
 	}
 }
 
-// measures returns the sweep of counts that a request asks for.
-func (s *Server) measures(asked ask, counts []int) sweep.Sweep {
+func (s *Server) newSweep(p params, counts []int) sweep.Sweep {
 	return sweep.Sweep{
 		Counts: counts,
-		Limit:  asked.limit,
+		Limit:  p.limit,
 		Budget: sweep.Budget,
 		Call: func(ctx context.Context) (int, error) {
-			return s.upstream.Get(ctx, upstream.Request{Delay: asked.delay, RunID: asked.runID})
+			return s.upstream.Get(ctx, upstream.Request{Delay: p.delay, RunID: p.runID})
 		},
 	}
 }
 
-// readSweep returns the counts of calls that r asks for, and all else that it
-// does, with the highest count as its calls. The error is a *problem.Problem, 400.
-func (s *Server) readSweep(r *http.Request) (asked ask, counts []int, err error) {
-	if asked, counts, err = parseSweep(givenQuery(r.URL.RawQuery), s.options); err != nil {
-		return ask{}, nil, err
+// parseSweepRequest returns the parameters of a sweep and its counts of calls.
+// p.calls is the highest count. The error is a *problem.Problem, 400.
+func (s *Server) parseSweepRequest(r *http.Request) (p params, counts []int, err error) {
+	if p, counts, err = parseSweep(withoutEmpty(r.URL.RawQuery), s.options); err != nil {
+		return params{}, nil, err
 	}
-	asked.runID, err = runID(r.Header, maxRunID)
-	return asked, counts, err
+	p.runID, err = parseRunID(r.Header, query.MaxName)
+	return p, counts, err
 }
 
-// sweepParameters are those of the query.
-var sweepParameters = []string{"calls", "delay", "limit"}
+// sweepParamNames are the query parameters of a sweep.
+var sweepParamNames = []string{"calls", "delay", "limit"}
 
-// parseSweep reads all of a request but its headers.
-func parseSweep(raw string, options Options) (ask, []int, error) {
-	values, ignored, err := query.Read(raw, sweepParameters)
+// parseSweep parses the query of a sweep.
+func parseSweep(raw string, options Options) (params, []int, error) {
+	values, ignored, err := query.Read(raw, sweepParamNames)
 	if err != nil {
-		return ask{}, nil, err
+		return params{}, nil, err
 	}
 	calls := sweep.Doubling(options.MaxCalls)
 	if values.Has("calls") {
@@ -119,12 +106,12 @@ func parseSweep(raw string, options Options) (ask, []int, error) {
 	}
 	counts, err := sweep.ParseCounts(calls, options.MaxCalls)
 	if err != nil {
-		return ask{}, nil, problem.New(http.StatusBadRequest, "calls %s: %v", problem.Quote(calls), err)
+		return params{}, nil, problem.InvalidParameter.New("calls %s is invalid: %v", problem.Quote(calls), err)
 	}
-	rest := url.Values{"delay": {sweep.Delay}}
-	maps.Copy(rest, values)
-	rest.Del("calls")
-	asked, err := parseQuery(rest.Encode(), options)
-	asked.calls, asked.ignored = slices.Max(counts), ignored
-	return asked, counts, err
+	others := url.Values{"delay": {sweep.Delay}}
+	maps.Copy(others, values)
+	others.Del("calls")
+	p, err := parseQuery(others.Encode(), options)
+	p.calls, p.ignored = slices.Max(counts), ignored
+	return p, counts, err
 }

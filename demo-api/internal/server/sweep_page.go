@@ -10,10 +10,10 @@ import (
 	"flash.test/demo-api/internal/web"
 )
 
-// sweepPage answers the form with what its URL says, and 400 with what is wrong
-// with it beside each field.
+// sweepPage serves the form of the sweep, filled from the query. If the query is
+// invalid, the status is 400 and the form shows the error of each field.
 func (s *Server) sweepPage(c echo.Context) error {
-	raw := givenQuery(c.Request().URL.RawQuery)
+	raw := withoutEmpty(c.Request().URL.RawQuery)
 	view := web.Sweep{
 		Site: site(c), Form: s.sweepForm(raw),
 		MaxCalls: s.options.MaxCalls, Delay: sweep.Delay, Budget: sweep.Budget, Upstream: s.options.UpstreamURL,
@@ -21,14 +21,14 @@ func (s *Server) sweepPage(c echo.Context) error {
 	status := http.StatusOK
 	if _, _, err := parseSweep(raw, s.options); err != nil {
 		status = http.StatusBadRequest
-		if !view.Form.Wrong() {
-			view.Problem = err.Error() // that of no field: a misspelt name
+		if !view.Form.HasErrors() {
+			view.Problem = err.Error() // an unknown name belongs to no field
 		}
 	}
 	return s.html(c, status, "sweep.html", view)
 }
 
-// sweepForm returns the fields as a query fills them, and what is wrong with each.
+// sweepForm returns the fields of the sweep's form, each with its error.
 func (s *Server) sweepForm(raw string) web.Form {
 	form := web.Form{
 		"calls": {Value: sweep.Doubling(s.options.MaxCalls)},

@@ -1,7 +1,7 @@
 package server
 
 import (
-	_ "embed" // the tutorial shows the program's own source
+	_ "embed" // fetch.go is shown by the tutorial
 	"net/http"
 	"strings"
 
@@ -12,32 +12,32 @@ import (
 )
 
 //go:embed fetch.go
-var source string
+var fetchSource string
 
-// tutorialPage walks through the tutorial's steps, beside the functions of this
-// program that take them.
+// tutorialPage serves the steps of the tutorial, with the source of the functions
+// that they run.
 func (s *Server) tutorialPage(c echo.Context) error {
 	var runs []web.Run
 	for _, step := range web.Steps {
 		runs = append(runs, web.Run{
-			Step: step,
-			Turn: curl(base(c), sequential.path, step.Query),
-			Once: curl(base(c), concurrent.path, step.Query),
+			Step:           step,
+			SequentialCurl: curlCommand(baseURL(c), sequential.path, step.Query),
+			ConcurrentCurl: curlCommand(baseURL(c), concurrent.path, step.Query),
 		})
 	}
 	return s.html(c, http.StatusOK, "tutorial.html", web.Tutorial{
-		Site:       site(c),
-		Runs:       runs,
-		Sequential: function(fetch.Source, "func Sequential("),
-		Concurrent: function(fetch.Source, "func Concurrent("),
-		Calls:      function(source, "func (s *Server) calls("),
-		Upstream:   s.options.UpstreamURL,
+		Site:             site(c),
+		Runs:             runs,
+		SequentialSource: function(fetch.Source, "func Sequential("),
+		ConcurrentSource: function(fetch.Source, "func Concurrent("),
+		CallsSource:      function(fetchSource, "func (s *Server) calls("),
+		Upstream:         s.options.UpstreamURL,
 	})
 }
 
-// function returns the text of the function of a gofmted source that begins so.
-func function(source, begin string) string {
-	_, body, _ := strings.Cut(source, "\n"+begin)
+// function returns the function of a gofmted source that starts with prefix.
+func function(source, prefix string) string {
+	_, body, _ := strings.Cut(source, "\n"+prefix)
 	body, _, _ = strings.Cut(body, "\n}\n")
-	return begin + body + "\n}"
+	return prefix + body + "\n}"
 }

@@ -20,11 +20,10 @@ var (
 	gridColour       = color.RGBA{R: 0xdf, G: 0xe4, B: 0xea, A: 0xff}
 )
 
-// Chart draws points, one or more, as an image in the format "svg" or "png".
-// Both axes are logarithmic: the sum of equal waits is a straight line that
-// rises, the longest of them one that does not, until a limit bends it. What
-// was not measured is dashed. The limit is how many calls there were at once at the
-// most, 0 for any number. The error is from writing.
+// Chart writes an image of points, one or more, in the format "svg" or "png". Both
+// axes are logarithmic: the sum of equal waits is a rising straight line, and the
+// slowest wait a flat one until a limit bends it. Estimates are dashed. A limit of
+// 0 is no limit. The error is from writing.
 func Chart(w io.Writer, format, title string, limit int, points []Point) error {
 	const margin = 6 * vg.Millimeter
 	image, err := draw.NewFormattedCanvas(24*vg.Centimeter, 15*vg.Centimeter, format)
@@ -37,9 +36,9 @@ func Chart(w io.Writer, format, title string, limit int, points []Point) error {
 
 	p := newPlot(title)
 	p.X.Tick.Marker, p.Y.Tick.Marker = countTicks(points), timeTicks{}
-	addLines(p, AtOnce(limit), points)
+	addLines(p, ConcurrentTitle(limit), points)
 	addKnee(p, points)
-	p.X.Min, p.X.Max = p.X.Min/1.2, p.X.Max*1.2 // a logarithmic axis of one value would panic
+	p.X.Min, p.X.Max = p.X.Min/1.2, p.X.Max*1.2 // a logarithmic axis of one value panics
 	p.Y.Min, p.Y.Max = p.Y.Min/2, p.Y.Max*2
 	p.Draw(draw.Crop(canvas, margin, -margin, margin, -margin))
 
@@ -47,8 +46,9 @@ func Chart(w io.Writer, format, title string, limit int, points []Point) error {
 	if _, err := image.WriteTo(&drawn); err != nil {
 		return fmt.Errorf("draw a chart: %w", err)
 	}
-	// An SVG's reader brings the font, and may not have this one.
-	_, err = w.Write(bytes.ReplaceAll(drawn.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,sans-serif;")))
+	// The viewer of an SVG may not have this font.
+	const family, families = "font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,sans-serif;"
+	_, err = w.Write(bytes.ReplaceAll(drawn.Bytes(), []byte(family), []byte(families)))
 	return err
 }
 
@@ -83,7 +83,7 @@ func newPlot(title string) *plot.Plot {
 	return p
 }
 
-func addLines(p *plot.Plot, atOnce string, points []Point) {
+func addLines(p *plot.Plot, concurrentTitle string, points []Point) {
 	var sequential, expected, concurrent plotter.XYs
 	for _, point := range points {
 		at := func(y float64) plotter.XY { return plotter.XY{X: float64(point.Calls), Y: y} }
@@ -104,25 +104,27 @@ func addLines(p *plot.Plot, atOnce string, points []Point) {
 		dashes []vg.Length
 	}{
 		{"one after another", sequential, sequentialColour, draw.CircleGlyph{}, nil},
-		{"one after another, expected and not measured", expected, sequentialColour, nil, []vg.Length{4, 4}},
-		{atOnce, concurrent, concurrentColour, draw.BoxGlyph{}, nil},
+		{"one after another, estimated", expected, sequentialColour, nil, []vg.Length{4, 4}},
+		{concurrentTitle, concurrent, concurrentColour, draw.BoxGlyph{}, nil},
 	} {
 		if len(line.xys) == 0 || line.mark == nil && len(line.xys) == 1 {
 			continue
 		}
-		drawn := &plotter.Line{XYs: line.xys, LineStyle: draw.LineStyle{Color: line.colour, Width: 2, Dashes: line.dashes}}
+		style := draw.LineStyle{Color: line.colour, Width: 2, Dashes: line.dashes}
+		drawn := &plotter.Line{XYs: line.xys, LineStyle: style}
 		p.Add(drawn)
 		if line.mark == nil {
 			p.Legend.Add(line.name, drawn)
 			continue
 		}
-		marks := &plotter.Scatter{XYs: line.xys, GlyphStyle: draw.GlyphStyle{Color: line.colour, Radius: 3.5, Shape: line.mark}}
+		glyph := draw.GlyphStyle{Color: line.colour, Radius: 3.5, Shape: line.mark}
+		marks := &plotter.Scatter{XYs: line.xys, GlyphStyle: glyph}
 		p.Add(marks)
 		p.Legend.Add(line.name, drawn, marks)
 	}
 }
 
-// addKnee writes at the knee, where there is one, that it is.
+// addKnee labels the knee, if there is one.
 func addKnee(p *plot.Plot, points []Point) {
 	knee, ok := Knee(points)
 	if !ok {

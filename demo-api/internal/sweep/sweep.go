@@ -1,5 +1,5 @@
-// Package sweep shows what becomes of the two ways to fetch as calls are
-// added: it measures both over a range of counts, for a table and a chart.
+// Package sweep measures sequential and concurrent calls over a range of counts,
+// for a table and a chart.
 package sweep
 
 import (
@@ -15,48 +15,44 @@ import (
 	"flash.test/demo-api/internal/fetch"
 )
 
-// Sweep is what to measure.
+// Sweep is a series of measurements.
 type Sweep struct {
 	Counts []int // of calls, ascending: see ParseCounts
-	Limit  int   // calls in flight at once when all are made at once; 0 for no limit
+	Limit  int   // concurrent calls in flight; 0 for no limit
 
-	// Call makes one call and returns the status of its answer. It must return
+	// Call makes one call and returns the status of the response. It must return
 	// soon after its context is done.
 	Call func(context.Context) (status int, err error)
 
-	// Budget is the most that one measurement of calls in turn may take. Once
-	// that is too little, only calls at once are measured: a thousand calls of
-	// a second would take a quarter of an hour to show a straight line.
+	// Budget is the maximum time of one sequential measurement. Larger counts are
+	// only measured concurrently: a thousand sequential calls of a second would
+	// take a quarter of an hour to show a straight line.
 	Budget time.Duration
 }
 
-// What a sweep is that does not say.
+// Defaults of a sweep.
 const (
 	Budget = 10 * time.Second
-	Delay  = "100ms" // of each call, as delay-server reads it
+	Delay  = "100ms" // of each call, in a form of delay-server
 )
 
-// Point is what was measured of one count of calls.
+// Point is the measurement of one count of calls.
 type Point struct {
 	Calls      int
-	Concurrent time.Duration // the total, all at once
-	Sequential time.Duration // the total, one after another; 0 where it was not measured
-
-	// Expected is no measurement: what the sequential calls should take that
-	// were not measured, by the mean of the last that were; 0 for no idea.
-	Expected time.Duration
+	Concurrent time.Duration // total
+	Sequential time.Duration // total; 0 if not measured
+	Expected   time.Duration // estimate of a Sequential that was not measured; 0 for none
 }
 
-// Speedup returns how many times faster all at once is than one after another,
-// or 0 where that was not measured.
+// Speedup returns Sequential over Concurrent, or 0 if Sequential was not measured.
 func (p Point) Speedup() float64 { return float64(p.Sequential) / float64(p.Concurrent) }
 
-// Rate returns how many calls a second all at once are.
+// Rate returns the concurrent calls per second.
 func (p Point) Rate() float64 { return float64(p.Calls) / p.Concurrent.Seconds() }
 
-// Knee returns the first point whose calls at once took half as long again as
-// the shortest of fewer calls: a limit is met there or, where the waits are
-// random, the longest of more of them. False where there is none.
+// Knee returns the first point whose concurrent time is 1.5 times the shortest time
+// of the points before it. There, a limit is reached or, if the waits are random,
+// one of the calls waited longer. It reports whether there is one.
 func Knee(points []Point) (Point, bool) {
 	shortest := time.Duration(math.MaxInt64)
 	for _, p := range points {
@@ -68,14 +64,14 @@ func Knee(points []Point) (Point, bool) {
 	return Point{}, false
 }
 
-// Points measures the counts in turn and yields each as it is measured. A
-// failure is yielded last, with no point: that of a call, a *fetch.Error, which
-// wraps a *StatusError where the answer was one of failure; or ctx's cause.
+// Points measures the counts in order and yields each point. It yields the first
+// error and ends: a *fetch.Error, which wraps a *StatusError if the response was an
+// error, or the cause of ctx.
 func (s Sweep) Points(ctx context.Context) iter.Seq2[Point, error] {
 	return func(yield func(Point, error) bool) {
-		turns := turns{budget: s.Budget}
+		sequential := sequentialMeter{budget: s.Budget}
 		for _, n := range s.Counts {
-			p, err := s.point(ctx, n, &turns)
+			p, err := s.point(ctx, n, &sequential)
 			if err != nil {
 				yield(Point{}, err)
 				return
@@ -87,10 +83,10 @@ func (s Sweep) Points(ctx context.Context) iter.Seq2[Point, error] {
 	}
 }
 
-func (s Sweep) point(ctx context.Context, n int, turns *turns) (Point, error) {
+func (s Sweep) point(ctx context.Context, n int, sequential *sequentialMeter) (Point, error) {
 	p, calls := Point{Calls: n}, s.calls(n)
 	var err error
-	if p.Sequential, p.Expected, err = turns.measure(ctx, calls); err != nil {
+	if p.Sequential, p.Expected, err = sequential.measure(ctx, calls); err != nil {
 		return Point{}, err
 	}
 	start := time.Now()
@@ -99,41 +95,44 @@ func (s Sweep) point(ctx context.Context, n int, turns *turns) (Point, error) {
 	return p, err
 }
 
-// turns measures calls one after another, more of them each time, until they
-// take more than the budget.
-type turns struct {
-	budget time.Duration
-	mean   time.Duration // of a call, as last measured
-	over   bool          // the budget has been too little
+// sequentialMeter measures increasing numbers of sequential calls until they exceed
+// the budget.
+type sequentialMeter struct {
+	budget   time.Duration
+	mean     time.Duration // of a call in the last measurement
+	exceeded bool
 }
 
-var errOver = errors.New("over the budget")
+var errBudget = errors.New("budget exceeded")
 
-// measure returns what calls take; or, over the budget, 0 and what they should
-// take, 0 for no idea.
-func (t *turns) measure(ctx context.Context, calls []fetch.Call) (took, expected time.Duration, err error) {
+// measure returns the time of calls. Over the budget it returns 0 and an estimate,
+// or 0 for no estimate.
+func (m *sequentialMeter) measure(
+	ctx context.Context, calls []fetch.Call,
+) (measured, expected time.Duration, err error) {
 	n := time.Duration(len(calls))
-	if t.mean*n > t.budget {
-		t.over = true
-		return 0, t.mean * n, nil
+	if m.mean*n > m.budget {
+		m.exceeded = true
+		return 0, m.mean * n, nil
 	}
-	if t.over {
+	if m.exceeded {
 		return 0, 0, nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, t.budget, errOver)
+	ctx, cancel := context.WithTimeoutCause(ctx, m.budget, errBudget)
 	defer cancel()
 	start := time.Now()
 	_, err = fetch.Sequential(ctx, calls)
-	took = time.Since(start)
-	if errors.Is(err, errOver) {
-		t.over = true
+	measured = time.Since(start)
+	if errors.Is(err, errBudget) {
+		m.exceeded = true
 		return 0, 0, nil
 	}
-	t.mean = took / n
-	return took, 0, err
+	m.mean = measured / n
+	return measured, 0, err
 }
 
-// calls returns the calls r1 to rn, which fail where their answer is a failure.
+// calls returns the calls r1 to rn. A call fails if the status of its response is
+// 400 or above.
 func (s Sweep) calls(n int) []fetch.Call {
 	calls := make([]fetch.Call, n)
 	for i := range calls {
@@ -148,13 +147,13 @@ func (s Sweep) calls(n int) []fetch.Call {
 	return calls
 }
 
-// StatusError is an answer that says no: it comes without the wait that was to
-// be measured.
+// StatusError is a response whose status is an error: its time is not the wait to
+// measure.
 type StatusError struct {
-	Status int // of HTTP, 400 or more
+	Status int // HTTP status, 400 or above
 }
 
-// Error returns "answered 503 Service Unavailable, …".
+// Error returns "got status 503 Service Unavailable".
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("answered %d %s, which is no measurement", e.Status, http.StatusText(e.Status))
+	return fmt.Sprintf("got status %d %s", e.Status, http.StatusText(e.Status))
 }

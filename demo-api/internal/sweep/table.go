@@ -7,20 +7,18 @@ import (
 
 const columns = "%7v  %17v  %*v  %8v  %14v"
 
-// AtOnce names the concurrent way: "all at once", or "at most 8 at once" with a
-// limit above 0.
-func AtOnce(limit int) string {
+// ConcurrentTitle returns "all at once", or "at most 8 at once" with a limit above 0.
+func ConcurrentTitle(limit int) string {
 	if limit > 0 {
 		return fmt.Sprintf("at most %d at once", limit)
 	}
 	return "all at once"
 }
 
-// Header returns the first line of the table whose others Row returns. The limit
-// is how many calls there are at once at the most; 0 for any number.
+// Header returns the first line of the table. Row returns the others.
 func Header(limit int) string {
-	name := AtOnce(limit)
-	return fmt.Sprintf(columns, "calls", "one after another", len(name), name, "speed-up", "calls a second")
+	title := ConcurrentTitle(limit)
+	return fmt.Sprintf(columns, "calls", "one after another", len(title), title, "speed-up", "calls a second")
 }
 
 // Row returns p as a line of the table.
@@ -28,16 +26,17 @@ func (p Point) Row(limit int) string {
 	sequential, speedup := "–", "–"
 	switch {
 	case p.Sequential > 0:
-		sequential, speedup = brief(p.Sequential), fmt.Sprintf("%.1f×", p.Speedup())
+		sequential, speedup = truncated(p.Sequential), fmt.Sprintf("%.1f×", p.Speedup())
 	case p.Expected > 0:
-		sequential = "≈ " + brief(p.Expected)
+		sequential = "≈ " + truncated(p.Expected)
 	}
-	return fmt.Sprintf(columns, p.Calls, sequential, len(AtOnce(limit)), brief(p.Concurrent), speedup, fmt.Sprintf("%.1f", p.Rate()))
+	width, rate := len(ConcurrentTitle(limit)), fmt.Sprintf("%.1f", p.Rate())
+	return fmt.Sprintf(columns, p.Calls, sequential, width, truncated(p.Concurrent), speedup, rate)
 }
 
-// brief writes d with two digits behind the point, cut and not rounded, so that
-// no time reads as more than was measured.
-func brief(d time.Duration) string {
+// truncated returns d with two decimals. It does not round: no time is above the
+// measured one.
+func truncated(d time.Duration) string {
 	unit, name := time.Millisecond, "ms"
 	if d >= time.Second {
 		unit, name = time.Second, "s "

@@ -8,15 +8,14 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// countTicks marks the counts of points, with their numbers where these have
-// room beside each other.
+// countTicks returns ticks at the counts of points, with labels that do not overlap.
 func countTicks(points []Point) plot.Ticker {
-	const room = 1.2 // on a logarithmic axis, of four digits
+	const minRatio = 1.2 // between labels of four digits on a logarithmic axis
 	var ticks plot.ConstantTicks
 	last := 0.0
 	for _, p := range points {
 		tick := plot.Tick{Value: float64(p.Calls)}
-		if tick.Value > last*room {
+		if tick.Value > last*minRatio {
 			last, tick.Label = tick.Value, strconv.Itoa(p.Calls)
 		}
 		ticks = append(ticks, tick)
@@ -24,12 +23,13 @@ func countTicks(points []Point) plot.Ticker {
 	return ticks
 }
 
-// timeTicks marks nanoseconds, with the powers of ten as times.
+// timeTicks places ticks on an axis of nanoseconds, with labels at powers of ten.
 type timeTicks struct{}
 
-func (timeTicks) Ticks(least, most float64) []plot.Tick {
+// Ticks implements plot.Ticker.
+func (timeTicks) Ticks(min, max float64) []plot.Tick {
 	var ticks []plot.Tick
-	for power := time.Microsecond; float64(power) <= most; power *= 10 {
+	for power := time.Microsecond; float64(power) <= max; power *= 10 {
 		for i := range time.Duration(9) {
 			tick := plot.Tick{Value: float64(power * (i + 1))}
 			if i == 0 {
@@ -38,7 +38,7 @@ func (timeTicks) Ticks(least, most float64) []plot.Tick {
 					tick.Label = fmt.Sprintf("%ds", power/time.Second) // 100s, not 1m40s
 				}
 			}
-			if tick.Value >= least && tick.Value <= most {
+			if tick.Value >= min && tick.Value <= max {
 				ticks = append(ticks, tick)
 			}
 		}

@@ -6,27 +6,26 @@ import (
 	"time"
 )
 
-// Database makes slow queries, to PostgreSQL or to an SQLite of this process.
-// Use OpenDatabase; any number of goroutines may share it.
+// Database executes slow queries on PostgreSQL, or on SQLite in this process. Use
+// OpenDatabase. It is safe for concurrent use.
 type Database struct {
-	peer
+	service
 	pool  *sql.DB
-	sleep sleep
+	sleep sleepFunc
 }
 
-// sleep makes a query that takes d, and ends when ctx is done.
-type sleep func(ctx context.Context, pool *sql.DB, d time.Duration) error
+// sleepFunc executes a query that takes d. It returns when ctx is done.
+type sleepFunc func(ctx context.Context, pool *sql.DB, d time.Duration) error
 
-// idleTime is how long a connection is kept between queries.
+// idleTime is the time that a connection stays open between queries.
 const idleTime = 90 * time.Second
 
-// OpenDatabase returns the PostgreSQL database of a postgres:// URL, or for an
-// empty one an SQLite database in this process. It does not connect: the first
-// query does. A query that takes longer than timeout fails. No more than so
-// many connections are open at once; a query beyond waits for one, and its
-// timeout runs. The error is that of a URL which cannot be read.
-func OpenDatabase(url string, timeout time.Duration, connections int) (*Database, error) {
-	d := &Database{peer: peer{"database", "SQLite in this process", timeout}}
+// OpenDatabase returns the PostgreSQL database at a postgres:// URL, or an SQLite
+// database in this process if url is empty. The first query connects. A query that
+// takes longer than timeout fails, including the wait for one of maxConnections
+// connections. The error means that url is invalid.
+func OpenDatabase(url string, timeout time.Duration, maxConnections int) (*Database, error) {
+	d := &Database{service: service{"database", "SQLite in this process", timeout}}
 	if url == "" {
 		d.pool, d.sleep = openSQLite()
 	} else {
@@ -36,32 +35,31 @@ func OpenDatabase(url string, timeout time.Duration, connections int) (*Database
 		}
 		d.sleep = pgSleep
 	}
-	d.pool.SetMaxOpenConns(connections)
-	d.pool.SetMaxIdleConns(connections) // the default, two, would close and dial again all others
+	d.pool.SetMaxOpenConns(maxConnections)
+	d.pool.SetMaxIdleConns(maxConnections) // the default, 2, would close and redial all others
 	d.pool.SetConnMaxIdleTime(idleTime)
 	return d, nil
 }
 
-// Query makes a query that takes wait, never less. The error is an *Error or,
-// when ctx is done, an error of that: the query has then been ended too.
+// Query executes a query that takes wait or longer. The error is an *Error, or the
+// cause of ctx once ctx is done, which also cancels the query.
 func (d *Database) Query(ctx context.Context, wait time.Duration) error {
-	ctx, cancel := d.within(ctx)
+	ctx, cancel := d.withTimeout(ctx)
 	defer cancel()
 	start := time.Now()
-	for rest := wait; ; {
-		if err := d.sleep(ctx, d.pool, rest); err != nil {
-			return d.failure(ctx, err)
+	for remaining := wait; ; {
+		if err := d.sleep(ctx, d.pool, remaining); err != nil {
+			return d.wrap(ctx, err)
 		}
-		// More to wait only where the database's clock was set forward.
-		if rest = wait - time.Since(start); rest <= 0 {
+		// The database sleeps too short if its clock is set forward.
+		if remaining = wait - time.Since(start); remaining <= 0 {
 			return nil
 		}
 	}
 }
 
-// Address returns which database it is, in words: PostgreSQL's host and port,
-// never its user or password.
+// Address returns the host and port of PostgreSQL, or "SQLite in this process".
 func (d *Database) Address() string { return d.address }
 
-// Close closes the connections. Queries fail from then on.
+// Close closes the connections. Later queries fail.
 func (d *Database) Close() { _ = d.pool.Close() }

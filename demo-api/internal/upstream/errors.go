@@ -14,117 +14,118 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// What kind of failure an *Error is.
+// The kinds of an *Error.
 var (
-	// ErrUnreachable is that there was no answer, or only a part of one, or that
-	// the database answered with an error.
+	// ErrUnreachable means that there was no complete response, or that the
+	// database responded with an error.
 	ErrUnreachable = errors.New("cannot be reached")
-	// ErrTooSlow is that the whole answer did not come within the timeout.
-	ErrTooSlow = errors.New("is too slow")
+	// ErrTimeout means that there was no complete response within the timeout.
+	ErrTimeout = errors.New("timed out")
 )
 
-// errTimeout is the cause that ends a request at its timeout.
-var errTimeout = errors.New("timeout")
+// errDeadline is the cause of a context whose timeout has passed.
+var errDeadline = errors.New("deadline exceeded")
 
-// Error is a request that was not answered. Its text is fit for a client.
+// Error is a failed request. Its text contains no secrets.
 type Error struct {
-	Who    string // "delay-server" or "database"
-	Kind   error  // ErrUnreachable or ErrTooSlow
-	Reason string // such as "connection refused", in this package's words
-	Cause  error  // in the words of whoever failed: for a log
+	Service string // "delay-server" or "database"
+	Kind    error  // ErrUnreachable or ErrTimeout
+	Reason  string // such as "connection refused"
+	Cause   error  // for the log: may contain names of users and databases
 }
 
-// Error returns who failed, the kind and the reason.
-func (e *Error) Error() string { return fmt.Sprintf("%s %v: %s", e.Who, e.Kind, e.Reason) }
+// Error returns the service, the kind and the reason.
+func (e *Error) Error() string { return fmt.Sprintf("%s %v: %s", e.Service, e.Kind, e.Reason) }
 
 // Unwrap returns the kind and the cause.
 func (e *Error) Unwrap() []error { return []error{e.Kind, e.Cause} }
 
-// peer is who is asked.
-type peer struct {
-	who     string        // "delay-server" or "database"
-	address string        // that names it to a client
+// service is the server or database that requests go to.
+type service struct {
+	name    string        // "delay-server" or "database"
+	address string        // shown to clients
 	timeout time.Duration // of one request
 }
 
-// within returns ctx with the peer's timeout.
-func (p peer) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, p.timeout, errTimeout)
+// withTimeout returns ctx with the timeout of s.
+func (s service) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, s.timeout, errDeadline)
 }
 
-// failure words err, with which a request to p under ctx ended.
-func (p peer) failure(ctx context.Context, err error) error {
+// wrap returns the error of a request to s under ctx that failed with err.
+func (s service) wrap(ctx context.Context, err error) error {
 	switch {
-	case errors.Is(context.Cause(ctx), errTimeout):
-		return &Error{p.who, ErrTooSlow, fmt.Sprintf("no answer from %s within %v (TIMEOUT)", p.address, p.timeout), err}
+	case errors.Is(context.Cause(ctx), errDeadline):
+		reason := fmt.Sprintf("no response from %s within %v (TIMEOUT)", s.address, s.timeout)
+		return &Error{s.name, ErrTimeout, reason, err}
 	case ctx.Err() != nil:
-		return fmt.Errorf("request to %s ended early: %w", p.address, context.Cause(ctx))
+		return fmt.Errorf("request to %s cancelled: %w", s.address, context.Cause(ctx))
 	default:
-		return &Error{p.who, ErrUnreachable, p.address + ": " + reason(err), err}
+		return &Error{s.name, ErrUnreachable, s.address + ": " + reason(err), err}
 	}
 }
 
-// reason says in a few words why a connection failed.
+// reason returns in a few words why a connection failed.
 func reason(err error) string {
 	var (
 		lookup *net.DNSError
 		record tls.RecordHeaderError
 		cert   *tls.CertificateVerificationError
-		answer *pgconn.PgError
+		pgErr  *pgconn.PgError
 	)
 	switch {
-	case errors.As(err, &answer):
-		return refusal(answer.Code)
+	case errors.As(err, &pgErr):
+		return sqlStateReason(pgErr.Code)
 	case errors.As(err, &lookup) && lookup.IsNotFound:
 		return "host not found"
 	case errors.As(err, &lookup):
 		return "host name lookup failed"
 	case errors.As(err, &record):
-		return "it does not speak TLS"
+		return "the server does not speak TLS"
 	case errors.As(err, &cert):
-		return "its certificate is not trusted"
+		return "the certificate is not trusted"
 	}
 	for _, known := range reasons {
 		if errors.Is(err, known.err) {
-			return known.words
+			return known.text
 		}
 	}
-	return "no valid answer"
+	return "invalid response"
 }
 
 var reasons = []struct {
-	err   error
-	words string
+	err  error
+	text string
 }{
 	{syscall.ECONNREFUSED, "connection refused"},
-	{syscall.ECONNRESET, "connection closed before the whole answer came"},
-	{syscall.EPIPE, "connection closed before the whole answer came"},
-	{io.EOF, "connection closed before the whole answer came"},
-	{io.ErrUnexpectedEOF, "connection closed before the whole answer came"},
+	{syscall.ECONNRESET, "connection closed before the end of the response"},
+	{syscall.EPIPE, "connection closed before the end of the response"},
+	{io.EOF, "connection closed before the end of the response"},
+	{io.ErrUnexpectedEOF, "connection closed before the end of the response"},
 	{syscall.EHOSTUNREACH, "no route to the host"},
 	{syscall.ENETUNREACH, "no route to the network"},
-	{syscall.EMFILE, "this machine allows no more open files (ulimit -n)"},
-	{syscall.ENFILE, "this machine allows no more open files"},
-	{syscall.EADDRNOTAVAIL, "this machine has no local port left"},
+	{syscall.EMFILE, "too many open files (ulimit -n)"},
+	{syscall.ENFILE, "too many open files on this machine"},
+	{syscall.EADDRNOTAVAIL, "no free local port"},
 }
 
-// refusal says what PostgreSQL means by a code. Its own words are for the log:
-// they name users and databases.
-func refusal(code string) string {
+// sqlStateReason returns the meaning of an SQLSTATE code. PostgreSQL's own message
+// may contain names of users and databases.
+func sqlStateReason(code string) string {
 	switch {
 	case strings.HasPrefix(code, "28"):
-		return "it refuses the user or the password"
+		return "user or password rejected"
 	case code == "3D000":
-		return "it has no database of that name"
+		return "no database of that name"
 	case code == "53300":
-		return "it has no connection left; DATABASE_CONNECTIONS says how many are used"
+		return "too many connections; lower DATABASE_CONNECTIONS"
 	case code == "57014":
-		return "it cancelled the query"
+		return "the database cancelled the query"
 	case code == "57P01", code == "57P02":
-		return "it shut down during the query"
+		return "the database shut down during the query"
 	case code == "57P03":
-		return "it is starting up or shutting down"
+		return "the database is starting up or shutting down"
 	default:
-		return "it answered with an error, SQLSTATE " + code
+		return "error with SQLSTATE " + code
 	}
 }

@@ -11,36 +11,36 @@ import (
 	"modernc.org/sqlite"
 )
 
-// openSQLite returns a database in memory, each connection its own, and a query
-// that sleeps there. SQLite has no function for that, so it is given one.
-func openSQLite() (*sql.DB, sleep) {
-	var s sleepers
+// openSQLite returns a database in memory and its sleepFunc, which uses an SQL
+// function sleep. Each connection is a database of its own.
+func openSQLite() (*sql.DB, sleepFunc) {
+	var s sleepFunction
 	d := new(sqlite.Driver)
-	d.MustRegisterScalarFunction("sleep", 2, s.wait)
-	return sql.OpenDB(inMemory{d}), s.query
+	d.MustRegisterScalarFunction("sleep", 2, s.call)
+	return sql.OpenDB(memoryConnector{d}), s.query
 }
 
-// sleepers are the contexts of the queries that sleep, by number: SQLite hands
-// a function no context, and cannot interrupt one.
-type sleepers struct {
+// sleepFunction is the SQL function sleep(id, nanoseconds). SQLite passes no
+// context to a function and cannot interrupt one, so it is found by id.
+type sleepFunction struct {
 	contexts sync.Map // int64: context.Context
-	last     atomic.Int64
+	lastID   atomic.Int64
 }
 
-// query has SQLite sleep.
-func (s *sleepers) query(ctx context.Context, pool *sql.DB, d time.Duration) error {
-	n := s.last.Add(1)
-	s.contexts.Store(n, ctx)
-	defer s.contexts.Delete(n)
-	_, err := pool.ExecContext(ctx, "SELECT sleep(?, ?)", n, d.Nanoseconds())
+// query is a sleepFunc.
+func (s *sleepFunction) query(ctx context.Context, pool *sql.DB, d time.Duration) error {
+	id := s.lastID.Add(1)
+	s.contexts.Store(id, ctx)
+	defer s.contexts.Delete(id)
+	_, err := pool.ExecContext(ctx, "SELECT sleep(?, ?)", id, d.Nanoseconds())
 	return err
 }
 
-// wait is the function sleep(number, nanoseconds). It returns NULL, or the
-// error of the query's context when that is done first.
-func (s *sleepers) wait(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-	found, _ := s.contexts.Load(args[0])
-	ctx := found.(context.Context)
+// call implements the SQL function. It returns NULL, or the cause of the query's
+// context if that is done first.
+func (s *sleepFunction) call(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	value, _ := s.contexts.Load(args[0])
+	ctx := value.(context.Context)
 	timer := time.NewTimer(time.Duration(args[1].(int64)))
 	defer timer.Stop()
 	select {
@@ -51,9 +51,11 @@ func (s *sleepers) wait(_ *sqlite.FunctionContext, args []driver.Value) (driver.
 	}
 }
 
-// inMemory connects to new databases in memory.
-type inMemory struct{ driver *sqlite.Driver }
+// memoryConnector is a driver.Connector to new databases in memory.
+type memoryConnector struct{ driver *sqlite.Driver }
 
-func (m inMemory) Connect(context.Context) (driver.Conn, error) { return m.driver.Open(":memory:") }
+func (c memoryConnector) Connect(context.Context) (driver.Conn, error) {
+	return c.driver.Open(":memory:")
+}
 
-func (m inMemory) Driver() driver.Driver { return m.driver }
+func (c memoryConnector) Driver() driver.Driver { return c.driver }

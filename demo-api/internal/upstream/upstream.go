@@ -1,5 +1,5 @@
-// Package upstream is what a call does: it asks delay-server, or whatever
-// speaks like it, for a slow answer, or a database.
+// Package upstream makes the slow calls: requests to delay-server, or to a server
+// with the same API, and database queries.
 package upstream
 
 import (
@@ -16,38 +16,38 @@ import (
 	"flash.test/delay-server/kit/tracing"
 )
 
-// Client asks one delay-server. Use New; any number of goroutines may share it.
+// Client makes requests to one delay-server. Use New. It is safe for concurrent use.
 type Client struct {
-	// Token is delay-server's ADMIN_TOKEN, which Peak sends; "" for none. It is
-	// set before the first use.
+	// Token is the ADMIN_TOKEN of delay-server, which Peak sends, or "". It must
+	// not change after the first request.
 	Token string
 
-	peer      // its address is the base URL, with no slash at its end
+	service   // its address is the base URL without a final slash
 	transport *http.Transport
-	traced    http.RoundTripper // by transport
+	traced    http.RoundTripper // wraps transport
 }
 
 // New returns a client of the delay-server at base, an http or https URL. A
-// request that takes longer than timeout fails. As many as idle connections
-// are kept for the next requests; there is no limit on those in use.
-func New(base string, timeout time.Duration, idle int) *Client {
+// request that takes longer than timeout fails. The client keeps up to maxIdle
+// idle connections; the number of active connections has no limit.
+func New(base string, timeout time.Duration, maxIdle int) *Client {
 	protocols := new(http.Protocols)
-	// HTTP/1 alone: over HTTP/2 the streams of one connection would share its
-	// flow control and the peer's limit on streams.
+	// No HTTP/2: its streams would share the flow control of one connection and
+	// the server's limit on streams.
 	protocols.SetHTTP1(true)
 	c := &Client{
-		peer: peer{"delay-server", strings.TrimRight(base, "/"), timeout},
+		service: service{"delay-server", strings.TrimRight(base, "/"), timeout},
 		transport: &http.Transport{
-			// No proxy: the call is local, and Docker hands HTTP_PROXY to
-			// every container of an engine that is configured with one.
+			// No proxy: the call is local, and Docker sets HTTP_PROXY in every
+			// container if the engine is configured with one.
 			Proxy:       nil,
 			DialContext: (&net.Dialer{}).DialContext,
 			Protocols:   protocols,
-			// No MaxConnsPerHost: requests beyond it would queue. The default
-			// of two idle connections would close and dial again all others.
-			MaxIdleConnsPerHost: idle,
-			IdleConnTimeout:     maxIdle,
-			// What a compressed answer saves in bytes it costs in time.
+			// No MaxConnsPerHost: excess requests would queue. The default
+			// MaxIdleConnsPerHost, 2, would close and redial all others.
+			MaxIdleConnsPerHost: maxIdle,
+			IdleConnTimeout:     maxIdleTime,
+			// Compression saves bytes and costs time.
 			DisableCompression: true,
 		},
 	}
@@ -55,34 +55,35 @@ func New(base string, timeout time.Duration, idle int) *Client {
 	return c
 }
 
-// Trace has the requests be part of the traces of their contexts. It is called
-// before the first of them; without it their traces are passed on.
+// Trace makes t trace the requests. Call it before the first request. Without it,
+// the traces of the contexts are passed on.
 func (c *Client) Trace(t tracing.Tracing) { c.traced = t.Transport(c.transport) }
 
-// maxIdle is how long a connection is kept between requests at the most:
-// delay-server closes them after two minutes, while a request may be on its way.
-const maxIdle = 90 * time.Second
+// maxIdleTime is the maximum time that a connection stays open between requests.
+// It is below the two minutes of delay-server, which could close a connection
+// while a request is on its way.
+const maxIdleTime = 90 * time.Second
 
-// KeepIdle has connections closed that had no request for d, or for 90 s if that
-// is less. It is called before the first request.
-func (c *Client) KeepIdle(d time.Duration) { c.transport.IdleConnTimeout = min(d, maxIdle) }
+// KeepIdle closes connections that are idle for d, or for 90 s if that is less.
+// Call it before the first request.
+func (c *Client) KeepIdle(d time.Duration) { c.transport.IdleConnTimeout = min(d, maxIdleTime) }
 
-// maxBody is how much of an answer's body is read, in bytes, to free its
-// connection for another request; one with more to say is closed instead.
+// maxBody is the maximum number of bytes read from a response body. The
+// connection of a longer response is closed instead of reused.
 const maxBody = 1 << 20
 
-// Request says how late an answer is asked for.
+// Request is a request for a delayed response.
 type Request struct {
-	Delay string  // in any form that delay-server reads
-	RunID string  // the run that the request is part of
-	Seed  *uint64 // what is drawn is drawn by it; nil for none
+	Delay string  // in a form that delay-server reads
+	RunID string  // sent as X-Run-Id
+	Seed  *uint64 // of a random delay; nil for none
 }
 
-// Get makes the request and returns the status of the answer, be it a success, a
-// redirect or an error. Without an answer the error is an *Error, or, when ctx is
-// done, an error of that.
+// Get makes a request and returns the status of the response, also if it is a
+// redirect or an error. Without a response, the error is an *Error, or the cause
+// of ctx once ctx is done.
 func (c *Client) Get(ctx context.Context, r Request) (status int, err error) {
-	ctx, cancel := c.within(ctx)
+	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
 	address := c.address + "/delay/" + url.PathEscape(r.Delay) + "/"
 	if r.Seed != nil {
@@ -90,20 +91,20 @@ func (c *Client) Get(ctx context.Context, r Request) (status int, err error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return 0, fmt.Errorf("make a request of delay %q: %w", r.Delay, err)
+		return 0, fmt.Errorf("create a request for delay %q: %w", r.Delay, err)
 	}
 	req.Header.Set("X-Run-Id", r.RunID)
-	// RoundTrip is one request and one answer: no redirects, no cookies.
-	reply, err := c.traced.RoundTrip(req)
+	// RoundTrip follows no redirects and keeps no cookies.
+	resp, err := c.traced.RoundTrip(req)
 	if err != nil {
-		return 0, c.failure(ctx, err)
+		return 0, c.wrap(ctx, err)
 	}
-	defer reply.Body.Close()
-	if _, err := io.Copy(io.Discard, io.LimitReader(reply.Body, maxBody)); err != nil {
-		return 0, c.failure(ctx, err)
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxBody)); err != nil {
+		return 0, c.wrap(ctx, err)
 	}
-	return reply.StatusCode, nil
+	return resp.StatusCode, nil
 }
 
-// Close closes the connections that are idle.
+// Close closes idle connections.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }

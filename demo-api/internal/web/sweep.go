@@ -8,7 +8,7 @@ type Sweep struct {
 	Form     Form   // calls, delay and limit
 	Problem  string // with the query as a whole
 	MaxCalls int
-	Delay    string        // of each call of a sweep that does not say
-	Budget   time.Duration // of a measurement of calls one after another
-	Upstream string        // URL of the delay-server that is called
+	Delay    string        // default of ?delay=
+	Budget   time.Duration // maximum time of one sequential measurement
+	Upstream string        // URL of delay-server
 }

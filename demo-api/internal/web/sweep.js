@@ -1,28 +1,14 @@
 'use strict';
-// The sweep: its form, the event stream of /sweep/events, the chart, the table.
-const at = (id) => document.getElementById(id);
+// The sweep draws a chart and a table while it measures.
 
-// time writes milliseconds with two digits behind the point, cut: no time reads
-// as more than was measured.
-const time = (ms) => (ms < 1000 ? `${(Math.floor(ms * 100) / 100).toFixed(2)} ms` : `${(Math.floor(ms / 10) / 100).toFixed(2)} s`);
+// formatTime truncates milliseconds to two decimals: no time is above the
+// measured one.
+const formatTime = (ms) => {
+  const truncate = (x) => (Math.floor(x * 100) / 100).toFixed(2);
+  return ms < 1000 ? `${truncate(ms)} ms` : `${truncate(ms / 1000)} s`;
+};
 
-// events yields [name, data] for each event of a reply, as they come.
-async function* events(reply) {
-  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
-  for (let text = ''; ;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const blocks = (text + value).split('\n\n');
-    text = blocks.pop();
-    for (const block of blocks) {
-      const name = /^event: (.*)$/m.exec(block);
-      if (name) yield [name[1], JSON.parse(/^data: (.*)$/m.exec(block)[1])];
-    }
-  }
-}
-
-// The chart is drawn anew for each point, in pixels, so that its text stays as
-// large as the page's. Both axes are logarithmic.
+// svg returns an SVG element.
 const svg = (name, attributes, text = '') => {
   const element = document.createElementNS('http://www.w3.org/2000/svg', name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
@@ -30,182 +16,204 @@ const svg = (name, attributes, text = '') => {
   return element;
 };
 
-const scale = (least, most, from, to) => (value) => from + (to - from) * Math.log(value / least) / Math.log(most / least);
+// logScale returns a function that maps min to from and max to to.
+const logScale = (min, max, from, to) => (value) => from + (to - from) * Math.log(value / min) / Math.log(max / min);
 
-const powers = (least, most) => {
-  const found = [];
-  for (let power = 1e-3; power <= most; power *= 10) if (power >= least) found.push(power);
-  return found;
+// powersOfTen returns the powers of ten from min to max.
+const powersOfTen = (min, max) => {
+  const powers = [];
+  for (let power = 1e-3; power <= max; power *= 10) if (power >= min) powers.push(power);
+  return powers;
 };
 
-const unit = (ms) => (ms < 0.5 ? `${Math.round(ms * 1000)} µs` : ms < 500 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1000)} s`);
+const tickLabel = (ms) => {
+  if (ms < 0.5) return `${Math.round(ms * 1000)} µs`;
+  return ms < 500 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1000)} s`;
+};
 
-const draw = (counts, points) => {
-  const chart = at('chart');
+// drawChart replaces the chart. It draws in pixels, so that the text of the chart
+// has the size of the page's text.
+const drawChart = (counts, points) => {
+  const chart = byId('chart');
   const em = parseFloat(getComputedStyle(chart).fontSize);
   const width = chart.clientWidth, height = Math.max(16 * em, Math.min(width * 0.5, 32 * em));
-  const top = em, right = 0.75 * em, bottom = height - 2.75 * em, left = 3.75 * em;
+  const top = em, right = width - 0.75 * em, bottom = height - 2.75 * em, left = 3.75 * em;
   chart.setAttribute('viewBox', `0 0 ${width} ${height}`);
   chart.style.height = `${height}px`;
   const times = points.flatMap((p) => [p.sequential_ms ?? p.expected_ms ?? p.concurrent_ms, p.concurrent_ms]);
-  const least = Math.min(...times) / 2, most = Math.max(...times) * 2;
-  const x = scale(counts[0] / 1.15, counts.at(-1) * 1.15, left, width - right), y = scale(least, most, bottom, top);
+  const min = Math.min(...times) / 2, max = Math.max(...times) * 2;
+  const x = logScale(counts[0] / 1.15, counts.at(-1) * 1.15, left, right), y = logScale(min, max, bottom, top);
 
-  const drawn = [];
-  for (const ms of powers(least, most)) {
-    drawn.push(svg('line', { class: 'grid', x1: left, x2: width - right, y1: y(ms), y2: y(ms) }));
-    drawn.push(svg('text', { x: left - 0.625 * em, y: y(ms) + 0.25 * em, 'text-anchor': 'end' }, unit(ms)));
+  const elements = [];
+  const add = (name, attributes, text) => elements.push(svg(name, attributes, text));
+  for (const ms of powersOfTen(min, max)) {
+    add('line', { class: 'grid', x1: left, x2: right, y1: y(ms), y2: y(ms) });
+    add('text', { x: left - 0.625 * em, y: y(ms) + 0.25 * em, 'text-anchor': 'end' }, tickLabel(ms));
   }
-  let free = -Infinity; // where the next number has room
+  let nextLabel = -Infinity; // where the next label fits
   for (const calls of counts) {
-    drawn.push(svg('line', { class: 'grid', x1: x(calls), x2: x(calls), y1: top, y2: bottom }));
-    if (x(calls) < free) continue;
-    drawn.push(svg('text', { x: x(calls), y: bottom + 1.25 * em, 'text-anchor': 'middle' }, calls));
-    free = x(calls) + 2.125 * em;
+    add('line', { class: 'grid', x1: x(calls), x2: x(calls), y1: top, y2: bottom });
+    if (x(calls) < nextLabel) continue;
+    add('text', { x: x(calls), y: bottom + 1.25 * em, 'text-anchor': 'middle' }, calls);
+    nextLabel = x(calls) + 2.125 * em;
   }
-  drawn.push(svg('text', { x: (left + width - right) / 2, y: height - 0.25 * em, 'text-anchor': 'middle' }, 'calls'));
+  add('text', { x: (left + right) / 2, y: height - 0.25 * em, 'text-anchor': 'middle' }, 'calls');
 
-  const line = (way, key, of) => {
-    if (of.length > 1) drawn.push(svg('polyline', { class: `line ${way}`, points: of.map((p) => `${x(p.calls)},${y(key(p))}`).join(' ') }));
+  const addLine = (lane, time, points) => {
+    if (points.length < 2) return;
+    add('polyline', { class: `line ${lane}`, points: points.map((p) => `${x(p.calls)},${y(time(p))}`).join(' ') });
   };
   const measured = points.filter((p) => p.sequential_ms);
-  line('turn expected', (p) => p.sequential_ms ?? p.expected_ms, [...measured.slice(-1), ...points.filter((p) => p.expected_ms)]);
-  line('turn', (p) => p.sequential_ms, measured);
-  line('once', (p) => p.concurrent_ms, points);
-  for (const p of measured) drawn.push(svg('circle', { class: 'mark turn', cx: x(p.calls), cy: y(p.sequential_ms), r: 4.5 }));
-  for (const p of points) drawn.push(svg('rect', { class: 'mark once', x: x(p.calls) - 4, y: y(p.concurrent_ms) - 4, width: 8, height: 8 }));
-  for (const p of points.filter((p) => p.knee)) {
-    drawn.push(svg('text', { class: 'knee once', x: x(p.calls) - 0.5 * em, y: y(p.concurrent_ms) - 0.625 * em, 'text-anchor': 'end' }, 'no longer flat'));
+  const expected = [...measured.slice(-1), ...points.filter((p) => p.expected_ms)];
+  addLine('sequential expected', (p) => p.sequential_ms ?? p.expected_ms, expected);
+  addLine('sequential', (p) => p.sequential_ms, measured);
+  addLine('concurrent', (p) => p.concurrent_ms, points);
+  for (const p of measured) add('circle', { class: 'mark sequential', cx: x(p.calls), cy: y(p.sequential_ms), r: 4.5 });
+  for (const p of points) {
+    add('rect', { class: 'mark concurrent', x: x(p.calls) - 4, y: y(p.concurrent_ms) - 4, width: 8, height: 8 });
   }
-  chart.replaceChildren(...drawn);
+  for (const p of points.filter((p) => p.knee)) {
+    const position = { x: x(p.calls) - 0.5 * em, y: y(p.concurrent_ms) - 0.625 * em };
+    add('text', { class: 'knee concurrent', ...position, 'text-anchor': 'end' }, 'no longer flat');
+  }
+  chart.replaceChildren(...elements);
 };
 
-const tabulate = (p) => {
-  const row = at('figures').tBodies[0].insertRow();
+const addRow = (p) => {
+  const row = byId('figures').tBodies[0].insertRow();
   const head = document.createElement('th');
   head.scope = 'row';
   head.textContent = p.calls;
   row.append(head);
-  const turn = row.insertCell();
-  turn.textContent = p.sequential_ms ? time(p.sequential_ms) : p.expected_ms ? `≈ ${time(p.expected_ms)}` : '–';
-  if (!p.sequential_ms) turn.className = 'expected';
-  row.insertCell().textContent = time(p.concurrent_ms);
+  const sequential = row.insertCell();
+  if (p.sequential_ms) {
+    sequential.textContent = formatTime(p.sequential_ms);
+  } else {
+    sequential.textContent = p.expected_ms ? `≈ ${formatTime(p.expected_ms)}` : '–';
+    sequential.className = 'expected';
+    byId('budget').hidden = false;
+  }
+  row.insertCell().textContent = formatTime(p.concurrent_ms);
   row.insertCell().textContent = p.speedup ? `${p.speedup.toFixed(1)}×` : '–';
   row.insertCell().textContent = p.calls_per_second.toFixed(1);
-  if (!p.sequential_ms) at('budget').hidden = false;
 };
 
-const calls = (n) => (n === 1 ? '1 call' : `${n} calls`);
+const countCalls = (n) => (n === 1 ? '1 call' : `${n} calls`);
 
-// summary says in words what was measured.
-const summary = (points) => {
-  const last = points.at(-1), turn = points.findLast((p) => p.sequential_ms), knee = points.find((p) => p.knee);
-  return [
-    `${way[0].toUpperCase()}${way.slice(1)}, ${calls(last.calls)} took ${time(last.concurrent_ms)}.`,
-    turn ? `One after another, ${calls(turn.calls)} took ${time(turn.sequential_ms)}: ${turn.speedup.toFixed(1)} times as long as ${way}.` : '',
-    knee ? `From ${calls(knee.calls)} on, ${way} is no longer flat.` : '',
-  ].join(' ');
+// summarize returns the measurements in words.
+const summarize = (points) => {
+  const last = points.at(-1), sequential = points.findLast((p) => p.sequential_ms), knee = points.find((p) => p.knee);
+  const sentences = [
+    `${title[0].toUpperCase()}${title.slice(1)}, ${countCalls(last.calls)} took ${formatTime(last.concurrent_ms)}.`,
+  ];
+  if (sequential) {
+    const { calls, sequential_ms: time, speedup } = sequential;
+    sentences.push(`One after another, ${countCalls(calls)} took ${formatTime(time)}: ` +
+      `${speedup.toFixed(1)} times as long as ${title}.`);
+  }
+  if (knee) sentences.push(`From ${countCalls(knee.calls)} on, ${title} is no longer flat.`);
+  return sentences.join(' ');
 };
 
-let counts = [], points = [], running = null;
-let way = 'all at once'; // what the concurrent way is called
+let counts = [], points = [];
+let abort; // aborts the sweep in progress
+let title = 'all at once'; // of the concurrent line
 
-// name names the concurrent way by the form's limit.
-const name = (limit) => {
-  way = limit > 0 ? `at most ${limit} at once` : 'all at once';
-  for (const element of document.querySelectorAll('[data-way]')) element.textContent = way;
+const setTitle = (limit) => {
+  title = limit > 0 ? `at most ${limit} at once` : 'all at once';
+  for (const element of document.querySelectorAll('[data-concurrent-title]')) element.textContent = title;
 };
 
-// clear makes ready for the next sweep.
-const clear = () => {
+// reset removes the measurements of the last sweep.
+const reset = () => {
   counts = [];
   points = [];
-  at('figures').tBodies[0].replaceChildren();
-  at('chart').replaceChildren();
-  at('result').textContent = '';
-  at('result').classList.remove('bad');
-  at('budget').hidden = at('measured').hidden = true;
+  byId('figures').tBodies[0].replaceChildren();
+  byId('chart').replaceChildren();
+  byId('result').textContent = '';
+  byId('result').classList.remove('bad');
+  byId('budget').hidden = byId('measured').hidden = true;
 };
 
-// take takes in an event and returns whether it is the last.
-const take = (name, data) => {
-  switch (name) {
-    case 'sweep':
-      counts = data.calls;
-      at('progress').max = counts.length;
-      break;
-    case 'point':
-      points.push(data);
-      at('measured').hidden = at('drawn').hidden = at('tabulated').hidden = false;
-      at('progress').value = points.length;
-      tabulate(data);
-      draw(counts, points);
-      break;
-    case 'failed':
-      tell(`Ended at ${calls(data.calls)}: ${data.problem.detail}.`, true);
-      return true;
-    case 'done':
-      tell('');
-      return true;
-  }
-  return false;
+// showResult shows how the sweep ended and a summary. bad marks a failure.
+const showResult = (ending, bad = false) => {
+  byId('measured').hidden = false;
+  byId('drawn').hidden = byId('tabulated').hidden = points.length === 0;
+  byId('result').classList.toggle('bad', bad);
+  byId('result').textContent = `${ending} ${points.length ? summarize(points) : ''}`.trim();
 };
 
-// tell says how the sweep ended, and what was measured; bad marks a failure.
-const tell = (ending, bad = false) => {
-  at('measured').hidden = false;
-  at('drawn').hidden = at('tabulated').hidden = points.length === 0;
-  at('result').classList.toggle('bad', bad);
-  at('result').textContent = `${ending} ${points.length ? summary(points) : ''}`.trim();
+// onEvent has the handlers of events. A handler returns true for the last event.
+const onEvent = {
+  sweep: ({ calls }) => {
+    counts = calls;
+    byId('progress').max = counts.length;
+  },
+  point: (point) => {
+    points.push(point);
+    byId('measured').hidden = byId('drawn').hidden = byId('tabulated').hidden = false;
+    byId('progress').value = points.length;
+    addRow(point);
+    drawChart(counts, points);
+  },
+  failed: ({ calls, problem }) => {
+    showResult(`Failed at ${countCalls(calls)}: ${problem.detail}.`, true);
+    return true;
+  },
+  done: () => {
+    showResult('');
+    return true;
+  },
 };
 
-// watch says each tenth of a second what is being measured.
-const watch = (start) => setInterval(() => {
-  if (points.length < counts.length) {
-    at('now').textContent = `${points.length} of ${counts.length} measured, now ${counts[points.length]} calls … ${((performance.now() - start) / 1000).toFixed(1)} s`;
-  }
+// showProgress updates the progress line until its interval is cleared.
+const showProgress = (start) => setInterval(() => {
+  if (points.length === counts.length) return;
+  const elapsed = ((performance.now() - start) / 1000).toFixed(1);
+  byId('now').textContent = `${points.length} of ${counts.length} measured, ` +
+    `now ${countCalls(counts[points.length])} … ${elapsed} s`;
 }, 100);
 
 const sweep = async (query) => {
-  clear();
-  const stop = running = new AbortController();
-  const timer = watch(performance.now());
-  at('go').textContent = 'Stop';
-  at('progress').value = 0;
-  at('progress').hidden = at('now').hidden = false;
-  at('now').textContent = 'Waiting for the first measurement …';
+  reset();
+  const request = new AbortController();
+  abort = () => request.abort();
+  const interval = showProgress(performance.now());
+  byId('go').textContent = 'Stop';
+  byId('progress').value = 0;
+  byId('progress').hidden = byId('now').hidden = false;
+  byId('now').textContent = 'Waiting for the first measurement …';
   let ended = false;
   try {
-    const reply = await fetch(`/sweep/events?${query}`, { signal: stop.signal });
-    if (reply.status === 400) {
-      location.search = query; // the page says what is wrong, beside each field
+    const response = await fetch(`/sweep/events?${query}`, { signal: request.signal });
+    if (response.status === 400) {
+      location.search = query; // the page shows the error of each field
       return;
     }
-    if (!reply.ok) throw new Error((await reply.json()).detail);
-    for await (const [name, data] of events(reply)) ended = take(name, data) || ended;
-    if (!ended) throw new Error('the stream was cut');
+    if (!response.ok) throw new Error((await response.json()).detail);
+    for await (const [name, data] of readEvents(response)) ended = onEvent[name](data) || ended;
+    if (!ended) throw new Error('the event stream was cut');
   } catch (error) {
-    if (stop.signal.aborted) tell(`Stopped after ${points.length} of ${counts.length}.`);
-    else tell(`No more was measured: ${error.message}.`, true);
+    if (request.signal.aborted) showResult(`Stopped after ${points.length} of ${counts.length}.`);
+    else showResult(`The sweep failed: ${error.message}.`, true);
   } finally {
-    clearInterval(timer);
-    at('go').textContent = 'Sweep';
-    at('progress').hidden = at('now').hidden = true;
-    running = null;
+    clearInterval(interval);
+    byId('go').textContent = 'Sweep';
+    byId('progress').hidden = byId('now').hidden = true;
+    abort = undefined;
   }
 };
 
-at('form').addEventListener('submit', (event) => {
+byId('form').addEventListener('submit', (event) => {
   event.preventDefault();
-  if (running) {
-    running.abort();
+  if (abort) {
+    abort();
     return;
   }
-  const query = new URLSearchParams(new FormData(event.target));
-  for (const [field, value] of [...query]) if (value === '') query.delete(field);
-  name(Number(query.get('limit')));
+  const query = formQuery(event.target);
+  setTitle(Number(query.get('limit')));
   history.replaceState(null, '', `/sweep?${query}`);
   sweep(query);
 });
 
-addEventListener('resize', () => { if (points.length) draw(counts, points); });
+addEventListener('resize', () => { if (points.length) drawChart(counts, points); });

@@ -3,30 +3,31 @@ package web
 // Race is the view of race.html.
 type Race struct {
 	Site
-	Form       Form
-	Problem    string // with the query as a whole
-	Presets    []Preset
-	MaxCalls   int
-	Upstream   string // URL of the delay-server that is called
-	Defaults   Defaults
-	Turn, Once string // curl lines of the same calls, one after another and all at once
-	AtOnce     string // what the second lane is called
+	Form            Form
+	Problem         string // with the query as a whole
+	Presets         []Preset
+	MaxCalls        int
+	Upstream        string // URL of delay-server
+	Defaults        Defaults
+	SequentialCurl  string // command that makes the same calls one after another
+	ConcurrentCurl  string // command that makes the same calls all at once
+	ConcurrentTitle string // title of the second lane
 }
 
-// Defaults are what a request means that does not say.
+// Defaults are the default values of parameters.
 type Defaults struct {
 	Calls int
-	Delay string // of each call, as delay-server reads it
+	Delay string // of each call, in a form that delay-server reads
 }
 
-// Form is the fields of the race by the names of their parameters.
+// Form maps the names of parameters to their fields.
 type Form map[string]Field
 
-// Field is what a field holds, and what is wrong with it: "" for nothing.
+// Field is the value of a form's field, and its error or "".
 type Field struct{ Value, Error string }
 
-// Wrong reports whether anything is wrong with any field.
-func (f Form) Wrong() bool {
+// HasErrors reports whether a field of f has an error.
+func (f Form) HasErrors() bool {
 	for _, field := range f {
 		if field.Error != "" {
 			return true
@@ -35,23 +36,23 @@ func (f Form) Wrong() bool {
 	return false
 }
 
-// Preset is a step that the race can be set to.
+// Preset is a step that fills the form of the race.
 type Preset struct {
 	Step
-	Chosen bool // it is set to this one
+	Selected bool // the form has its values
 }
 
 // Tutorial is the view of tutorial.html.
 type Tutorial struct {
 	Site
 	Runs     []Run
-	Upstream string // URL of the delay-server that is called
+	Upstream string // URL of delay-server
 
-	Sequential, Concurrent, Calls string // the source of functions
+	SequentialSource, ConcurrentSource, CallsSource string // of functions
 }
 
-// Run is a step that the tutorial takes, and its curl lines.
+// Run is a step of the tutorial with its curl commands.
 type Run struct {
 	Step
-	Turn, Once string
+	SequentialCurl, ConcurrentCurl string
 }

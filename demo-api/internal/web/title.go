@@ -2,9 +2,9 @@ package web
 
 import "strconv"
 
-// AtOnce names the concurrent way of so many calls, at most limit of them in
-// flight: "All at once" where the limit is 0 or holds nothing up, "Ten at once".
-func AtOnce(calls, limit int) string {
+// ConcurrentTitle returns the title of concurrent calls: "All at once", or "Ten at
+// once" with a limit below calls. A limit of 0 is no limit.
+func ConcurrentTitle(calls, limit int) string {
 	switch {
 	case limit == 0 || limit >= calls:
 		return "All at once"
