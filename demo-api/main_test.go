@@ -20,14 +20,15 @@ import (
 
 	"flash.test/delay-server/kit/program"
 	"flash.test/delay-server/kit/wiretest"
+
 	"flash.test/demo-api/internal/config"
 )
 
-// The test binary is also the program, for the tests that need a process.
-const beTheProgram = "DEMO_API_TEST_IS_THE_PROGRAM"
+// runMain makes the test binary run the program, for tests of a process.
+const runMain = "DEMO_API_TEST_IS_THE_PROGRAM"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(beTheProgram) != "" {
+	if os.Getenv(runMain) != "" {
 		main()
 	}
 	goleak.VerifyTestMain(m)
@@ -38,11 +39,11 @@ func TestArguments(t *testing.T) {
 		name   string
 		args   []string
 		status int
-		stdout string // is in it
-		err    string // is in it
+		stdout string // a part of it
+		err    string // a part of it
 	}{
 		{"help", []string{"--help"}, 0, "DELAY_SERVER_URL", ""},
-		{"help says the defaults", []string{"-h"}, 0, "1000       the most that ?calls= may ask for", ""},
+		{"help has the defaults", []string{"-h"}, 0, "1000       maximum of ?calls=", ""},
 		{"help without dashes", []string{"help"}, 0, "healthcheck", ""},
 		{"version", []string{"--version"}, 0, "demo-api dev (commit ", ""},
 		{"unknown", []string{"--prot=5001"}, 2, "", `unknown argument "--prot=5001"`},
@@ -62,14 +63,19 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-func TestBadSettingsAreAllReported(t *testing.T) {
-	environ := []string{"PATH=/bin", "PORT=70000", "CALLS=two", "DELAY=soon", "MAX_CALL=5", "DELAY_SERVER_URL=localhost:3000"}
+func TestAllBadSettingsAreReported(t *testing.T) {
+	environ := []string{
+		"PATH=/bin", "PORT=70000", "CALLS=two", "DELAY=soon", "MAX_CALL=5", "DELAY_SERVER_URL=localhost:3000",
+	}
 	for _, args := range [][]string{nil, {"healthcheck"}} {
 		err := demoAPI.Run(t.Context(), args, environ, io.Discard, io.Discard)
 		if program.ExitStatus(err) != 2 {
 			t.Errorf("run(%q) with bad settings: status %d, want 2", args, program.ExitStatus(err))
 		}
-		for _, want := range []string{"PORT: 70000", `CALLS: "two"`, `delay "soon"`, "did you mean MAX_CALLS?", `DELAY_SERVER_URL: "localhost:3000"`, "--help"} {
+		for _, want := range []string{
+			"PORT: 70000", `CALLS: "two"`, `delay "soon"`, "did you mean MAX_CALLS?",
+			`DELAY_SERVER_URL: "localhost:3000"`, "--help",
+		} {
 			if !strings.Contains(fmt.Sprint(err), want) {
 				t.Errorf("run(%q) = %v\nwant %s in it", args, err, want)
 			}
@@ -81,24 +87,25 @@ func TestTakenPort(t *testing.T) {
 	port := wiretest.Listen(t).Addr().(*net.TCPAddr).Port
 	var stdout bytes.Buffer
 	err := demoAPI.Run(t.Context(), nil, []string{fmt.Sprintf("PORT=%d", port)}, &stdout, io.Discard)
-	if want := fmt.Sprintf("such as PORT=%d demo-api (on macOS, AirPlay takes 5000)", port%65535+1); program.ExitStatus(err) != 1 || !strings.Contains(fmt.Sprint(err), want) {
+	want := fmt.Sprintf("such as PORT=%d demo-api (on macOS, AirPlay takes 5000)", port%65535+1)
+	if program.ExitStatus(err) != 1 || !strings.Contains(fmt.Sprint(err), want) {
 		t.Errorf("run on a taken port = %v, status %d; want status 1 and %s", err, program.ExitStatus(err), want)
 	}
 	if stdout.Len() > 0 {
-		t.Errorf("it wrote %q, as if it served", stdout.String())
+		t.Errorf("stdout is %q, want none", stdout.String())
 	}
 }
 
-// running is run in a goroutine.
+// running is the program in another goroutine.
 type running struct {
-	base  string // http://localhost:port
-	slow  string // http://127.0.0.1:port, delay-server's
-	greet string // all that was printed
-	stop  func() error
+	base   string // http://localhost:port
+	slow   string // http://127.0.0.1:port of the embedded delay-server
+	banner string
+	stop   func() error
 }
 
-// begin runs the program on a free port and reads what it prints at its start.
-func begin(t *testing.T, environ ...string) running {
+// run runs the program on a free port and reads its banner.
+func run(t *testing.T, environ ...string) running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	out, stdout := io.Pipe()
@@ -115,24 +122,24 @@ func begin(t *testing.T, environ ...string) running {
 			ended <- err
 			return err
 		case <-time.After(20 * time.Second):
-			return errors.New("run has not ended 20s after its context")
+			return errors.New("Run is still running 20s after its context")
 		}
 	}}
 	t.Cleanup(func() { _ = r.stop() })
-	r.greet, r.base, r.slow = readGreeting(t, out)
-	go func() { _, _ = io.Copy(io.Discard, out) }() // a pipe blocks its writer
+	r.banner, r.base, r.slow = readBanner(t, out)
+	go func() { _, _ = io.Copy(io.Discard, out) }() // else the pipe blocks the program
 	return r
 }
 
-// readGreeting reads what is printed up to the last line of it.
-func readGreeting(t *testing.T, out io.Reader) (text, base, slow string) {
+// readBanner reads the banner, and the URLs in it.
+func readBanner(t *testing.T, out io.Reader) (text, base, slow string) {
 	t.Helper()
 	buf := make([]byte, 4096)
-	for !strings.HasSuffix(text, "\n\n") || strings.Count(text, "\n\n") < 2 { // the page, then commands
+	for !strings.HasSuffix(text, "\n\n") || strings.Count(text, "\n\n") < 2 { // after the page, after the commands
 		n, err := out.Read(buf)
 		text += string(buf[:n])
 		if err != nil {
-			t.Fatalf("read what it prints at its start: %v, after %q", err, text)
+			t.Fatalf("read the banner: %v, after %q", err, text)
 		}
 	}
 	between := func(before, after string) string {
@@ -147,7 +154,8 @@ var slowURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+/delay/1000/`)
 
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}).Get(url)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	resp, err := client.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,22 +164,22 @@ func get(t *testing.T, url string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp.StatusCode, strings.TrimSuffix(string(body), "\n") // demo-api ends it so, delay-server does not
+	return resp.StatusCode, strings.TrimSuffix(string(body), "\n") // only demo-api sends one
 }
 
-func TestAllInOneProcess(t *testing.T) {
-	r := begin(t, "DELAY=10")
+func TestEmbeddedDelayServer(t *testing.T) {
+	r := run(t, "DELAY=10")
 	for _, line := range []string{
 		"demo-api dev: open " + r.base + "/ in a browser\n\n",
 		"  time curl " + r.base + "/get_data  ",
 		"  time curl " + r.base + "/async_get_data  ",
 		"  time curl '" + r.base + "/async_get_data?calls=3'  ",
 		"  time curl '" + r.base + "/async_get_data?db=500'  ",
-		"in place of the last call, to SQLite in this process\n",
+		"a query of 500 ms replaces the last call, to SQLite in this process\n",
 		"  time curl " + r.slow + "/delay/1000/  ",
 	} {
-		if !strings.Contains(r.greet, line) {
-			t.Errorf("it printed\n%s\nwant %q in it", r.greet, line)
+		if !strings.Contains(r.banner, line) {
+			t.Errorf("the banner is\n%s\nwant %q in it", r.banner, line)
 		}
 	}
 	for url, want := range map[string]string{
@@ -189,9 +197,9 @@ func TestAllInOneProcess(t *testing.T) {
 	}
 }
 
-// An over-long delay is demo-api's own 400, whatever MAX_DELAY is.
-func TestMaxDelayIsDelayServersToo(t *testing.T) {
-	r := begin(t, "MAX_DELAY=30m")
+// An embedded delay-server has the same MAX_DELAY.
+func TestMaxDelay(t *testing.T) {
+	r := run(t, "MAX_DELAY=30m")
 	if code, body := get(t, r.base+"/get_data?calls=0&delay=25m"); code != 200 {
 		t.Errorf("delay=25m = %d %s, want 200", code, body)
 	}
@@ -199,47 +207,50 @@ func TestMaxDelayIsDelayServersToo(t *testing.T) {
 		t.Errorf("delay=31m = %d %s, want 400", code, body)
 	}
 	if code, body := get(t, r.slow+"/delay/31m"); code != 400 || !strings.Contains(body, "30m") {
-		t.Errorf("delay-server: /delay/31m = %d %s, want 400 that names 30m", code, body)
+		t.Errorf("delay-server: /delay/31m = %d %s, want 400 with 30m", code, body)
 	}
 }
 
-func TestDelayServerElsewhere(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(418) }))
+func TestExternalDelayServer(t *testing.T) {
+	teapot := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(418) })
+	elsewhere := httptest.NewServer(teapot)
 	defer elsewhere.Close()
-	r := begin(t, "DELAY_SERVER_URL="+elsewhere.URL+"/")
+	r := run(t, "DELAY_SERVER_URL="+elsewhere.URL+"/")
 	if code, body := get(t, r.base+"/get_data"); code != 200 || body != `{"r1":418,"r2":418}` {
 		t.Errorf("GET /get_data = %d %s, want 200 and the statuses of DELAY_SERVER_URL", code, body)
 	}
-	if strings.Contains(r.greet, "/delay/1000/") {
-		t.Errorf("it printed %q, want no delay-server of its own", r.greet)
+	if strings.Contains(r.banner, "/delay/1000/") {
+		t.Errorf("the banner is %q, want no embedded delay-server", r.banner)
 	}
 }
 
-// The start needs no database: only a query that is asked for does.
-func TestDatabaseThatIsDown(t *testing.T) {
+// Only a query needs the database.
+func TestUnreachableDatabase(t *testing.T) {
 	address := wiretest.ClosedAddr(t)
-	r := begin(t, "DELAY=1", "DATABASE_URL=postgres://demo:secret@"+address+"/demo")
-	if want := "in place of the last call, to " + address + "\n"; !strings.Contains(r.greet, want) || strings.Contains(r.greet, "secret") {
-		t.Errorf("it printed\n%s\nwant %q in it, and no password", r.greet, want)
+	r := run(t, "DELAY=1", "DATABASE_URL=postgres://demo:secret@"+address+"/demo")
+	want := "replaces the last call, to " + address + "\n"
+	if !strings.Contains(r.banner, want) || strings.Contains(r.banner, "secret") {
+		t.Errorf("the banner is\n%s\nwant %q in it, and no password", r.banner, want)
 	}
 	if code, body := get(t, r.base+"/get_data"); code != 200 {
 		t.Errorf("GET /get_data = %d %s, want 200", code, body)
 	}
-	if code, body := get(t, r.base+"/get_data?db=1"); code != 502 || !strings.Contains(body, "call db: database cannot be reached: "+address+": connection refused") {
-		t.Errorf("GET /get_data?db=1 = %d %s, want 502 that names the database", code, body)
+	if code, body := get(t, r.base+"/get_data?db=1"); code != 502 || !strings.Contains(body, address+": connection refused") {
+		t.Errorf("GET /get_data?db=1 = %d %s, want 502 with the address of the database", code, body)
 	}
 }
 
-func TestOwnDelayServerFails(t *testing.T) {
+func TestEmbeddedDelayServerFails(t *testing.T) {
 	ln := wiretest.Listen(t)
 	ln.Close()
 	failed := make(chan error, 1)
-	stop, err := startDelayServer(ln, config.Default(), slog.New(slog.DiscardHandler), func(err error) { failed <- err })
+	log := slog.New(slog.DiscardHandler)
+	stop, err := startDelayServer(ln, config.Default(), log, func(err error) { failed <- err })
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop()
 	if err := <-failed; !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "delay-server in this process: ") {
-		t.Errorf("it failed with %v, want what became of its listener", err)
+		t.Errorf("it failed with %v, want the error of its listener", err)
 	}
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,9 +14,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
-// process is the program in a process of its own.
+// process is the program in another process.
 type process struct {
 	*exec.Cmd
 	base, slow string
@@ -47,7 +50,7 @@ func command(t *testing.T, environ ...string) (*exec.Cmd, *output) {
 		t.Fatal(err)
 	}
 	cmd, stderr := exec.CommandContext(t.Context(), self), new(output)
-	cmd.Env = append(environ, beTheProgram+"=yes")
+	cmd.Env = append(environ, runMain+"=yes")
 	cmd.Stderr = stderr
 	return cmd, stderr
 }
@@ -63,11 +66,11 @@ func startProcess(t *testing.T, environ ...string) process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	_, base, slow := readGreeting(t, out)
+	_, base, slow := readBanner(t, out)
 	return process{cmd, base, slow, stderr}
 }
 
-// wait returns what the process ended with.
+// wait returns the error of the process.
 func (p process) wait(t *testing.T) error {
 	t.Helper()
 	ended := make(chan error, 1)
@@ -76,7 +79,7 @@ func (p process) wait(t *testing.T) error {
 	case err := <-ended:
 		return err
 	case <-time.After(20 * time.Second):
-		t.Fatalf("the process has not ended after 20s; it logged\n%s", p.stderr)
+		t.Fatalf("the process is still running after 20s; the log is\n%s", p.stderr)
 		return nil
 	}
 }
@@ -84,15 +87,13 @@ func (p process) wait(t *testing.T) error {
 // until waits for text in the log.
 func (p process) until(t *testing.T, text string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(p.stderr.String(), text); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("no %q in the log after 20s:\n%s", text, p.stderr)
-		}
-	}
+	wiretest.Eventually(t, fmt.Sprintf("%q in the log", text), func() bool {
+		return strings.Contains(p.stderr.String(), text)
+	})
 }
 
-// ask makes a request that waits, and returns when delay-server has it.
-func (p process) ask(t *testing.T, path string) <-chan int {
+// send makes a request, and returns when delay-server has received it.
+func (p process) send(t *testing.T, path string) <-chan int {
 	t.Helper()
 	code := make(chan int, 1)
 	go func() {
@@ -104,29 +105,26 @@ func (p process) ask(t *testing.T, path string) <-chan int {
 		resp.Body.Close()
 		code <- resp.StatusCode
 	}()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if _, metrics := get(t, p.slow+"/metrics"); strings.Contains(metrics, "waiting 1\n") || strings.Contains(metrics, "waiting 2\n") {
-			return code
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("delay-server has no waiting request after 20s")
-		}
-	}
+	wiretest.Eventually(t, "delay-server has a waiting request", func() bool {
+		_, metrics := get(t, p.slow+"/metrics")
+		return strings.Contains(metrics, "waiting 1\n") || strings.Contains(metrics, "waiting 2\n")
+	})
+	return code
 }
 
-func TestSignalWhileARequestWaits(t *testing.T) {
+func TestSignalDrains(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(sig.String(), func(t *testing.T) {
 			p := startProcess(t)
-			code := p.ask(t, "/async_get_data?delay=1s")
+			code := p.send(t, "/async_get_data?delay=1s")
 			if err := p.Process.Signal(sig); err != nil {
 				t.Fatal(err)
 			}
 			if got := <-code; got != 200 {
-				t.Errorf("the request that waited got %d, want 200", got)
+				t.Errorf("the request in flight got %d, want 200", got)
 			}
 			if err := p.wait(t); err != nil {
-				t.Errorf("the process ended with %v, want status 0; it logged\n%s", err, p.stderr)
+				t.Errorf("the process ended with %v, want status 0; the log is\n%s", err, p.stderr)
 			}
 		})
 	}
@@ -134,26 +132,26 @@ func TestSignalWhileARequestWaits(t *testing.T) {
 
 func TestShutdownTimeout(t *testing.T) {
 	p := startProcess(t, "SHUTDOWN_TIMEOUT=100ms")
-	code := p.ask(t, "/get_data?delay=1m")
+	code := p.send(t, "/get_data?delay=1m")
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if got := <-code; got != 503 {
-		t.Errorf("the request that waited got %d, want 503", got)
+		t.Errorf("the request in flight got %d, want 503", got)
 	}
 	if err := p.wait(t); err != nil {
-		t.Errorf("the process ended with %v, want status 0; it logged\n%s", err, p.stderr)
+		t.Errorf("the process ended with %v, want status 0; the log is\n%s", err, p.stderr)
 	}
 }
 
 func TestSecondSignalKills(t *testing.T) {
 	p := startProcess(t, "SHUTDOWN_TIMEOUT=10m")
-	code := p.ask(t, "/get_data?delay=9m")
+	code := p.send(t, "/get_data?delay=9m")
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	p.until(t, "draining")
-	go func() { // the one that comes once the first is handled
+	go func() { // until the first is handled
 		for p.Process.Signal(syscall.SIGTERM) == nil {
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -163,12 +161,12 @@ func TestSecondSignalKills(t *testing.T) {
 		t.Errorf("the process ended with %v, want SIGTERM", err)
 	}
 	if got := <-code; got != 0 {
-		t.Errorf("the request that waited got %d, want no answer", got)
+		t.Errorf("the request in flight got %d, want no response", got)
 	}
 }
 
-// TestReadersOfTheOutputGo has nobody read the log, and the greeting's reader go.
-func TestReadersOfTheOutputGo(t *testing.T) {
+// A server goes on when the readers of its banner and its log have gone.
+func TestServerIgnoresSIGPIPE(t *testing.T) {
 	cmd, _ := command(t, "PORT=0", "LOG_LEVEL=debug")
 	cmd.Stderr = brokenPipe(t)
 	out, err := cmd.StdoutPipe()
@@ -179,9 +177,9 @@ func TestReadersOfTheOutputGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	_, base, _ := readGreeting(t, out)
+	_, base, _ := readBanner(t, out)
 	out.Close()
-	for range 2 { // the log of the first one ends a process that SIGPIPE can end
+	for range 2 { // the log line of the first would end the process
 		if code, _ := get(t, base+"/get_data?calls=1&delay=0"); code != 200 {
 			t.Fatalf("GET /get_data without a reader of the log: status %d, want 200", code)
 		}
@@ -194,7 +192,7 @@ func TestReadersOfTheOutputGo(t *testing.T) {
 	}
 }
 
-// brokenPipe returns the writing end of a pipe that nobody reads.
+// brokenPipe returns the writing end of a pipe without a reader.
 func brokenPipe(t *testing.T) *os.File {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -206,15 +204,15 @@ func brokenPipe(t *testing.T) *os.File {
 	return w
 }
 
-// TestReaderOfACommandGoes as in demo-api --help | head -1: the command ends and says nothing of it.
-func TestReaderOfACommandGoes(t *testing.T) {
+// A command ends silently when its reader has gone, as in demo-api --help | head -1.
+func TestCommandEndsBySIGPIPE(t *testing.T) {
 	cmd, stderr := command(t)
 	cmd.Args = append(cmd.Args, "--help")
 	cmd.Stdout = brokenPipe(t)
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGPIPE || stderr.String() != "" {
-		t.Errorf("the process ended with %v and said %q, want SIGPIPE and nothing", err, stderr)
+		t.Errorf("the process ended with %v and wrote %q, want SIGPIPE and nothing", err, stderr)
 	}
 }
 
@@ -224,8 +222,9 @@ func TestExitStatus(t *testing.T) {
 	if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != 2 {
 		t.Errorf("invalid settings: the process ended with %v, want status 2", err)
 	}
-	const want = "demo-api: invalid settings:\nPROT: unknown setting; did you mean PORT?\nCALLS: \"two\" is invalid: use a whole number\ndemo-api --help shows usage\n"
+	const want = "demo-api: invalid settings:\nPROT: unknown setting; did you mean PORT?\n" +
+		"CALLS: \"two\" is invalid: use a whole number\ndemo-api --help shows usage\n"
 	if got := stderr.String(); got != want {
-		t.Errorf("invalid settings: it said\n%swant\n%s", got, want)
+		t.Errorf("invalid settings: stderr is\n%swant\n%s", got, want)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"image/png"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,89 +22,94 @@ import (
 	"flash.test/delay-server/kit/program"
 )
 
-// sweeping runs demo-api sweep and returns what it wrote.
-func sweeping(ctx context.Context, environ []string, args ...string) (stdout, stderr string, err error) {
+// runSweepCommand runs demo-api sweep and returns its output.
+func runSweepCommand(ctx context.Context, environ []string, args ...string) (stdout, stderr string, err error) {
 	var out, errs bytes.Buffer
 	err = demoAPI.Run(ctx, append([]string{"sweep"}, args...), environ, &out, &errs)
 	return out.String(), errs.String(), err
 }
 
-// row is a line of the table; a time that was not measured is 0.
+// row is a row of the table. A time that was not measured is 0.
 type row struct {
-	calls            int
-	turn, once       time.Duration
-	speedup, aSecond float64
+	calls                  int
+	sequential, concurrent time.Duration
+	speedup, rate          float64
 }
 
-var rowForm = regexp.MustCompile(`(?m)^ +(\d+)  +([\d.]+ m?s|–|≈ [\d.]+ m?s) +([\d.]+ m?s) +([\d.]+×|–) +([\d.]+)$`)
+var rowRegexp = regexp.MustCompile(`(?m)^ +(\d+)  +([\d.]+ m?s|–|≈ [\d.]+ m?s) +([\d.]+ m?s) +([\d.]+×|–) +([\d.]+)$`)
 
-// table returns the rows in what was written.
+// table returns the rows of the table in stdout.
 func table(t *testing.T, stdout string) (rows []row) {
 	t.Helper()
-	for _, m := range rowForm.FindAllStringSubmatch(stdout, -1) {
+	for _, m := range rowRegexp.FindAllStringSubmatch(stdout, -1) {
 		var r row
 		r.calls, _ = strconv.Atoi(m[1])
-		r.turn, _ = time.ParseDuration(strings.ReplaceAll(m[2], " ", ""))
-		r.once, _ = time.ParseDuration(strings.ReplaceAll(m[3], " ", ""))
+		r.sequential, _ = time.ParseDuration(strings.ReplaceAll(m[2], " ", ""))
+		r.concurrent, _ = time.ParseDuration(strings.ReplaceAll(m[3], " ", ""))
 		r.speedup, _ = strconv.ParseFloat(strings.TrimSuffix(m[4], "×"), 64)
-		r.aSecond, _ = strconv.ParseFloat(m[5], 64)
+		r.rate, _ = strconv.ParseFloat(m[5], 64)
 		rows = append(rows, r)
 	}
 	return rows
 }
 
-func TestSweepInOneProcess(t *testing.T) {
+func TestSweep(t *testing.T) {
 	const wait = 20 * time.Millisecond
 	out := filepath.Join(t.TempDir(), "sweep.svg")
-	stdout, stderr, err := sweeping(t.Context(), nil, "--calls", "1,2,4,…,16,1000", "--delay=20ms", "--limit", "500", "--out", out)
+	stdout, stderr, err := runSweepCommand(t.Context(), nil, "--calls", "1,2,4,…,16,1000", "--delay=20ms", "--limit", "500", "--out", out)
 	if err != nil || stderr != "" {
-		t.Fatalf("sweep: %v, and on stderr %q", err, stderr)
+		t.Fatalf("sweep: %v, stderr %q", err, stderr)
 	}
 	rows := table(t, stdout)
 	if len(rows) != 6 {
-		t.Fatalf("sweep wrote\n%s\nwant six rows", stdout)
+		t.Fatalf("sweep printed\n%s\nwant six rows", stdout)
 	}
 	for i, calls := range []int{1, 2, 4, 8, 16} {
 		r := rows[i]
-		if r.calls != calls || r.turn < wait*time.Duration(calls) || r.once < wait {
-			t.Errorf("row %d: %+v, want %d calls of %v: their sum and one of them, or more", i, r, calls, wait)
+		if r.calls != calls || r.sequential < wait*time.Duration(calls) || r.concurrent < wait {
+			t.Errorf("row %d: %+v, want %d calls of %v: at least the sum and one of them", i, r, calls, wait)
 		}
-		if got := float64(r.turn) / float64(r.once); r.speedup < got-0.1 || r.speedup > got+0.1 {
+		if got := float64(r.sequential) / float64(r.concurrent); r.speedup < got-0.1 || r.speedup > got+0.1 {
 			t.Errorf("row %d: %+v, want a speed-up of %.1f", i, r, got)
 		}
 	}
 	if r := rows[4]; r.speedup < 4 {
 		t.Errorf("16 calls at once are %.1f times as fast as one after another, want nearly 16", r.speedup)
 	}
-	if r := rows[5]; r.calls != 1000 || r.turn != 0 || r.once < 2*wait || r.speedup != 0 {
-		t.Errorf("1000 calls, 500 at once: %+v, want two waits or more, and none measured in turn, which takes 20s", r)
+	if r := rows[5]; r.calls != 1000 || r.sequential != 0 || r.concurrent < 2*wait || r.speedup != 0 {
+		t.Errorf("1000 calls, 500 at once: %+v, want two waits or more, and no sequential time", r)
 	}
-	for _, want := range []string{"Calls of 20ms, at most 500 at once, of delay-server at http://127.0.0.1:", " (in this process)\n", " ≈ 2", "over 10s (--budget)", "Chart: " + out + "\n"} {
+	for _, want := range []string{
+		"Calls of 20ms, at most 500 at once, delay-server at http://127.0.0.1:", " (in this process)\n", " ≈ 2",
+		"over 10s (--budget)", "Chart: " + out + "\n",
+	} {
 		if !strings.Contains(stdout, want) {
-			t.Errorf("sweep wrote\n%s\nwant %q in it", stdout, want)
+			t.Errorf("sweep printed\n%s\nwant %q in it", stdout, want)
 		}
 	}
 	svg, err := os.ReadFile(out)
-	if err != nil || xml.Unmarshal(svg, new(struct{})) != nil || !bytes.Contains(svg, []byte("Calls of 20ms, at most 500 at once")) {
-		t.Errorf("the chart: %v, %d bytes, want an SVG with its title", err, len(svg))
+	title := []byte("Calls of 20ms, at most 500 at once")
+	if err != nil || xml.Unmarshal(svg, new(struct{})) != nil || !bytes.Contains(svg, title) {
+		t.Errorf("the chart: %v, %d bytes, want an SVG with a title", err, len(svg))
 	}
 }
 
-func TestSweepElsewhere(t *testing.T) {
-	var asked atomic.Int64
+func TestSweepOfExternalDelayServer(t *testing.T) {
+	var requests atomic.Int64
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/delay/random/" {
-			asked.Add(1)
+			requests.Add(1)
 		}
 	}))
 	defer elsewhere.Close()
 	out := filepath.Join(t.TempDir(), "chart.PNG")
-	stdout, _, err := sweeping(t.Context(), []string{"DELAY_SERVER_URL=" + elsewhere.URL}, "--calls=1,3", "--delay=random", "--out="+out)
-	if err != nil || len(table(t, stdout)) != 2 || asked.Load() != 2*(1+3) {
-		t.Errorf("sweep: %v, %d calls made, wrote\n%s\nwant 8 calls and two rows", err, asked.Load(), stdout)
+	environ := []string{"DELAY_SERVER_URL=" + elsewhere.URL}
+	stdout, _, err := runSweepCommand(t.Context(), environ, "--calls=1,3", "--delay=random", "--out="+out)
+	if err != nil || len(table(t, stdout)) != 2 || requests.Load() != 2*(1+3) {
+		t.Errorf("sweep: %v, %d calls made, printed\n%s\nwant 8 calls and two rows", err, requests.Load(), stdout)
 	}
 	if strings.Contains(stdout, "in this process") {
-		t.Errorf("sweep wrote %q, want no delay-server of its own", stdout)
+		t.Errorf("sweep printed %q, want no embedded delay-server", stdout)
 	}
 	file, err := os.Open(out)
 	if err != nil {
@@ -117,43 +121,48 @@ func TestSweepElsewhere(t *testing.T) {
 	}
 }
 
-// An older chart stays until there is a new one, and nothing else is left beside it.
-func TestSweepKeepsAnOldChartUntilThereIsANewOne(t *testing.T) {
-	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }))
-	defer refusing.Close()
-	folder := t.TempDir()
-	out := filepath.Join(folder, "chart.svg")
+// An existing chart stays until the new one is complete.
+func TestSweepReplacesChart(t *testing.T) {
+	busyHandler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+	busy := httptest.NewServer(busyHandler)
+	defer busy.Close()
+	dir := t.TempDir()
+	out := filepath.Join(dir, "chart.svg")
 	if err := os.WriteFile(out, []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := sweeping(t.Context(), []string{"DELAY_SERVER_URL=" + refusing.URL}, "--calls=1,2", "--out="+out); err == nil {
-		t.Error("sweep of a server that refuses: got no error")
+	environ := []string{"DELAY_SERVER_URL=" + busy.URL}
+	if _, _, err := runSweepCommand(t.Context(), environ, "--calls=1,2", "--out="+out); err == nil {
+		t.Error("sweep of a server that returns 503: got no error")
 	}
-	cut, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // Ctrl-C before the first measurement
-	_, _, _ = sweeping(cut, nil, "--calls=1,2", "--out="+out)
+	_, _, _ = runSweepCommand(ctx, nil, "--calls=1,2", "--out="+out)
 	if got, err := os.ReadFile(out); err != nil || string(got) != "old" {
-		t.Errorf("the old chart: got %.40q, %v; want it as it was", got, err)
+		t.Errorf("the old chart: got %.40q, %v; want it unchanged", got, err)
 	}
-	if _, _, err := sweeping(t.Context(), nil, "--calls=1,2", "--delay=1", "--out="+out); err != nil {
+	if _, _, err := runSweepCommand(t.Context(), nil, "--calls=1,2", "--delay=1", "--out="+out); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(out); err != nil || !bytes.Contains(got, []byte("<svg")) {
 		t.Errorf("the new chart: got %.40q, %v; want an SVG", got, err)
 	}
-	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
-		t.Errorf("the folder has %v, %v; want the chart alone", left, err)
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+		t.Errorf("the directory has %v, %v; want only the chart", files, err)
 	}
 }
 
 func TestSweepHelp(t *testing.T) {
-	stdout, _, err := sweeping(t.Context(), []string{"MAX_CALLS=64"}, "--help")
+	stdout, _, err := runSweepCommand(t.Context(), []string{"MAX_CALLS=64"}, "--help")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"--calls COUNTS  1,…,64", "--delay DELAY   100ms", "--budget TIME   10s", "--out FILE      (none)", "--limit CALLS   0"} {
+	for _, want := range []string{
+		"--calls COUNTS  1,…,64", "--delay DELAY   100ms", "--budget TIME   10s", "--out FILE      (none)",
+		"--limit CALLS   0",
+	} {
 		if !strings.Contains(stdout, want) {
-			t.Errorf("sweep --help wrote\n%s\nwant %q in it", stdout, want)
+			t.Errorf("sweep --help printed\n%s\nwant %q in it", stdout, want)
 		}
 	}
 }
@@ -167,23 +176,23 @@ func TestBadSweep(t *testing.T) {
 	}{
 		{"an unknown flag", "--cals 1", 2, "flag provided but not defined: -cals"},
 		{"an argument", "1,2", 2, `unknown argument "1,2"`},
-		{"no calls", "--calls 0", 2, `--calls: "0" is no such number; accepted: up to 100 ascending numbers from 1 to 1000`},
-		{"empty calls", "--calls=", 2, `--calls: "" is no such number`},
-		{"calls above MAX_CALLS", "--calls 1,1001", 2, `--calls: "1001" is no such number`},
+		{"no calls", "--calls 0", 2, `--calls: "0" is invalid; use up to 100 ascending numbers from 1 to 1000`},
+		{"calls above MAX_CALLS", "--calls 1,1001", 2, `--calls: "1001" is invalid`},
 		{"no delay", "--delay soon", 2, `--delay: delay "soon"`},
-		{"a delay above MAX_DELAY", "--delay 11m", 2, `--delay: "11m" is longer than MAX_DELAY, 10m0s`},
+		{"a delay above MAX_DELAY", "--delay 11m", 2, `--delay: "11m" is too long: use at most 10m0s (MAX_DELAY)`},
 		{"a negative limit", "--limit -1", 2, "--limit: -1 is invalid: use 1 or more, or 0 for no limit"},
-		{"a limit that is no number", "--limit x", 2, `invalid value "x" for flag -limit`},
+		{"a word as limit", "--limit x", 2, `invalid value "x" for flag -limit`},
 		{"no budget", "--budget 0s", 2, "--budget: 0s is invalid: use more than 0"},
-		{"another format", "--out sweep.pdf", 2, `--out: "sweep.pdf" is invalid: use a name that ends in .svg or .png`},
-		{"a format and no name", "--out svg", 2, `--out: "svg" is invalid`},
-		{"two at once", "--delay soon --out x.gif", 2, `--out: "x.gif"`},
-		{"a folder that is missing, before any call", "--delay 5m --out " + missing, 1, "sweep --out: open "},
+		{"another format", "--out a.pdf", 2, `--out: "a.pdf" is invalid: use a name that ends in .svg or .png`},
+		{"a format without a name", "--out svg", 2, `--out: "svg" is invalid`},
+		{"two errors", "--delay soon --out x.gif", 2, `--out: "x.gif"`},
+		{"a missing directory, before any call", "--delay 5m --out " + missing, 1, "sweep --out: open "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			stdout, _, err := sweeping(t.Context(), nil, strings.Fields(tc.args)...)
+			stdout, _, err := runSweepCommand(t.Context(), nil, strings.Fields(tc.args)...)
 			if program.ExitStatus(err) != tc.status || !strings.Contains(fmt.Sprint(err), tc.err) || stdout != "" {
-				t.Errorf("sweep %s = %v, status %d, wrote %q; want %s, status %d, nothing", tc.args, err, program.ExitStatus(err), stdout, tc.err, tc.status)
+				t.Errorf("sweep %s = %v, status %d, printed %q; want %s, status %d, nothing",
+					tc.args, err, program.ExitStatus(err), stdout, tc.err, tc.status)
 			}
 			if tc.status == 2 && !strings.Contains(err.Error(), "demo-api sweep --help shows usage") {
 				t.Errorf("sweep %s = %v, want it to name --help", tc.args, err)
@@ -192,27 +201,27 @@ func TestBadSweep(t *testing.T) {
 	}
 }
 
-// What was measured before is printed and drawn.
+// A sweep that ends early prints and draws its measurements.
 func TestSweepEndsEarly(t *testing.T) {
-	var errGone = errors.New("gone")
+	errGone := errors.New("gone")
 	for _, tc := range []struct {
 		name  string
-		after int64 // so many calls that are answered
+		after int64 // calls that succeed
 		rows  int
 	}{
-		{"in the third count", 2*(1+2) + 1, 2},
-		{"in the first", 1, 0},
+		{"at the third count", 2*(1+2) + 1, 2},
+		{"at the first count", 1, 0},
 	} {
-		for _, how := range []string{"stopped", "refused"} {
+		for _, how := range []string{"cancelled", "rejected"} {
 			t.Run(how+" "+tc.name, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
-				var asked atomic.Int64
+				var requests atomic.Int64
 				slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if asked.Add(1) <= tc.after {
+					if requests.Add(1) <= tc.after {
 						return
 					}
-					if how == "refused" {
+					if how == "rejected" {
 						w.WriteHeader(429)
 						return
 					}
@@ -221,13 +230,19 @@ func TestSweepEndsEarly(t *testing.T) {
 				}))
 				defer slow.Close()
 				out := filepath.Join(t.TempDir(), "sweep.svg")
-				stdout, _, err := sweeping(ctx, []string{"DELAY_SERVER_URL=" + slow.URL}, "--calls=1,2,4", "--out="+out)
-				want := map[string]string{"stopped": "gone", "refused": "answered 429 Too Many Requests"}[how]
-				if program.ExitStatus(err) != 1 || !strings.Contains(err.Error(), fmt.Sprintf("after %d of 3 counts", tc.rows)) || !strings.Contains(err.Error(), want) {
-					t.Errorf("sweep = %v, want status 1, %d of 3 counts, %s", err, tc.rows, want)
+				environ := []string{"DELAY_SERVER_URL=" + slow.URL}
+				stdout, _, err := runSweepCommand(ctx, environ, "--calls=1,2,4", "--out="+out)
+				if program.ExitStatus(err) != 1 {
+					t.Errorf("sweep: status %d, want 1", program.ExitStatus(err))
+				}
+				reason := map[string]string{"cancelled": "gone", "rejected": "got status 429 Too Many Requests"}[how]
+				for _, want := range []string{fmt.Sprintf("after %d of 3 counts", tc.rows), reason} {
+					if !strings.Contains(fmt.Sprint(err), want) {
+						t.Errorf("sweep = %v, want %s in it", err, want)
+					}
 				}
 				if got := len(table(t, stdout)); got != tc.rows {
-					t.Errorf("sweep wrote\n%s\nwant %d rows", stdout, tc.rows)
+					t.Errorf("sweep printed\n%s\nwant %d rows", stdout, tc.rows)
 				}
 				if _, err := os.Stat(out); (err == nil) != (tc.rows > 0) {
 					t.Errorf("the chart of %d rows: %v", tc.rows, err)
@@ -237,19 +252,19 @@ func TestSweepEndsEarly(t *testing.T) {
 	}
 }
 
-// What a terminal shows, a tenth of a second apart.
-func TestBar(t *testing.T) {
+// The bar is redrawn every tenth of a second.
+func TestProgressBar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var screen bytes.Buffer
-		b := &bar{to: &screen, counts: []int{1, 4}, start: time.Now()}
+		b := &progressBar{w: &screen, counts: []int{1, 4}, start: time.Now()}
 		stop := b.run()
 		synctest.Wait()
 		time.Sleep(150 * time.Millisecond)
 		synctest.Wait()
-		b.measured()
-		b.above(&screen, "row 1\n")
-		b.measured()
-		b.above(&screen, "row 2\n")
+		b.advance()
+		b.printAbove(&screen, "row 1\n")
+		b.advance()
+		b.printAbove(&screen, "row 2\n")
 		stop()
 		const empty, half = "░░░░░░░░░░░░░░░░░░░░░░░░", "████████████░░░░░░░░░░░░"
 		const clear = "\r\x1b[K"
@@ -258,11 +273,7 @@ func TestBar(t *testing.T) {
 			clear + "row 1\n" + half + "  1 of 2: 4 calls … 0.1s" +
 			clear + "row 2\n" + clear
 		if got := screen.String(); got != want {
-			t.Errorf("the terminal got\n%q\nwant\n%q", got, want)
+			t.Errorf("the terminal received\n%q\nwant\n%q", got, want)
 		}
 	})
-	if b, stop := startBar(io.Discard, nil); b.to != io.Discard {
-		t.Error("a bar on no terminal is drawn")
-		stop()
-	}
 }

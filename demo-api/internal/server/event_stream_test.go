@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,90 +14,90 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// viewer is a ResponseWriter that notes each flush.
-type viewer struct {
+// flushRecorder is an http.ResponseWriter that records each flush.
+type flushRecorder struct {
 	http.ResponseWriter
 	pending bytes.Buffer
 	flushed []string
-	times   []time.Duration // of the flushes, since begin
-	begin   time.Time
+	times   []time.Duration // of the flushes, since start
+	start   time.Time
 	err     error // of each write
 }
 
-func (v *viewer) Write(b []byte) (int, error) {
-	v.pending.Write(b)
-	return len(b), v.err
+func (w *flushRecorder) Write(b []byte) (int, error) {
+	w.pending.Write(b)
+	return len(b), w.err
 }
 
-func (v *viewer) FlushError() error {
-	v.flushed = append(v.flushed, v.pending.String())
-	v.times = append(v.times, time.Since(v.begin))
-	v.pending.Reset()
+func (w *flushRecorder) FlushError() error {
+	w.flushed = append(w.flushed, w.pending.String())
+	w.times = append(w.times, time.Since(w.start))
+	w.pending.Reset()
 	return nil
 }
 
-func watched(t *testing.T, err error) (*events, *viewer) {
-	v := &viewer{ResponseWriter: httptest.NewRecorder(), begin: time.Now(), err: err}
+// newTestStream returns a stream to a flushRecorder whose writes fail with err.
+func newTestStream(t *testing.T, err error) (*eventStream, *flushRecorder) {
+	w := &flushRecorder{ResponseWriter: httptest.NewRecorder(), start: time.Now(), err: err}
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "/race/events", nil)
-	return newEvents(echo.New().NewContext(r, v), "race-7"), v
+	return newEventStream(echo.New().NewContext(r, w), "race-7"), w
 }
 
-// A thousand calls that begin at once are not a thousand writes.
-func TestEventsAreGathered(t *testing.T) {
+func TestEventsAreBatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, v := watched(t, nil)
+		e, w := newTestStream(t, nil)
 		e.send("begin", 0)
-		synctest.Wait() // the first is not kept waiting
+		synctest.Wait() // the first event is flushed at once
 		for n := range 1000 {
 			e.send("begin", n+1)
 		}
 		time.Sleep(time.Second)
 		e.send("end", 1)
 		e.close()
-		if len(v.flushed) != 3 || v.times[0] != 0 || v.times[1] != flushEvery || v.times[2] != time.Second {
-			t.Fatalf("flushes at %v; want the first at once, the next %v later, the last at 1s", v.times, flushEvery)
+		if want := []time.Duration{0, flushInterval, time.Second}; !slices.Equal(w.times, want) {
+			t.Fatalf("flushes at %v, want %v", w.times, want)
 		}
-		if want := "id: race-7\nevent: begin\ndata: 0\n\n"; v.flushed[0] != want {
-			t.Errorf("first flush: got %q, want %q", v.flushed[0], want)
+		if want := "id: race-7\nevent: begin\ndata: 0\n\n"; w.flushed[0] != want {
+			t.Errorf("first flush: got %q, want %q", w.flushed[0], want)
 		}
-		if n := strings.Count(v.flushed[1], "event: begin\n"); n != 1000 {
+		if n := strings.Count(w.flushed[1], "event: begin\n"); n != 1000 {
 			t.Errorf("second flush: %d events, want 1000", n)
 		}
-		if want := "event: end\ndata: 1\n\n"; v.flushed[2] != want {
-			t.Errorf("last flush: got %q, want %q", v.flushed[2], want)
+		if want := "event: end\ndata: 1\n\n"; w.flushed[2] != want {
+			t.Errorf("last flush: got %q, want %q", w.flushed[2], want)
 		}
 	})
 }
 
-func TestSilentStreamStaysAlive(t *testing.T) {
+func TestSilentStreamSendsComments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, v := watched(t, nil)
+		e, w := newTestStream(t, nil)
 		time.Sleep(40 * time.Second)
 		e.close()
-		if all := strings.Join(v.flushed, ""); strings.Count(all, ": still here\n\n") != 2 || strings.Contains(all, "event:") {
-			t.Errorf("40s without an event: got %q, want a comment each 15s", all)
+		sent := strings.Join(w.flushed, "")
+		if strings.Count(sent, ": keep-alive\n\n") != 2 || strings.Contains(sent, "event:") {
+			t.Errorf("40s without an event: got %q, want a comment every 15s", sent)
 		}
 	})
 }
 
-// Whoever cannot be written to has left.
-func TestUnreachableViewer(t *testing.T) {
+func TestFailedWriteEndsTheStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, _ := watched(t, errors.New("connection reset"))
+		e, _ := newTestStream(t, errors.New("connection reset"))
 		if e.ctx.Err() != nil {
-			t.Error("before anything is written: the viewer counts as gone")
+			t.Error("the context is done before the first write")
 		}
 		e.send("begin", 0)
 		<-e.ctx.Done()
 		e.send("end", 0)
-		e.close() // returns, though nobody writes any more
+		e.close() // returns after the failed write
 	})
 }
 
-// What an event costs the call that sends it.
+// BenchmarkSend measures the cost of an event for the call that sends it.
 func BenchmarkSend(b *testing.B) {
-	v := &viewer{ResponseWriter: httptest.NewRecorder(), begin: time.Now()}
-	e := newEvents(echo.New().NewContext(httptest.NewRequest("GET", "/race/events", nil), v), "bench")
+	w := &flushRecorder{ResponseWriter: httptest.NewRecorder(), start: time.Now()}
+	e := newEventStream(echo.New().NewContext(httptest.NewRequest("GET", "/race/events", nil), w), "bench")
 	b.ReportAllocs()
 	for b.Loop() {
 		e.send("begin", raceBegin{"concurrent", "r1000", ms(1234567890)})

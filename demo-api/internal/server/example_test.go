@@ -12,13 +12,13 @@ import (
 	"flash.test/demo-api/internal/upstream"
 )
 
-// teapot is an Upstream that is not slow.
+// teapot is an Upstream that returns 418 at once.
 type teapot struct{}
 
 func (teapot) Get(context.Context, upstream.Request) (int, error) { return 418, nil }
 func (teapot) Peak(context.Context, string) (int, error)          { return 0, errors.New("not counted") }
 
-// instant is a Database that is not slow.
+// instant is a Database whose queries take no time.
 type instant struct{}
 
 func (instant) Query(context.Context, time.Duration) error { return nil }
@@ -26,14 +26,15 @@ func (instant) Query(context.Context, time.Duration) error { return nil }
 func ExampleNew() {
 	s := server.New(server.Options{
 		Calls: 2, MaxCalls: 10, Delay: "1000", MaxDelay: time.Minute, MaxInFlight: 100,
-		ReadTimeout: time.Second, IdleTimeout: time.Minute, ShutdownTimeout: time.Second,
 		UpstreamURL: "http://localhost:3000",
 	}, teapot{}, instant{}, slog.New(slog.DiscardHandler))
 
-	for _, path := range []string{"/get_data", "/async_get_data?calls=3", "/async_get_data?db=500", "/get_data?calls=0"} {
-		reply := httptest.NewRecorder()
-		s.Handler().ServeHTTP(reply, httptest.NewRequest("GET", path, nil))
-		fmt.Print(reply.Code, " ", reply.Body)
+	for _, path := range []string{
+		"/get_data", "/async_get_data?calls=3", "/async_get_data?db=500", "/get_data?calls=0",
+	} {
+		recorder := httptest.NewRecorder()
+		s.Handler().ServeHTTP(recorder, httptest.NewRequest("GET", path, nil))
+		fmt.Print(recorder.Code, " ", recorder.Body)
 	}
 	// Output:
 	// 200 {"r1":418,"r2":418}

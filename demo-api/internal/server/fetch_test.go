@@ -14,23 +14,24 @@ import (
 
 var endpoints = []string{"/get_data", "/async_get_data"}
 
-func TestAnswers(t *testing.T) {
-	const twelve = `{"r1":200,"r2":200,"r3":200,"r4":200,"r5":200,"r6":200,"r7":200,"r8":200,"r9":200,"r10":200,"r11":200,"r12":200}`
+func TestResponses(t *testing.T) {
+	const twelve = `{"r1":200,"r2":200,"r3":200,"r4":200,"r5":200,"r6":200,` +
+		`"r7":200,"r8":200,"r9":200,"r10":200,"r11":200,"r12":200}`
 	const jsonType, textType = "application/json; charset=utf-8", "text/plain; charset=utf-8"
-	s := newSlow(t, answered(0))
+	s := newFake(t, respondAfter(0))
 	d := start(t, options(), s.URL, time.Minute)
 	for _, tc := range []struct{ name, query, body, contentType string }{
-		{"the tutorial's two calls", "", `{"r1":200,"r2":200}`, jsonType},
+		{"two calls by default", "", `{"r1":200,"r2":200}`, jsonType},
 		{"with a slash", "/", `{"r1":200,"r2":200}`, jsonType},
 		{"an empty query", "?", `{"r1":200,"r2":200}`, jsonType},
-		{"no calls, the tutorial's first step", "?calls=0", "ok", textType},
+		{"no calls", "?calls=0", "ok", textType},
 		{"one call", "?calls=1", `{"r1":200}`, jsonType},
 		{"a third call", "?calls=3", `{"r1":200,"r2":200,"r3":200}`, jsonType},
-		{"more than nine keep their order", "?calls=12", twelve, jsonType},
+		{"twelve calls in order", "?calls=12", twelve, jsonType},
 		{"a limit", "?calls=3&limit=2", `{"r1":200,"r2":200,"r3":200}`, jsonType},
 		{"a limit above the calls", "?limit=2147483647", `{"r1":200,"r2":200}`, jsonType},
 		{"every parameter", "?calls=1&delay=1.5s&limit=1", `{"r1":200}`, jsonType},
-		{"somebody else's parameter", "?_=17", `{"r1":200,"r2":200}`, jsonType},
+		{"an unknown parameter", "?_=17", `{"r1":200,"r2":200}`, jsonType},
 	} {
 		for _, endpoint := range endpoints {
 			t.Run(endpoint+", "+tc.name, func(t *testing.T) {
@@ -45,20 +46,23 @@ func TestAnswers(t *testing.T) {
 						t.Errorf("%s: got %q, want %q", name, value, want)
 					}
 				}
+				length := int64(len(tc.body) + 1)
 				head := d.send(t, http.MethodHead, endpoint+tc.query, nil, nil)
-				if head.StatusCode != 200 || head.body != "" || head.ContentLength != int64(len(tc.body)+1) {
-					t.Errorf("HEAD %s%s = %d, body %q, Content-Length %d; want 200, none, %d", endpoint, tc.query, head.StatusCode, head.body, head.ContentLength, len(tc.body)+1)
+				if head.StatusCode != 200 || head.body != "" || head.ContentLength != length {
+					t.Errorf("HEAD %s%s = %d, body %q, Content-Length %d; want 200, none, %d",
+						endpoint, tc.query, head.StatusCode, head.body, head.ContentLength, length)
 				}
 			})
 		}
 	}
 }
 
-// A shell's prompt sticks to a body that does not end its line.
-func TestAnswersEndTheirLine(t *testing.T) {
-	d := start(t, options(), newSlow(t, answered(0)).URL, time.Minute)
+// Without a final newline, a shell prompt follows the body on the same line.
+func TestResponsesEndWithNewline(t *testing.T) {
+	d := start(t, options(), newFake(t, respondAfter(0)).URL, time.Minute)
 	for _, path := range []string{
-		"/get_data", "/async_get_data?calls=3", "/get_data?calls=0", "/get_data?calls=x", "/nothing", "/healthz", "/readyz", "/version",
+		"/get_data", "/async_get_data?calls=3", "/get_data?calls=0", "/get_data?calls=x", "/nothing",
+		"/healthz", "/readyz", "/version",
 	} {
 		resp, err := http.Get(d.URL + path)
 		if err != nil {
@@ -72,58 +76,58 @@ func TestAnswersEndTheirLine(t *testing.T) {
 	}
 }
 
-// Calls that are made in turn come in their order, so that each status has its
-// place.
-func TestStatusesWhateverTheyAre(t *testing.T) {
+// Sequential calls arrive in order, so the nth status belongs to the nth call.
+func TestStatuses(t *testing.T) {
 	statuses := []int{200, 404, 500, 302, 204, 429, 503, 418, 201, 400, 599}
-	s := newSlow(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+	s := newFake(t, func(n int, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "/elsewhere")
 		w.WriteHeader(statuses[n-1])
 	})
 	d := start(t, options(), s.URL, time.Minute)
-	const want = `{"r1":200,"r2":404,"r3":500,"r4":302,"r5":204,"r6":429,"r7":503,"r8":418,"r9":201,"r10":400,"r11":599}`
+	const want = `{"r1":200,"r2":404,"r3":500,"r4":302,"r5":204,"r6":429,` +
+		`"r7":503,"r8":418,"r9":201,"r10":400,"r11":599}`
 	if got := d.get(t, "/get_data?calls=11"); got.StatusCode != 200 || got.body != want {
 		t.Errorf("got %d %s\nwant 200 %s", got.StatusCode, got.body, want)
 	}
 }
 
-func TestPassedOn(t *testing.T) {
+func TestDelayIsPassedOn(t *testing.T) {
 	for _, tc := range []struct{ name, query, path string }{
 		{"the default", "", "/delay/0/"},
-		{"as it came: digits", "?delay=0002.50", "/delay/0002.50/"},
-		{"as it came: a duration", "?delay=9m59.9s", "/delay/9m59.9s/"},
-		{"as it came: not ASCII", "?delay=5%C2%B5s", "/delay/5µs/"},
+		{"digits, unchanged", "?delay=0002.50", "/delay/0002.50/"},
+		{"a duration, unchanged", "?delay=9m59.9s", "/delay/9m59.9s/"},
+		{"not ASCII, unchanged", "?delay=5%C2%B5s", "/delay/5µs/"},
 		{"random", "?delay=random", "/delay/random/"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newSlow(t, answered(0))
+			s := newFake(t, respondAfter(0))
 			d := start(t, options(), s.URL, time.Minute)
 			for _, endpoint := range endpoints {
 				d.get(t, endpoint+tc.query)
 			}
 			want := map[string]bool{tc.path: true}
-			if got := s.seen().paths; !maps.Equal(got, want) {
-				t.Errorf("%s: delay-server was asked %v, want %v", tc.query, got, want)
+			if got := s.received().paths; !maps.Equal(got, want) {
+				t.Errorf("%s: the calls were %v, want %v", tc.query, got, want)
 			}
 		})
 	}
 }
 
 func TestRunID(t *testing.T) {
-	s := newSlow(t, answered(0))
+	s := newFake(t, respondAfter(0))
 	d := start(t, options(), s.URL, time.Minute)
 	id := strings.Repeat("~", 200)
 	got := d.send(t, "GET", "/async_get_data?calls=9", map[string]string{"X-Run-Id": id}, nil)
-	if runs := s.seen().runs; got.Header.Get("X-Run-Id") != id || len(runs) != 1 || !runs[id] {
-		t.Errorf("X-Run-Id %q: got %q in the reply and %v in the calls", id, got.Header.Get("X-Run-Id"), runs)
+	if runs := s.received().runs; got.Header.Get("X-Run-Id") != id || len(runs) != 1 || !runs[id] {
+		t.Errorf("X-Run-Id %q: got %q in the response and %v in the calls", id, got.Header.Get("X-Run-Id"), runs)
 	}
 	first, second := d.get(t, "/get_data").Header.Get("X-Run-Id"), d.get(t, "/get_data").Header.Get("X-Run-Id")
-	if runs := s.seen().runs; len(first) < 26 || first == second || !runs[first] || !runs[second] {
-		t.Errorf("without X-Run-Id: replies have %q and %q, calls %v; want two of 26 characters or more, passed on", first, second, runs)
+	if runs := s.received().runs; len(first) < 26 || first == second || !runs[first] || !runs[second] {
+		t.Errorf("without X-Run-Id: responses have %q and %q, calls %v; want two different IDs", first, second, runs)
 	}
 }
 
-// durations reads total;dur=1.2, r1;dur=1, … and checks the names and their order.
+// durations parses total;dur=1.2, r1;dur=1, … and checks the names and their order.
 func durations(t testing.TB, header string) []time.Duration {
 	t.Helper()
 	var all []time.Duration
@@ -147,7 +151,7 @@ func durations(t testing.TB, header string) []time.Duration {
 
 func TestServerTiming(t *testing.T) {
 	const wait = 20 * time.Millisecond
-	s := newSlow(t, answered(wait))
+	s := newFake(t, respondAfter(wait))
 	d := start(t, options(), s.URL, time.Minute)
 	for _, endpoint := range endpoints {
 		got := d.get(t, endpoint+"?calls=3")
@@ -155,22 +159,22 @@ func TestServerTiming(t *testing.T) {
 		if len(all) != 4 {
 			t.Fatalf("%s: Server-Timing %v, want total and 3 calls", endpoint, all)
 		}
-		floor := time.Duration(0)
+		min := time.Duration(0)
 		for _, call := range all[1:] {
 			if call < wait {
 				t.Errorf("%s: a call took %v, want %v or more", endpoint, call, wait)
 			}
 			if endpoint == "/get_data" {
-				floor += call
+				min += call
 			} else {
-				floor = max(floor, call)
+				min = max(min, call)
 			}
 		}
-		if total := all[0]; total < floor || total > got.took {
-			t.Errorf("%s: total %v, want %v or more by its calls, and no more than the client's %v", endpoint, total, floor, got.took)
+		if total := all[0]; total < min || total > got.took {
+			t.Errorf("%s: total %v, want from %v, by its calls, to %v, by the client", endpoint, total, min, got.took)
 		}
 	}
 	if got := d.get(t, "/get_data?calls=0").Header.Get("Server-Timing"); len(durations(t, got)) != 1 {
-		t.Errorf("no calls: Server-Timing %q, want total alone", got)
+		t.Errorf("no calls: Server-Timing %q, want only total", got)
 	}
 }

@@ -19,16 +19,20 @@ import (
 )
 
 func TestPages(t *testing.T) {
-	d := start(t, options(), newSlow(t, answered(0)).URL, time.Minute)
+	d := start(t, options(), newFake(t, respondAfter(0)).URL, time.Minute)
 	for path, has := range map[string][]string{
 		"/": {
-			`<a href="/tutorial">`, `<script src="/assets/race.js" defer></script>`, "curl " + d.URL + "/get_data\n", "curl " + d.URL + "/async_get_data\n",
+			`<a href="/tutorial">`, `<script src="/assets/race.js" defer></script>`,
+			"curl " + d.URL + "/get_data\n", "curl " + d.URL + "/async_get_data\n",
 			"http://delay-server.example/delay/0/", "0 to 1000", `name="calls" value="2"`, `name="delay" value="0"`,
 		},
 		"/tutorial": {
 			`<a href="/">Race</a>`, `<script src="/assets/tutorial.js" defer></script>`,
-			`time curl &#39;` + d.URL + `/get_data?calls=2&amp;delay=1000&amp;db=500&#39;`, "http://delay-server.example/delay/",
+			`time curl &#39;` + d.URL + `/get_data?calls=2&amp;delay=1000&amp;db=500&#39;`,
+			"http://delay-server.example/delay/",
 		},
+		"/problems":             {"/problems/call-failed"},
+		"/problems/call-failed": {"Call failed"},
 	} {
 		got := d.get(t, path)
 		for _, want := range append(has, `<link rel="stylesheet" href="/assets/style.css">`) {
@@ -36,49 +40,62 @@ func TestPages(t *testing.T) {
 				t.Errorf("GET %s: no %s in it", path, want)
 			}
 		}
-		if typ := got.Header.Get("Content-Type"); got.StatusCode != 200 || typ != "text/html; charset=utf-8" {
-			t.Errorf("GET %s = %d, %s, want 200, text/html", path, got.StatusCode, typ)
+		if mediaType := got.Header.Get("Content-Type"); got.StatusCode != 200 || mediaType != "text/html; charset=UTF-8" {
+			t.Errorf("GET %s = %d, %s, want 200, text/html", path, got.StatusCode, mediaType)
 		}
-		if policy := got.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; ") || strings.Contains(policy, "unsafe") {
+		policy := got.Header.Get("Content-Security-Policy")
+		if !strings.HasPrefix(policy, "default-src 'none'; ") || strings.Contains(policy, "unsafe") {
 			t.Errorf("GET %s: Content-Security-Policy: %s", path, policy)
 		}
 		for _, inline := range []string{"<style", " style=", "<script>", " onclick=", "//cdn", "javascript:"} {
 			if strings.Contains(got.body, inline) {
-				t.Errorf("GET %s: it has %s, which the policy would refuse", path, inline)
+				t.Errorf("GET %s: it has %s, which the policy blocks", path, inline)
 			}
 		}
 	}
 }
 
-// The form holds what the URL says, and says what is wrong beside the field.
+// The form is filled from the query and shows the error of each field.
 func TestForm(t *testing.T) {
-	d := start(t, options(), newSlow(t, answered(0)).URL, time.Minute)
+	d := start(t, options(), newFake(t, respondAfter(0)).URL, time.Minute)
 	for _, tc := range []struct {
 		name, query string
 		status      int
-		want        []string // of the page, without its escapes
+		want        []string // in the page, unescaped
 	}{
-		{"as it is shared", "calls=3&delay=1.5s&db=500&limit=2", 200, []string{
+		{"all fields", "calls=3&delay=1.5s&db=500&limit=2", 200, []string{
 			`name="calls" value="3"`, `name="delay" value="1.5s"`, `name="db" value="500"`, `name="limit" value="2"`,
-			"curl '" + d.URL + "/get_data?calls=3&db=500&delay=1.5s&limit=2'", "curl '" + d.URL + "/async_get_data?calls=3",
+			"curl '" + d.URL + "/get_data?calls=3&db=500&delay=1.5s&limit=2'",
+			"curl '" + d.URL + "/async_get_data?calls=3",
 		}},
-		{"fields that are empty are not given", "calls=&delay=&db=&limit=", 200, []string{
+		{"empty fields have the defaults", "calls=&delay=&db=&limit=", 200, []string{
 			`name="calls" value="2"`, `name="delay" value="0"`, "curl " + d.URL + "/get_data<",
 		}},
-		{"a preset, and what to notice", "calls=3&delay=1000", 200, []string{`<a href="/?calls=3&delay=1000" aria-current="true">`, "One more call adds its whole second"}},
-		{"a distribution, as it is read", "delay=uniform:1,2", 200, []string{"/get_data?delay=uniform:1,2'"}},
-		{"calls", "calls=1001", 400, []string{`value="1001" inputmode="numeric" autocomplete="off" aria-invalid="true"`, `class="bad">calls "1001" is not accepted; accepted: a whole number from 0 to 1000<`}},
-		{"delay", "delay=soon&calls=3", 400, []string{`value="soon"`, `class="bad">delay "soon" is not understood; accepted: milliseconds`, `name="calls" value="3"`}},
-		{"delay, too long", "delay=11m", 400, []string{`class="bad">delay "11m" is too long`}},
-		{"db", "db=soon", 400, []string{`class="bad">db "soon" is not understood`}},
-		{"db without a call", "db=5&calls=0", 400, []string{`class="bad">db "5" replaces the last call, and calls is 0`}},
-		{"db beside calls that are wrong too", "db=5&calls=x", 400, []string{`class="bad">calls "x"`, `name="db" value="5" placeholder="none" autocomplete="off" autocapitalize="off" spellcheck="false" aria-describedby`}},
-		{"limit", "limit=0", 400, []string{`class="bad">limit "0" is not accepted`}},
-		{"all at once", "calls=x&delay=x&db=x&limit=x", 400, []string{`class="bad">calls "x"`, `class="bad">delay "x"`, `class="bad">db "x"`, `class="bad">limit "x"`}},
-		{"twice", "calls=1&calls=2", 400, []string{`class="bad">parameter calls is given 2 times`}},
-		{"a misspelt name", "cals=3", 400, []string{`role="alert">unknown parameter "cals"; did you mean "calls"?<`}},
-		{"no query", "%zz", 400, []string{`role="alert">query "%zz" is malformed`}},
-		{"somebody else's parameter", "utm=1&calls=3", 200, []string{`name="calls" value="3"`}},
+		{"a preset and its notice", "calls=3&delay=1000", 200, []string{
+			`<a href="/?calls=3&delay=1000" aria-current="true">`, "One more call adds a whole second",
+		}},
+		{"a distribution is not escaped", "delay=uniform:1,2", 200, []string{"/get_data?delay=uniform:1,2'"}},
+		{"an unknown parameter", "utm=1&calls=3", 200, []string{`name="calls" value="3"`}},
+		{"invalid calls", "calls=1001", 400, []string{
+			`value="1001" inputmode="numeric" autocomplete="off" aria-invalid="true"`, `class="bad">calls "1001" is invalid: `,
+		}},
+		{"invalid delay", "delay=soon&calls=3", 400, []string{
+			`value="soon"`, `class="bad">delay "soon" is not understood: use milliseconds`, `name="calls" value="3"`,
+		}},
+		{"a long delay", "delay=11m", 400, []string{`class="bad">delay "11m" is too long`}},
+		{"invalid db", "db=soon", 400, []string{`class="bad">db "soon" is not understood`}},
+		{"db without calls", "db=5&calls=0", 400, []string{`class="bad">db and calls=0 conflict`}},
+		{"db with invalid calls", "db=5&calls=x", 400, []string{
+			`class="bad">calls "x"`,
+			`name="db" value="5" placeholder="none" autocomplete="off" autocapitalize="off" spellcheck="false" aria-describedby`,
+		}},
+		{"invalid limit", "limit=0", 400, []string{`class="bad">limit "0" is invalid`}},
+		{"four invalid fields", "calls=x&delay=x&db=x&limit=x", 400, []string{
+			`class="bad">calls "x"`, `class="bad">delay "x"`, `class="bad">db "x"`, `class="bad">limit "x"`,
+		}},
+		{"repeated calls", "calls=1&calls=2", 400, []string{`class="bad">parameter calls is given 2 times`}},
+		{"a misspelled name", "cals=3", 400, []string{`role="alert">unknown parameter "cals"; did you mean "calls"?<`}},
+		{"a malformed query", "%zz", 400, []string{`role="alert">query "%zz" is malformed`}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := d.get(t, "/?"+tc.query)
@@ -92,28 +109,33 @@ func TestForm(t *testing.T) {
 	}
 }
 
-// Presets that the limits do not allow are not offered.
-func TestPresetsWithinTheLimits(t *testing.T) {
+func TestPresetsAreWithinLimits(t *testing.T) {
 	o := options()
 	o.MaxCalls = 2
-	page := start(t, o, newSlow(t, answered(0)).URL, time.Minute).get(t, "/").body
+	page := start(t, o, newFake(t, respondAfter(0)).URL, time.Minute).get(t, "/").body
 	if !strings.Contains(page, `href="/?calls=2&amp;delay=1000"`) || strings.Contains(page, "A third call") {
-		t.Errorf("MAX_CALLS=2: want the presets of 2 calls, and not those of more")
+		t.Errorf("MAX_CALLS=2: want presets of at most 2 calls")
 	}
 }
 
-// Script in every parameter comes back as text, or not at all.
-func TestScriptIsText(t *testing.T) {
-	d := start(t, options(), newSlow(t, answered(0)).URL, time.Minute)
-	for _, script := range []string{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `' autofocus onfocus=alert(1) x='`, `javascript:alert(1)`, `</code><svg onload=alert(1)>`} {
-		for _, path := range []string{"/", "/tutorial", "/race/events", "/get_data"} {
+func TestScriptsAreEscaped(t *testing.T) {
+	d := start(t, options(), newFake(t, respondAfter(0)).URL, time.Minute)
+	for _, script := range []string{
+		`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `' autofocus onfocus=alert(1) x='`,
+		`javascript:alert(1)`, `</code><svg onload=alert(1)>`,
+	} {
+		for _, path := range []string{"/", "/tutorial", "/sweep", "/race/events", "/get_data"} {
 			for _, name := range []string{"calls", "delay", "db", "limit", "other", script} {
 				got := d.get(t, path+"?"+url.Values{name: {script}}.Encode())
-				typ := got.Header.Get("Content-Type")
-				if markup := strings.HasPrefix(typ, "text/html"); markup && script != `javascript:alert(1)` && strings.Contains(got.body, script) {
-					t.Errorf("GET %s?%s=%s: it comes back unescaped", path, name, script)
-				} else if markup && got.Header.Get("Content-Security-Policy") == "" || got.Header.Get("X-Content-Type-Options") != "nosniff" {
-					t.Errorf("GET %s?%s=%s: %s without a policy, or sniffed", path, name, script, typ)
+				isHTML := strings.HasPrefix(got.Header.Get("Content-Type"), "text/html")
+				if isHTML && script != `javascript:alert(1)` && strings.Contains(got.body, script) {
+					t.Errorf("GET %s?%s=%s: it is in the page unescaped", path, name, script)
+				}
+				if isHTML && got.Header.Get("Content-Security-Policy") == "" {
+					t.Errorf("GET %s?%s=%s: no Content-Security-Policy", path, name, script)
+				}
+				if got.Header.Get("X-Content-Type-Options") != "nosniff" {
+					t.Errorf("GET %s?%s=%s: want nosniff", path, name, script)
 				}
 				if strings.Contains(got.body, `href="javascript:`) || strings.Contains(got.body, `="" onfocus`) {
 					t.Errorf("GET %s?%s=%s: %s", path, name, script, got.body)
@@ -123,9 +145,10 @@ func TestScriptIsText(t *testing.T) {
 	}
 }
 
-// The Go of the tutorial is what runs.
+// The tutorial shows the functions that run.
 func TestTutorialShowsTheSource(t *testing.T) {
-	page := html.UnescapeString(start(t, options(), newSlow(t, answered(0)).URL, time.Minute).get(t, "/tutorial").body)
+	d := start(t, options(), newFake(t, respondAfter(0)).URL, time.Minute)
+	page := html.UnescapeString(d.get(t, "/tutorial").body)
 	for file, names := range map[string][]string{"../fetch/fetch.go": {"Sequential", "Concurrent"}, "fetch.go": {"calls"}} {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -137,35 +160,44 @@ func TestTutorialShowsTheSource(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range names {
-			i := slices.IndexFunc(parsed.Decls, func(d ast.Decl) bool { f, ok := d.(*ast.FuncDecl); return ok && f.Name.Name == name })
+			i := slices.IndexFunc(parsed.Decls, func(d ast.Decl) bool {
+				f, ok := d.(*ast.FuncDecl)
+				return ok && f.Name.Name == name
+			})
 			if i < 0 {
 				t.Fatalf("%s has no function %s", file, name)
 			}
-			from, to := files.Position(parsed.Decls[i].Pos()).Offset, files.Position(parsed.Decls[i].End()).Offset
+			from := files.Position(parsed.Decls[i].Pos()).Offset
+			to := files.Position(parsed.Decls[i].End()).Offset
 			if !strings.Contains(page, "<code>"+string(text[from:to])+"</code>") {
-				t.Errorf("GET /tutorial: no %s of %s in it, as it is there", name, file)
+				t.Errorf("GET /tutorial: no source of %s in %s", name, file)
 			}
 		}
 	}
 }
 
 func TestAssets(t *testing.T) {
-	d := start(t, options(), newSlow(t, answered(0)).URL, time.Minute)
-	for _, tc := range []struct{ path, contentType, has string }{
+	d := start(t, options(), newFake(t, respondAfter(0)).URL, time.Minute)
+	for _, tc := range []struct{ path, mediaType, want string }{
 		{"/assets/style.css", "text/css; charset=utf-8", "color-scheme: light dark"},
+		{"/assets/sweep.css", "text/css; charset=utf-8", "#chart"},
+		{"/assets/page.js", "text/javascript; charset=utf-8", "'use strict'"},
 		{"/assets/race.js", "text/javascript; charset=utf-8", "'use strict'"},
+		{"/assets/sweep.js", "text/javascript; charset=utf-8", "'use strict'"},
 		{"/assets/tutorial.js", "text/javascript; charset=utf-8", "'use strict'"},
 		{"/assets/icon.svg", "image/svg+xml", "<svg"},
 	} {
 		got := d.get(t, tc.path)
-		if typ := got.Header.Get("Content-Type"); got.StatusCode != 200 || typ != tc.contentType || !strings.Contains(got.body, tc.has) {
-			t.Errorf("GET %s = %d, %s; want 200, %s, with %q in it", tc.path, got.StatusCode, typ, tc.contentType, tc.has)
+		mediaType := got.Header.Get("Content-Type")
+		if got.StatusCode != 200 || mediaType != tc.mediaType || !strings.Contains(got.body, tc.want) {
+			t.Errorf("GET %s = %d, %s; want 200, %s, with %q in it",
+				tc.path, got.StatusCode, mediaType, tc.mediaType, tc.want)
 		}
 	}
 }
 
 func TestProbes(t *testing.T) {
-	d := start(t, options(), "http://"+wiretest.ClosedAddr(t), time.Minute) // they do not ask delay-server
+	d := start(t, options(), "http://"+wiretest.ClosedAddr(t), time.Minute) // probes make no calls
 	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready"} {
 		if got := d.get(t, path); got.StatusCode != 200 || got.body != want {
 			t.Errorf("GET %s = %d %q, want 200 %q", path, got.StatusCode, got.body, want)

@@ -11,39 +11,39 @@ import (
 	"testing"
 	"time"
 
+	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/wiretest"
+
 	"flash.test/demo-api/internal/server"
 	"flash.test/demo-api/internal/upstream"
 )
 
-// served is a demo-api that serves a listener of its own.
+// served is a Server that serves a listener.
 type served struct {
 	*server.Server
 	url   string
-	log   *logged
-	stop  func()     // begins the shutdown
-	ended chan error // what Serve returned
+	log   *logBuffer
+	stop  func()     // starts the shutdown
+	ended chan error // receives the result of Serve
 }
 
+// serve serves a Server with the delay-server at slowURL.
 func serve(t *testing.T, o server.Options, slowURL string) served {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := wiretest.Listen(t)
 	client := upstream.New(slowURL, time.Minute, o.MaxCalls)
-	s := served{url: "http://" + ln.Addr().String(), log: new(logged), ended: make(chan error, 1)}
+	s := served{url: "http://" + ln.Addr().String(), log: new(logBuffer), ended: make(chan error, 1)}
 	s.Server = server.New(o, client, nil, slog.New(slog.NewTextHandler(s.log, nil)))
 	ctx, stop := context.WithCancel(t.Context())
 	s.stop = stop
-	over := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(over)
+		defer close(done)
 		s.ended <- s.Serve(ctx, ln)
 	}()
 	t.Cleanup(func() {
 		stop()
-		<-over
+		<-done
 		client.Close()
 	})
 	return s
@@ -59,29 +59,29 @@ func transport(t *testing.T, http2 bool) *http.Transport {
 	return tr
 }
 
-// outcome is a reply, or why there is none.
-type outcome struct {
+// result is a reply or an error.
+type result struct {
 	reply reply
 	err   error
 }
 
-// ask makes a request in a goroutine.
-func ask(ctx context.Context, t *testing.T, tr *http.Transport, url string, body io.Reader) <-chan outcome {
+// sendAsync makes a request in another goroutine.
+func sendAsync(ctx context.Context, t *testing.T, tr *http.Transport, url string, body io.Reader) <-chan result {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, "GET", url, body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := make(chan outcome, 1)
+	got := make(chan result, 1)
 	go func() {
 		resp, err := tr.RoundTrip(req)
 		if err != nil {
-			got <- outcome{err: err}
+			got <- result{err: err}
 			return
 		}
 		defer resp.Body.Close()
 		body, err := io.ReadAll(resp.Body)
-		got <- outcome{reply{Response: resp, body: line(body)}, err}
+		got <- result{reply{Response: resp, body: line(body)}, err}
 	}()
 	return got
 }
@@ -93,32 +93,32 @@ func TestProtocols(t *testing.T) {
 		proto string
 	}{{"HTTP/1.1", false, "HTTP/1.1"}, {"HTTP/2 without TLS", true, "HTTP/2.0"}} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newSlow(t, func(n int, w http.ResponseWriter, r *http.Request) {
+			s := newFake(t, func(n int, w http.ResponseWriter, r *http.Request) {
 				if n > 2 {
 					hang(n, w, r)
 				}
 			})
 			d := serve(t, options(), s.URL)
 			tr := transport(t, tc.http2)
-			got := <-ask(t.Context(), t, tr, d.url+"/async_get_data", nil)
+			got := <-sendAsync(t.Context(), t, tr, d.url+"/async_get_data", nil)
 			if got.err != nil || got.reply.Proto != tc.proto || got.reply.body != `{"r1":200,"r2":200}` {
 				t.Errorf("got %+v, want the answer over %s", got, tc.proto)
 			}
 			ctx, leave := context.WithCancel(t.Context())
-			second := ask(ctx, t, tr, d.url+"/async_get_data?calls=5", nil)
-			wiretest.Eventually(t, "the calls come", func() bool { return s.seen().come == 7 })
+			second := sendAsync(ctx, t, tr, d.url+"/async_get_data?calls=5", nil)
+			wiretest.Eventually(t, "the calls start", func() bool { return s.received().started == 7 })
 			leave()
 			if got := <-second; got.err == nil {
-				t.Errorf("the client that left got %+v, want an error", got)
+				t.Errorf("the request that was cancelled got %+v, want an error", got)
 			}
-			wiretest.Eventually(t, "its calls are cancelled", func() bool { return s.seen().left == 5 })
+			wiretest.Eventually(t, "its calls are cancelled", func() bool { return s.received().cancelled == 5 })
 		})
 	}
 }
 
 func TestDrain(t *testing.T) {
 	release := make(chan struct{})
-	s := newSlow(t, func(_ int, _ http.ResponseWriter, r *http.Request) {
+	s := newFake(t, func(_ int, _ http.ResponseWriter, r *http.Request) {
 		select {
 		case <-release:
 		case <-r.Context().Done():
@@ -126,14 +126,14 @@ func TestDrain(t *testing.T) {
 	})
 	d := serve(t, options(), s.URL)
 	tr := transport(t, false)
-	waiting := ask(t.Context(), t, tr, d.url+"/async_get_data", nil)
-	wiretest.Eventually(t, "the calls come", func() bool { return s.seen().come == 2 })
+	waiting := sendAsync(t.Context(), t, tr, d.url+"/async_get_data", nil)
+	wiretest.Eventually(t, "the calls start", func() bool { return s.received().started == 2 })
 	if got := ready(d); got.Code != 200 {
 		t.Errorf("before the shutdown: GET /readyz = %d, want 200", got.Code)
 	}
 
 	d.stop()
-	wiretest.Eventually(t, "it accepts no more", func() bool {
+	wiretest.Eventually(t, "the listener is closed", func() bool {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
 		if err == nil {
 			conn.Close()
@@ -141,30 +141,30 @@ func TestDrain(t *testing.T) {
 		return err != nil
 	})
 	if got := ready(d); got.Code != 503 {
-		t.Errorf("while it drains: GET /readyz = %d %s, want 503", got.Code, got.Body)
+		t.Errorf("during the drain: GET /readyz = %d %s, want 503", got.Code, got.Body)
 	}
 	select {
 	case err := <-d.ended:
-		t.Fatalf("Serve returned %v while a request waits", err)
+		t.Fatalf("Serve returned %v during a request", err)
 	default:
 	}
 	close(release)
 	if got := <-waiting; got.err != nil || got.reply.body != `{"r1":200,"r2":200}` {
-		t.Errorf("the request that waited got %+v, want its answer", got)
+		t.Errorf("the request in flight got %+v, want its response", got)
 	}
 	if err := <-d.ended; err != nil {
 		t.Errorf("Serve = %v, want nil", err)
 	}
 }
 
-// ready asks /readyz past the listener, which is closed while it drains.
+// ready requests /readyz without the listener, which is closed during the drain.
 func ready(d served) *httptest.ResponseRecorder {
 	rec := httptest.NewRecorder()
 	d.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/readyz", nil))
 	return rec
 }
 
-func TestDrainIsBounded(t *testing.T) {
+func TestShutdownTimeout(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		timeout time.Duration
@@ -175,39 +175,34 @@ func TestDrainIsBounded(t *testing.T) {
 		{"HTTP/2", 100 * time.Millisecond, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newSlow(t, hang)
+			s := newFake(t, hang)
 			o := options()
-			o.ShutdownTimeout = tc.timeout
+			o.HTTP.ShutdownTimeout = tc.timeout
 			d := serve(t, o, s.URL)
-			waiting := ask(t.Context(), t, transport(t, tc.http2), d.url+"/async_get_data", nil)
-			wiretest.Eventually(t, "the calls come", func() bool { return s.seen().come == 2 })
-			begin := time.Now()
+			waiting := sendAsync(t.Context(), t, transport(t, tc.http2), d.url+"/async_get_data", nil)
+			wiretest.Eventually(t, "the calls start", func() bool { return s.received().started == 2 })
+			start := time.Now()
 			d.stop()
 			got := <-waiting
-			if took := time.Since(begin); got.err != nil || took < tc.timeout {
-				t.Fatalf("the request that waited got %v after %v, want a 503 after %v", got.err, took, tc.timeout)
+			if took := time.Since(start); got.err != nil || took < tc.timeout {
+				t.Fatalf("the request in flight got %v after %v, want a 503 after %v", got.err, took, tc.timeout)
 			}
-			if p := got.reply.problem(t, 503); !strings.Contains(p.Detail, "shutting down") {
-				t.Errorf("detail: %s, want it to say that the server is shutting down", p.Detail)
-			}
+			got.reply.problem(t, problem.ShuttingDown)
 			if err := <-d.ended; err != nil {
 				t.Errorf("Serve = %v, want nil", err)
 			}
-			wiretest.Eventually(t, "the calls are cancelled", func() bool { return s.seen().left == 2 })
+			wiretest.Eventually(t, "the calls are cancelled", func() bool { return s.received().cancelled == 2 })
 			if log := d.log.String(); !strings.Contains(log, "msg=stopped aborted=1") {
-				t.Errorf("log: got %q, want it to say that one was cut", log)
+				t.Errorf("log: got %q, want the number of requests that were cut", log)
 			}
 		})
 	}
 }
 
 func TestServeFails(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := wiretest.Listen(t)
 	ln.Close()
-	err = server.New(options(), panics{}, nil, slog.New(slog.DiscardHandler)).Serve(t.Context(), ln)
+	err := server.New(options(), panicUpstream{}, nil, slog.New(slog.DiscardHandler)).Serve(t.Context(), ln)
 	if err == nil || !strings.HasPrefix(err.Error(), "serve "+ln.Addr().String()+": ") {
 		t.Errorf("Serve of a closed listener = %v, want serve %s: …", err, ln.Addr())
 	}

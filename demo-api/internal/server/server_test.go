@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
 
 	"flash.test/demo-api/internal/server"
@@ -23,74 +24,76 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// options are the defaults, with limits that a test can reach.
+// options returns the defaults, with limits that a test can reach.
 func options() server.Options {
 	return server.Options{
 		Calls: 2, MaxCalls: 1000, Delay: "0", MaxDelay: 10 * time.Minute, MaxInFlight: 10_000,
-		ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute, ShutdownTimeout: 5 * time.Second,
+		HTTP:        httpkit.Config{ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute, ShutdownTimeout: 5 * time.Second},
 		UpstreamURL: "http://delay-server.example",
 	}
 }
 
-// slow is a fake delay-server that counts. Each request is answered by answer,
-// which is told how many requests have come, this one included.
-type slow struct {
+// respondFunc handles the nth request to a fakeDelayServer.
+type respondFunc func(n int, w http.ResponseWriter, r *http.Request)
+
+// fakeDelayServer is a delay-server that counts its requests.
+type fakeDelayServer struct {
 	*httptest.Server
-	answer func(n int, w http.ResponseWriter, r *http.Request)
+	respond respondFunc
 
-	mu   sync.Mutex
-	have seen
+	mu    sync.Mutex
+	stats stats
 }
 
-// seen is what a slow server has seen.
-type seen struct {
-	come, over  int
-	left        int             // whose client had gone when they were over
-	runs, paths map[string]bool // X-Run-Id, path
+// stats are the requests that a fakeDelayServer has received.
+type stats struct {
+	started, ended int
+	cancelled      int             // ended after the client had left
+	runs, paths    map[string]bool // X-Run-Id, path
 }
 
-func newSlow(t testing.TB, answer func(n int, w http.ResponseWriter, r *http.Request)) *slow {
-	s := &slow{answer: answer, have: seen{runs: map[string]bool{}, paths: map[string]bool{}}}
+func newFake(t testing.TB, respond respondFunc) *fakeDelayServer {
+	s := &fakeDelayServer{respond: respond, stats: stats{runs: map[string]bool{}, paths: map[string]bool{}}}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
 	return s
 }
 
-func (s *slow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *fakeDelayServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n := s.begin(r)
 	defer s.end(r)
-	s.answer(n, w, r)
+	s.respond(n, w, r)
 }
 
-func (s *slow) begin(r *http.Request) int {
+func (s *fakeDelayServer) begin(r *http.Request) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.have.come++
-	s.have.runs[r.Header.Get("X-Run-Id")] = true
-	s.have.paths[r.URL.Path] = true
-	return s.have.come
+	s.stats.started++
+	s.stats.runs[r.Header.Get("X-Run-Id")] = true
+	s.stats.paths[r.URL.Path] = true
+	return s.stats.started
 }
 
-func (s *slow) end(r *http.Request) {
+func (s *fakeDelayServer) end(r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.have.over++
+	s.stats.ended++
 	if r.Context().Err() != nil {
-		s.have.left++
+		s.stats.cancelled++
 	}
 }
 
-// seen returns a copy of what s has seen.
-func (s *slow) seen() seen {
+// received returns a copy of the stats.
+func (s *fakeDelayServer) received() stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	have := s.have
-	have.runs, have.paths = maps.Clone(have.runs), maps.Clone(have.paths)
-	return have
+	st := s.stats
+	st.runs, st.paths = maps.Clone(st.runs), maps.Clone(st.paths)
+	return st
 }
 
-// answered waits d, or until the client leaves, and answers 200.
-func answered(d time.Duration) func(int, http.ResponseWriter, *http.Request) {
+// respondAfter waits d, or until the client leaves, and responds with 200.
+func respondAfter(d time.Duration) respondFunc {
 	return func(_ int, w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-time.After(d):
@@ -103,19 +106,19 @@ func answered(d time.Duration) func(int, http.ResponseWriter, *http.Request) {
 // hang waits until the client leaves.
 func hang(_ int, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// logged is a log that a test can read while it is written.
-type logged struct {
+// logBuffer is a log that a test can read while it is written.
+type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (l *logged) Write(b []byte) (int, error) {
+func (l *logBuffer) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.Write(b)
 }
 
-func (l *logged) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.String()
@@ -124,10 +127,10 @@ func (l *logged) String() string {
 // demo is a demo-api on a free port.
 type demo struct {
 	*httptest.Server
-	log *logged
+	log *logBuffer
 }
 
-// start runs demo-api in front of the slow service at url. Each call may take timeout.
+// start runs demo-api with the delay-server at url and a timeout for each call.
 func start(t testing.TB, o server.Options, url string, timeout time.Duration) demo {
 	t.Helper()
 	client := upstream.New(url, timeout, o.MaxCalls)
@@ -135,7 +138,7 @@ func start(t testing.TB, o server.Options, url string, timeout time.Duration) de
 	return startWith(t, o, client, database(t, timeout))
 }
 
-// database returns an SQLite database. Each query may take timeout.
+// database returns an SQLite database with a timeout for each query.
 func database(t testing.TB, timeout time.Duration) *upstream.Database {
 	t.Helper()
 	d, err := upstream.OpenDatabase("", timeout, 100)
@@ -148,20 +151,20 @@ func database(t testing.TB, timeout time.Duration) *upstream.Database {
 
 func startWith(t testing.TB, o server.Options, u server.Upstream, db server.Database) demo {
 	t.Helper()
-	d := demo{log: new(logged)}
+	d := demo{log: new(logBuffer)}
 	d.Server = httptest.NewServer(server.New(o, u, db, slog.New(slog.NewTextHandler(d.log, nil))).Handler())
 	t.Cleanup(d.Close)
 	return d
 }
 
-// reply is an answer whose body has been read.
+// reply is a response whose body has been read.
 type reply struct {
 	*http.Response
 	body string
 	took time.Duration
 }
 
-// send makes a request of d. The client follows no redirects.
+// send makes a request to d. It follows no redirects.
 func (d demo) send(t testing.TB, method, path string, header map[string]string, body io.Reader) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, d.URL+path, body)
@@ -171,7 +174,7 @@ func (d demo) send(t testing.TB, method, path string, header map[string]string, 
 	for name, value := range header {
 		req.Header.Set(name, value)
 	}
-	begin := time.Now()
+	start := time.Now()
 	resp, err := d.Client().Transport.RoundTrip(req)
 	if err != nil {
 		t.Fatalf("%s %.100s: %v", method, path, err)
@@ -181,11 +184,11 @@ func (d demo) send(t testing.TB, method, path string, header map[string]string, 
 	if err != nil {
 		t.Fatalf("%s %.100s: read the body: %v", method, path, err)
 	}
-	return reply{resp, line(text), time.Since(begin)}
+	return reply{resp, line(text), time.Since(start)}
 }
 
-// line returns a body without the newline that ends it: TestAnswersEndTheirLine
-// is the test of that.
+// line returns a body without its final newline, which TestResponsesEndWithNewline
+// tests.
 func line(body []byte) string { return strings.TrimSuffix(string(body), "\n") }
 
 func (d demo) get(t testing.TB, path string) reply {
@@ -193,15 +196,16 @@ func (d demo) get(t testing.TB, path string) reply {
 	return d.send(t, http.MethodGet, path, nil, nil)
 }
 
-// problem returns the problem document that r is, and checks that it is one of status.
-func (r reply) problem(t testing.TB, status int) problem.Problem {
+// problem returns the problem document in r, and checks its type.
+func (r reply) problem(t testing.TB, want problem.Type) problem.Problem {
 	t.Helper()
 	var p problem.Problem
 	if err := json.Unmarshal([]byte(r.body), &p); err != nil {
 		t.Fatalf("got %s %q, want a problem document: %v", r.Status, r.body, err)
 	}
-	if r.StatusCode != status || p.Status != status || r.Header.Get("Content-Type") != problem.ContentType {
-		t.Errorf("got %s, Content-Type %s, %+v; want a problem of %d", r.Status, r.Header.Get("Content-Type"), p, status)
+	mediaType := r.Header.Get("Content-Type")
+	if p.Type != want || r.StatusCode != want.Info().Status || mediaType != problem.ContentType {
+		t.Errorf("got %s, Content-Type %s, %+v; want %s", r.Status, mediaType, p, want)
 	}
 	return p
 }

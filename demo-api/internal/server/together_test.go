@@ -7,8 +7,7 @@ import (
 	"flash.test/delay-server/delaytest"
 )
 
-// A thousand concurrent delays finish in about one delay: demo-api, its HTTP
-// client and delay-server together let none wait for another.
+// Neither demo-api, its HTTP client nor delay-server makes a call wait for another.
 func TestThousandCallsTakeAboutOneDelay(t *testing.T) {
 	const wait = 3 * time.Second
 	d := start(t, options(), delaytest.NewServer(t).URL, time.Minute)
@@ -21,7 +20,8 @@ func TestThousandCallsTakeAboutOneDelay(t *testing.T) {
 	ratio := float64(thousand.took) / float64(one.took)
 	t.Logf("one call %v, a thousand %v, ratio %.3f", one.took, thousand.took, ratio)
 	if ratio >= 2 {
-		t.Errorf("1000 calls of %v took %v, one %v: ratio %.2f, want about 1, and less than 2", wait, thousand.took, one.took, ratio)
+		t.Errorf("1000 calls of %v took %v, one %v: ratio %.2f, want about 1, and less than 2",
+			wait, thousand.took, one.took, ratio)
 	}
 	all := durations(t, thousand.Header.Get("Server-Timing"))
 	if len(all) != 1001 {

@@ -16,71 +16,78 @@ import (
 const ms = time.Millisecond
 
 var (
-	measured = []sweep.Point{{Calls: 1, Concurrent: 100 * ms, Sequential: 100 * ms}, {Calls: 2, Concurrent: 101 * ms, Sequential: 200 * ms}}
-	whole    = append(measured[:2:2], sweep.Point{Calls: 1000, Concurrent: 300 * ms, Expected: 100 * time.Second})
-	unknown  = []sweep.Point{{Calls: 3, Concurrent: time.Microsecond}}
+	measured = []sweep.Point{
+		{Calls: 1, Concurrent: 100 * ms, Sequential: 100 * ms},
+		{Calls: 2, Concurrent: 101 * ms, Sequential: 200 * ms},
+	}
+	estimated = append(measured[:2:2], sweep.Point{Calls: 1000, Concurrent: 300 * ms, Expected: 100 * time.Second})
+	unknown   = []sweep.Point{{Calls: 3, Concurrent: time.Microsecond}}
 )
 
-// texts returns what an SVG says, in its order, and fails where it is no XML.
+// texts returns the texts of an SVG, joined.
 func texts(t *testing.T, svg []byte) string {
 	t.Helper()
-	var said []string
+	var texts []string
 	for d := xml.NewDecoder(bytes.NewReader(svg)); ; {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
-			return strings.Join(said, "|")
+			return strings.Join(texts, "|")
 		} else if err != nil {
 			t.Fatalf("the SVG is malformed: %v", err)
 		}
 		if text, ok := token.(xml.CharData); ok && len(bytes.TrimSpace(text)) > 0 {
-			said = append(said, string(text))
+			texts = append(texts, string(text))
 		}
 	}
 }
 
-func TestChartSaysWhatWasMeasured(t *testing.T) {
-	const expected, knee = "expected and not measured", "no longer flat"
+func TestChartTexts(t *testing.T) {
+	const estimate, knee = "estimated", "no longer flat"
 	for _, tc := range []struct {
 		name      string
 		points    []sweep.Point
-		has, lack []string
+		want, not []string
 	}{
-		{"all measured", measured, []string{"Calls & waits", "calls", "total time", "|1|2|", "100ms", "one after another", "all at once"}, []string{expected, knee}},
-		{"not all measured, and a knee", whole, []string{"|1|2|1000|", "100ms", "1s", "10s", "100s", expected, knee}, nil},
-		{"one point, all at once", unknown, []string{"|3|", "1µs", "all at once"}, []string{"one after another", expected, knee}},
+		{"all measured", measured,
+			[]string{"Calls & waits", "calls", "total time", "|1|2|", "100ms", "one after another", "all at once"},
+			[]string{estimate, knee}},
+		{"an estimate and a knee", estimated,
+			[]string{"|1|2|1000|", "100ms", "1s", "10s", "100s", estimate, knee}, nil},
+		{"one concurrent point", unknown,
+			[]string{"|3|", "1µs", "all at once"}, []string{"one after another", estimate, knee}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var svg bytes.Buffer
 			if err := sweep.Chart(&svg, "svg", "Calls & waits", 0, tc.points); err != nil {
 				t.Fatal(err)
 			}
-			said := "|" + texts(t, svg.Bytes()) + "|"
-			for _, want := range tc.has {
-				if !strings.Contains(said, want) {
-					t.Errorf("Chart() says %s\nwant %q in it", said, want)
+			got := "|" + texts(t, svg.Bytes()) + "|"
+			for _, want := range tc.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("Chart() has the texts %s\nwant %q in it", got, want)
 				}
 			}
-			for _, lack := range tc.lack {
-				if strings.Contains(said, lack) {
-					t.Errorf("Chart() says %s\nwant no %q in it", said, lack)
+			for _, not := range tc.not {
+				if strings.Contains(got, not) {
+					t.Errorf("Chart() has the texts %s\nwant no %q in it", got, not)
 				}
 			}
 			if !bytes.Contains(svg.Bytes(), []byte("sans-serif")) {
-				t.Error("Chart(): no font for a machine that lacks the first")
+				t.Error("Chart(): no fallback font")
 			}
 		})
 	}
 }
 
-// Each line is there in its colour.
+// The lines have different colours.
 func TestChartAsPNG(t *testing.T) {
 	for _, tc := range []struct {
 		name         string
 		points       []sweep.Point
 		orange, blue bool
 	}{
-		{"both lines", whole, true, true},
-		{"all at once alone", unknown, false, true},
+		{"both lines", estimated, true, true},
+		{"only concurrent", unknown, false, true},
 	} {
 		var file bytes.Buffer
 		if err := sweep.Chart(&file, "png", "Calls", 0, tc.points); err != nil {
@@ -103,12 +110,13 @@ func TestChartAsPNG(t *testing.T) {
 			}
 		}
 		if size.Dx() < 800 || size.Dy() < 500 || orange > 0 != tc.orange || blue > 0 != tc.blue {
-			t.Errorf("%s: %v, %d pixels of one after another, %d of all at once; want 800 by 500 or more, %t, %t", tc.name, size, orange, blue, tc.orange, tc.blue)
+			t.Errorf("%s: %v, %d orange and %d blue pixels; want 800 by 500 or more, orange %t, blue %t",
+				tc.name, size, orange, blue, tc.orange, tc.blue)
 		}
 	}
 }
 
-func TestChartCannotBeDrawn(t *testing.T) {
+func TestChartErrors(t *testing.T) {
 	if err := sweep.Chart(io.Discard, "bmp", "", 0, measured); err == nil {
 		t.Error("Chart(bmp): no error")
 	}

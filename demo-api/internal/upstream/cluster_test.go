@@ -10,22 +10,24 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
-// cluster is a PostgreSQL of a test's own, on a free port of loopback.
+// cluster is a PostgreSQL on a free loopback port, for one test.
 type cluster struct {
 	bin, data string
 	port      int
 }
 
-// The user of a cluster, an administrator of it.
+// The superuser of a cluster.
 const pgUser, pgPassword = "demo", "not-to-be-seen"
 
-// startPostgres starts a cluster that ends with the test. Where PostgreSQL is
-// not installed the test is skipped, or with REQUIRE_POSTGRES=1 it fails.
+// startPostgres starts a cluster until the end of the test. Without PostgreSQL, it
+// skips the test, or fails it with REQUIRE_POSTGRES=1.
 func startPostgres(t testing.TB) cluster {
 	t.Helper()
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // where Debian has it
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // on Debian
 	if initdb, err := exec.LookPath("initdb"); err == nil {
 		found = append(found, initdb)
 	}
@@ -47,10 +49,10 @@ func startPostgres(t testing.TB) cluster {
 	return c
 }
 
-// ownedDir returns a temporary folder of the user whom PostgreSQL runs as.
+// ownedDir returns a temporary directory of the user that runs PostgreSQL.
 func ownedDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "postgres") // t.TempDir's is within one that is the caller's alone
+	dir, err := os.MkdirTemp("", "postgres") // the parent of t.TempDir is private
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,22 +72,22 @@ func ownedDir(t testing.TB) string {
 
 func freePort(t testing.TB) int {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	_, port, _ := net.SplitHostPort(wiretest.ClosedAddr(t))
+	n, err := strconv.Atoi(port)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
+	return n
 }
 
-// start returns when the cluster takes connections.
+// start starts the cluster and returns when it accepts connections.
 func (c cluster) start(t testing.TB) {
 	t.Helper()
 	options := fmt.Sprintf("-p %d -h 127.0.0.1 -k %s -c fsync=off -c max_connections=120", c.port, filepath.Dir(c.data))
 	c.run(t, "pg_ctl", "--pgdata", c.data, "--log", c.data+".log", "--wait", "--options", options, "start")
 }
 
-// stop ends the cluster and all connections to it; one that has ended may be.
+// stop stops the cluster, if it runs, and closes all connections.
 func (c cluster) stop(t testing.TB) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(c.data, "postmaster.pid")); err == nil {
@@ -93,7 +95,7 @@ func (c cluster) stop(t testing.TB) {
 	}
 }
 
-// run runs one of PostgreSQL's programs, which refuse to be root's.
+// run runs a program of PostgreSQL, which refuses to run as root.
 func (c cluster) run(t testing.TB, program string, args ...string) {
 	t.Helper()
 	line := slices.Concat([]string{filepath.Join(c.bin, program)}, args)
@@ -102,15 +104,15 @@ func (c cluster) run(t testing.TB, program string, args ...string) {
 	}
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Dir = filepath.Dir(c.data)
-	log, err := os.CreateTemp(t.TempDir(), program) // a pipe would be held open by the cluster
+	log, err := os.CreateTemp(t.TempDir(), program) // the cluster would hold a pipe open
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Run(); err != nil {
-		said, _ := os.ReadFile(log.Name())
-		t.Fatalf("%s: %v\n%s", cmd, err, said)
+		output, _ := os.ReadFile(log.Name())
+		t.Fatalf("%s: %v\n%s", cmd, err, output)
 	}
 }
 

@@ -15,16 +15,17 @@ func TestPostgres(t *testing.T) {
 	c := startPostgres(t)
 	url, address := c.url(pgUser, pgPassword, "postgres"), fmt.Sprintf("127.0.0.1:%d", c.port)
 	testDatabase(t, url, address)
-	t.Run("a client that leaves ends the query there", func(t *testing.T) { testQueryEnds(t, url) })
-	t.Run("it refuses", func(t *testing.T) { testRefusals(t, c, address) })
-	t.Run("it ends connections", func(t *testing.T) { testEndedConnections(t, url) })
-	t.Run("it goes down and comes back", func(t *testing.T) { testHeals(t, c, url, address) })
+	t.Run("a cancelled query ends in the database", func(t *testing.T) { testCancel(t, url) })
+	t.Run("it rejects a query", func(t *testing.T) { testRejected(t, c, address) })
+	t.Run("it closes connections", func(t *testing.T) { testClosedConnections(t, url) })
+	t.Run("it restarts", func(t *testing.T) { testRestart(t, c, url, address) })
 }
 
-func testQueryEnds(t *testing.T, url string) {
+func testCancel(t *testing.T, url string) {
 	d, watch := open(t, url, time.Minute, 3), open(t, url, time.Minute, 1)
 	sleeping := func() (n int) {
-		const active = `SELECT count(*) FROM pg_stat_activity WHERE application_name = 'demo-api' AND state = 'active' AND query LIKE 'SELECT pg_sleep%'`
+		const active = `SELECT count(*) FROM pg_stat_activity
+			WHERE application_name = 'demo-api' AND state = 'active' AND query LIKE 'SELECT pg_sleep%'`
 		if err := watch.pool.QueryRowContext(t.Context(), active).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
@@ -42,10 +43,10 @@ func testQueryEnds(t *testing.T, url string) {
 			t.Errorf("Query, cancelled: got %v, want context.Canceled", err)
 		}
 	}
-	wiretest.Eventually(t, "none sleeps", func() bool { return sleeping() == 0 })
+	wiretest.Eventually(t, "no query sleeps", func() bool { return sleeping() == 0 })
 }
 
-func testRefusals(t *testing.T, c cluster, address string) {
+func testRejected(t *testing.T, c cluster, address string) {
 	admin := open(t, c.url(pgUser, pgPassword, "postgres"), time.Minute, 1)
 	for _, statement := range []string{
 		"CREATE ROLE full LOGIN PASSWORD '" + pgPassword + "' CONNECTION LIMIT 0",
@@ -57,30 +58,31 @@ func testRefusals(t *testing.T, c cluster, address string) {
 		}
 	}
 	for _, tc := range []struct{ name, url, reason string }{
-		{"a wrong password", c.url(pgUser, "not-to-be-seen-either", "postgres"), "it refuses the user or the password"},
-		{"a user that there is not", c.url("nobody", pgPassword, "postgres"), "it refuses the user or the password"},
-		{"a database that there is not", c.url(pgUser, pgPassword, "none"), "it has no database of that name"},
-		{"no connection left", c.url("full", pgPassword, "postgres"), "it has no connection left; DATABASE_CONNECTIONS says how many are used"},
-		{"a query that it cancels", c.url("hasty", pgPassword, "postgres"), "it cancelled the query"},
-		{"a parameter that there is not", c.url(pgUser, pgPassword, "postgres") + "?stauts=1", "it answered with an error, SQLSTATE 42704"},
+		{"a wrong password", c.url(pgUser, "not-to-be-seen-either", "postgres"), "user or password rejected"},
+		{"an unknown user", c.url("nobody", pgPassword, "postgres"), "user or password rejected"},
+		{"an unknown database", c.url(pgUser, pgPassword, "none"), "no database of that name"},
+		{"too many connections", c.url("full", pgPassword, "postgres"), "too many connections; lower DATABASE_CONNECTIONS"},
+		{"a query that it cancels", c.url("hasty", pgPassword, "postgres"), "the database cancelled the query"},
+		{"an unknown parameter", c.url(pgUser, pgPassword, "postgres") + "?stauts=1", "error with SQLSTATE 42704"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			err := open(t, tc.url, time.Minute, 1).Query(t.Context(), time.Second)
-			if want := "database cannot be reached: " + address + ": " + tc.reason; !errors.Is(err, ErrUnreachable) || err.Error() != want {
+			want := "database cannot be reached: " + address + ": " + tc.reason
+			if !errors.Is(err, ErrUnreachable) || err.Error() != want {
 				t.Errorf("Query = %v\nwant %s", err, want)
 			}
 			var detail *Error
 			if errors.As(err, &detail) && strings.Contains(fmt.Sprint(detail.Cause), "not-to-be-seen") {
-				t.Errorf("the cause, for the log, is %v: the password is in it", detail.Cause)
+				t.Errorf("the cause is %v: the password is in it", detail.Cause)
 			}
 		})
 	}
 }
 
-func testHeals(t *testing.T, c cluster, url, address string) {
+func testRestart(t *testing.T, c cluster, url, address string) {
 	const connections = 5
 	d := open(t, url, time.Minute, connections)
-	together(t, d, connections, 100*time.Millisecond)
+	queryAll(t, d, connections, 100*time.Millisecond)
 
 	ended := make(chan error, 1)
 	go func() { ended <- d.Query(t.Context(), 30*time.Second) }()
@@ -90,30 +92,31 @@ func testHeals(t *testing.T, c cluster, url, address string) {
 		t.Errorf("Query, shut down: got %v, want ErrUnreachable", err)
 	}
 	err := d.Query(t.Context(), 0)
-	if want := "database cannot be reached: " + address + ": connection refused"; !errors.Is(err, ErrUnreachable) || err.Error() != want {
+	want := "database cannot be reached: " + address + ": connection refused"
+	if !errors.Is(err, ErrUnreachable) || err.Error() != want {
 		t.Errorf("Query, while it is down = %v\nwant %s", err, want)
 	}
 	c.start(t)
-	together(t, d, connections, 100*time.Millisecond) // each fails the test where it fails
+	queryAll(t, d, connections, 100*time.Millisecond)
 }
 
-// Connections that the database has ended fail no query, however shortly ago.
-func testEndedConnections(t *testing.T, url string) {
+// A query never fails because the database has closed its connection.
+func testClosedConnections(t *testing.T, url string) {
 	const connections = 5
 	d, admin := open(t, url, time.Minute, connections), open(t, url, time.Minute, 1)
-	for range 2 { // by itself, pgx tries a connection that is used for the first time again, or after a second
-		together(t, d, connections, 100*time.Millisecond)
+	for range 2 { // pgx itself pings only connections that are new or idle for a second
+		queryAll(t, d, connections, 100*time.Millisecond)
 	}
 	const others = ` FROM pg_stat_activity WHERE application_name = 'demo-api' AND pid <> pg_backend_pid()`
 	if _, err := admin.pool.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid)"+others); err != nil {
 		t.Fatal(err)
 	}
-	wiretest.Eventually(t, "their connections are ended", func() bool {
+	wiretest.Eventually(t, "the connections are closed", func() bool {
 		var n int
 		if err := admin.pool.QueryRowContext(t.Context(), "SELECT count(*)"+others).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n == 0
 	})
-	together(t, d, connections, 0) // each fails the test where it fails
+	queryAll(t, d, connections, 0)
 }
