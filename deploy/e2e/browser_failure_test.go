@@ -37,14 +37,14 @@ func TestFailuresInABrowser(t *testing.T) {
 	tab, _ := newTab(t, strings.TrimPrefix(base, "http://")) // the console has the 502s
 
 	do(t, tab, chromedp.EmulateViewport(1280, 720), chromedp.Navigate(base+"/?calls=2&delay=10"), chromedp.Click("#form button"), until(raced))
-	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "Not all was answered: ") || !evaluate[bool](t, tab, isBad("#result")) {
+	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "A call failed: ") || !evaluate[bool](t, tab, isBad("#result")) {
 		t.Errorf("a race that failed: the page says %q, want that, in the colour of a failure", said)
 	}
 	picture(t, tab, "race-failed")
 
 	do(t, tab, chromedp.Navigate(base+"/sweep?calls=1,2&delay=10"), chromedp.Click("#form button"), until(swept),
 		until(`document.querySelector("#result").textContent !== ""`))
-	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "Ended at 1 call: ") || !evaluate[bool](t, tab, isBad("#result")) {
+	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "Failed at 1 call: ") || !evaluate[bool](t, tab, isBad("#result")) {
 		t.Errorf("a sweep that failed: the page says %q, want that, in the colour of a failure", said)
 	}
 	if evaluate[bool](t, tab, `document.querySelector("#chart").getClientRects().length > 0`) {
@@ -55,7 +55,7 @@ func TestFailuresInABrowser(t *testing.T) {
 	do(t, tab, chromedp.Navigate(base+"/tutorial"), chromedp.Click(`button[data-query="calls=2&delay=1000"]`),
 		until(`document.querySelector(".run p.bad") !== null`))
 	panel := evaluate[string](t, tab, `document.querySelector(".run p.bad").closest(".run").innerText`)
-	if !strings.Contains(panel, "No answer: ") || strings.Contains(panel, "the sum") || !evaluate[bool](t, tab, isBad(".run p.bad")) {
+	if !strings.Contains(panel, "No response: ") || strings.Contains(panel, "the sum") || !evaluate[bool](t, tab, isBad(".run p.bad")) {
 		t.Errorf("a step that failed: the page says %q, want the failure in place of the sentence", panel)
 	}
 	// Nothing waits in the first step: there is nothing to compare.

@@ -144,7 +144,7 @@ func TestRaceInABrowser(t *testing.T) {
 	}
 	figures := map[string][]string{}
 	for _, row := range []string{"total", "sum", "peak", "seen"} {
-		figures[row] = evaluate[[]string](t, tab, `[...document.querySelectorAll("#figures [data-of=`+row+`] td")].map((cell) => cell.textContent)`)
+		figures[row] = evaluate[[]string](t, tab, `[...document.querySelectorAll("#figures [data-row=`+row+`] td")].map((cell) => cell.textContent)`)
 	}
 	for _, run := range all.Runs {
 		lane, peak := 0, "1"
@@ -169,7 +169,7 @@ func TestRaceInABrowser(t *testing.T) {
 	if err != nil || math.Abs(got-float64(turn)/float64(once)) > 0.05 || !strings.Contains(said, figures["total"][0]) {
 		t.Errorf("the page says %q of %v and %v", said, turn, once)
 	}
-	if got := text(t, tab, "#concurrent-said"); !strings.Contains(got, "curl '"+base+"/async_get_data?calls=3&delay=300'") || !strings.Contains(got, `{"r1":200,"r2":200,"r3":200}`) {
+	if got := text(t, tab, "#concurrent-output"); !strings.Contains(got, "curl '"+base+"/async_get_data?calls=3&delay=300'") || !strings.Contains(got, `{"r1":200,"r2":200,"r3":200}`) {
 		t.Errorf("the lane says %q, want the curl line and the answer", got)
 	}
 	picture(t, tab, "after")
@@ -223,7 +223,7 @@ func TestRaceInABrowserOtherwise(t *testing.T) {
 	}
 
 	do(t, tab, chromedp.SetValue("#delay", "soon"), click, chromedp.WaitVisible("#delay-note.bad"))
-	says("of delay soon", "#delay-note", `delay "soon" is not understood; accepted: milliseconds`)
+	says("of delay soon", "#delay-note", `delay "soon" is not understood: use milliseconds`)
 
 	do(t, tab, chromedp.Click(`.presets li:nth-child(5) a`), chromedp.WaitVisible("#notice"))
 	says("the preset of a database call", "#notice", "as long as the slowest")
@@ -234,13 +234,13 @@ func TestRaceInABrowserOtherwise(t *testing.T) {
 	front.events.Store("cut")
 	open("?calls=3&delay=200")
 	do(t, tab, click, until(raced))
-	says("cut", "#result", "The stream was cut")
+	says("cut", "#result", "The event stream was cut")
 
 	front.events.Store("none")
 	do(t, tab, click, until(raced))
 	says("without the stream", "#result", "times as fast")
-	says("without the stream", "#figures", "not seen")
-	says("without the stream", "#sequential-said", `{"r1":200,"r2":200,"r3":200}`)
+	says("without the stream", "#figures", "unknown")
+	says("without the stream", "#sequential-output", `{"r1":200,"r2":200,"r3":200}`)
 	if n := front.asked.Load(); n != 4 {
 		t.Errorf("the stream was asked for %d times, want once for each of 4 races: none is run twice", n)
 	}
@@ -298,7 +298,7 @@ func TestTutorialInABrowser(t *testing.T) {
 	do(t, tab, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(base+"/tutorial"),
 		chromedp.Click(`section:has(#step-4) button`),
 		until(`document.querySelector("#times tr:last-child td:last-child").textContent !== "–"`))
-	turn, once := inSeconds(t, text(t, tab, `section:has(#step-4) [data-figure=turn]`)), inSeconds(t, text(t, tab, `section:has(#step-4) [data-figure=once]`))
+	turn, once := inSeconds(t, text(t, tab, `section:has(#step-4) [data-figure=sequential]`)), inSeconds(t, text(t, tab, `section:has(#step-4) [data-figure=concurrent]`))
 	if turn < 1500*time.Millisecond || once < time.Second || once >= turn {
 		t.Errorf("with a query of 500ms beside a call of 1s the text says %v and %v, want 1.5s and 1s, or little more", turn, once)
 	}

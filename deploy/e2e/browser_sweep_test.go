@@ -24,12 +24,12 @@ func TestSweepInABrowser(t *testing.T) {
 	do(t, tab, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(base+"/sweep?calls=1,...,8,1000&delay=150&limit=100"))
 	picture(t, tab, "sweep-before")
 
-	do(t, tab, chromedp.Click("#form button"), until(points("once")+" === 2"))
+	do(t, tab, chromedp.Click("#form button"), until(points("concurrent")+" === 2"))
 	if evaluate[bool](t, tab, swept) {
 		t.Error("after two points of five: the button says Sweep, want Stop")
 	}
 	do(t, tab, until(swept))
-	for way, want := range map[string]int{"turn": 4, "once": 5} {
+	for way, want := range map[string]int{"sequential": 4, "concurrent": 5} {
 		if got := evaluate[int](t, tab, points(way)); got != want {
 			t.Errorf("the chart has %d points of %s, want %d: 1000 calls of 150 ms in turn are over the budget", got, way, want)
 		}
@@ -55,7 +55,7 @@ func TestSweepInABrowser(t *testing.T) {
 	if said := text(t, tab, "#result"); said != "Stopped after 0 of 5." {
 		t.Errorf("stopped, the page says %q", said)
 	}
-	do(t, tab, chromedp.SetValue("#delay", "50"), chromedp.Click("#form button"), until(points("once")+" === 3"), chromedp.Click("#form button"), until(swept))
+	do(t, tab, chromedp.SetValue("#delay", "50"), chromedp.Click("#form button"), until(points("concurrent")+" === 3"), chromedp.Click("#form button"), until(swept))
 	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "Stopped after 3 of 5. At most 100 at once, 4 calls took ") {
 		t.Errorf("stopped after 3 points, the page says %q", said)
 	}
@@ -64,7 +64,7 @@ func TestSweepInABrowser(t *testing.T) {
 	}
 
 	do(t, tab, chromedp.SetValue("#calls", "4,2"), chromedp.Click("#form button"), chromedp.WaitVisible("#calls-note.bad"))
-	if said := text(t, tab, "#calls-note"); !strings.Contains(said, "2 comes after 4; accepted: ") {
+	if said := text(t, tab, "#calls-note"); !strings.Contains(said, "2 after 4 is invalid; use ") {
 		t.Errorf("of calls 4,2 the page says %q", said)
 	}
 	picture(t, tab, "sweep-bad")
