@@ -238,8 +238,8 @@ func TestAdminAccessOverTheWire(t *testing.T) {
 		}{
 			"HTTP/1.1":          {plain, newClient(t)},
 			"HTTP/2":            {plain, newH2CClient(t)},
-			"HTTP/1.1 with TLS": {secure, trusting(t, plain, (*http.Protocols).SetHTTP1)},
-			"HTTP/2 with TLS":   {secure, trusting(t, plain, (*http.Protocols).SetHTTP2)},
+			"HTTP/1.1 with TLS": {secure, newTLSClient(t, plain, (*http.Protocols).SetHTTP1)},
+			"HTTP/2 with TLS":   {secure, newTLSClient(t, plain, (*http.Protocols).SetHTTP2)},
 		} {
 			for _, tc := range []struct {
 				method, host, token string

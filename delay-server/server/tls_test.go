@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -21,16 +22,16 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// startWithTLS serves config on two free ports of loopback, of which TLS_PORT
-// is one, until the test ends. It returns the URL without TLS.
+// startWithTLS starts a server on two free ports of loopback, one of them TLS_PORT.
+// It returns the URL without TLS.
 func startWithTLS(t *testing.T, config Config) (base string) {
 	t.Helper()
 	_, base, _, _ = serveTLS(t, config, io.Discard)
 	return base
 }
 
-// serveTLS is startWithTLS that returns more: the server, its URL with TLS, by
-// the original name, and a function that does what SIGTERM does.
+// serveTLS is like startWithTLS, and also returns the server, its URL with TLS and
+// Flash's host name, and a function that shuts it down.
 func serveTLS(t *testing.T, config Config, log io.Writer) (srv *Server, base, secureBase string, stop func()) {
 	t.Helper()
 	var lns [2]net.Listener
@@ -58,17 +59,18 @@ func serveTLS(t *testing.T, config Config, log io.Writer) (srv *Server, base, se
 	return srv, "http://" + plain.Addr().String(), "https://flash.siwalik.in:" + port, stop
 }
 
-// trusting returns a client that trusts what base serves as /ca.pem, and for
-// which every name leads to this machine.
-func trusting(t *testing.T, base string, protocol func(*http.Protocols, bool)) *http.Client {
+// newTLSClient returns a client that trusts the certificate authority at base and
+// resolves each name to this machine.
+func newTLSClient(t *testing.T, base string, protocol func(*http.Protocols, bool)) *http.Client {
 	t.Helper()
 	reply, ca := do(t, newClient(t), "GET", base+"/ca.pem", nil)
 	roots := x509.NewCertPool()
-	if kind := reply.Header.Get("Content-Type"); reply.StatusCode != 200 || kind != "application/x-pem-file" || !roots.AppendCertsFromPEM([]byte(ca)) {
-		t.Fatalf("GET /ca.pem: got %d %q %s, want a certificate", reply.StatusCode, kind, ca)
+	contentType := reply.Header.Get("Content-Type")
+	if contentType != "application/x-pem-file" || !roots.AppendCertsFromPEM([]byte(ca)) {
+		t.Fatalf("GET /ca.pem: got %d %q %s, want a certificate", reply.StatusCode, contentType, ca)
 	}
 	if strings.Contains(ca, "PRIVATE") {
-		t.Fatal("GET /ca.pem gives the key away")
+		t.Fatal("GET /ca.pem: got the private key")
 	}
 	client := newClient(t)
 	transport := client.Transport.(*http.Transport)
@@ -90,84 +92,95 @@ var (
 func TestTLS(t *testing.T) {
 	_, base, secure, _ := serveTLS(t, DefaultConfig(), io.Discard)
 	for want, protocol := range map[string]func(*http.Protocols, bool){"HTTP/1.1": http1, "HTTP/2.0": http2} {
-		client := trusting(t, base, protocol)
+		client := newTLSClient(t, base, protocol)
 		begin := time.Now()
 		reply, body := do(t, client, "GET", secure+"/delay/50", nil)
 		if took := time.Since(begin); took < 50*time.Millisecond {
-			t.Errorf("%s: answered after %v, want 50ms or more", want, took)
+			t.Errorf("%s: answered after %v, want at least 50ms", want, took)
 		}
 		if reply.Proto != want || body != `{"status":200,"message":"Mock response from Flash","delay":"50 ms"}` {
-			t.Errorf("got %s %s, want %s and Flash's answer", reply.Proto, body, want)
+			t.Errorf("got %s %s, want %s and Flash's body", reply.Proto, body, want)
 		}
 		for _, path := range []string{"/", "/doc"} {
 			if _, page := do(t, client, "GET", secure+path, nil); !strings.Contains(page, "curl "+secure+"/delay/") {
-				t.Errorf("%s over TLS: its curl lines are not of %s", path, secure)
+				t.Errorf("GET %s over TLS: want %s in the curl commands", path, secure)
 			}
 		}
 		_, err := client.Get(strings.Replace(secure, "flash.siwalik.in", "other.test", 1))
-		var wrong x509.HostnameError
-		if !errors.As(err, &wrong) {
-			t.Errorf("%s: of a host that is not in TLS_HOSTS: got %v, want a certificate that is not for it", want, err)
+		if _, ok := errors.AsType[x509.HostnameError](err); !ok {
+			t.Errorf("%s: host not in TLS_HOSTS: got error %v, want a HostnameError", want, err)
 		}
 	}
-	var unknown x509.UnknownAuthorityError
-	if _, err := newClient(t).Get(strings.Replace(secure, "flash.siwalik.in", "127.0.0.1", 1)); !errors.As(err, &unknown) {
-		t.Errorf("a client that does not trust the authority: got %v, want that it refuses", err)
+	_, err := newClient(t).Get(strings.Replace(secure, "flash.siwalik.in", "127.0.0.1", 1))
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok {
+		t.Errorf("client without the authority: got error %v, want an UnknownAuthorityError", err)
 	}
-	if reply, body := do(t, newClient(t), "GET", strings.Replace(secure, "https://flash.siwalik.in", "http://127.0.0.1", 1), nil); reply.StatusCode != 400 || !strings.Contains(body, "HTTP request to an HTTPS server") {
-		t.Errorf("without TLS where TLS is spoken: got %d %s, want 400", reply.StatusCode, body)
+	plain := strings.Replace(secure, "https://flash.siwalik.in", "http://127.0.0.1", 1)
+	reply, body := do(t, newClient(t), "GET", plain, nil)
+	if reply.StatusCode != 400 || !strings.Contains(body, "HTTP request to an HTTPS server") {
+		t.Errorf("HTTP request to the TLS port: got %d %s, want 400", reply.StatusCode, body)
 	}
 }
 
 func TestFaultsOverTLS(t *testing.T) {
 	_, base, secure, _ := serveTLS(t, DefaultConfig(), io.Discard)
-	client := trusting(t, base, http1)
-	for fault, want := range map[string]string{"reset": syscall.ECONNRESET.Error(), "empty": "EOF", "garbage": "malformed HTTP"} {
-		_, err := client.Post(secure+"/delay/0?fault="+fault, "", nil) // which is not tried again
+	client := newTLSClient(t, base, http1)
+	for fault, want := range map[string]string{
+		"reset":   syscall.ECONNRESET.Error(),
+		"empty":   "EOF",
+		"garbage": "malformed HTTP",
+	} {
+		_, err := client.Post(secure+"/delay/0?fault="+fault, "", nil) // net/http does not retry POST
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("fault=%s: got %v, want %s", fault, err, want)
 		}
 	}
 }
 
-func TestOneDrainOverAllListeners(t *testing.T) {
+func TestShutdownDrainsAllListeners(t *testing.T) {
 	t.Parallel()
 	const each = 20
 	var log logbook
 	srv, base, secure, stop := serveTLS(t, DefaultConfig(), &log)
-	clients := map[*http.Client]string{newClient(t): base, trusting(t, base, http1): secure, trusting(t, base, http2): secure}
+	clients := map[*http.Client]string{
+		newClient(t):                 base,
+		newTLSClient(t, base, http1): secure,
+		newTLSClient(t, base, http2): secure,
+	}
 	var wg sync.WaitGroup
-	for client, at := range clients {
+	for client, base := range clients {
 		for range each {
 			wg.Go(func() {
-				if reply, _ := do(t, client, "GET", at+"/delay/1s", nil); reply.StatusCode != 200 {
-					t.Errorf("%s: status %d, want 200", at, reply.StatusCode)
+				if reply, _ := do(t, client, "GET", base+"/delay/1s", nil); reply.StatusCode != 200 {
+					t.Errorf("%s: status %d, want 200", base, reply.StatusCode)
 				}
 			})
 		}
 	}
-	wiretest.Eventually(t, "all wait", func() bool { return srv.journal.Waiting() == 3*each })
+	wiretest.Eventually(t, "all requests wait", func() bool { return srv.journal.Waiting() == 3*each })
 	stop()
 	wg.Wait()
-	if got := log.String(); strings.Count(got, "draining waiting=60") != 1 || strings.Count(got, "stopped aborted=0") != 1 {
-		t.Errorf("the log does not say once draining waiting=60 and stopped aborted=0:\n%s", got)
+	for _, want := range []string{"draining waiting=60", "stopped aborted=0"} {
+		if got := log.String(); strings.Count(got, want) != 1 {
+			t.Errorf("want %q in the log once, got:\n%s", want, got)
+		}
 	}
-	for client, at := range clients {
-		if reply, err := client.Get(at + "/healthz"); err == nil {
+	for client, base := range clients {
+		if reply, err := client.Get(base + "/healthz"); err == nil {
 			reply.Body.Close()
-			t.Errorf("%s: a stopped server still accepts", at)
+			t.Errorf("%s: stopped server accepts connections", base)
 		}
 	}
 }
 
-// failing is a listener that fails at once.
-type failing struct{ net.Listener }
+// A failingListener returns errAccept from Accept.
+type failingListener struct{ net.Listener }
 
 var errAccept = errors.New("no more connections")
 
-func (failing) Accept() (net.Conn, error) { return nil, errAccept }
+func (failingListener) Accept() (net.Conn, error) { return nil, errAccept }
 
-func TestOneListenerThatFailsEndsAll(t *testing.T) {
+func TestServeClosesAllListenersIfOneFails(t *testing.T) {
 	var lns [2]net.Listener
 	for i := range lns {
 		lns[i] = wiretest.Listen(t)
@@ -176,17 +189,18 @@ func TestOneListenerThatFailsEndsAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := srv.Serve(t.Context(), lns[0], failing{lns[1]}); !errors.Is(err, errAccept) || !strings.Contains(err.Error(), lns[1].Addr().String()) {
-		t.Errorf("Serve: got %v, want %v of %s", err, errAccept, lns[1].Addr())
+	err = srv.Serve(t.Context(), lns[0], failingListener{lns[1]})
+	if addr := lns[1].Addr().String(); !errors.Is(err, errAccept) || !strings.Contains(err.Error(), addr) {
+		t.Errorf("Serve: got error %v, want %v with %s", err, errAccept, addr)
 	}
 	for _, ln := range lns {
 		if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("%s: got %v, want it closed", ln.Addr(), err)
+			t.Errorf("%s: Accept: got error %v, want %v", ln.Addr(), err, net.ErrClosed)
 		}
 	}
 }
 
-func TestWithoutTLSThereIsNoAuthority(t *testing.T) {
+func TestNoAuthorityWithoutTLS(t *testing.T) {
 	srv, err := New(DefaultConfig(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -198,13 +212,14 @@ func TestWithoutTLSThereIsNoAuthority(t *testing.T) {
 	}
 }
 
-func TestBadTLSDirStopsTheStart(t *testing.T) {
+func TestInvalidTLSDir(t *testing.T) {
 	config := DefaultConfig()
 	config.TLSHosts, config.TLSDir = []string{"a.test"}, t.TempDir()
 	if err := os.WriteFile(filepath.Join(config.TLSDir, "authority.pem"), []byte("hello"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(config, slog.New(slog.DiscardHandler)); err == nil || !strings.HasPrefix(err.Error(), "TLS_DIR: ") || !strings.Contains(err.Error(), "remove authority.pem") {
-		t.Errorf("New: got %v, want an error of TLS_DIR that says what to remove", err)
+	_, err := New(config, slog.New(slog.DiscardHandler))
+	if got := fmt.Sprint(err); !strings.HasPrefix(got, "TLS_DIR: ") || !strings.Contains(got, "remove authority.pem") {
+		t.Errorf("New: got error %v, want TLS_DIR and the file to remove", err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// timing reads "asked;dur=5, waited;dur=5.1" in milliseconds.
+// timing parses Server-Timing, such as "asked;dur=5, waited;dur=5.1" in milliseconds.
 func timing(t testing.TB, reply *http.Response) (asked, waited time.Duration) {
 	t.Helper()
 	var a, w string
@@ -35,7 +35,7 @@ func timing(t testing.TB, reply *http.Response) (asked, waited time.Duration) {
 	return read(a), read(w)
 }
 
-func TestNeverEarlyAndReported(t *testing.T) {
+func TestAnswersAreNeverEarly(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		_, base, _ := start(t, config, io.Discard)
 		client := newClient(t)
@@ -52,28 +52,33 @@ func TestNeverEarlyAndReported(t *testing.T) {
 				took := time.Since(begin)
 				asked, waited := timing(t, reply)
 				if asked != tc.want || waited < asked || took < waited {
-					t.Fatalf("GET /delay/%s: asked %v, waited %v, seen %v: want asked %v ≤ waited ≤ seen", tc.path, asked, waited, took, tc.want)
+					t.Fatalf("GET /delay/%s: asked %v, waited %v, took %v; want %v = asked ≤ waited ≤ took",
+						tc.path, asked, waited, took, tc.want)
 				}
 			}
 		}
 	})
 }
 
-// The published promise: N concurrent delays finish in about one delay. The
-// bound is a ratio to a single call of the same run, and far below the sum.
-func TestThousandConcurrentDelaysTakeAboutOne(t *testing.T) {
+// TestConcurrentDelays checks that 1000 concurrent delays take less than twice as long
+// as one.
+func TestConcurrentDelays(t *testing.T) {
 	t.Parallel()
-	for _, by := range []struct {
+	for _, tc := range []struct {
 		name      string
 		newClient func(testing.TB) *http.Client
 		eventLoop bool
-	}{{"HTTP/1.1 EVENT_LOOP=true", newClient, true}, {"HTTP/1.1 EVENT_LOOP=false", newClient, false}, {"HTTP/2", newH2CClient, true}} {
-		t.Run(by.name, func(t *testing.T) {
+	}{
+		{"HTTP/1.1 EVENT_LOOP=true", newClient, true},
+		{"HTTP/1.1 EVENT_LOOP=false", newClient, false},
+		{"HTTP/2", newH2CClient, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
 			const n, wait = 1000, 2 * time.Second
 			config := DefaultConfig()
-			config.EventLoop = by.eventLoop
+			config.EventLoop = tc.eventLoop
 			_, base, _ := start(t, config, io.Discard)
-			client := by.newClient(t)
+			client := tc.newClient(t)
 			url := fmt.Sprintf("%s/delay/%d/", base, wait.Milliseconds())
 			begin := time.Now()
 			do(t, client, "GET", url, nil)
@@ -90,12 +95,13 @@ func TestThousandConcurrentDelaysTakeAboutOne(t *testing.T) {
 			}
 			wg.Wait()
 			all := time.Since(begin)
-			t.Logf("one took %v, %d at once took %v: %.2f times as long", one, n, all, float64(all)/float64(one))
+			t.Logf("one request took %v, %d concurrent requests took %v: %.2f times as long",
+				one, n, all, float64(all)/float64(one))
 			if one < wait || all < wait {
-				t.Errorf("one took %v, all took %v: want both %v or more", one, all, wait)
+				t.Errorf("one request took %v, all took %v; want at least %v", one, all, wait)
 			}
 			if all > 2*one {
-				t.Errorf("%d at once took %v, one took %v: want less than twice as long", n, all, one)
+				t.Errorf("%d concurrent requests took %v, one took %v; want less than twice as long", n, all, one)
 			}
 		})
 	}
@@ -119,11 +125,14 @@ func TestH2C(t *testing.T) {
 	})
 }
 
-// The first bytes of HTTP/2 may come one by one.
-func TestH2CPrefaceInPieces(t *testing.T) {
+// TestH2CSplitPreface sends the client preface of HTTP/2 in two parts.
+func TestH2CSplitPreface(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		_, base, _ := start(t, config, io.Discard)
-		const preface, settings = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+		const (
+			preface  = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+			settings = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+		)
 		for at := 1; at < len(preface); at++ {
 			conn := wiretest.Dial(t, base)
 			fmt.Fprint(conn, preface[:at])
@@ -131,14 +140,14 @@ func TestH2CPrefaceInPieces(t *testing.T) {
 			fmt.Fprint(conn, preface[at:]+settings)
 			frame := make([]byte, 9)
 			if _, err := io.ReadFull(conn, frame); err != nil || frame[3] != 4 {
-				t.Errorf("preface in two, at %d: got %q, %v, want the server's settings", at, frame, err)
+				t.Errorf("preface split at %d: got %q, %v, want a SETTINGS frame", at, frame, err)
 			}
 			conn.Close()
 		}
 	})
 }
 
-func TestEveryMethodWaitsButOptions(t *testing.T) {
+func TestAllMethodsWaitExceptOptions(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		_, base, _ := start(t, config, io.Discard)
 		client := newClient(t)
@@ -151,42 +160,44 @@ func TestEveryMethodWaitsButOptions(t *testing.T) {
 				want = ""
 			}
 			if reply.StatusCode != 200 || body != want || took < 10*time.Millisecond || reply.ContentLength != 67 {
-				t.Errorf("%s: got %d %q of length %d after %v, want 200 %q of length 67 after 10ms or more", method, reply.StatusCode, body, reply.ContentLength, took, want)
+				t.Errorf("%s: got %d %q, length %d, after %v; want 200 %q, length 67, after at least 10ms",
+					method, reply.StatusCode, body, reply.ContentLength, took, want)
 			}
 		}
-		// The wait of ten minutes would end the test, were it waited for.
+		// A delay of ten minutes would time out the test.
 		if reply, body := do(t, client, "OPTIONS", base+"/delay/600000", nil); reply.StatusCode != 204 || body != "" {
 			t.Errorf("OPTIONS: got %d %q, want 204 at once", reply.StatusCode, body)
 		}
 	})
 }
 
-func TestALeavingClientEndsItsWait(t *testing.T) {
+func TestClientCancelsWait(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
-		for name, newClient := range map[string]func(testing.TB) *http.Client{"HTTP/1.1": newClient, "HTTP/2": newH2CClient} {
+		for name, newClient := range clients {
 			for method, body := range map[string]string{"GET": "", "POST": "a body"} {
 				t.Run(name+" "+method, func(t *testing.T) {
 					srv, base, _ := start(t, config, io.Discard)
-					ctx, leave := context.WithCancel(t.Context())
-					left := make(chan error, 1)
+					ctx, cancel := context.WithCancel(t.Context())
+					done := make(chan error, 1)
 					go func() {
-						req, err := http.NewRequestWithContext(ctx, method, base+"/delay/600000", strings.NewReader(body))
+						url := base + "/delay/600000"
+						req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 						if err != nil {
-							left <- err
+							done <- err
 							return
 						}
 						_, err = newClient(t).Do(req)
-						left <- err
+						done <- err
 					}()
-					wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
-					leave()
-					if err := <-left; !errors.Is(err, context.Canceled) {
+					wiretest.Eventually(t, "a request waits", func() bool { return srv.journal.Waiting() == 1 })
+					cancel()
+					if err := <-done; !errors.Is(err, context.Canceled) {
 						t.Fatalf("got %v, want %v", err, context.Canceled)
 					}
-					wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+					wiretest.Eventually(t, "no request waits", func() bool { return srv.journal.Waiting() == 0 })
 					_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
 					if !strings.Contains(metrics, `delay_server_waits_total{outcome="client_closed"} 1`) {
-						t.Errorf("the metrics do not count the one that left:\n%s", grep(metrics, "delay_server_waits"))
+						t.Errorf("want client_closed in the metrics, got:\n%s", grep(metrics, "delay_server_waits"))
 					}
 				})
 			}
@@ -194,6 +205,7 @@ func TestALeavingClientEndsItsWait(t *testing.T) {
 	})
 }
 
+// grep returns the lines of text that contain word.
 func grep(text, word string) string {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -214,32 +226,34 @@ func TestMaxInFlight(t *testing.T) {
 		for range config.MaxInFlight {
 			wg.Go(func() {
 				if reply, _ := do(t, client, "GET", base+"/delay/1000", nil); reply.StatusCode != 200 {
-					t.Errorf("an admitted request: status %d, want 200", reply.StatusCode)
+					t.Errorf("request within the limit: status %d, want 200", reply.StatusCode)
 				}
 			})
 		}
-		wiretest.Eventually(t, "two wait", func() bool { return srv.journal.Waiting() == config.MaxInFlight })
+		wiretest.Eventually(t, "two requests wait", func() bool { return srv.journal.Waiting() == config.MaxInFlight })
 		reply, body := do(t, client, "GET", base+"/delay/0", nil)
-		if reply.StatusCode != 503 || reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, "/problems/too-many-in-flight") {
-			t.Errorf("the third: got %d, Retry-After %q, %s, want 503, 1, a problem", reply.StatusCode, reply.Header.Get("Retry-After"), body)
+		if reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, "/problems/too-many-in-flight") {
+			t.Errorf("third request: got %d %s, Retry-After %q, want problem too-many-in-flight, 1",
+				reply.StatusCode, body, reply.Header.Get("Retry-After"))
 		}
 		wg.Wait()
 		if reply, _ := do(t, client, "GET", base+"/delay/0", nil); reply.StatusCode != 200 {
-			t.Errorf("once there is room: got %d, want 200", reply.StatusCode)
+			t.Errorf("request after the others: got %d, want 200", reply.StatusCode)
 		}
 		_, metrics := do(t, client, "GET", base+"/metrics", nil)
 		for _, want := range []string{
 			`delay_server_waits_total{outcome="answered"} 3`, `delay_server_waits_total{outcome="refused"} 1`,
-			"delay_server_waiting 0", `delay_server_overshoot_seconds_bucket{le="5e-05"}`, "delay_server_overshoot_seconds_count 3",
+			"delay_server_waiting 0",
+			`delay_server_overshoot_seconds_bucket{le="5e-05"}`, "delay_server_overshoot_seconds_count 3",
 		} {
 			if !strings.Contains(metrics, want) {
-				t.Errorf("the metrics do not say %s:\n%s", want, grep(metrics, "delay_server"))
+				t.Errorf("want %s in the metrics, got:\n%s", want, grep(metrics, "delay_server"))
 			}
 		}
 	})
 }
 
-func TestIgnoredParametersAreNamed(t *testing.T) {
+func TestIgnoredParameters(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	client := newClient(t)
 	var many strings.Builder
@@ -268,8 +282,9 @@ func TestIgnoredParametersAreNamed(t *testing.T) {
 	}
 }
 
-// A read deadline that outlives the body would end the wait.
-func TestAWaitOutlastsTheReadTimeout(t *testing.T) {
+// TestReadTimeoutEndsWithBody checks that a read deadline does not end the wait that
+// follows the body.
+func TestReadTimeoutEndsWithBody(t *testing.T) {
 	t.Parallel()
 	config := DefaultConfig()
 	config.ReadTimeout = 200 * time.Millisecond
@@ -280,20 +295,20 @@ func TestAWaitOutlastsTheReadTimeout(t *testing.T) {
 	}
 }
 
-func TestASlowBodyIsA408(t *testing.T) {
+func TestBodyTimeout(t *testing.T) {
 	config := DefaultConfig()
 	config.ReadTimeout = 100 * time.Millisecond
 	_, base, _ := start(t, config, io.Discard)
 	conn := wiretest.Dial(t, base)
 	fmt.Fprint(conn, "POST /delay/0 HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
-	if reply, body := conn.Receive("POST"); reply.StatusCode != 408 || !strings.Contains(body, "3 bytes did") {
-		t.Errorf("got %d %s, want 408", reply.StatusCode, body)
+	if reply, body := conn.Receive("POST"); !strings.Contains(body, `"type":"/problems/body-timeout"`) {
+		t.Errorf("got %d %s, want problem body-timeout", reply.StatusCode, body)
 	}
 }
 
-// A body that is announced and does not come holds no reply back for longer
-// than READ_TIMEOUT, on endpoints too that have no use for a body.
-func TestABodyThatDoesNotComeIsAnswered(t *testing.T) {
+// TestIncompleteBody checks that an incomplete body delays the reply by at most
+// READ_TIMEOUT, even on endpoints that ignore the body.
+func TestIncompleteBody(t *testing.T) {
 	config := DefaultConfig()
 	config.ReadTimeout = 100 * time.Millisecond
 	_, base, _ := start(t, config, io.Discard)
