@@ -272,8 +272,10 @@ func TestDamagedFilesAreReportedAndKept(t *testing.T) {
 		{"an authority with another key", "authority.pem", func(good []byte) []byte {
 			return mixed(contents(t, other, "authority.pem"), good)
 		}, "private key does not match"},
-		{"a server certificate as authority", "authority.pem", otherFile("server.pem"), "not the certificate of an authority"},
-		{"an authority that is not in ca.pem", "authority.pem", otherFile("authority.pem"), "ca.pem: not the certificate in authority.pem"},
+		{"a server certificate as authority", "authority.pem", otherFile("server.pem"),
+			"not the certificate of an authority"},
+		{"an authority that is not in ca.pem", "authority.pem", otherFile("authority.pem"),
+			"ca.pem: not the certificate in authority.pem"},
 		{"another ca.pem", "ca.pem", notPEM, "ca.pem: not the certificate in authority.pem"},
 		{"half a certificate", "server.pem", half, "remove server.pem"},
 	} {

@@ -2,6 +2,7 @@ package tracing_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,7 +20,7 @@ import (
 	"flash.test/delay-server/kit/tracing"
 )
 
-// collect runs a collector and returns its URL and what it has been sent.
+// collect runs a collector and returns its URL and the spans it has received.
 func collect(t *testing.T) (url string, sent func() map[string]*spans.Span) {
 	t.Helper()
 	var mu sync.Mutex
@@ -51,8 +52,8 @@ func collect(t *testing.T) (url string, sent func() map[string]*spans.Span) {
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-// chain runs a service that asks another, and asks it with traceparent. It
-// returns the traceparent that came to the other.
+// chain runs two services, of which the first calls the second. It calls the first
+// with traceparent and returns the traceparent that the second received.
 func chain(t *testing.T, front, back tracing.Tracing, traceparent string) (passed string) {
 	t.Helper()
 	far := httptest.NewServer(back.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -76,7 +77,7 @@ func chain(t *testing.T, front, back tracing.Tracing, traceparent string) (passe
 		}
 		reply.Body.Close()
 		if len(req.Header) > 0 {
-			t.Errorf("the transport has changed the request: %v", req.Header)
+			t.Errorf("the transport modified the request: %v", req.Header)
 		}
 	})))
 	defer near.Close()
@@ -104,14 +105,14 @@ func start(t *testing.T, service, endpoint string) tracing.Tracing {
 	return tr
 }
 
-func TestWithoutACollectorTheTraceIsPassedOn(t *testing.T) {
+func TestPropagationWithoutCollector(t *testing.T) {
 	for _, tc := range []struct{ name, traceparent, want string }{
 		{"a trace", traceparent, traceparent},
 		{"none", "", ""},
-		{"none that can be read", "00-x-y-01", ""},
+		{"an invalid one", "00-x-y-01", ""},
 	} {
 		if got := chain(t, tracing.Tracing{}, tracing.Tracing{}, tc.traceparent); got != tc.want {
-			t.Errorf("%s: traceparent %q came as %q, want %q", tc.name, tc.traceparent, got, tc.want)
+			t.Errorf("%s: traceparent %q arrived as %q, want %q", tc.name, tc.traceparent, got, tc.want)
 		}
 	}
 }
@@ -124,22 +125,25 @@ func TestSpansOfOneTrace(t *testing.T) {
 	back.Close()
 
 	got := sent()
-	near, call, far := got["front SPAN_KIND_SERVER GET"], got["front SPAN_KIND_CLIENT HTTP GET"], got["back SPAN_KIND_SERVER GET /far"]
+	near, call := got["front SPAN_KIND_SERVER GET"], got["front SPAN_KIND_CLIENT HTTP GET"]
+	far := got["back SPAN_KIND_SERVER GET /far"]
 	if near == nil || call == nil || far == nil {
-		t.Fatalf("got spans %v, want those of both services and of the call between them", got)
+		t.Fatalf("got spans %v, want spans of both services and of the call", got)
 	}
-	trace, parent := []byte("\x0a\xf7\x65\x19\x16\xcd\x43\xdd\x84\x48\xeb\x21\x1c\x80\x31\x9c"), []byte("\xb7\xad\x6b\x71\x69\x20\x33\x31")
+	trace, _ := hex.DecodeString(strings.Split(traceparent, "-")[1])
+	parent, _ := hex.DecodeString(strings.Split(traceparent, "-")[2])
 	for _, tc := range []struct {
 		name   string
 		span   *spans.Span
 		parent []byte
 	}{{"front", near, parent}, {"call", call, near.SpanId}, {"back", far, call.SpanId}} {
 		if !bytes.Equal(tc.span.TraceId, trace) || !bytes.Equal(tc.span.ParentSpanId, tc.parent) {
-			t.Errorf("%s: got trace %x, parent %x; want %x, %x", tc.name, tc.span.TraceId, tc.span.ParentSpanId, trace, tc.parent)
+			t.Errorf("%s: got trace %x, parent %x; want %x, %x",
+				tc.name, tc.span.TraceId, tc.span.ParentSpanId, trace, tc.parent)
 		}
 	}
 	if !strings.HasPrefix(passed, "00-0af7651916cd43dd8448eb211c80319c-") || passed == traceparent {
-		t.Errorf("traceparent came as %q, want the same trace and the call's own span", passed)
+		t.Errorf("traceparent arrived as %q, want the same trace and the span of the call", passed)
 	}
 	asked := false
 	for _, a := range far.Attributes {
@@ -150,7 +154,7 @@ func TestSpansOfOneTrace(t *testing.T) {
 	}
 }
 
-// startLogged is start with what is logged.
+// startLogged starts a Tracing and returns its log.
 func startLogged(t *testing.T, endpoint string) (tr tracing.Tracing, logged *bytes.Buffer) {
 	t.Helper()
 	logged = new(bytes.Buffer)
@@ -161,22 +165,22 @@ func startLogged(t *testing.T, endpoint string) (tr tracing.Tracing, logged *byt
 	return tr, logged
 }
 
-// A collector that is gone costs lines in the log, and no request.
-func TestACollectorThatIsGone(t *testing.T) {
+// Without the collector, requests succeed and the log has the errors.
+func TestUnreachableCollector(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	tr, logged := startLogged(t, gone.URL)
 	chain(t, tr, tracing.Tracing{}, "")
 	tr.Close()
-	for _, want := range []string{"reports an error", "endpoint=" + gone.URL, "spans_lost=2"} {
+	for _, want := range []string{"OpenTelemetry error", "endpoint=" + gone.URL, "spans_lost=2"} {
 		if !strings.Contains(logged.String(), want) {
-			t.Errorf("the log says %q, want %q in it", logged, want)
+			t.Errorf("log: got %q, want %q in it", logged, want)
 		}
 	}
 }
 
-// A collector that hangs does not hold up the end, which says what was lost.
-func TestACollectorThatHangs(t *testing.T) {
+// Close does not wait for a collector that hangs. It logs the lost spans.
+func TestHangingCollector(t *testing.T) {
 	released := make(chan struct{})
 	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		select {
@@ -189,25 +193,28 @@ func TestACollectorThatHangs(t *testing.T) {
 	tr, logged := startLogged(t, hanging.URL)
 	chain(t, tr, tracing.Tracing{}, "")
 	tr.Close()
-	if !strings.Contains(logged.String(), "traces are not complete") || !strings.Contains(logged.String(), "spans_lost=2") {
-		t.Errorf("the log says %q, want that 2 spans are lost", logged)
+	if want := `msg="traces incomplete" endpoint=` + hanging.URL + ` spans_lost=2`; !strings.Contains(logged.String(), want) {
+		t.Errorf("log: got %q, want %s in it", logged, want)
 	}
 }
 
-func TestNothingIsLoggedOfSpansThatAreSent(t *testing.T) {
+func TestExportedSpansLogNothing(t *testing.T) {
 	url, _ := collect(t)
 	tr, logged := startLogged(t, url)
 	chain(t, tr, tracing.Tracing{}, "")
 	tr.Close()
 	if logged.Len() > 0 {
-		t.Errorf("the log says %q, want nothing", logged)
+		t.Errorf("log: got %q, want nothing", logged)
 	}
 }
 
-func TestVariablesOfOpenTelemetry(t *testing.T) {
+func TestConflictingVariables(t *testing.T) {
 	for _, tc := range []struct{ name, value, endpoint, want string }{
-		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://c:4318/v1/traces", "", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: it is set and not accepted: want OTEL_EXPORTER_OTLP_ENDPOINT, to which /v1/traces is added"},
-		{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http://c:4317", `OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" is invalid: use http/protobuf, or none of it, and OTEL_EXPORTER_OTLP_ENDPOINT such as http://localhost:4318`},
+		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://c:4318/v1/traces", "",
+			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is not supported: " +
+				"use OTEL_EXPORTER_OTLP_ENDPOINT, to which /v1/traces is added"},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http://c:4317",
+			`OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" is invalid: use http/protobuf`},
 		{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "", ""},
 		{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "http://c:4318", ""},
 	} {
@@ -215,23 +222,25 @@ func TestVariablesOfOpenTelemetry(t *testing.T) {
 			t.Setenv(tc.name, tc.value)
 			tr, err := tracing.Start(t.Context(), "front", tc.endpoint, slog.New(slog.DiscardHandler))
 			if got := fmt.Sprint(err); err != nil && got != tc.want || err == nil && tc.want != "" {
-				t.Errorf("Start with %s=%s and endpoint %q: got error %v, want %q", tc.name, tc.value, tc.endpoint, err, tc.want)
+				t.Errorf("Start with %s=%s and endpoint %q: got error %v, want %q",
+					tc.name, tc.value, tc.endpoint, err, tc.want)
 			}
 			tr.Close()
 		})
 	}
 }
 
-// What it cannot read of them costs a line of the log, as the log is written.
-func TestAVariableThatCannotBeRead(t *testing.T) {
+// Invalid variables of OpenTelemetry are logged in the format of the log.
+func TestInvalidVariablesAreLogged(t *testing.T) {
 	url, _ := collect(t)
-	for name, value := range map[string]string{"OTEL_EXPORTER_OTLP_TIMEOUT": "soon", "OTEL_TRACES_SAMPLER": "nonsense"} {
+	invalid := map[string]string{"OTEL_EXPORTER_OTLP_TIMEOUT": "soon", "OTEL_TRACES_SAMPLER": "nonsense"}
+	for name, value := range invalid {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(name, value)
 			tr, logged := startLogged(t, url)
 			tr.Close()
 			if !strings.Contains(logged.String(), value) {
-				t.Errorf("%s=%s: the log says %q, want the value in it", name, value, logged)
+				t.Errorf("%s=%s: log: got %q, want the value in it", name, value, logged)
 			}
 		})
 	}
