@@ -25,7 +25,7 @@ func (c *Client) AwaitClock(ctx context.Context, n int) (Clock, error) {
 // Advance moves a frozen clock forward by d, above 0 and at most 8760 h (a year).
 // It returns once all requests due by then have been answered, in the order of
 // their times. The error is [ProblemClockNotFrozen] if the clock runs,
-// [ProblemAdvanceIncomplete] if the clock was changed meanwhile, or
+// [ProblemAdvanceOutOfRange] if it would be over 292 years ahead, or
 // [ProblemWaitTimeout] if an answer takes more than 10 s of real time.
 func (c *Client) Advance(ctx context.Context, d time.Duration) (Clock, error) {
 	return c.setClock(ctx, "advance", milliseconds(d))

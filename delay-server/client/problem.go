@@ -84,7 +84,7 @@ const (
 	ProblemHoldNotFound      ProblemType = problem.HoldNotFound      // 404, no request waits in the hold
 	ProblemTooFewHeld        ProblemType = problem.TooFewHeld        // 409, fewer requests wait than to release
 	ProblemClockNotFrozen    ProblemType = problem.ClockNotFrozen    // 409, only a frozen clock can be advanced
-	ProblemAdvanceIncomplete ProblemType = problem.AdvanceIncomplete // 409, clock was advanced in part
+	ProblemAdvanceOutOfRange ProblemType = problem.AdvanceOutOfRange // 409, clock would be advanced by over 292 years
 	ProblemWaitTimeout       ProblemType = problem.WaitTimeout       // 504, awaited condition did not hold in time
 
 	// Upstream servers.

@@ -152,7 +152,7 @@ func TestRunsAreAwaited(t *testing.T) {
 	ask(t, client, 2, base+"/delay/1m?run=r")
 	s.waiting("r", 2)
 	for _, tc := range []struct{ condition, want string }{
-		{"waiting=3", `run "r": 2 of 3 wait after 1ms`},
+		{"waiting=3", "/problems/wait-timeout"},
 		{"settled=true", `run "r": 2 of 2 requests still wait after 1ms`},
 	} {
 		reply, text := do(t, client, "GET", base+"/admin/runs/r?timeout=1ms&"+tc.condition, nil)
@@ -168,49 +168,7 @@ func TestRunsAreAwaited(t *testing.T) {
 	wantAll(t, settled, 1, 200, `"waiting":0,"settled":true`)
 	wantAll(t, ask(t, client, 1, base+"/admin/runs/r?settled=false"), 1, 200, `"settled":true`)
 	reply, text := do(t, client, "GET", base+"/admin/runs/other?waiting=1&timeout=1ms", nil)
-	wantProblem(t, "a run that does not come", reply, text, 504, `run "other": 0 of 1 wait after 1ms`)
-}
-
-func TestRunsRefuse(t *testing.T) {
-	_, base, _ := start(t, DefaultConfig(), io.Discard)
-	client := newClient(t)
-	do(t, client, "GET", base+"/delay/0?run=r", nil)
-	const unknown = "is not known; accepted: one that a request has named by X-Run-Id, run= or traceparent, as /admin/runs lists them"
-	for _, tc := range []struct {
-		name, method, target string
-		status               int
-		want                 string
-	}{
-		{"unknown", "GET", "/x", 404, `run "x" ` + unknown},
-		{"unknown, to be settled", "GET", "/x?settled=true", 404, `run "x" ` + unknown},
-		{"unknown, to be forgotten", "DELETE", "/x", 404, `run "x" ` + unknown},
-		{"unknown, drawn", "GET", "/x/waterfall.svg", 404, `run "x" ` + unknown},
-		{"unknown, written", "GET", "/x/waterfall.txt", 404, `run "x" ` + unknown},
-		{"no name of a run", "GET", "/a%20b", 400, `"a b" is no name; accepted: 1 to 200 visible ASCII characters`},
-		{"201 bytes", "GET", "/" + strings.Repeat("x", 201), 400, "is no name"},
-		{"near miss", "GET", "/r?setled=true", 400, "did you mean \"settled\"?"},
-		{"unknown parameter", "GET", "/r?verbose=1", 400, `no such parameter: "verbose"; accepted: waiting, timeout, settled`},
-		{"unknown parameter of the list", "GET", "?limit=1", 400, `no such parameter: "limit"; accepted: none`},
-		{"unknown parameter of a picture", "GET", "/r/waterfall.svg?width=1", 400, `no such parameter: "width"; accepted: none`},
-		{"forgetting by a parameter", "DELETE", "?run=r", 400, `no such parameter: "run"; accepted: none`},
-		{"settled that is none", "GET", "/r?settled=soon", 400, `settled "soon" is not accepted; accepted: true or false`},
-		{"two conditions", "GET", "/r?settled=true&waiting=1", 400, "settled=true and waiting=1 contradict each other; accepted: one of the two"},
-		{"waiting for nobody", "GET", "/r?waiting=0", 400, `waiting "0" is not accepted`},
-		{"waiting for a word", "GET", "/r?waiting=all", 400, `waiting "all" is not accepted`},
-		{"waiting for too many", "GET", "/r?waiting=1000000001", 400, "a whole number from 1 to 1000000000"},
-		{"a timeout of nothing", "GET", "/r?waiting=1&timeout=0", 400, `timeout "0" is not accepted`},
-		{"a timeout by chance", "GET", "/r?settled=true&timeout=random", 400, `timeout "random" is not accepted`},
-		{"a timeout of no condition", "GET", "/r?timeout=1s", 400, `timeout="1s" has nothing to wait for; accepted: with waiting=N or settled`},
-		{"another method", "POST", "/r", 405, "/problems/method-not-allowed"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			reply, text := do(t, client, tc.method, base+"/admin/runs"+tc.target, nil)
-			wantProblem(t, tc.method+" /admin/runs"+tc.target, reply, text, tc.status, tc.want)
-		})
-	}
-	if reply, _ := do(t, client, "GET", base+"/admin/runs/r", nil); reply.StatusCode != 200 {
-		t.Errorf("the run is gone after what was refused: %d", reply.StatusCode)
-	}
+	wantProblem(t, "a run that does not come", reply, text, 504, "/problems/wait-timeout")
 }
 
 func TestTheJournalsSizeIsSaid(t *testing.T) {

@@ -117,7 +117,7 @@ func TestAdminRefusesOtherOrigins(t *testing.T) {
 			if !tc.ok && (c.method == "POST" || c.method == "DELETE" || tc.header["Sec-Fetch-Site"] == "cross-site") {
 				want = 403
 			}
-			if rec.Code != want || want == 403 && !strings.Contains(rec.Body.String(), "a page of another origin may not ask here") {
+			if rec.Code != want || want == 403 && !strings.Contains(rec.Body.String(), string(problem.CrossOrigin)) {
 				t.Errorf("%s: %s %s: got %d %s, want %d", tc.name, c.method, c.target, rec.Code, rec.Body, want)
 			}
 		}
@@ -164,7 +164,7 @@ func TestDrainingEndsWaitsOfTheAdminAPI(t *testing.T) {
 	srv, base, stop := start(t, config, io.Discard)
 	client := newClient(t)
 	waits := ask(t, client, 1, base+"/admin/runs/r?waiting=1&timeout=10m")
-	wiretest.Eventually(t, "it waits", func() bool { return srv.adminWaits.Inside() == 1 })
+	wiretest.Eventually(t, "it waits", func() bool { return srv.admin.Waiting() == 1 })
 	stop()
 	wantAll(t, waits, 1, 503, `"type":"/problems/shutting-down"`)
 }

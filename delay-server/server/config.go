@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"flash.test/delay-server/internal/admin"
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/kit/httpkit"
@@ -122,7 +123,7 @@ func (c Config) validateAdmin(v *settings.Validation) {
 		v.Check(false, "ADMIN_TOKEN: value is invalid: use visible ASCII characters")
 	case token != "" && !c.Admin:
 		v.Check(false, "ADMIN_TOKEN and ADMIN=false conflict: there is no API to protect")
-	case token != noToken && isNoSecret(token):
+	case token != admin.NoToken && isNoSecret(token):
 		v.Check(false, "ADMIN_TOKEN: %q is invalid: use a secret, such as openssl rand -hex 16 prints, or none for no token", token)
 	}
 	validateHosts(v, "ADMIN_HOSTS", c.AdminHosts)

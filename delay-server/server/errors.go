@@ -3,10 +3,10 @@ package server
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
+	"flash.test/delay-server/internal/admin"
 	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/kit/httpkit"
@@ -82,9 +82,7 @@ func (s *Server) planProblem(err error) *problem.Problem {
 
 // adminIsOff reports whether r asks for the admin API where there is none.
 func (s *Server) adminIsOff(r *http.Request) bool {
-	return !s.config.Admin && isAdminPath(r.URL.Path)
+	return s.admin == nil && admin.IsPath(r.URL.Path)
 }
-
-func isAdminPath(path string) bool { return path == "/admin" || strings.HasPrefix(path, "/admin/") }
 
 func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }

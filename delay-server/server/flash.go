@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"flash.test/delay-server/internal/admin"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/kit/urlpath"
 )
@@ -68,7 +69,7 @@ func (s *Server) failAsFlash(err error, c echo.Context) bool {
 	case errors.As(err, &bad):
 		s.log.Debug("bad delay, answered as Flash does", "error", bad)
 		_ = c.Blob(http.StatusInternalServerError, "text/html; charset=utf-8", []byte(flashSentence))
-	case !errors.As(err, &route) || isAdminPath(r.URL.Path) || r.Method == http.MethodConnect || r.Method == http.MethodTrace:
+	case !errors.As(err, &route) || admin.IsPath(r.URL.Path) || r.Method == http.MethodConnect || r.Method == http.MethodTrace:
 		return false
 	case isRead(r.Method) && route.Code == http.StatusNotFound:
 		s.allow(c)

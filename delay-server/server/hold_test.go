@@ -88,7 +88,7 @@ func TestAFailedHoldIsA503(t *testing.T) {
 	wantAll(t, other, 1, 200, "")
 	for _, call := range []struct{ method, path string }{{"DELETE", ""}, {"POST", "/release"}, {"POST", "/release?count=2"}} {
 		reply, text := do(t, client, call.method, base+"/admin/holds/x"+call.path, nil)
-		wantProblem(t, call.method+" "+call.path, reply, text, 404, `hold "x": no request is held; accepted: one at which requests wait, as /admin/holds lists them`)
+		wantProblem(t, call.method+" "+call.path, reply, text, 404, "/problems/hold-not-found")
 	}
 }
 
@@ -175,7 +175,7 @@ func TestHoldsAreListedAndAwaited(t *testing.T) {
 		t.Errorf("got %s, want x and z/1", text)
 	}
 	reply, text := do(t, client, "GET", base+"/admin/holds/x?waiting=3&timeout=1ms", nil)
-	wantProblem(t, "one more than are held", reply, text, 504, `hold "x": 2 of 3 are held after 1ms`)
+	wantProblem(t, "one more than are held", reply, text, 504, "/problems/wait-timeout")
 	for _, name := range []string{"x", "z/1"} {
 		s.release(name)
 	}
@@ -195,18 +195,6 @@ func TestAHoldRefuses(t *testing.T) {
 		{"a space", "GET", "/hold/a%20b", 400, `"a b" is no name`},
 		{"a timeout of nothing", "GET", "/hold/x?timeout=0", 400, `timeout "0" is not accepted`},
 		{"near miss", "GET", "/hold/x?timeot=1s", 400, "did you mean \"timeout\"?"},
-		{"asking for 201 bytes", "GET", "/admin/holds/" + long, 400, "is no name"},
-		{"waiting for nobody", "GET", "/admin/holds/x?waiting=0", 400, `waiting "0" is not accepted; accepted: a whole number from 1`},
-		{"a timeout of no condition", "GET", "/admin/holds/x?timeout=1s", 400, `timeout="1s" has nothing to wait for; accepted: with waiting=N`},
-		{"a timeout that is none", "GET", "/admin/holds/x?waiting=1&timeout=soon", 400, `timeout "soon" is not accepted`},
-		{"a timeout above all bounds", "GET", "/admin/holds/x?waiting=1&timeout=11m", 400, `up to 10m0s`},
-		{"a parameter of runs", "GET", "/admin/holds/x?settled=true", 400, `no such parameter: "settled"; accepted: waiting, timeout`},
-		{"unknown parameter", "GET", "/admin/holds?_=1", 400, `no such parameter: "_"; accepted: none`},
-		{"release of none", "POST", "/admin/holds/x/release?count=0", 400, `count "0" is not accepted; accepted: a whole number from 1`},
-		{"release of a word", "POST", "/admin/holds/x/release?count=all", 400, `count "all" is not accepted`},
-		{"near miss of count", "POST", "/admin/holds/x/release?coutn=1", 400, "did you mean \"count\"?"},
-		{"release by a link", "GET", "/admin/holds/x/release", 405, "/problems/method-not-allowed"},
-		{"failing with a parameter", "DELETE", "/admin/holds/x?count=1", 400, `no such parameter: "count"; accepted: none`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			reply, text := do(t, client, tc.method, base+tc.target, nil)

@@ -74,7 +74,7 @@ func (s *Server) pageView() pageView {
 	if s.config.TLS() {
 		secure = "https://" + net.JoinHostPort(s.config.TLSHosts[0], strconv.Itoa(s.config.TLSPort))
 	}
-	if s.access.token != "" {
+	if s.AdminToken() != "" {
 		auth = ` -H "Authorization: Bearer $ADMIN_TOKEN"`
 	}
 	return pageView{

@@ -33,7 +33,11 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	serve.MaxStreams = s.config.MaxInFlightPerConnection
 	serve.Waiting = s.journal.Waiting
 	serve.NotReady = func() { s.draining.Store(true) }
-	serve.Draining = s.drain
+	serve.Draining = func() {
+		if s.admin != nil {
+			s.admin.Shutdown(flow.ErrShutdown)
+		}
+	}
 	serve.HTTP1 = opened.http1
 	serve.Extra = opened.loops
 	serve.ShutdownCause = flow.ErrShutdown

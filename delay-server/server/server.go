@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/delay"
+	"flash.test/delay-server/internal/admin"
 	"flash.test/delay-server/internal/authority"
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/flow"
@@ -39,7 +40,7 @@ type Server struct {
 	holds    *gate.Holds
 	proxy    *forward.Proxy
 	origins  origins
-	access   access
+	admin    *admin.API           // nil with ADMIN=false
 	scenario *scenario.File       // nil for none
 	ca       *authority.Authority // nil without TLS_HOSTS
 	journal  *journal.Journal
@@ -48,10 +49,6 @@ type Server struct {
 	tracing  tracing.Tracing
 	echo     *echo.Echo
 	draining atomic.Bool
-
-	running    context.Context // done when draining begins
-	drain      context.CancelFunc
-	adminWaits *gate.Semaphore
 }
 
 // New returns a server of these settings that logs to log. The error is
@@ -92,7 +89,6 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 		barriers: new(gate.Barriers),
 		holds:    gate.NewHolds(),
 		origins:  newOrigins(config.CORSOrigins),
-		access:   newAccess(config),
 		proxy:    forward.New(plan.HostList(config.ProxyHosts).Addresses(), config.ProxyTimeout, log),
 	}
 	if s.scenario, err = s.openScenario(); err != nil {
@@ -108,10 +104,25 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 		Header: s.origins.allow, Origin: s.origins.relevant(), Full: s.full,
 		Record: log != nil && log.Enabled(context.Background(), slog.LevelDebug),
 	}
-	s.running, s.drain = context.WithCancel(context.Background())
-	s.adminWaits = gate.NewSemaphore(mostAdminWaits)
+	if config.Admin {
+		s.admin = admin.New(admin.Options{
+			Host: config.Host, Token: config.AdminToken, Hosts: config.AdminHosts,
+			ReadTimeout: config.ReadTimeout, TimeScale: config.TimeScale, JournalSize: config.JournalSize,
+			Clock: s.clock, Holds: s.holds, Journal: s.journal, Counts: s.planner,
+		})
+	}
 	s.echo = s.routes()
 	return s, nil
+}
+
+// AdminToken returns the token that writes to the admin API need: ADMIN_TOKEN, or
+// the random one of a server that listens beyond loopback without it. It is ""
+// if every client may write.
+func (s *Server) AdminToken() string {
+	if s.admin == nil {
+		return ""
+	}
+	return s.admin.Token()
 }
 
 // Handler returns the server's HTTP handler, for a test or a server of one's own.
@@ -166,7 +177,9 @@ func (s *Server) routes() *echo.Echo {
 	gets("/version", httpkit.Version)
 	gets("/metrics", s.metrics.handler)
 	gets("/ca.pem", s.caPEM)
-	s.adminRoutes(e)
+	if s.admin != nil {
+		s.admin.Routes(e)
+	}
 	return e
 }
 

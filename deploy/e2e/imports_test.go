@@ -29,7 +29,8 @@ var mayImport = map[string][]rule{
 
 		{"delay", "kit/spelling"},
 		{"(main)", "server " + kit},
-		{"server", "delay client plan answer scenario journal gate forward clock flow eventloop authority " + kit},
+		{"server", "admin delay plan answer scenario journal gate forward clock flow eventloop authority " + kit},
+		{"admin", "client delay plan gate journal clock kit/httpkit kit/problem kit/program kit/query kit/spelling"},
 		{"scenario", "plan kit/problem kit/spelling"},
 		{"plan", "delay gate answer kit/problem kit/query"},
 		{"gate", "clock cond"},
@@ -76,7 +77,7 @@ type rule struct{ pkg, may string }
 
 // Who may import what others wrote. A module that is not here may not be imported.
 var onlyImporters = []struct{ module, importers string }{
-	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/server demo-api/server deploy/bench/peer"},
+	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/admin delay-server/server demo-api/server deploy/bench/peer"},
 	{"github.com/prometheus/client_golang", "delay-server/server"},
 	{"github.com/caarlos0/env", "delay-server/kit/settings"},
 	{"github.com/KimMachineGun/automemlimit", "delay-server/(main) delay-server/server"},

@@ -62,7 +62,7 @@ const (
 	HoldNotFound      Type = "/problems/hold-not-found"
 	TooFewHeld        Type = "/problems/too-few-held"
 	ClockNotFrozen    Type = "/problems/clock-not-frozen"
-	AdvanceIncomplete Type = "/problems/advance-incomplete"
+	AdvanceOutOfRange Type = "/problems/advance-out-of-range"
 	WaitTimeout       Type = "/problems/wait-timeout"
 
 	// Other servers.
@@ -213,9 +213,9 @@ var Types = []Info{
 	{ClockNotFrozen, http.StatusConflict, "Clock not frozen",
 		"Only a frozen clock can be advanced.",
 		"Freeze it first: POST {\"freeze\":true} to /admin/clock."},
-	{AdvanceIncomplete, http.StatusConflict, "Advance incomplete",
-		"The clock was not advanced all the way: a request did not come to rest in time, or somebody changed the clock meanwhile.",
-		"Read the clock, and advance it by what is left."},
+	{AdvanceOutOfRange, http.StatusConflict, "Advance out of range",
+		"The clock would be advanced by more than 292 years in all.",
+		"Reset the clock: POST {\"reset\":true} to /admin/clock."},
 	{WaitTimeout, http.StatusGatewayTimeout, "Wait timeout",
 		"What a request of the admin API waited for did not happen within its timeout.",
 		"See the detail for what did happen; raise timeout if the machine is slow."},

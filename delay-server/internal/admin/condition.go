@@ -1,0 +1,97 @@
+package admin
+
+import (
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/query"
+)
+
+const (
+	defaultTimeout = 10 * time.Second // of a request that waits
+	maxTimeout     = 10 * time.Minute
+	maxCount       = 1_000_000_000 // of requests to wait for or to release
+	maxWaits       = 1000          // requests of the API that wait at a time
+)
+
+// readQuery reads the query of a request. Unlike the endpoints that wait, the API
+// rejects every unknown parameter. The error is a *problem.Problem.
+func readQuery(c echo.Context, known ...string) (url.Values, error) {
+	values, ignored, err := query.Read(c.Request().URL.RawQuery, known)
+	if err == nil && len(ignored) > 0 {
+		use := "this request takes none"
+		if len(known) > 0 {
+			use = "use " + strings.Join(known, ", ")
+		}
+		err = problem.UnknownParameter.New("unknown parameter %s; %s", problem.Quote(ignored[0]), use)
+	}
+	return values, err
+}
+
+// condition is what a request of the API waits for. Its timeout is wall time: the
+// server's clock may be frozen.
+type condition struct {
+	waiting int  // at least so many requests wait; 0 for no condition
+	settled bool // no request waits
+	timeout time.Duration
+}
+
+// readCondition reads waiting, timeout, and the more parameters, which may be
+// settled. The error is a *problem.Problem.
+func readCondition(c echo.Context, more ...string) (condition, error) {
+	want := condition{timeout: defaultTimeout}
+	values, err := readQuery(c, append([]string{"waiting", "timeout"}, more...)...)
+	if err != nil {
+		return want, err
+	}
+	if values.Has("settled") {
+		if want.settled, err = strconv.ParseBool(values.Get("settled")); err != nil {
+			return want, problem.InvalidParameter.New("settled %s is invalid: use true or false", problem.Quote(values.Get("settled")))
+		}
+	}
+	if values.Has("waiting") {
+		if want.waiting, err = readCount(values, "waiting"); err != nil {
+			return want, err
+		}
+	}
+	if want.settled && want.waiting > 0 {
+		return want, problem.ConflictingParameters.New("settled=true and waiting=%d conflict: use one of them", want.waiting)
+	}
+	if values.Has("timeout") {
+		if want.timeout, err = plan.ReadTimeout(values.Get("timeout"), maxTimeout); err != nil {
+			return want, err
+		}
+		if !want.settled && want.waiting == 0 {
+			return want, problem.ConflictingParameters.New("timeout has no effect without %s",
+				strings.Join(append([]string{"waiting=N"}, more...), " or "))
+		}
+	}
+	return want, nil
+}
+
+func readCount(values url.Values, name string) (int, error) {
+	n, err := strconv.Atoi(values.Get(name))
+	if err != nil || n < 1 || n > maxCount {
+		return 0, problem.InvalidParameter.New("%s %s is invalid: use a whole number from 1 to %d",
+			name, problem.Quote(values.Get(name)), maxCount)
+	}
+	return n, nil
+}
+
+// timedOut returns err, with which a wait ended. If the timeout passed, that is a
+// problem whose detail, formatted as by fmt.Sprintf, says what is true so far.
+func (want condition) timedOut(err error, format string, args ...any) error {
+	if !errors.Is(err, errTimeout) {
+		return err
+	}
+	p := problem.WaitTimeout.New(format, args...)
+	p.Detail += " after " + want.timeout.String()
+	return p
+}

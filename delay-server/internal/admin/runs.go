@@ -1,0 +1,134 @@
+package admin
+
+import (
+	"io"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"flash.test/delay-server/client"
+	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/kit/problem"
+)
+
+func (a *API) listRuns(c echo.Context) error {
+	if _, err := readQuery(c); err != nil {
+		return err
+	}
+	runs := client.Runs{Dropped: a.options.Journal.Dropped()}
+	for _, summary := range a.options.Journal.Runs() {
+		runs.Runs = append(runs.Runs, summaryOf(summary))
+	}
+	return c.JSON(http.StatusOK, runs)
+}
+
+func (a *API) forgetRuns(c echo.Context) error {
+	if _, err := readQuery(c); err != nil {
+		return err
+	}
+	a.options.Journal.ForgetAll()
+	a.options.Counts.ForgetAll()
+	return c.NoContent(http.StatusNoContent)
+}
+
+func (a *API) forgetRun(c echo.Context) error {
+	if _, err := readQuery(c); err != nil {
+		return err
+	}
+	id := param(c, "id")
+	// Both: the journal may have dropped a run that is still counted.
+	remembered, counted := a.options.Journal.Forget(id), a.options.Counts.Forget(id)
+	if !remembered && !counted {
+		return a.unknownRun(id)
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// showRun answers once the condition holds. With waiting=N the run may be new.
+func (a *API) showRun(c echo.Context) error {
+	id := param(c, "id")
+	want, err := readCondition(c, "settled")
+	if err != nil {
+		return err
+	}
+	if err := plan.CheckRun(id); err != nil {
+		return err
+	}
+	run, err := a.awaitRun(c, id, want)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, runOf(run))
+}
+
+func (a *API) awaitRun(c echo.Context, id string, want condition) (journal.Run, error) {
+	if want.waiting == 0 {
+		run, known := a.options.Journal.Run(id)
+		if !known {
+			return run, a.unknownRun(id)
+		}
+		if !want.settled {
+			return run, nil
+		}
+	}
+	ctx, end, err := a.beginWait(c, want.timeout)
+	if err != nil {
+		return journal.Run{}, err
+	}
+	defer end()
+	if want.waiting > 0 {
+		run, err := a.options.Journal.Await(ctx, id, func(r journal.Summary) bool { return r.Waiting >= want.waiting })
+		return run, want.timedOut(err, "run %s: %d of %d requests wait", problem.Quote(id), run.Waiting, want.waiting)
+	}
+	run, err := a.options.Journal.Await(ctx, id, journal.Summary.Settled)
+	return run, want.timedOut(err, "run %s: %d of %d requests still wait", problem.Quote(id), run.Waiting, run.Requests)
+}
+
+func (a *API) drawRun(c echo.Context) error {
+	// If a browser opens the picture itself, it may only use its own style.
+	c.Response().Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+	return a.picture(c, "image/svg+xml", journal.Run.WriteSVG)
+}
+
+func (a *API) writeRun(c echo.Context) error {
+	return a.picture(c, "text/plain; charset=utf-8", journal.Run.WriteText)
+}
+
+func (a *API) picture(c echo.Context, kind string, draw func(journal.Run, io.Writer) error) error {
+	if _, err := readQuery(c); err != nil {
+		return err
+	}
+	run, known := a.options.Journal.Run(param(c, "id"))
+	if !known {
+		return a.unknownRun(param(c, "id"))
+	}
+	c.Response().Header().Set(echo.HeaderContentType, kind)
+	return draw(run, c.Response())
+}
+
+func (a *API) unknownRun(id string) *problem.Problem {
+	return problem.RunNotFound.New("run %s not found: no request named it, or the journal dropped it (JOURNAL_SIZE=%d, %d dropped)",
+		problem.Quote(id), a.options.JournalSize, a.options.Journal.Dropped())
+}
+
+func summaryOf(r journal.Summary) client.Summary {
+	return client.Summary{
+		ID: r.ID, Requests: r.Requests, Waiting: r.Waiting, Settled: r.Settled(),
+		PeakInFlight: r.PeakInFlight, Dropped: r.Dropped, Wall: r.Wall, Sum: r.Sum,
+	}
+}
+
+func runOf(r journal.Run) client.Run {
+	run := client.Run{Summary: summaryOf(r.Summary)}
+	for _, w := range r.Waits {
+		if w.Outcome == "" {
+			w.End = 0 // it still waits
+		}
+		run.Waits = append(run.Waits, client.Wait{
+			Method: w.Method, Path: w.Path, Outcome: string(w.Outcome),
+			Start: w.Start, End: w.End, Asked: w.Asked, Queued: w.Queued, Waited: w.Waited,
+		})
+	}
+	return run
+}
