@@ -34,7 +34,7 @@ var mayImport = map[string][]rule{
 		{"scenario", "plan kit/problem kit/spelling"},
 		{"plan", "delay gate answer kit/problem kit/query"},
 		{"gate", "clock cond"},
-		{"journal", "cond"},
+		{"journal", "delay cond"},
 		{"answer", "delay kit/problem"},
 		{"forward", "kit/problem"},
 		{"authority", ""},

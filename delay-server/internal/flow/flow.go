@@ -412,7 +412,7 @@ func (f *Flow) settle() {
 	}
 	f.complete()
 	if f.more.wait != nil {
-		f.engine.Journal.Sent(f.more.wait)
+		f.engine.Journal.BeforeLastByte(f.more.wait)
 	}
 	f.place(false)
 }

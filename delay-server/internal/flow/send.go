@@ -152,7 +152,7 @@ func (f *Flow) forward() {
 	f.complete()
 	outcome := f.out.(Forwarder).Forward(f.plan.Answer.Upstream, f.headOf(&f.plan.Answer), &timing, func() {
 		if f.more.wait != nil {
-			f.engine.Journal.Sent(f.more.wait)
+			f.engine.Journal.BeforeLastByte(f.more.wait)
 		}
 	})
 	f.end(outcome)

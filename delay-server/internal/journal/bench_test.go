@@ -8,9 +8,8 @@ import (
 	"flash.test/delay-server/internal/journal"
 )
 
-// BenchmarkRemembered has a journal remember 10,000 requests. B/request is what
-// one of them keeps of the heap.
-func BenchmarkRemembered(b *testing.B) {
+// BenchmarkRecords records 10,000 requests. B/request is the memory of one record.
+func BenchmarkRecords(b *testing.B) {
 	const n = 10_000
 	b.ReportAllocs()
 	var journals []*journal.Journal

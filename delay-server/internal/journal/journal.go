@@ -1,5 +1,5 @@
-// Package journal sees the begin and the end of every wait, and remembers those
-// of runs: what waited when, how much of it at the same time.
+// Package journal counts waiting requests and records the waits of runs: when each
+// began and ended, and how many were in flight at the same time.
 package journal
 
 import (
@@ -29,21 +29,21 @@ var Outcomes = []Outcome{Answered, Faulted, ClientClosed, Shutdown, Refused, Tim
 
 // Wait is one request's wait.
 type Wait struct {
-	Run     string        // the run that the request belongs to, or ""
-	Method  string        // HTTP method
-	Path    string        // path, as it came
-	Asked   time.Duration // the wait that was asked for
-	Start   time.Time     // when the request came
-	Queued  time.Duration // until a worker of its pool was free
-	Waited  time.Duration // from then, or from Start without a pool, to the end of the wait; 0 until then
-	Held    time.Duration // of Waited, until the event that it waited for; 0 where it waited for none
+	Run     string // the run that the request belongs to, or ""
+	Method  string // HTTP method
+	Path    string
+	Asked   time.Duration // the wait that the request asks for
+	Start   time.Time     // when the request arrived
+	Queued  time.Duration // from Start until a worker of its pool was free
+	Waited  time.Duration // after Queued, until the end of the wait; 0 before that
+	Held    time.Duration // the part of Waited at a barrier or hold
 	Outcome Outcome       // "" until the request has ended
 
-	record *record // nil where it belongs to no run
+	record *record // nil for a wait of no run
 }
 
-// Journal counts the requests of now, remembers those of runs, and tells its
-// observer of those that ended. Use New.
+// Journal counts waiting requests, records the waits of runs, and passes each wait that
+// has ended to its observer. Use New.
 type Journal struct {
 	size    int
 	now     func() time.Time
@@ -51,17 +51,17 @@ type Journal struct {
 	waiting atomic.Int64
 
 	mu      sync.Mutex
-	changed cond.Cond // any of what follows
+	changed cond.Cond // broadcasts changes of the fields below
 	runs    map[string]*runStats
-	begun   int    // how many runs have begun so far
-	all     record // the ring of all records: newer is the oldest, older the newest
-	kept    int    // how many are in it
+	begun   int    // number of runs begun so far
+	all     record // head of a ring: newer is the oldest record, older the newest
+	kept    int    // number of records in the ring
 	dropped int64
 }
 
-// New returns a journal that remembers the last size waits, 0 or more, over all
-// runs, by the clock that now reads. It calls ended, from the request's own
-// goroutine, with each wait whose request has ended.
+// New returns a journal that keeps the records of the last size waits of all runs;
+// size is 0 or more. now returns the current time. The journal calls ended with each
+// wait that has ended, on the goroutine of its request.
 func New(size int, now func() time.Time, ended func(Wait)) *Journal {
 	j := &Journal{size: size, now: now, ended: ended, runs: map[string]*runStats{}}
 	j.changed.L = &j.mu
@@ -69,11 +69,12 @@ func New(size int, now func() time.Time, ended func(Wait)) *Journal {
 	return j
 }
 
-// Waiting returns how many requests wait now, or are being answered.
+// Waiting returns the number of requests that wait or are being answered. A client may
+// have read its answer before the request leaves the count.
 func (j *Journal) Waiting() int { return int(j.waiting.Load()) }
 
-// Begin counts w as waiting and, in a run, remembers it. A nil w is a wait of no run.
-// Each Begin is paid back by one End.
+// Begin counts w as waiting and, in a run, records it. A nil w is a wait of no run.
+// Each Begin is followed by one End.
 func (j *Journal) Begin(w *Wait) {
 	j.waiting.Add(1)
 	if w == nil || w.Run == "" {
@@ -89,12 +90,11 @@ func (j *Journal) Begin(w *Wait) {
 	j.append(s, w.record)
 }
 
-// Sent says that the last of the answer is about to be given to the connection:
-// w is in flight no longer, and its times stand. So a client that has read a
-// whole answer before it asks again never has two requests in flight. Only the
-// first Sent of a wait counts; without one, End is it. What is called for one
-// wait is called by one goroutine at a time.
-func (j *Journal) Sent(w *Wait) {
+// BeforeLastByte is called just before the last byte of the answer is sent: w is not in
+// flight any more, and its times are final. So a client that reads each answer before
+// the next request never has two in flight. Only the first call for a wait counts; End
+// makes it if there was none. The methods for one wait are not called concurrently.
+func (j *Journal) BeforeLastByte(w *Wait) {
 	if w.record == nil || w.record.sent() {
 		return
 	}
@@ -105,19 +105,19 @@ func (j *Journal) Sent(w *Wait) {
 	j.changed.Broadcast()
 }
 
-// End completes w, counts it no longer, and tells the observer.
+// End ends w: it is no longer counted, and passed to the observer.
 func (j *Journal) End(w Wait, outcome Outcome) {
 	j.waiting.Add(-1)
 	if w.record != nil {
-		j.Sent(&w)
+		j.BeforeLastByte(&w)
 		j.complete(w.record, outcome)
 	}
 	w.Outcome = outcome
 	j.ended(w)
 }
 
-// Refuse tells the observer of a wait that never began. In a run it is
-// remembered as one that ended when it came and was never in flight.
+// Refuse passes a wait that never began to the observer. In a run it is recorded as a
+// wait that ended at its start and was never in flight.
 func (j *Journal) Refuse(w Wait) {
 	w.Outcome = Refused
 	if w.Run != "" {

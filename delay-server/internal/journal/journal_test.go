@@ -20,15 +20,15 @@ type hands struct{ now time.Time }
 func (h *hands) Now() time.Time          { return h.now }
 func (h *hands) advance(d time.Duration) { h.now = h.now.Add(d) }
 
-// newJournal returns a journal whose clock the test moves, and that has no observer.
+// newJournal returns a journal without an observer, and its clock.
 func newJournal(size int) (*journal.Journal, *hands) {
 	h := &hands{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	return journal.New(size, h.Now, func(journal.Wait) {}), h
 }
 
-// play plays a script of steps, each 1 ms after the one before: "a+" begins the
-// wait a, "a." has its answer sent, "a-" ends it, "a!" is refused. Every wait is
-// of the run r, and waits from its start to the step before its answer's.
+// play plays a script of steps, each 1 ms after the one before: "a+" begins the wait a,
+// "a." sends its answer, "a-" ends it, "a!" refuses it. All waits are of the run r, and
+// wait from their start to the step before their answer.
 func play(j *journal.Journal, h *hands, script string) {
 	waits := map[byte]*journal.Wait{}
 	for _, step := range strings.Fields(script) {
@@ -43,7 +43,7 @@ func play(j *journal.Journal, h *hands, script string) {
 			w.Waited = 0
 			j.Begin(w)
 		case '.':
-			j.Sent(w)
+			j.BeforeLastByte(w)
 		case '-':
 			j.End(*w, journal.Answered)
 		case '!':
@@ -63,23 +63,23 @@ func TestFiguresOfARun(t *testing.T) {
 			journal.Summary{Requests: 3, PeakInFlight: 1, Wall: 7 * ms, Sum: 3 * ms}},
 		{"all at once", "a+ b+ c+ a. b. c. a- b- c-",
 			journal.Summary{Requests: 3, PeakInFlight: 3, Wall: 5 * ms, Sum: 9 * ms}},
-		{"the next comes once an answer is sent, before its end", "a+ a. b+ a- b. b-",
+		{"the next begins after an answer is sent, before its end", "a+ a. b+ a- b. b-",
 			journal.Summary{Requests: 2, PeakInFlight: 1, Wall: 4 * ms, Sum: 3 * ms}},
-		{"without Sent, End is it", "a+ b+ a- c+ b- c-",
+		{"without BeforeLastByte", "a+ b+ a- c+ b- c-",
 			journal.Summary{Requests: 3, PeakInFlight: 2, Wall: 5 * ms, Sum: 7 * ms}},
-		{"a chain in which never three are in flight", "a+ b+ a. c+ b. d+ c. d. a- b- c- d-",
+		{"a chain with at most two in flight", "a+ b+ a. c+ b. d+ c. d. a- b- c- d-",
 			journal.Summary{Requests: 4, PeakInFlight: 2, Wall: 7 * ms, Sum: 2*ms + 3*ms + 3*ms + 2*ms}},
-		{"the second Sent of a wait counts for nothing", "a+ b+ a. a. c+ d+ a- b- c- d-",
+		{"a second BeforeLastByte has no effect", "a+ b+ a. a. c+ d+ a- b- c- d-",
 			journal.Summary{Requests: 4, PeakInFlight: 3, Wall: 9 * ms, Sum: 2*ms + 6*ms + 4*ms + 4*ms}},
-		{"a refused one was never in flight, and waited for nothing", "a+ b! a-",
+		{"a refused request", "a+ b! a-",
 			journal.Summary{Requests: 2, PeakInFlight: 1, Wall: 2 * ms, Sum: 2 * ms}},
-		{"a refused one alone", "a!",
+		{"only a refused request", "a!",
 			journal.Summary{Requests: 1}},
-		{"a refused one that came last", "a+ a- b!",
+		{"a refused request at the end", "a+ a- b!",
 			journal.Summary{Requests: 2, PeakInFlight: 1, Wall: 2 * ms, Sum: 1 * ms}},
-		{"in flight still: the wall time runs on", "a+ b+ a. a-",
+		{"one still in flight: the wall time goes on", "a+ b+ a. a-",
 			journal.Summary{Requests: 2, PeakInFlight: 2, Waiting: 1, Wall: 4 * ms, Sum: 2 * ms}},
-		{"sent, but not ended: the wall time stands, the run is not settled", "a+ b+ a. b. a-",
+		{"sent, but not ended: the wall time is final, the run is not settled", "a+ b+ a. b. a-",
 			journal.Summary{Requests: 2, PeakInFlight: 2, Waiting: 1, Wall: 3 * ms, Sum: 4 * ms}},
 	} {
 		j, h := newJournal(100)
@@ -98,23 +98,24 @@ func TestFiguresOfARun(t *testing.T) {
 	}
 }
 
-func TestEntriesCountFromTheFirstStartInOrderOfArrival(t *testing.T) {
+func TestEntries(t *testing.T) {
 	j, h := newJournal(100)
 	early, late := h.now, h.now.Add(2*ms)
 	h.advance(5 * ms)
 	first := journal.Wait{Run: "r", Method: "POST", Path: "/late", Asked: 7 * ms, Start: late}
-	j.Begin(&first) // the one that came second is the first to begin
+	j.Begin(&first) // arrived second
 	second := journal.Wait{Run: "r", Method: "GET", Path: "/early", Asked: 9 * ms, Start: early}
 	j.Begin(&second)
 	first.Queued, first.Waited = ms, 2*ms
-	j.Sent(&first)
+	j.BeforeLastByte(&first)
 	h.advance(5 * ms)
 	j.End(first, journal.Faulted)
 	j.Refuse(journal.Wait{Run: "r", Method: "GET", Path: "/refused", Asked: ms, Start: h.now})
 	got, _ := j.Run("r")
 	want := []journal.Entry{
 		{Method: "GET", Path: "/early", Asked: 9 * ms, End: 10 * ms},
-		{Method: "POST", Path: "/late", Asked: 7 * ms, Queued: ms, Waited: 2 * ms, Start: 2 * ms, End: 5 * ms, Outcome: journal.Faulted},
+		{Method: "POST", Path: "/late", Asked: 7 * ms, Queued: ms, Waited: 2 * ms, Start: 2 * ms, End: 5 * ms,
+			Outcome: journal.Faulted},
 		{Method: "GET", Path: "/refused", Asked: ms, Start: 10 * ms, End: 10 * ms, Outcome: journal.Refused},
 	}
 	if !slices.Equal(got.Waits, want) {
@@ -124,7 +125,7 @@ func TestEntriesCountFromTheFirstStartInOrderOfArrival(t *testing.T) {
 	j.End(second, journal.ClientClosed)
 	j.ForgetAll()
 	if !slices.Equal(got.Waits, before) {
-		t.Errorf("what Run returned has changed:\n from %+v\n   to %+v", before, got.Waits)
+		t.Errorf("the result of Run has changed:\n from %+v\n   to %+v", before, got.Waits)
 	}
 }
 
@@ -142,14 +143,15 @@ func TestSpeedup(t *testing.T) {
 	} {
 		got, ok := journal.Summary{Wall: tc.wall, Sum: tc.sum}.Speedup()
 		if got != tc.want || ok != tc.ok {
-			t.Errorf("Summary{Wall: %v, Sum: %v}.Speedup() = %v, %v, want %v, %v", tc.wall, tc.sum, got, ok, tc.want, tc.ok)
+			t.Errorf("Summary{Wall: %v, Sum: %v}.Speedup() = %v, %v, want %v, %v", tc.wall, tc.sum, got, ok, tc.want,
+				tc.ok)
 		}
 	}
 }
 
-func TestObserverIsToldOfEveryEnd(t *testing.T) {
-	var told []string
-	j := journal.New(10, time.Now, func(w journal.Wait) { told = append(told, w.Run+w.Path+" "+string(w.Outcome)) })
+func TestObserverSeesEveryEnd(t *testing.T) {
+	var seen []string
+	j := journal.New(10, time.Now, func(w journal.Wait) { seen = append(seen, w.Run+w.Path+" "+string(w.Outcome)) })
 	for _, run := range []string{"", "r"} {
 		for _, outcome := range journal.Outcomes {
 			w := journal.Wait{Run: run, Path: "/x", Start: time.Now()}
@@ -161,42 +163,46 @@ func TestObserverIsToldOfEveryEnd(t *testing.T) {
 			if n := j.Waiting(); n != 1 {
 				t.Errorf("Waiting() = %d after Begin, want 1", n)
 			}
-			j.Sent(&w)
+			j.BeforeLastByte(&w)
 			j.End(w, outcome)
 		}
 	}
 	want := []string{
 		"/x answered", "/x faulted", "/x client_closed", "/x shutdown", "/x refused", "/x timed_out", "/x failed",
-		"r/x answered", "r/x faulted", "r/x client_closed", "r/x shutdown", "r/x refused", "r/x timed_out", "r/x failed",
+		"r/x answered", "r/x faulted", "r/x client_closed", "r/x shutdown", "r/x refused", "r/x timed_out",
+		"r/x failed",
 	}
-	if !slices.Equal(told, want) {
-		t.Errorf("the observer was told of\n     %q\nwant %q", told, want)
+	if !slices.Equal(seen, want) {
+		t.Errorf("the observer saw\n     %q\nwant %q", seen, want)
 	}
 	if run, _ := j.Run("r"); len(run.Waits) != len(journal.Outcomes) || j.Waiting() != 0 || len(j.Runs()) != 1 {
-		t.Errorf("run r has %d waits, %d requests wait, there are %d runs: want %d, 0, 1", len(run.Waits), j.Waiting(), len(j.Runs()), len(journal.Outcomes))
+		t.Errorf("run r has %d waits, %d requests wait, there are %d runs: want %d, 0, 1", len(run.Waits), j.Waiting(),
+			len(j.Runs()), len(journal.Outcomes))
 	}
 }
 
 func TestLongPathsAndMethodsAreClipped(t *testing.T) {
 	for _, tc := range []struct{ what, path, want string }{
-		{"as long as may be", strings.Repeat("a", 200), strings.Repeat("a", 200)},
+		{"the maximum", strings.Repeat("a", 200), strings.Repeat("a", 200)},
 		{"a byte longer", strings.Repeat("a", 201), strings.Repeat("a", 197) + "…"},
-		{"no rune is cut in two", strings.Repeat("a", 196) + "é" + strings.Repeat("a", 10), strings.Repeat("a", 196) + "…"},
-		{"nor one of four bytes", strings.Repeat("a", 194) + "🕐" + strings.Repeat("a", 10), strings.Repeat("a", 194) + "…"},
-		{"bytes that are no UTF-8", strings.Repeat("\x80", 300), strings.Repeat("\x80", 194) + "…"},
-		{"none", "", ""},
+		{"a rune at the limit", strings.Repeat("a", 196) + "é" + strings.Repeat("a", 10),
+			strings.Repeat("a", 196) + "…"},
+		{"a rune of four bytes at the limit", strings.Repeat("a", 194) + "🕐" + strings.Repeat("a", 10),
+			strings.Repeat("a", 194) + "…"},
+		{"invalid UTF-8", strings.Repeat("\x80", 300), strings.Repeat("\x80", 194) + "…"},
+		{"empty", "", ""},
 	} {
 		j, h := newJournal(1)
 		j.Begin(&journal.Wait{Run: "r", Method: "GET", Path: tc.path, Start: h.now})
 		run, _ := j.Run("r")
 		if got := run.Waits[0].Path; got != tc.want {
-			t.Errorf("%s: a path of %d bytes is remembered as %q, want %q", tc.what, len(tc.path), got, tc.want)
+			t.Errorf("%s: a path of %d bytes is recorded as %q, want %q", tc.what, len(tc.path), got, tc.want)
 		}
 	}
 	j, h := newJournal(1)
 	j.Begin(&journal.Wait{Run: "r", Method: strings.Repeat("M", 300), Start: h.now})
 	if run, _ := j.Run("r"); run.Waits[0].Method != strings.Repeat("M", 200) {
-		t.Errorf("a method of 300 bytes is remembered as %q, want 200 of them", run.Waits[0].Method)
+		t.Errorf("a method of 300 bytes is recorded as %q, want 200 bytes", run.Waits[0].Method)
 	}
 }
 
@@ -207,23 +213,24 @@ func TestMemoryIsBounded(t *testing.T) {
 		size   int
 		run    func(request string) string
 		forget bool
-		most   int64 // bytes
+		max    int64 // bytes
 	}{
-		{"a remembered wait does not hold on to its request's line", requests,
+		{"a record does not keep its request line", requests,
 			func(string) string { return "r" }, false, 256 * requests},
-		{"nor does a run", requests,
+		{"a run does not keep its request line", requests,
 			func(request string) string { return request[10:16] }, false, 1024 * requests},
-		{"one in flight does not hold on to the dropped ones after it", 1,
+		{"a record in flight does not keep dropped ones", 1,
 			func(string) string { return "r" }, false, 100 << 10},
-		{"nor to the forgotten ones after it", requests + 1,
+		{"a record in flight does not keep forgotten ones", requests + 1,
 			func(string) string { return "r" }, true, 100 << 10},
 	} {
 		j, h := newJournal(tc.size)
 		before := heap()
-		eldest := journal.Wait{Run: "r", Method: "GET", Path: "/eldest", Start: h.now}
-		j.Begin(&eldest)
+		oldest := journal.Wait{Run: "r", Method: "GET", Path: "/oldest", Start: h.now}
+		j.Begin(&oldest)
 		for i := range requests {
-			request := fmt.Sprintf("GET /path %06d", i) + strings.Repeat("x", line) // net/http's strings are parts of one, too
+			// As in net/http, the strings are parts of the request line.
+			request := fmt.Sprintf("GET /path %06d", i) + strings.Repeat("x", line)
 			w := journal.Wait{Run: tc.run(request), Method: request[:3], Path: request[4:9], Start: h.now}
 			j.Begin(&w)
 			j.End(w, journal.Answered)
@@ -231,18 +238,18 @@ func TestMemoryIsBounded(t *testing.T) {
 		if tc.forget {
 			j.ForgetAll()
 		}
-		if grown := heap() - before; grown > tc.most {
-			t.Errorf("%s: %d requests have left %d bytes behind, want at most %d", tc.what, requests, grown, tc.most)
+		if grown := heap() - before; grown > tc.max {
+			t.Errorf("%s: %d requests have left %d bytes, want at most %d", tc.what, requests, grown, tc.max)
 		}
-		j.End(eldest, journal.Answered)
+		j.End(oldest, journal.Answered)
 		runtime.KeepAlive(j)
 	}
 }
 
-// heap returns how many bytes of memory are in use.
+// heap returns the number of bytes in use.
 func heap() int64 {
 	runtime.GC()
-	runtime.GC() // the first only begins to clear what unique and sync.Pool hold
+	runtime.GC() // unique and sync.Pool need two
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
@@ -252,10 +259,10 @@ func TestAllocationsOfARequest(t *testing.T) {
 	for _, tc := range []struct {
 		run  string
 		want float64
-	}{{"", 0}, {"r", 2}} { // a record and its path
+	}{{"", 0}, {"r", 2}} { // record and path
 		j, h := newJournal(100)
 		w := journal.Wait{Run: tc.run, Method: "GET", Path: "/delay/1000", Start: h.now}
-		j.Begin(&w) // the run begins
+		j.Begin(&w) // begins the run
 		got := testing.AllocsPerRun(1000, func() { request(j, tc.run, h.now) })
 		if got != tc.want {
 			t.Errorf("a request of the run %q takes %v allocations, want %v", tc.run, got, tc.want)
@@ -263,15 +270,15 @@ func TestAllocationsOfARequest(t *testing.T) {
 	}
 }
 
-// request has the journal see one whole request.
+// request passes one request to the journal.
 func request(j *journal.Journal, run string, start time.Time) {
 	w := journal.Wait{Run: run, Method: "GET", Path: "/delay/1000", Asked: time.Second, Start: start}
 	j.Begin(&w)
-	j.Sent(&w)
+	j.BeforeLastByte(&w)
 	j.End(w, journal.Answered)
 }
 
-func TestManyAtOnce(t *testing.T) {
+func TestConcurrentRequests(t *testing.T) {
 	const goroutines, each, size = 8, 300, 50
 	j := journal.New(size, time.Now, func(journal.Wait) {})
 	var wg sync.WaitGroup
@@ -285,7 +292,8 @@ func TestManyAtOnce(t *testing.T) {
 					j.Forget(fmt.Sprint("forgotten", g%2))
 				case 1:
 					if run, known := j.Run("kept"); known && (run.PeakInFlight > goroutines || len(run.Waits) > size) {
-						t.Errorf("peak %d and %d waits, want at most %d and %d", run.PeakInFlight, len(run.Waits), goroutines, size)
+						t.Errorf("peak %d and %d waits, want at most %d and %d", run.PeakInFlight, len(run.Waits),
+							goroutines, size)
 					}
 				case 2:
 					j.Runs()

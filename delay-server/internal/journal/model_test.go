@@ -12,10 +12,10 @@ import (
 	"flash.test/delay-server/internal/journal"
 )
 
-// model is a journal that keeps everything, and works out what it is asked for.
+// model is a journal that keeps everything and computes results on demand.
 type model struct {
 	size    int
-	runs    []*modelRun // in the order of their beginning
+	runs    []*modelRun // by when they began
 	kept    []*modelWait
 	dropped int64
 }
@@ -24,7 +24,7 @@ type modelRun struct {
 	id    string
 	all   []*modelWait
 	peak  int
-	ended bool // forgotten, or nothing is left of it
+	ended bool // forgotten or empty
 }
 
 type modelWait struct {
@@ -139,13 +139,14 @@ func TestAgainstAModel(t *testing.T) {
 		var open []*modelWait
 		for step := range 150 {
 			h.advance(time.Duration(random.IntN(3)) * ms)
-			did := turn(random, j, h, m, &open, step)
+			did := act(random, j, h, m, &open, step)
 			for _, r := range m.runs {
 				if r.ended {
 					continue
 				}
 				if got, known := j.Run(r.id); !known || !reflect.DeepEqual(got, r.at(h.now)) {
-					t.Fatalf("seed %d, step %d, %s: Run(%s), %v:\n got %+v\nwant %+v", seed, step, did, r.id, known, got, r.at(h.now))
+					t.Fatalf("seed %d, step %d, %s: Run(%s), %v:\n got %+v\nwant %+v", seed, step, did, r.id, known,
+						got, r.at(h.now))
 				}
 			}
 			var live []journal.Summary
@@ -162,13 +163,14 @@ func TestAgainstAModel(t *testing.T) {
 	}
 }
 
-// turn does one thing at random to both, and says what.
-func turn(random *rand.Rand, j *journal.Journal, h *hands, m *model, open *[]*modelWait, step int) string {
+// act does one random step with the journal and the model, and describes it.
+func act(random *rand.Rand, j *journal.Journal, h *hands, m *model, open *[]*modelWait, step int) string {
 	choice := random.IntN(20)
 	if choice < 6 || len(*open) == 0 && choice < 18 {
 		w := &modelWait{Wait: journal.Wait{
-			Run: string(rune('a' + random.IntN(3))), Method: "GET", Path: fmt.Sprint("/", step), Asked: time.Duration(step),
-			Start: h.now.Add(-time.Duration(random.IntN(4)) * ms), // it came a little before it begins
+			Run: string(rune('a' + random.IntN(3))), Method: "GET", Path: fmt.Sprint("/", step),
+			Asked: time.Duration(step),
+			Start: h.now.Add(-time.Duration(random.IntN(4)) * ms), // a little before Begin
 		}}
 		if choice == 0 {
 			j.Refuse(w.Wait)
@@ -186,7 +188,7 @@ func turn(random *rand.Rand, j *journal.Journal, h *hands, m *model, open *[]*mo
 		if !w.sent {
 			w.Waited, w.Queued = time.Duration(random.IntN(1000)), time.Duration(random.IntN(1000))
 		}
-		j.Sent(&w.Wait)
+		j.BeforeLastByte(&w.Wait)
 		m.send(w, h.now)
 		return "send"
 	case choice < 18:

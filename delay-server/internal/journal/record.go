@@ -7,18 +7,18 @@ import (
 	"unique"
 )
 
-// maxText is how many bytes of a method or a path are kept.
+// maxText is the maximum length of a recorded method or path, in bytes.
 const maxText = 200
 
-// record is a remembered wait: 128 bytes, and its path. It does not hold on to
-// its request's line, of which net/http's strings are parts.
+// record is the record of a wait: 128 bytes, and its path. Strings are copied, since
+// net/http's strings are parts of the whole request line.
 type record struct {
 	run          *runStats
-	older, newer *record // in the ring of all records
+	older, newer *record // in the ring
 	next         *record // of its run
 
 	method                unique.Handle[string]
-	path                  string // an own copy
+	path                  string // a copy
 	start                 time.Time
 	sentAfter             time.Duration // from start; negative until the answer is sent
 	asked, queued, waited time.Duration
@@ -32,17 +32,17 @@ func newRecord(w *Wait) *record {
 	}
 }
 
-// sent reports whether the answer has been sent.
+// sent reports whether the answer was sent.
 func (r *record) sent() bool { return r.sentAfter >= 0 }
 
-// clip returns a copy of text, or of its beginning and "…" where it has more
-// than maxText bytes. It cuts no rune in two.
+// clip returns a copy of text, cut to maxText bytes with "…" at the end. It does not
+// cut runes.
 func clip(text string) string {
 	if len(text) <= maxText {
 		return strings.Clone(text)
 	}
 	cut := maxText - len("…")
-	for range utf8.UTFMax - 1 { // text that is not UTF-8 may have no start of a rune at all
+	for range utf8.UTFMax - 1 { // a bound, since text may be invalid UTF-8
 		if utf8.RuneStart(text[cut]) {
 			break
 		}
@@ -51,14 +51,14 @@ func clip(text string) string {
 	return text[:cut] + "…"
 }
 
-// runStats is what is known of a run. It lives while one of its requests is
-// remembered or has not ended.
+// runStats has the statistics and records of a run. It exists while the run has a
+// record or a request that has not ended.
 type runStats struct {
 	id             string
-	place          int // among the runs, by when they began
+	seq            int // sequence number
 	requests       int
-	waiting        int // those not ended
-	inFlight, peak int // those not sent
+	waiting        int // not ended
+	inFlight, peak int // not sent
 	first, last    time.Time
 	sum            time.Duration
 	dropped        int64
@@ -66,30 +66,30 @@ type runStats struct {
 	kept           int
 }
 
-// count counts w in its run, which it begins if there is none.
+// count counts w in its run. It creates the run if there is none.
 func (j *Journal) count(w *Wait) *runStats {
 	s := j.runs[w.Run]
 	if s == nil {
 		j.begun++
-		s = &runStats{id: strings.Clone(w.Run), place: j.begun, first: w.Start, last: w.Start}
+		s = &runStats{id: strings.Clone(w.Run), seq: j.begun, first: w.Start, last: w.Start}
 		j.runs[s.id] = s
 	}
 	s.requests++
 	if w.Start.Before(s.first) {
 		s.first = w.Start
 	}
-	s.ends(w.Start)
+	s.extend(w.Start)
 	return s
 }
 
-// ends moves the end of the run to end, where that is later.
-func (s *runStats) ends(end time.Time) {
+// extend moves the end of the run to end if that is later.
+func (s *runStats) extend(end time.Time) {
 	if end.After(s.last) {
 		s.last = end
 	}
 }
 
-// append adds r, the newest record, and drops the oldest if that is one too many.
+// append adds r, the newest record, and drops the oldest if there are too many.
 func (j *Journal) append(s *runStats, r *record) {
 	r.run = s
 	r.older, r.newer = j.all.older, &j.all
@@ -112,37 +112,37 @@ func (j *Journal) dropOldest() {
 	r := j.all.newer
 	s := r.run
 	j.unlink(r)
-	s.oldest = r.next // the oldest of all is the oldest of its run
+	s.oldest = r.next // the oldest record is the oldest of its run
 	if s.oldest == nil {
 		s.newest = nil
 	}
-	r.next = nil // or one that is still in flight would hold on to all that came after
+	r.next = nil // a record in flight must not keep later ones in memory
 	s.kept--
 	s.dropped++
 	j.dropped++
 	j.removeIfEmpty(s)
 }
 
-// unlink takes r out of the ring.
+// unlink removes r from the ring.
 func (j *Journal) unlink(r *record) {
 	r.older.newer, r.newer.older = r.newer, r.older
 	r.older, r.newer = nil, nil
 	j.kept--
 }
 
-// removeIfEmpty removes a run of which nothing is left.
+// removeIfEmpty removes a run without records and unfinished requests.
 func (j *Journal) removeIfEmpty(s *runStats) {
 	if s.kept == 0 && s.waiting == 0 && j.runs[s.id] == s {
 		delete(j.runs, s.id)
 	}
 }
 
-// send takes r, the record of w, out of flight.
+// send marks r, the record of w, as sent.
 func (r *record) send(w *Wait, now time.Time) {
 	r.sentAfter, r.queued, r.waited = max(0, now.Sub(r.start)), w.Queued, w.Waited
 	r.run.inFlight--
 	r.run.sum += r.sentAfter - r.queued
-	r.run.ends(now)
+	r.run.extend(now)
 }
 
 // complete gives r its outcome.

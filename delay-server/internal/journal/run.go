@@ -7,23 +7,22 @@ import (
 	"time"
 )
 
-// Summary is what a run comes to: also of the waits that are no longer
-// remembered.
+// Summary has the figures of a run, including dropped records.
 type Summary struct {
 	ID           string
-	Requests     int           // all that came, refused ones too
-	Waiting      int           // those that have not ended
-	Wall         time.Duration // from the first start to the last end, or to now while any is in flight
-	Sum          time.Duration // of the times in flight of all that have been answered, or have ended otherwise, but for those in a queue
-	PeakInFlight int           // the most that were in flight at one time
-	Dropped      int64         // those no longer remembered, which New's size pushed out
+	Requests     int           // including refused ones
+	Waiting      int           // requests that have not ended
+	Wall         time.Duration // from the first start to the last end, or to now while a request is in flight
+	Sum          time.Duration // of the times in flight of all requests that have ended, without Queued
+	PeakInFlight int           // the highest number of requests in flight
+	Dropped      int64         // number of records dropped for newer ones
 }
 
 // Settled reports whether all requests of the run have ended.
 func (s Summary) Settled() bool { return s.Waiting == 0 }
 
-// Speedup returns how many times as fast as one after the other the requests
-// were: Sum over Wall. It is not ok where Wall is 0.
+// Speedup returns Sum divided by Wall: how many times as fast as sequential the
+// requests were. It is not ok if Wall is 0.
 func (s Summary) Speedup() (times float64, ok bool) {
 	if s.Wall <= 0 {
 		return 0, false
@@ -31,22 +30,21 @@ func (s Summary) Speedup() (times float64, ok bool) {
 	return float64(s.Sum) / float64(s.Wall), true
 }
 
-// Run is a run as it was when it was asked for.
+// Run is a snapshot of a run.
 type Run struct {
 	Summary
-	Waits []Entry // those remembered, in order of arrival
+	Waits []Entry // in order of arrival, without dropped ones
 }
 
-// Entry is a remembered wait. Its Start and End count from the first start of
-// its run.
+// Entry is a wait of a run. Start and End are relative to the first start of the run.
 type Entry struct {
-	Method, Path          string // of more than 200 bytes, the beginning; of a path, with …
+	Method, Path          string // cut to 200 bytes, a path with … at the end
 	Asked, Queued, Waited time.Duration
-	Start, End            time.Duration // End is that of the answer, or when the run was asked for while in flight
+	Start, End            time.Duration // End is the time of the snapshot while the request is in flight
 	Outcome               Outcome       // "" until the request has ended
 }
 
-// Run returns the run of the name, and whether there is one.
+// Run returns the run with the ID, and whether there is one.
 func (j *Journal) Run(id string) (Run, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -89,7 +87,7 @@ func (s *runStats) summary(now time.Time) Summary {
 	}
 }
 
-// Runs returns all runs, the one that began last in front.
+// Runs returns the summaries of all runs, the newest first.
 func (j *Journal) Runs() []Summary {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -97,7 +95,7 @@ func (j *Journal) Runs() []Summary {
 	for _, s := range j.runs {
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b *runStats) int { return cmp.Compare(b.place, a.place) })
+	slices.SortFunc(all, func(a, b *runStats) int { return cmp.Compare(b.seq, a.seq) })
 	runs := make([]Summary, len(all))
 	now := j.now()
 	for i, s := range all {
@@ -106,18 +104,17 @@ func (j *Journal) Runs() []Summary {
 	return runs
 }
 
-// Dropped returns how many waits are no longer remembered because New's size
-// pushed them out, ever.
+// Dropped returns the number of records dropped for newer ones, of all runs ever.
 func (j *Journal) Dropped() int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.dropped
 }
 
-// Await returns the run as it is once ok reports true of its summary, which is
-// all zero but for its ID where there is no such run. The error is
-// context.Cause(ctx) when ctx is done first. ok is called at each change of any
-// run, under the journal's lock, and calls no method of it.
+// Await returns the run once ok reports true for its summary. If there is no such run,
+// the summary has only the ID. If ctx is done first, the error is context.Cause(ctx).
+// ok is called at each change of any run, under the journal's lock, and must not call
+// the journal.
 func (j *Journal) Await(ctx context.Context, id string, ok func(Summary) bool) (Run, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -133,8 +130,8 @@ func (j *Journal) Await(ctx context.Context, id string, ok func(Summary) bool) (
 	return Run{Summary: Summary{ID: id}}, err
 }
 
-// Forget ends the run of the name, and reports whether there was one. Its
-// requests that have not ended go on, and count in no run of that name after.
+// Forget removes the run, and reports whether there was one. Its requests that have not
+// ended go on, but belong to no run any more.
 func (j *Journal) Forget(id string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -146,7 +143,7 @@ func (j *Journal) Forget(id string) bool {
 	return true
 }
 
-// ForgetAll is Forget of every run.
+// ForgetAll removes all runs.
 func (j *Journal) ForgetAll() {
 	j.mu.Lock()
 	defer j.mu.Unlock()

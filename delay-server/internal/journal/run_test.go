@@ -12,7 +12,7 @@ import (
 	"flash.test/delay-server/internal/journal"
 )
 
-// paths returns the paths of the waits that are remembered of a run.
+// paths returns the paths of a run's records.
 func paths(j *journal.Journal, id string) string {
 	run, _ := j.Run(id)
 	var all []string
@@ -22,25 +22,26 @@ func paths(j *journal.Journal, id string) string {
 	return strings.Join(all, " ")
 }
 
-// end has the journal see a wait of a run that begins and ends now.
+// end passes a wait that begins and ends now to the journal.
 func end(j *journal.Journal, h *hands, run, path string) {
 	w := journal.Wait{Run: run, Method: "GET", Path: path, Start: h.now}
 	j.Begin(&w)
 	j.End(w, journal.Answered)
 }
 
-func TestTheOldestIsDroppedFirst(t *testing.T) {
+func TestOldestRecordIsDropped(t *testing.T) {
 	j, h := newJournal(3)
 	for _, path := range []string{"1", "2", "3", "4", "5"} {
 		end(j, h, "r", path)
 	}
 	run, _ := j.Run("r")
 	if got := paths(j, "r"); got != "3 4 5" || run.Dropped != 2 || run.Requests != 5 || j.Dropped() != 2 {
-		t.Errorf("of 5 waits with room for 3, %q are remembered: dropped %d (in all %d), requests %d; want 3 4 5, 2 (2), 5", got, run.Dropped, j.Dropped(), run.Requests)
+		t.Errorf("of 5 waits with room for 3, records %q, dropped %d (in all %d), requests %d; want 3 4 5, 2 (2), 5",
+			got, run.Dropped, j.Dropped(), run.Requests)
 	}
 }
 
-func TestTheOldestOfAllRunsIsDroppedFirst(t *testing.T) {
+func TestOldestRecordOfAllRunsIsDropped(t *testing.T) {
 	j, h := newJournal(3)
 	for _, step := range []struct{ run, path, a, b string }{
 		{"a", "1", "1", ""},
@@ -48,8 +49,8 @@ func TestTheOldestOfAllRunsIsDroppedFirst(t *testing.T) {
 		{"a", "3", "1 3", "2"},
 		{"b", "4", "3", "2 4"},
 		{"b", "5", "3", "4 5"},
-		{"b", "6", "", "4 5 6"}, // nothing is left of a
-		{"a", "7", "7", "5 6"},  // which begins anew
+		{"b", "6", "", "4 5 6"}, // removes a
+		{"a", "7", "7", "5 6"},  // a new run a
 	} {
 		end(j, h, step.run, step.path)
 		if a, b := paths(j, "a"), paths(j, "b"); a != step.a || b != step.b {
@@ -59,11 +60,12 @@ func TestTheOldestOfAllRunsIsDroppedFirst(t *testing.T) {
 	a, _ := j.Run("a")
 	b, _ := j.Run("b")
 	if a.Requests != 1 || a.Dropped != 0 || b.Requests != 4 || b.Dropped != 2 || j.Dropped() != 4 {
-		t.Errorf("a %+v, b %+v, dropped %d in all; want 1 request with 0 dropped, 4 with 2, 4", a.Summary, b.Summary, j.Dropped())
+		t.Errorf("a %+v, b %+v, dropped %d in all; want 1 request and 0 dropped, 4 and 2, 4", a.Summary, b.Summary,
+			j.Dropped())
 	}
 }
 
-func TestARunInFlightOutlivesItsRecords(t *testing.T) {
+func TestRunInFlightOutlivesItsRecords(t *testing.T) {
 	for _, size := range []int{0, 1} {
 		j, h := newJournal(size)
 		w := journal.Wait{Run: "r", Method: "GET", Path: "/", Start: h.now}
@@ -72,7 +74,7 @@ func TestARunInFlightOutlivesItsRecords(t *testing.T) {
 		h.advance(ms)
 		run, known := j.Run("r")
 		if !known || run.Waiting != 1 || run.Dropped != 1 || len(run.Waits) != 0 || run.Wall != ms {
-			t.Errorf("size %d: Run(r) = %+v, %v, want one that waits, dropped, with a wall time of 1ms", size, run, known)
+			t.Errorf("size %d: Run(r) = %+v, %v, want 1 waiting, 1 dropped, and a wall time of 1ms", size, run, known)
 		}
 		j.End(w, journal.Answered)
 		if run, known := j.Run("r"); known {
@@ -87,7 +89,7 @@ func TestARunInFlightOutlivesItsRecords(t *testing.T) {
 	}
 }
 
-func TestRunsAreListedLastBegunFirst(t *testing.T) {
+func TestRunsAreSortedNewestFirst(t *testing.T) {
 	j, h := newJournal(10)
 	for _, run := range []string{"b", "c", "a", "b"} {
 		end(j, h, run, "/")
@@ -117,31 +119,32 @@ func TestForget(t *testing.T) {
 		end(j, h, "other", "/")
 		tc.forget(j)
 		if j.Forget("r") {
-			t.Errorf("forget %s: Forget(r) = true of a run that is forgotten", tc.what)
+			t.Errorf("forget %s: Forget(r) of a forgotten run = true", tc.what)
 		}
 		if n := len(j.Runs()); n != tc.others {
-			t.Errorf("forget %s: %d runs are left, want %d", tc.what, n, tc.others)
+			t.Errorf("forget %s: %d runs left, want %d", tc.what, n, tc.others)
 		}
 		h.advance(ms)
-		anew := journal.Wait{Run: "r", Method: "GET", Path: "/new", Start: h.now}
-		j.Begin(&anew)
+		again := journal.Wait{Run: "r", Method: "GET", Path: "/new", Start: h.now}
+		j.Begin(&again)
 		old.Waited = time.Hour
-		j.Sent(&old)
+		j.BeforeLastByte(&old)
 		j.End(old, journal.Answered)
 		got, _ := j.Run("r")
 		want := journal.Summary{ID: "r", Requests: 1, Waiting: 1, PeakInFlight: 1}
 		if got.Summary != want || paths(j, "r") != "/new" || j.Waiting() != 1 || j.Dropped() != 0 {
-			t.Errorf("forget %s: the run that came after is %+v, with %q, %d wait, %d dropped; want %+v, /new, 1, 0", tc.what, got.Summary, paths(j, "r"), j.Waiting(), j.Dropped(), want)
+			t.Errorf("forget %s: the next run is %+v, with %q, %d wait, %d dropped; want %+v, /new, 1, 0", tc.what,
+				got.Summary, paths(j, "r"), j.Waiting(), j.Dropped(), want)
 		}
-		for range 3 - tc.others { // what is forgotten takes up no room
+		for range 3 - tc.others { // a forgotten record takes no room
 			end(j, h, "r", "/more")
 		}
 		if n := j.Dropped(); n != 0 {
-			t.Errorf("forget %s: %d are dropped of 4 with room for 4", tc.what, n)
+			t.Errorf("forget %s: %d of 4 dropped with room for 4, want 0", tc.what, n)
 		}
 		end(j, h, "r", "/more")
 		if n := j.Dropped(); n != 1 {
-			t.Errorf("forget %s: %d are dropped of 5 with room for 4, want 1", tc.what, n)
+			t.Errorf("forget %s: %d of 5 dropped with room for 4, want 1", tc.what, n)
 		}
 	}
 }
@@ -154,25 +157,29 @@ func TestAwait(t *testing.T) {
 	for _, tc := range []struct {
 		what  string
 		ok    func(journal.Summary) bool
-		after time.Duration // that Await returns
+		after time.Duration // when Await returns
 		want  journal.Summary
 	}{
-		{"what holds already", waiting(0), 0, journal.Summary{ID: "r"}},
-		{"a run that is still to come", waiting(1), time.Second, journal.Summary{ID: "r", Requests: 1, Waiting: 1, PeakInFlight: 1}},
-		{"two wait", waiting(2), 2 * time.Second, journal.Summary{ID: "r", Requests: 2, Waiting: 2, PeakInFlight: 2, Wall: time.Second}},
+		{"true from the start", waiting(0), 0, journal.Summary{ID: "r"}},
+		{"a run that has not begun", waiting(1), time.Second, journal.Summary{ID: "r", Requests: 1, Waiting: 1,
+			PeakInFlight: 1}},
+		{"two wait", waiting(2), 2 * time.Second, journal.Summary{ID: "r", Requests: 2, Waiting: 2, PeakInFlight: 2,
+			Wall: time.Second}},
 		{"both are sent", func(s journal.Summary) bool { return s.Sum == 3*time.Second }, 3 * time.Second,
-			journal.Summary{ID: "r", Requests: 2, Waiting: 2, PeakInFlight: 2, Wall: 2 * time.Second, Sum: 3 * time.Second}},
+			journal.Summary{ID: "r", Requests: 2, Waiting: 2, PeakInFlight: 2, Wall: 2 * time.Second,
+				Sum: 3 * time.Second}},
 		{"both are settled", func(s journal.Summary) bool { return s.Requests == 2 && settled(s) }, 5 * time.Second,
 			journal.Summary{ID: "r", Requests: 2, PeakInFlight: 2, Wall: 2 * time.Second, Sum: 3 * time.Second}},
-		{"a refused one", func(s journal.Summary) bool { return s.Requests == 3 }, 6 * time.Second,
+		{"one is refused", func(s journal.Summary) bool { return s.Requests == 3 }, 6 * time.Second,
 			journal.Summary{ID: "r", Requests: 3, PeakInFlight: 2, Wall: 5 * time.Second, Sum: 3 * time.Second}},
-		{"it is forgotten", func(s journal.Summary) bool { return s.Requests == 0 && time.Now().Nanosecond() == 7 }, 7*time.Second + 7,
+		{"it is forgotten", func(s journal.Summary) bool { return s.Requests == 0 && time.Now().Nanosecond() == 7 },
+			7*time.Second + 7,
 			journal.Summary{ID: "r"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			j := journal.New(10, time.Now, func(journal.Wait) {})
 			start := time.Now()
-			go func() { // begins a second apart, is sent, ends a second apart, is refused, is forgotten
+			go func() { // two begin, both are sent, each ends, one is refused, and the run is forgotten
 				j.Refuse(journal.Wait{Run: "other", Start: time.Now()})
 				var waits [2]journal.Wait
 				for i := range waits {
@@ -183,7 +190,7 @@ func TestAwait(t *testing.T) {
 				time.Sleep(time.Second)
 				for i := range waits {
 					waits[i].Waited = time.Second
-					j.Sent(&waits[i])
+					j.BeforeLastByte(&waits[i])
 				}
 				for _, w := range waits {
 					time.Sleep(time.Second)
@@ -196,9 +203,10 @@ func TestAwait(t *testing.T) {
 			}()
 			got, err := j.Await(t.Context(), "r", tc.ok)
 			if took := time.Since(start); err != nil || got.Summary != tc.want || took != tc.after {
-				t.Errorf("%s: Await = %+v, %v after %v, want %+v after %v", tc.what, got.Summary, err, took, tc.want, tc.after)
+				t.Errorf("%s: Await = %+v, %v after %v, want %+v after %v", tc.what, got.Summary, err, took, tc.want,
+					tc.after)
 			}
-			time.Sleep(time.Minute) // until the run has been played
+			time.Sleep(time.Minute) // until the goroutine has ended
 		})
 	}
 }
@@ -208,12 +216,12 @@ func TestAwaitEndsWithTheCause(t *testing.T) {
 		j := journal.New(10, time.Now, func(journal.Wait) {})
 		w := journal.Wait{Run: "r", Start: time.Now()}
 		j.Begin(&w)
-		cause := errors.New("no more time")
+		cause := errors.New("the caller gave up")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, cause)
 		defer cancel()
 		got, err := j.Await(ctx, "r", journal.Summary.Settled)
 		if !errors.Is(err, cause) || got.Waiting != 1 {
-			t.Errorf("Await = %+v, %v, want one that waits and %v", got, err, cause)
+			t.Errorf("Await = %+v, %v, want 1 waiting and %v", got, err, cause)
 		}
 	})
 }

@@ -6,27 +6,30 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"flash.test/delay-server/delay"
 )
 
-// maxRows is how many waits a picture has; it says how many it leaves out.
+// maxRows is the maximum number of waits in a picture.
 const maxRows = 500
 
-// drawn returns the waits that a picture shows.
+// drawn returns the waits in a picture.
 func (r Run) drawn() []Entry { return r.Waits[:min(len(r.Waits), maxRows)] }
 
-// notes are what a picture says of the waits that it does not show.
+// notes returns sentences about waits that are not in a picture.
 func (r Run) notes() []string {
 	var notes []string
 	if more := len(r.Waits) - maxRows; more > 0 {
-		notes = append(notes, fmt.Sprintf("the first %d are drawn, %d more are not", maxRows, more))
+		notes = append(notes, fmt.Sprintf("first %d requests drawn, %d more not", maxRows, more))
 	}
 	if r.Dropped > 0 {
-		notes = append(notes, fmt.Sprintf("no longer remembered, but part of the figures: %s that came first", plural(int(r.Dropped), "request")))
+		notes = append(notes, fmt.Sprintf("%s dropped, but counted in the figures",
+			plural(int(r.Dropped), "older request")))
 	}
 	return notes
 }
 
-// comparison says what the speed-up comes to, "" where there is none.
+// comparison describes the speedup, if there is one.
 func (r Run) comparison() string {
 	times, ok := r.Speedup()
 	if !ok {
@@ -35,10 +38,10 @@ func (r Run) comparison() string {
 	return fmt.Sprintf("%.1f times as fast as in turn", times)
 }
 
-// what names a wait in a picture.
-func (e Entry) what() string { return escape(e.Method) + " " + escape(e.Path) }
+// name returns the name of a wait in a picture.
+func (e Entry) name() string { return escape(e.Method) + " " + escape(e.Path) }
 
-// state is the outcome in words.
+// state returns the outcome in words.
 func (e Entry) state() string {
 	if e.Outcome == "" {
 		return "waiting"
@@ -46,11 +49,11 @@ func (e Entry) state() string {
 	return strings.ReplaceAll(string(e.Outcome), "_", " ")
 }
 
-// turn is when the queued part of a wait ended.
-func (e Entry) turn() time.Duration { return min(e.Start+e.Queued, e.End) }
+// served returns when the queued part of a wait ended.
+func (e Entry) served() time.Duration { return min(e.Start+e.Queued, e.End) }
 
-// escape writes text as a URL has it: visible ASCII, the … of a clipped path,
-// and %XX for any other byte.
+// escape percent-encodes all bytes of text except visible ASCII and the … of a clipped
+// path.
 func escape(text string) string {
 	var b strings.Builder
 	for len(text) > 0 {
@@ -67,7 +70,7 @@ func escape(text string) string {
 	return b.String()
 }
 
-// shorten cuts text, which is escaped, to a width in characters.
+// shorten cuts escaped text to a width in characters.
 func shorten(text string, width int) string {
 	if utf8.RuneCountInString(text) <= width {
 		return text
@@ -75,14 +78,14 @@ func shorten(text string, width int) string {
 	return string([]rune(text)[:width-1]) + "…"
 }
 
-// milliseconds writes d as a number of milliseconds: whole ones from 100 on,
-// three digits below, to the microsecond.
+// milliseconds formats d in milliseconds: a whole number from 100 on, and with three
+// digits below that, to the microsecond.
 func milliseconds(d time.Duration) string {
 	unit := time.Millisecond
 	for unit > time.Microsecond && d < 100*unit {
 		unit /= 10
 	}
-	return strconv.FormatFloat(float64(d.Round(unit))/float64(time.Millisecond), 'f', -1, 64)
+	return delay.Milliseconds(d.Round(unit))
 }
 
 func plural(n int, of string) string {

@@ -9,15 +9,17 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"flash.test/delay-server/delay"
 )
 
 //go:embed waterfall.svg.tmpl
 var waterfallSVG string
 
-// The template escapes what it is given as HTML has it, which is XML too.
+// html/template escapes for HTML, which is valid in XML too.
 var svgTemplate = template.Must(template.New("waterfall.svg").Parse(waterfallSVG))
 
-// The layout, in the picture's own pixels.
+// The layout in pixels.
 const (
 	barsLeft, barsRight = 284.0, 664.0
 	barsTop             = 168.0 // of the first row
@@ -25,9 +27,9 @@ const (
 	maxTicks            = 7
 )
 
-// WriteSVG draws the run as a picture that needs nothing else: figures, a time
-// axis, and a bar for each wait. It follows the reader's choice of light or
-// dark. The error is that of out.
+// WriteSVG draws the run as an SVG with figures, a time axis and a bar for each wait. It
+// uses nothing external and follows the reader's light or dark mode. The error is
+// out's.
 func (r Run) WriteSVG(out io.Writer) error {
 	p := r.picture()
 	w := bufio.NewWriter(out)
@@ -37,14 +39,14 @@ func (r Run) WriteSVG(out io.Writer) error {
 	return w.Flush()
 }
 
-// picture is what the template shows.
+// picture is the data of the template.
 type picture struct {
-	Run, Summary  string
-	Bottom, Below float64 // of the rows; of all
-	Figures       []figure
-	Ticks         []tick
-	Rows          []row
-	Remarks       []note
+	Run, Summary   string
+	Bottom, Height float64 // Bottom is the end of the rows
+	Figures        []figure
+	Ticks          []tick
+	Rows           []row
+	Notes          []note
 }
 
 type figure struct {
@@ -58,11 +60,11 @@ type tick struct {
 }
 
 type row struct {
-	Y                    float64
-	Class, State, Sign   string
-	Label, Title         string
-	Asked, Waited        string
-	X, Queued, Turn, Len float64 // of the bar, and of the two parts of it
+	Y                      float64
+	Class, State, Sign     string
+	Label, Title           string
+	Asked, Waited          string
+	X, Queued, Served, Len float64 // start and length of the queued part, and of the rest
 }
 
 type note struct {
@@ -71,7 +73,7 @@ type note struct {
 }
 
 func (r Run) picture() picture {
-	p := picture{Run: shorten(escape(r.ID), longestTitle), Figures: r.figures(), Ticks: ticks(r.Wall)}
+	p := picture{Run: shorten(escape(r.ID), maxTitle), Figures: r.figures(), Ticks: ticks(r.Wall)}
 	notes := r.notes()
 	queued := false
 	for i, e := range r.drawn() {
@@ -79,13 +81,13 @@ func (r Run) picture() picture {
 		queued = queued || e.Queued > 0
 	}
 	if queued {
-		notes = append(notes, "the pale part of a bar is the time in the queue of a pool")
+		notes = append(notes, "the pale part of a bar is the time in a pool's queue")
 	}
 	p.Bottom = barsTop + float64(len(p.Rows))*rowHeight
-	p.Below = p.Bottom + 16
+	p.Height = p.Bottom + 16
 	for _, text := range notes {
-		p.Remarks = append(p.Remarks, note{p.Below + 8, text})
-		p.Below += 20
+		p.Notes = append(p.Notes, note{p.Height + 8, text})
+		p.Height += 20
 	}
 	for i, f := range p.Figures {
 		if i > 0 {
@@ -119,7 +121,7 @@ func (r Run) figures() []figure {
 	return figures
 }
 
-// at returns where a time is on the axis.
+// at returns the position of a time on the axis.
 func at(offset, wall time.Duration) float64 {
 	if wall <= 0 {
 		return barsLeft
@@ -137,7 +139,7 @@ func ticks(wall time.Duration) []tick {
 		step = step / lead[i] * lead[i+1]
 	}
 	var marks []tick
-	for i := range wall/step + 1 { // counted, since the sum after the last can overflow
+	for i := range wall/step + 1 { // i*step never overflows
 		marks = append(marks, tick{at(i*step, wall), axisLabel(i * step)})
 	}
 	return marks
@@ -152,7 +154,7 @@ func axisLabel(offset time.Duration) string {
 	case offset%time.Second == 0:
 		return strconv.FormatInt(int64(offset/time.Second), 10) + " s"
 	default:
-		return strconv.FormatFloat(float64(offset)/float64(time.Millisecond), 'f', -1, 64) + " ms"
+		return delay.Milliseconds(offset) + " ms"
 	}
 }
 
@@ -174,15 +176,16 @@ func (e Entry) row(y float64, wall time.Duration) row {
 	if e.Outcome == "" {
 		class, waited = "waiting", "…"
 	}
-	title := fmt.Sprintf("%s: from %s to %s ms, asked for %s ms, waited %s ms", e.what(), milliseconds(e.Start), milliseconds(e.End), milliseconds(e.Asked), waited)
+	title := fmt.Sprintf("%s: from %s to %s ms, asked for %s ms, waited %s ms",
+		e.name(), milliseconds(e.Start), milliseconds(e.End), milliseconds(e.Asked), waited)
 	if e.Queued > 0 {
 		title += fmt.Sprintf(", queued %s ms before", milliseconds(e.Queued))
 	}
-	x, turn := at(e.Start, wall), at(e.turn(), wall)
+	x, served := at(e.Start, wall), at(e.served(), wall)
 	return row{
 		Y: y, Class: class, State: e.state(), Sign: signs[e.Outcome],
-		Label: shorten(e.what(), longestLabel), Title: title + ": " + e.state(),
+		Label: shorten(e.name(), maxLabel), Title: title + ": " + e.state(),
 		Asked: milliseconds(e.Asked), Waited: waited,
-		X: x, Queued: turn - x, Turn: turn, Len: max(at(e.End, wall)-turn, 2),
+		X: x, Queued: served - x, Served: served, Len: max(at(e.End, wall)-served, 2),
 	}
 }

@@ -15,32 +15,43 @@ import (
 	"flash.test/delay-server/internal/journal"
 )
 
-// sequential and concurrent are the same three waits, in turn and at once.
+// answered is a wait of a second from start on.
+func answered(start time.Duration) journal.Entry {
+	return journal.Entry{
+		Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second,
+		Start: start, End: start + 1001*ms, Outcome: journal.Answered,
+	}
+}
+
+// sequential and concurrent have the same three waits.
 var sequential = journal.Run{
 	Summary: journal.Summary{ID: "r1", Requests: 3, PeakInFlight: 1, Wall: 3003 * ms, Sum: 3000 * ms},
 	Waits: []journal.Entry{
-		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, End: 1001 * ms, Outcome: journal.Answered},
-		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, Start: 1001 * ms, End: 2002 * ms, Outcome: journal.Answered},
-		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, Start: 2002 * ms, End: 3003 * ms, Outcome: journal.Answered},
+		answered(0),
+		answered(1001 * ms),
+		answered(2002 * ms),
 	},
 }
 
 var concurrent = journal.Run{
 	Summary: journal.Summary{ID: "r1", Requests: 3, PeakInFlight: 3, Wall: 1001 * ms, Sum: 3000 * ms},
 	Waits: []journal.Entry{
-		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, End: 1001 * ms, Outcome: journal.Answered},
-		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, End: 1001 * ms, Outcome: journal.Answered},
-		{Method: "GET", Path: "/delay/1000", Asked: time.Second, Waited: time.Second, End: 1001 * ms, Outcome: journal.Answered},
+		answered(0),
+		answered(0),
+		answered(0),
 	},
 }
 
-// motley has every outcome, a queue, one that waits, and paths of any bytes.
-var motley = journal.Run{
-	Summary: journal.Summary{ID: `<"&'>`, Requests: 13, Waiting: 1, PeakInFlight: 9, Wall: 1200 * ms, Sum: 6000 * ms, Dropped: 2},
+// mixed has every outcome, a queue, a waiting request, and paths with all kinds of bytes.
+var mixed = journal.Run{
+	Summary: journal.Summary{ID: `<"&'>`, Requests: 13, Waiting: 1, PeakInFlight: 9, Wall: 1200 * ms, Sum: 6000 * ms,
+		Dropped: 2},
 	Waits: []journal.Entry{
-		{Method: "GET", Path: "/delay/300", Asked: 300 * ms, Queued: 400 * ms, Waited: 300 * ms, End: 800 * ms, Outcome: journal.Answered},
+		{Method: "GET", Path: "/delay/300", Asked: 300 * ms, Queued: 400 * ms, Waited: 300 * ms, End: 800 * ms,
+			Outcome: journal.Answered},
 		{Method: "GET", Path: "/a\x00b\xff<é🕐>&\"'\u202e%\n]]>", End: 600 * ms, Outcome: journal.Faulted},
-		{Method: "GET", Path: "/" + strings.Repeat("l", 196) + "…", Start: 100 * ms, End: 300 * ms, Outcome: journal.ClientClosed},
+		{Method: "GET", Path: "/" + strings.Repeat("l", 196) + "…", Start: 100 * ms, End: 300 * ms,
+			Outcome: journal.ClientClosed},
 		{Method: "<GET>", Path: "", Start: 100 * ms, End: 600 * ms, Outcome: journal.Shutdown},
 		{Method: "GET", Path: "/refused", Start: 600 * ms, End: 600 * ms, Outcome: journal.Refused},
 		{Method: "GET", Path: "/barrier/b", Start: 600 * ms, End: 900 * ms, Outcome: journal.TimedOut},
@@ -49,11 +60,12 @@ var motley = journal.Run{
 	},
 }
 
-// many has more waits than a picture.
+// many returns a run with too many waits for a picture.
 func many() journal.Run {
 	run := journal.Run{Summary: journal.Summary{ID: "many", Requests: 1234, PeakInFlight: 1234, Wall: time.Second}}
 	for range run.Requests {
-		run.Waits = append(run.Waits, journal.Entry{Method: "GET", Path: "/", End: time.Second, Outcome: journal.Answered})
+		run.Waits = append(run.Waits, journal.Entry{Method: "GET", Path: "/", End: time.Second,
+			Outcome: journal.Answered})
 	}
 	return run
 }
@@ -73,21 +85,21 @@ func TestTextShowsWhatOverlaps(t *testing.T) {
 		run  journal.Run
 		want string
 	}{
-		{"in turn", sequential, `
+		{"sequential", sequential, `
 run r1: 3 requests, peak in flight 1
 3003 ms from first to last for 3000 ms of waiting: 1.0 times as fast as in turn
 GET /delay/1000  |██████████████████                                     |    0 → 1001 ms  answered
 GET /delay/1000  |                  ███████████████████                  | 1001 → 2002 ms  answered
 GET /delay/1000  |                                     ██████████████████| 2002 → 3003 ms  answered
 `},
-		{"at once", concurrent, `
+		{"concurrent", concurrent, `
 run r1: 3 requests, peak in flight 3
 1001 ms from first to last for 3000 ms of waiting: 3.0 times as fast as in turn
 GET /delay/1000  |██████████████████████████████████████████████████████████| 0 → 1001 ms  answered
 GET /delay/1000  |██████████████████████████████████████████████████████████| 0 → 1001 ms  answered
 GET /delay/1000  |██████████████████████████████████████████████████████████| 0 → 1001 ms  answered
 `},
-		{"all there is", motley, `
+		{"every kind", mixed, `
 run <"&'>: 13 requests, peak in flight 9, 1 still waiting
 1200 ms from first to last for 6000 ms of waiting: 5.0 times as fast as in turn
 GET /delay/300                    |░░░░░░░░░░░████████████           |    0 →  800 ms  answered
@@ -98,18 +110,21 @@ GET /refused                      |                 ×                |  600 →
 GET /barrier/b                    |                 ▓▓▓▓▓▓▓▓▓        |  600 →  900 ms  timed out
 GET /hold/h                       |                 ▓▓▓▓▓▓▓▓▓        |  600 →  900 ms  failed
 GET /last                         |                                 ▒| 1200 → 1200 ms  waiting
-(░ is the time in the queue of a pool)
-(no longer remembered, but part of the figures: 2 requests that came first)
+(░ is the time in a pool's queue)
+(2 older requests dropped, but counted in the figures)
 `},
-		{"all at one time", journal.Run{Summary: journal.Summary{ID: "r", Requests: 1}, Waits: []journal.Entry{{Method: "GET", Path: "/", Outcome: journal.Refused}}}, `
+		{"no wall time", journal.Run{
+			Summary: journal.Summary{ID: "r", Requests: 1},
+			Waits:   []journal.Entry{{Method: "GET", Path: "/", Outcome: journal.Refused}},
+		}, `
 run r: 1 request, peak in flight 0
 0 ms from first to last for 0 ms of waiting
 GET /  |×                                                                      | 0 → 0 ms  refused
 `},
-		{"a run of nothing", journal.Run{Summary: journal.Summary{ID: "r", Requests: 1, Dropped: 1}}, `
+		{"no records", journal.Run{Summary: journal.Summary{ID: "r", Requests: 1, Dropped: 1}}, `
 run r: 1 request, peak in flight 0
 0 ms from first to last for 0 ms of waiting
-(no longer remembered, but part of the figures: 1 request that came first)
+(1 older request dropped, but counted in the figures)
 `},
 	} {
 		if got := "\n" + text(t, tc.run); got != tc.want {
@@ -118,7 +133,7 @@ run r: 1 request, peak in flight 0
 	}
 }
 
-func TestFiguresHaveTheDigitsThatAReaderNeeds(t *testing.T) {
+func TestMilliseconds(t *testing.T) {
 	for wall, want := range map[time.Duration]string{
 		0: "0", 400: "0", 500: "0.001", 1234: "0.001", 123_456: "0.123", 1_234_567: "1.23", 12_345_678: "12.3",
 		99_960_000: "100", 123_456_789: "123", 1_000_600_000: "1001", time.Hour: "3600000",
@@ -130,32 +145,36 @@ func TestFiguresHaveTheDigitsThatAReaderNeeds(t *testing.T) {
 	}
 }
 
-func TestTextFitsAndIsPlain(t *testing.T) {
+func TestTextWidthAndCharacters(t *testing.T) {
 	long := concurrent
-	long.Wall, long.Waits = 100*time.Hour, []journal.Entry{{Method: "GET", Path: motley.Waits[2].Path, Start: 99 * time.Hour, End: 100 * time.Hour, Outcome: journal.TimedOut}}
-	for _, run := range []journal.Run{sequential, concurrent, motley, many(), long} {
+	long.Wall, long.Waits = 100*time.Hour, []journal.Entry{{Method: "GET", Path: mixed.Waits[2].Path,
+		Start: 99 * time.Hour, End: 100 * time.Hour, Outcome: journal.TimedOut}}
+	for _, run := range []journal.Run{sequential, concurrent, mixed, many(), long} {
 		for line := range strings.Lines(text(t, run)) {
 			line = strings.TrimSuffix(line, "\n")
 			if n := utf8.RuneCountInString(line); n > 100 {
 				t.Errorf("run %s: %d columns, want at most 100: %s", run.ID, n, line)
 			}
-			if at := strings.IndexFunc(line, func(r rune) bool { return r > '~' && !strings.ContainsRune("…→█░▓▒×", r) || r < ' ' }); at >= 0 {
-				t.Errorf("run %s: a character that is not plain at %d: %q", run.ID, at, line)
+			if at := strings.IndexFunc(line, func(r rune) bool {
+				return r > '~' &&
+					!strings.ContainsRune("…→█░▓▒×", r) || r < ' '
+			}); at >= 0 {
+				t.Errorf("run %s: unexpected character at %d: %q", run.ID, at, line)
 			}
 		}
 	}
 }
 
-func TestPicturesSayWhatTheyDoNotShow(t *testing.T) {
+func TestPicturesNameMissingWaits(t *testing.T) {
 	for _, tc := range []struct {
 		what string
 		run  journal.Run
 		rows int
 		want []string
 	}{
-		{"all is shown", concurrent, 3, nil},
-		{"dropped ones are not", motley, 8, []string{"no longer remembered, but part of the figures: 2 requests that came first"}},
-		{"nor those after 500", many(), 500, []string{"the first 500 are drawn, 734 more are not"}},
+		{"all drawn", concurrent, 3, nil},
+		{"some dropped", mixed, 8, []string{"2 older requests dropped, but counted in the figures"}},
+		{"too many", many(), 500, []string{"first 500 requests drawn, 734 more not"}},
 	} {
 		plain := text(t, tc.run)
 		drawn := svg(t, tc.run)
@@ -170,13 +189,13 @@ func TestPicturesSayWhatTheyDoNotShow(t *testing.T) {
 				t.Errorf("%s: the text or the SVG does not say %q", tc.what, want)
 			}
 		}
-		if tc.want == nil && (strings.Contains(plain, "not drawn") || strings.Contains(drawn.text, "remembered")) {
-			t.Errorf("%s: and yet something is said to be missing", tc.what)
+		if tc.want == nil && (strings.Contains(plain, "drawn") || strings.Contains(drawn.text, "dropped")) {
+			t.Errorf("%s: the text or the SVG says that something is missing", tc.what)
 		}
 	}
 }
 
-// drawing is an SVG as a parser of XML reads it.
+// drawing is a parsed SVG.
 type drawing struct {
 	elements []xml.StartElement
 	text     string // of all elements
@@ -213,7 +232,7 @@ func svg(t *testing.T, run journal.Run) drawing {
 			return d
 		}
 		if err != nil {
-			t.Fatalf("the SVG of run %s is no XML: %v", run.ID, err)
+			t.Fatalf("the SVG of run %s is invalid: %v", run.ID, err)
 		}
 		switch token := token.(type) {
 		case xml.StartElement:
@@ -230,15 +249,17 @@ func svg(t *testing.T, run journal.Run) drawing {
 }
 
 func TestSVG(t *testing.T) {
-	d := svg(t, motley)
-	known := map[string]bool{"svg": true, "title": true, "desc": true, "style": true, "rect": true, "text": true, "g": true, "path": true}
+	d := svg(t, mixed)
+	known := map[string]bool{"svg": true, "title": true, "desc": true, "style": true, "rect": true, "text": true,
+		"g": true, "path": true}
 	signs := map[string]bool{}
 	for _, e := range d.elements {
 		if !known[e.Name.Local] {
 			t.Errorf("the SVG has an element <%s>", e.Name.Local)
 		}
 		for _, a := range e.Attr {
-			if strings.HasPrefix(a.Name.Local, "on") || a.Name.Local == "href" || strings.HasPrefix(a.Value, "-") && a.Name.Local == "width" {
+			if strings.HasPrefix(a.Name.Local, "on") || a.Name.Local == "href" || strings.HasPrefix(a.Value, "-") &&
+				a.Name.Local == "width" {
 				t.Errorf("the SVG has %s=%q in <%s>", a.Name.Local, a.Value, e.Name.Local)
 			}
 		}
@@ -246,14 +267,15 @@ func TestSVG(t *testing.T) {
 			signs[attribute(e, "d")] = true
 		}
 	}
-	if len(signs) != len(motley.Waits) {
-		t.Errorf("%d outcomes have %d signs", len(motley.Waits), len(signs))
+	if len(signs) != len(mixed.Waits) {
+		t.Errorf("%d outcomes have %d signs", len(mixed.Waits), len(signs))
 	}
 	if n := d.count("queued"); n != 1 {
 		t.Errorf("%d bars have a queued part, want 1", n)
 	}
 	for _, want := range []string{
-		`Run <"&'>`, "13 requests, 1 still waiting", "prefers-color-scheme: dark", "/a%00b%FF<%C3%A9%F0%9F", "%E2%80%AE", "%25%0A", "timed out",
+		`Run <"&'>`, "13 requests, 1 still waiting", "prefers-color-scheme: dark", "/a%00b%FF<%C3%A9%F0%9F",
+		"%E2%80%AE", "%25%0A", "timed out",
 		"GET /delay/300: from 0 to 800 ms, asked for 300 ms, waited 300 ms, queued 400 ms before: answered",
 	} {
 		if !strings.Contains(d.text, want) {
@@ -262,12 +284,12 @@ func TestSVG(t *testing.T) {
 	}
 	for _, not := range []string{"url(", "@import", "http"} {
 		if strings.Contains(d.text, not) {
-			t.Errorf("the SVG has %q in it", not)
+			t.Errorf("the SVG contains %q", not)
 		}
 	}
 }
 
-func TestAxisHasRoundTicks(t *testing.T) {
+func TestAxis(t *testing.T) {
 	for _, tc := range []struct {
 		wall time.Duration
 		want string
@@ -290,9 +312,10 @@ func TestAxisHasRoundTicks(t *testing.T) {
 	}
 }
 
-func TestPicturesReturnTheWritersError(t *testing.T) {
+func TestWriteErrors(t *testing.T) {
 	broken := errors.New("broken pipe")
-	for name, write := range map[string]func(journal.Run, io.Writer) error{"WriteText": journal.Run.WriteText, "WriteSVG": journal.Run.WriteSVG} {
+	for name, write := range map[string]func(journal.Run, io.Writer) error{"WriteText": journal.Run.WriteText,
+		"WriteSVG": journal.Run.WriteSVG} {
 		if err := write(many(), brokenWriter{broken}); !errors.Is(err, broken) {
 			t.Errorf("%s = %v, want %v", name, err, broken)
 		}
@@ -321,7 +344,7 @@ func ExampleRun_WriteText() {
 	// GET /delay/100  |                             █████████████████████████████| 100 → 200 ms  answered
 }
 
-func TestThePictureOfTheLongestRunEnds(t *testing.T) {
+func TestAxisOfTheLongestRun(t *testing.T) {
 	for _, wall := range []time.Duration{math.MaxInt64, math.MaxInt64 - 1, 8e18, 9e18} {
 		run := journal.Run{Summary: journal.Summary{ID: "r", Requests: 1, Wall: wall}}
 		var svg strings.Builder

@@ -11,17 +11,18 @@ import (
 )
 
 const (
-	textWidth    = 100 // columns of the text picture
-	longestLabel = 32  // and of the name of a wait in either picture
-	longestTitle = 60  // and of the name of a run
+	textWidth = 100 // columns of the text picture
+	maxLabel  = 32  // columns of the name of a wait, in both pictures
+	maxTitle  = 60  // columns of the ID of a run, in both pictures
 )
 
-// WriteText draws the run in plain text, 100 columns wide: two lines of figures,
-// then a bar for each wait, so that what overlaps was in flight at the same
-// time. The error is that of out.
+// WriteText draws the run in plain text, 100 columns wide: two lines of figures, then a
+// bar for each wait. Bars that overlap were in flight at the same time. The error is
+// out's.
 func (r Run) WriteText(out io.Writer) error {
 	w := bufio.NewWriter(out)
-	fmt.Fprintf(w, "run %s: %s, peak in flight %d", shorten(escape(r.ID), longestTitle), plural(r.Requests, "request"), r.PeakInFlight)
+	fmt.Fprintf(w, "run %s: %s, peak in flight %d", shorten(escape(r.ID), maxTitle), plural(r.Requests, "request"),
+		r.PeakInFlight)
 	if r.Waiting > 0 {
 		fmt.Fprintf(w, ", %d still waiting", r.Waiting)
 	}
@@ -40,7 +41,7 @@ func (r Run) WriteText(out io.Writer) error {
 func (r Run) writeRows(w io.Writer) {
 	label, start, end, state, queued := 0, 0, 0, len("timed out"), false
 	for _, e := range r.drawn() {
-		label = max(label, min(utf8.RuneCountInString(e.what()), longestLabel))
+		label = max(label, min(utf8.RuneCountInString(e.name()), maxLabel))
 		start = max(start, len(milliseconds(e.Start)))
 		end = max(end, len(milliseconds(e.End)))
 		state = max(state, len(e.state()))
@@ -48,16 +49,16 @@ func (r Run) writeRows(w io.Writer) {
 	}
 	bar := textWidth - utf8.RuneCountInString("  || "+" → "+" ms  ") - label - start - end - state
 	for _, e := range r.drawn() {
-		fmt.Fprintf(w, "%-*s  |%s| %*s → %*s ms  %s\n", label, shorten(e.what(), longestLabel),
+		fmt.Fprintf(w, "%-*s  |%s| %*s → %*s ms  %s\n", label, shorten(e.name(), maxLabel),
 			e.bar(r.Wall, bar), start, milliseconds(e.Start), end, milliseconds(e.End), e.state())
 	}
 	if queued {
-		fmt.Fprintln(w, "(░ is the time in the queue of a pool)")
+		fmt.Fprintln(w, "(░ is the time in a pool's queue)")
 	}
 }
 
-// bar draws m in as many cells as the wall time has. Each wait has at least one;
-// those that touch without overlapping share none, where they are longer than that.
+// bar draws e, in cells that stand for the wall time. Each wait has at least one cell.
+// Longer waits that touch without overlapping share none.
 func (e Entry) bar(wall time.Duration, cells int) string {
 	cell := func(at time.Duration) int {
 		if wall <= 0 {
@@ -67,12 +68,12 @@ func (e Entry) bar(wall time.Duration, cells int) string {
 	}
 	from := min(cell(e.Start), cells-1)
 	to := min(max(cell(e.End), from+1), cells)
-	turn := from
+	served := from
 	if e.Queued > 0 {
-		turn = min(max(cell(e.turn()), from), to)
+		served = min(max(cell(e.served()), from), to)
 	}
-	return strings.Repeat(" ", from) + strings.Repeat("░", turn-from) +
-		strings.Repeat(e.fill(), to-turn) + strings.Repeat(" ", cells-to)
+	return strings.Repeat(" ", from) + strings.Repeat("░", served-from) +
+		strings.Repeat(e.fill(), to-served) + strings.Repeat(" ", cells-to)
 }
 
 func (e Entry) fill() string {
