@@ -15,12 +15,12 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-func TestProxyStreamsTheReply(t *testing.T) {
+func TestProxyStreamsReply(t *testing.T) {
 	for name, newClient := range clients {
 		t.Run(name, func(t *testing.T) {
 			read := make(chan struct{})
 			host := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
-				w.Header().Set("Content-Length", "10") // a length that is told makes no difference
+				w.Header().Set("Content-Length", "10") // a known length must not cause buffering
 				for _, part := range []string{"", "part1", "part2"} {
 					fmt.Fprint(w, part)
 					_ = http.NewResponseController(w).Flush()
@@ -30,7 +30,7 @@ func TestProxyStreamsTheReply(t *testing.T) {
 					}
 				}
 			})
-			_, base, _ := start(t, proxying(), io.Discard)
+			_, base, _ := start(t, proxyConfig(), io.Discard)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			req, _ := http.NewRequestWithContext(ctx, "GET", base+"/delay/1/proxy/"+host, nil)
@@ -51,9 +51,8 @@ func TestProxyStreamsTheReply(t *testing.T) {
 	}
 }
 
-// The client sends each part of its body only when it has read the reply to the
-// part before.
-func TestProxyStreamsBothWaysAtOnce(t *testing.T) {
+// TestProxyFullDuplex sends each part of the body after the reply to the previous part.
+func TestProxyFullDuplex(t *testing.T) {
 	for name, newClient := range clients {
 		t.Run(name, func(t *testing.T) {
 			host := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
@@ -65,7 +64,7 @@ func TestProxyStreamsBothWaysAtOnce(t *testing.T) {
 					_ = control.Flush()
 				}
 			})
-			_, base, _ := start(t, proxying(), io.Discard)
+			_, base, _ := start(t, proxyConfig(), io.Discard)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			body, parts := io.Pipe()
@@ -90,26 +89,27 @@ func TestProxyStreamsBothWaysAtOnce(t *testing.T) {
 	}
 }
 
-func TestALeavingClientEndsTheUpstreamsRequest(t *testing.T) {
+func TestClientCancelsProxiedRequest(t *testing.T) {
 	for name, newClient := range clients {
 		for _, method := range []string{"GET", "POST"} {
 			for _, reply := range []string{"before the reply", "during the reply"} {
 				t.Run(name+" "+method+" "+reply, func(t *testing.T) {
-					began, ended := make(chan struct{}), make(chan struct{})
+					received, ended := make(chan struct{}), make(chan struct{})
 					host := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
-						_, _ = io.Copy(io.Discard, r.Body) // net/http sees who leaves then
+						_, _ = io.Copy(io.Discard, r.Body) // else net/http does not notice a closed connection
 						if reply == "during the reply" {
 							_ = http.NewResponseController(w).Flush()
 						}
-						close(began)
+						close(received)
 						<-r.Context().Done()
 						close(ended)
 					})
-					srv, base, _ := start(t, proxying(), io.Discard)
-					ctx, leave := context.WithCancel(t.Context())
-					defer leave()
-					go func() { <-began; leave() }()
-					req, _ := http.NewRequestWithContext(ctx, method, base+"/delay/1/proxy/"+host, strings.NewReader("a body"))
+					srv, base, _ := start(t, proxyConfig(), io.Discard)
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					go func() { <-received; cancel() }()
+					url := base + "/delay/1/proxy/" + host
+					req, _ := http.NewRequestWithContext(ctx, method, url, strings.NewReader("a body"))
 					got, err := newClient(t).Do(req)
 					if err == nil {
 						_, err = io.ReadAll(got.Body)
@@ -119,10 +119,11 @@ func TestALeavingClientEndsTheUpstreamsRequest(t *testing.T) {
 						t.Fatalf("got %v, want %v", err, context.Canceled)
 					}
 					<-ended
-					wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+					wiretest.Eventually(t, "no request waits", func() bool { return srv.journal.Waiting() == 0 })
 					_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
-					if reply == "before the reply" && !strings.Contains(metrics, `delay_server_waits_total{outcome="client_closed"} 1`) {
-						t.Errorf("the metrics do not count the one that left:\n%s", grep(metrics, "delay_server_waits"))
+					const want = `delay_server_waits_total{outcome="client_closed"} 1`
+					if reply == "before the reply" && !strings.Contains(metrics, want) {
+						t.Errorf("want %s in the metrics, got:\n%s", want, grep(metrics, "delay_server_waits"))
 					}
 				})
 			}
@@ -130,24 +131,24 @@ func TestALeavingClientEndsTheUpstreamsRequest(t *testing.T) {
 	}
 }
 
-func TestALeavingClientEndsItsWaitForAnUpstream(t *testing.T) {
-	host := startUpstream(t, func(http.ResponseWriter, *http.Request) { t.Error("the upstream was asked") })
+func TestClientCancelsWaitBeforeProxying(t *testing.T) {
+	host := startUpstream(t, func(http.ResponseWriter, *http.Request) { t.Error("upstream got a request") })
 	for _, tc := range []struct {
 		name      string
 		newClient func(testing.TB) *http.Client
 		body      io.Reader
 	}{
-		{"HTTP/1.1, a body that is kept", newClient, strings.NewReader(strings.Repeat("x", mostKept))},
-		{"HTTP/2, a body that is kept", newH2CClient, strings.NewReader("a body")},
-		{"HTTP/2, a body that is streamed", newH2CClient, unsized{strings.NewReader("a body")}},
+		{"HTTP/1.1, buffered body", newClient, strings.NewReader(strings.Repeat("x", mostKept))},
+		{"HTTP/2, buffered body", newH2CClient, strings.NewReader("a body")},
+		{"HTTP/2, streamed body", newH2CClient, unsized{strings.NewReader("a body")}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			srv, base, _ := start(t, proxying(), io.Discard)
-			ctx, leave := context.WithCancel(t.Context())
-			defer leave()
+			srv, base, _ := start(t, proxyConfig(), io.Discard)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
 			go func() {
-				defer leave()
-				wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+				defer cancel()
+				wiretest.Eventually(t, "a request waits", func() bool { return srv.journal.Waiting() == 1 })
 			}()
 			req, _ := http.NewRequestWithContext(ctx, "POST", base+"/delay/10m/proxy/"+host, tc.body)
 			if reply, err := tc.newClient(t).Do(req); !errors.Is(err, context.Canceled) {
@@ -156,20 +157,20 @@ func TestALeavingClientEndsItsWaitForAnUpstream(t *testing.T) {
 				}
 				t.Fatalf("got %v, want %v", err, context.Canceled)
 			}
-			wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+			wiretest.Eventually(t, "no request waits", func() bool { return srv.journal.Waiting() == 0 })
 		})
 	}
 }
 
-func TestProxyGivesAClientReadTimeoutForEachPartOfItsBody(t *testing.T) {
+func TestProxyReadTimeoutPerPartOfBody(t *testing.T) {
 	t.Parallel()
-	const readTimeout = 3 * time.Second // a busy machine may keep 32 MiB back for 1 s
+	const readTimeout = 3 * time.Second // a busy machine may need 1 s for 32 MiB
 	host := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(readTimeout + time.Second)
 		body, err := io.ReadAll(r.Body)
 		fmt.Fprint(w, len(body), err)
 	})
-	config := proxying()
+	config := proxyConfig()
 	config.ReadTimeout = readTimeout
 	_, base, _ := start(t, config, io.Discard)
 	url := base + "/delay/0/proxy/" + host
@@ -191,7 +192,8 @@ func TestProxyGivesAClientReadTimeoutForEachPartOfItsBody(t *testing.T) {
 		t.Run(name+"/slow upstream", func(t *testing.T) {
 			t.Parallel()
 			large := unsized{io.LimitReader(zeros{}, 32<<20)}
-			if reply, text := do(t, newClient(t), "POST", url, large); reply.StatusCode != 200 || text != "33554432 <nil>" {
+			reply, text := do(t, newClient(t), "POST", url, large)
+			if reply.StatusCode != 200 || text != "33554432 <nil>" {
 				t.Errorf("got %d %q, want all 33554432 bytes", reply.StatusCode, text)
 			}
 		})
@@ -201,38 +203,40 @@ func TestProxyGivesAClientReadTimeoutForEachPartOfItsBody(t *testing.T) {
 			defer parts.Close()
 			go func() { fmt.Fprint(parts, "a part") }()
 			reply, text := do(t, newClient(t), "POST", url, body)
-			if p := failure(t, reply, text); p.Status != 408 || p.Type != problem.BodyTimeout {
+			if p := readProblem(t, reply, text); p.Status != 408 || p.Type != problem.BodyTimeout {
 				t.Errorf("got %d %q, want 408", p.Status, p.Detail)
 			}
 			if reply.ProtoMajor == 1 && !reply.Close {
-				t.Error("the connection is kept: the rest of the body would be read as a request")
+				t.Error("want the connection closed: the rest of the body is not a request")
 			}
 		})
 	}
 }
 
-// The upstream refuses a body that it does not read.
-func TestProxyPassesAReplyBackBeforeTheBodyIsSent(t *testing.T) {
+// TestProxyForwardsReplyBeforeBody checks an upstream that rejects the body without
+// reading it.
+func TestProxyForwardsReplyBeforeBody(t *testing.T) {
 	host := startUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Connection", "close")
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 	})
 	for name, newClient := range clients {
 		t.Run(name, func(t *testing.T) {
-			srv, base, _ := start(t, proxying(), io.Discard)
+			srv, base, _ := start(t, proxyConfig(), io.Discard)
 			body, parts := io.Pipe()
 			defer parts.Close()
-			go func() { fmt.Fprint(parts, "a part, and no other") }()
+			go func() { fmt.Fprint(parts, "the only part") }()
 			if reply, _ := do(t, newClient(t), "POST", base+"/delay/0/proxy/"+host, body); reply.StatusCode != 413 {
 				t.Errorf("got %d, want the upstream's 413", reply.StatusCode)
 			}
-			wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+			wiretest.Eventually(t, "no request waits", func() bool { return srv.journal.Waiting() == 0 })
 		})
 	}
 }
 
-// A write deadline that outlives its part would end an idle stream of HTTP/2.
-func TestAReplyOutlastsTheWriteTimeout(t *testing.T) {
+// TestWriteTimeoutPerPartOfReply checks that a write deadline does not end a stream that
+// is idle between parts.
+func TestWriteTimeoutPerPartOfReply(t *testing.T) {
 	t.Parallel()
 	host := startUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
 		for range 3 {
@@ -241,7 +245,7 @@ func TestAReplyOutlastsTheWriteTimeout(t *testing.T) {
 			time.Sleep(200 * time.Millisecond)
 		}
 	})
-	config := proxying()
+	config := proxyConfig()
 	config.WriteTimeout = 100 * time.Millisecond
 	_, base, _ := start(t, config, io.Discard)
 	for name, newClient := range clients {
@@ -253,8 +257,9 @@ func TestAReplyOutlastsTheWriteTimeout(t *testing.T) {
 	}
 }
 
-// One filter is for what comes before, with and behind a reply.
-func TestProxyFiltersInformationalRepliesAndTrailers(t *testing.T) {
+// TestProxyFiltersHeaders checks the headers of informational replies, of the reply
+// and of trailers.
+func TestProxyFiltersHeaders(t *testing.T) {
 	host := startUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()
 		h.Set("Trailer", "X-Sum, Set-Cookie")
@@ -271,7 +276,7 @@ func TestProxyFiltersInformationalRepliesAndTrailers(t *testing.T) {
 		h.Set("Set-Cookie", "c=d")
 		h.Set(http.TrailerPrefix+"Clear-Site-Data", `"*"`)
 	})
-	_, base, _ := start(t, proxying(), io.Discard)
+	_, base, _ := start(t, proxyConfig(), io.Discard)
 	for _, version := range []string{"1.0", "1.1"} {
 		conn := wiretest.Dial(t, base)
 		fmt.Fprintf(conn, "GET /delay/0/proxy/%s HTTP/%s\r\nHost: h\r\nConnection: close\r\n\r\n", host, version)
@@ -282,18 +287,20 @@ func TestProxyFiltersInformationalRepliesAndTrailers(t *testing.T) {
 		reply := string(all)
 		for _, name := range []string{"Set-Cookie: ", "Clear-Site-Data", "Access-Control-Allow-Credentials"} {
 			if strings.Contains(reply, name) {
-				t.Errorf("HTTP/%s: %s passes:\n%s", version, name, reply)
+				t.Errorf("HTTP/%s: want no %s, got:\n%s", version, name, reply)
 			}
 		}
 		hints := map[string]int{"1.0": 0, "1.1": 2}[version]
 		if got := strings.Count(reply, "103 Early Hints"); got != hints {
 			t.Errorf("HTTP/%s: got %d informational replies, want %d:\n%s", version, got, hints, reply)
 		}
-		if got := strings.Count(reply, "Link: </style.css>"); got != hints+1 || !strings.Contains(reply, "200 OK") || strings.Count(reply, "sandbox") != hints+1 {
-			t.Errorf("HTTP/%s: want Link and the sandbox with each of %d replies:\n%s", version, hints+1, reply)
+		for want, n := range map[string]int{"Link: </style.css>": hints + 1, "sandbox": hints + 1, "200 OK": 1} {
+			if strings.Count(reply, want) != n {
+				t.Errorf("HTTP/%s: want %q %d times, got:\n%s", version, want, n, reply)
+			}
 		}
 		if version == "1.1" && !strings.Contains(reply, "X-Sum: 1\r\n") {
-			t.Errorf("the trailer is lost:\n%s", reply)
+			t.Errorf("want trailer X-Sum, got:\n%s", reply)
 		}
 	}
 }
