@@ -19,24 +19,24 @@ type load struct {
 	about   string
 	metrics []report.Metric
 	http2   bool // only for servers that speak it
-	conns   int  // the most at once
+	conns   int  // maximum at once
 	variant variant
-	of      string // the load that differs from this one in its variant alone, which is plain; "" for none
+	of      string // the plain load that this one is a variant of; "" for none
 
-	// run puts the load on a server that is fresh.
+	// run puts the load on a server that has just started.
 	run func(context.Context, target) (*drive.Tally, values, error)
 }
 
-// fits reports whether a server can have the load.
+// fits reports whether a server supports the load.
 func (l load) fits(s peer.Server) bool {
 	_, ok := l.variant.pathAt(s)
 	return ok && (!l.http2 || s.HTTP2)
 }
 
-// values are those that do not follow from a tally.
+// values are the metrics that a tally does not have.
 type values map[report.Metric]float64
 
-// target is a server that runs.
+// target is a running server.
 type target struct {
 	peer.Server
 	*peer.Process
@@ -51,8 +51,7 @@ func (t target) request(wait time.Duration) drive.Request {
 	return r
 }
 
-// settle returns when the server has had nothing to do for a while, or after ten
-// seconds.
+// settle returns when the server has used no CPU for 0.4 s, or after ten seconds.
 func (t target) settle(ctx context.Context) error {
 	before, err := t.CPU()
 	for idle, all := 0, 0; err == nil && idle < 4 && all < 100; all++ {
@@ -75,14 +74,15 @@ const (
 
 var overshoot = []report.Metric{report.P50, report.P99, report.P999, report.Max}
 
-// loads returns all loads; short ones take a fifth of the time and the requests.
+// loads returns all loads. Short loads take a fifth of the time and of the requests.
 func loads(short bool) []load {
 	part := 1
 	if short {
 		part = 5
 	}
 	counted := 4 * second / time.Duration(part)
-	loads := []load{oneClient(1*ms, 2000/part), oneClient(10*ms, 400/part), oneClient(100*ms, 40/part), even(1000, counted)}
+	loads := []load{oneClient(1*ms, 2000/part), oneClient(10*ms, 400/part),
+		oneClient(100*ms, 40/part), even(1000, counted)}
 	add := func(plain load, variants ...variant) {
 		loads = append(loads, plain)
 		for _, v := range variants {
@@ -91,7 +91,8 @@ func loads(short bool) []load {
 	}
 	add(even(10_000, counted), withRun, withTrace, withStatus, withUniform, withLognormal, ofScenario)
 	loads = append(loads, once(1000), once(10_000))
-	add(waiting(10_000), withRun, withTrace, withStatus, withLognormal, withPool, atBarrier, inHold, ofScenario, withHEAD, withPOST, betweenEvents)
+	add(waiting(10_000), withRun, withTrace, withStatus, withLognormal, withPool, atBarrier, inHold, ofScenario,
+		withHEAD, withPOST, betweenEvents)
 	add(zero(64, max(3*second/time.Duration(part), second)), withRun, withTrace, withStatus, withUniform, ofScenario)
 	add(cpu(6000, counted), withRunAndUniform)
 	return append(loads,
@@ -101,7 +102,7 @@ func loads(short bool) []load {
 	)
 }
 
-// oneClient asks n times for a wait.
+// oneClient is one client that asks n times for a wait.
 func oneClient(wait time.Duration, n int) load {
 	return load{
 		name:    fmt.Sprintf("one-%v", wait),
@@ -114,49 +115,54 @@ func oneClient(wait time.Duration, n int) load {
 	}
 }
 
-// even has n clients wait a second each.
+// even is n requests a second that wait a second each.
 func even(n int, counted time.Duration) load {
 	e := drive.Even{Rate: float64(n), Asked: second, Warm: 2 * second, Counted: counted}
 	return load{
-		name:    fmt.Sprintf("even-%d", n),
-		about:   fmt.Sprintf("%d requests a second arrive evenly and wait 1 s each, so that %d wait at any time; %v counted", n, n, counted),
+		name: fmt.Sprintf("even-%d", n),
+		about: fmt.Sprintf(
+			"%d requests a second arrive evenly and wait 1 s each, so that %d wait at any time; %v counted", n, n,
+			counted),
 		metrics: []report.Metric{report.P99, report.P50, report.P999, report.Max, report.CPU, report.Memory},
 		conns:   e.Conns(),
 		run:     func(ctx context.Context, t target) (*drive.Tally, values, error) { return runEven(ctx, t, e) },
 	}
 }
 
-// cpu has rate requests a second wait 100 ms each.
+// cpu is rate requests a second that wait 100 ms each.
 func cpu(rate int, counted time.Duration) load {
 	e := drive.Even{Rate: float64(rate), Asked: 100 * ms, Warm: 500 * ms, Counted: counted}
 	return load{
-		name:    fmt.Sprintf("cpu-%d", rate),
-		about:   fmt.Sprintf("%d requests a second arrive evenly and wait 100 ms each; %v counted. Processors: the CPU time of the server in a second", rate, counted),
+		name: fmt.Sprintf("cpu-%d", rate),
+		about: fmt.Sprintf("%d requests a second arrive evenly and wait 100 ms each; %v counted. Processors: the "+
+			"CPU time of the server in a second", rate, counted),
 		metrics: []report.Metric{report.CPU, report.CPUEach, report.P50, report.P99},
 		conns:   e.Conns(),
 		run:     func(ctx context.Context, t target) (*drive.Tally, values, error) { return runEven(ctx, t, e) },
 	}
 }
 
-// flatRate is the rate of requests under which waiting ones are counted: it is
-// the same for all, so that only their number differs.
+// flatRate is the request rate of all flat loads, so that they differ only in how many
+// requests wait.
 const flatRate = 5000
 
-// flat has n clients wait, for as long as that takes.
+// flat chooses the wait so that n requests wait at any time.
 func flat(n int, counted time.Duration) load {
 	wait := time.Duration(n) * second / flatRate
 	e := drive.Even{Rate: flatRate, Asked: wait, Warm: wait + 500*ms, Counted: counted}
 	return load{
-		name:    fmt.Sprintf("flat-%d", n),
-		about:   fmt.Sprintf("%d requests a second arrive evenly and wait %v each, so that %d wait at any time; %v counted", flatRate, wait, n, counted),
+		name: fmt.Sprintf("flat-%d", n),
+		about: fmt.Sprintf(
+			"%d requests a second arrive evenly and wait %v each, so that %d wait at any time; %v counted",
+			flatRate, wait, n, counted),
 		metrics: []report.Metric{report.CPUEach, report.Memory, report.P50, report.P99},
 		conns:   e.Conns(),
 		run:     func(ctx context.Context, t target) (*drive.Tally, values, error) { return runEven(ctx, t, e) },
 	}
 }
 
-// runEven measures the CPU time over the counted time, and the memory at its
-// end, against that of the server without connections.
+// runEven measures the CPU time during the counted time, and how much the memory has grown
+// at its end.
 func runEven(ctx context.Context, t target, e drive.Even) (*drive.Tally, values, error) {
 	empty, err := t.Memory()
 	if err != nil {
@@ -184,11 +190,13 @@ func runEven(ctx context.Context, t target, e drive.Even) (*drive.Tally, values,
 	}, nil
 }
 
-// once has n clients ask for a second at the same time.
+// once is n requests for a second at the same time.
 func once(n int) load {
 	return load{
-		name:    fmt.Sprintf("once-%d", n),
-		about:   fmt.Sprintf("%d connections are open; on each a request for 1 s is written, on one after the other without a pause; %d times. Time: from when the first is due to when the last answer is read. Memory: growth from before the connections were opened to when all wait", n, waves),
+		name: fmt.Sprintf("once-%d", n),
+		about: fmt.Sprintf("%d connections are open; on each a request for 1 s is written, on one after the other "+
+			"without a pause; %d times. Time: from when the first is due to when the last answer is read. Memory: "+
+			"growth from before the connections were opened to when all wait", n, waves),
 		metrics: []report.Metric{report.Last, report.Written, report.Memory, report.P50, report.P99, report.Max},
 		conns:   n,
 		run: func(ctx context.Context, t target) (*drive.Tally, values, error) {
@@ -200,12 +208,13 @@ func once(n int) load {
 	}
 }
 
-// http2 has conns times streams clients ask for a second at the same time.
+// http2 is once over HTTP/2: streams requests, spread over conns connections.
 func http2(streams, conns int) load {
 	n := streams / conns
 	return load{
-		name:    fmt.Sprintf("h2-%d", streams),
-		about:   fmt.Sprintf("The same over HTTP/2 without TLS: %d connections, each with %d streams that are opened with one write", conns, n),
+		name: fmt.Sprintf("h2-%d", streams),
+		about: fmt.Sprintf("The same over HTTP/2 without TLS: %d connections, each with %d streams that are "+
+			"opened with one write", conns, n),
 		metrics: []report.Metric{report.Last, report.Written, report.Memory, report.P50, report.P99, report.Max},
 		conns:   conns, http2: true,
 		run: func(ctx context.Context, t target) (*drive.Tally, values, error) {
@@ -217,12 +226,13 @@ func http2(streams, conns int) load {
 	}
 }
 
-// waves are the times that a load of many requests at once is repeated.
+// waves is how often once and http2 send all their requests.
 const waves = 3
 
-// runWaves measures the growth of memory, from before there are connections to
-// when n requests wait, and the median time from the first due to the last answer.
-func runWaves(t target, n int, run func(waiting func()) (*drive.Tally, []drive.Wave, error)) (*drive.Tally, values, error) {
+// runWaves measures how much the memory has grown when n requests wait, and the median time
+// from the first due to the last answer.
+func runWaves(t target, n int,
+	run func(waiting func()) (*drive.Tally, []drive.Wave, error)) (*drive.Tally, values, error) {
 	empty, err := t.Memory()
 	if err != nil {
 		return nil, nil, err
@@ -245,13 +255,15 @@ func runWaves(t target, n int, run func(waiting func()) (*drive.Tally, []drive.W
 	}, nil
 }
 
-// churn has rate clients a second come, wait 100 ms and go, every fourth of
-// them after half of it.
+// churn is rate clients a second that connect, wait 100 ms and close. Every fourth closes
+// after 50 ms.
 func churn(rate float64, during time.Duration) load {
 	c := drive.Churn{Rate: rate, Asked: 100 * ms, LeaveEvery: 4, During: during}
 	return load{
-		name:    "churn",
-		about:   fmt.Sprintf("%v clients a second arrive evenly for %v, each on a connection of its own, and ask for %v; one in %d leaves after half of that. Overshoot includes connecting. Memory kept: growth from before to a second after the last has gone", rate, during, c.Asked, c.LeaveEvery),
+		name: "churn",
+		about: fmt.Sprintf("%v clients a second arrive evenly for %v, each on a connection of its own, and ask "+
+			"for %v; one in %d leaves after half of that. Overshoot includes connecting. Memory kept: growth from "+
+			"before to a second after the last has gone", rate, during, c.Asked, c.LeaveEvery),
 		metrics: []report.Metric{report.P50, report.P99, report.P999, report.Max, report.CPUEach, report.MemoryAfter},
 		conns:   c.Conns(),
 		run: func(ctx context.Context, t target) (*drive.Tally, values, error) {
@@ -281,12 +293,13 @@ func churn(rate float64, during time.Duration) load {
 	}
 }
 
-// waiting has n requests wait for longer than it takes to measure that.
+// waiting is n requests that wait for longer than measuring them takes.
 func waiting(n int) load {
 	p := drive.Park{Conns: n, Asked: time.Minute}
 	return load{
-		name:    fmt.Sprintf("wait-%d", n),
-		about:   fmt.Sprintf("%d connections ask for %v each; when all wait and the server has nothing to do, its memory is measured, and they leave", n, p.Asked),
+		name: fmt.Sprintf("wait-%d", n),
+		about: fmt.Sprintf("%d connections ask for %v each; when all wait and the server has nothing to do, its "+
+			"memory is measured, and they leave", n, p.Asked),
 		metrics: []report.Metric{report.Memory}, conns: n,
 		run: func(ctx context.Context, t target) (*drive.Tally, values, error) {
 			empty, err := t.Memory()
@@ -306,7 +319,7 @@ func waiting(n int) load {
 	}
 }
 
-// zero has n clients ask for no wait, again and again.
+// zero is n clients that ask for a wait of 0, again and again.
 func zero(n int, during time.Duration) load {
 	return load{
 		name:    fmt.Sprintf("zero-%d", n),
@@ -322,7 +335,8 @@ func zero(n int, during time.Duration) load {
 				return nil, nil, err
 			}
 			after, err := t.CPU()
-			return tally, values{report.Rate: rate, report.CPUEach: (after - before).Seconds() / float64(tally.Answers) * 1e6}, err
+			return tally, values{report.Rate: rate,
+				report.CPUEach: (after - before).Seconds() / float64(tally.Answers) * 1e6}, err
 		},
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"flash.test/deploy/bench/internal/report"
 )
 
-// machine returns what this runs on; what cannot be told is "unknown".
+// machine describes this machine. A field that cannot be read is "unknown".
 func machine(ctx context.Context) report.Machine {
 	return report.Machine{
 		Processors: runtime.NumCPU(),

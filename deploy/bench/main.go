@@ -1,7 +1,7 @@
 //go:build linux
 
-// Bench drives delay-server and its peers with the same loads, in turn, over
-// several rounds, and writes what it measured: tables, targets and charts.
+// Bench puts the same loads on delay-server and its peers, in turn, over several rounds,
+// and writes tables, targets and charts.
 package main
 
 import (
@@ -38,7 +38,7 @@ func main() {
 	}
 }
 
-// run is the command: args are those behind its name.
+// run runs the command. args does not include its name.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := readOptions(args, stderr)
 	if err != nil {
@@ -57,19 +57,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	servers, err := choose("server", peer.Servers(delayServer, self), o.servers, func(s peer.Server) string { return s.Name })
+	servers, err := choose("server", peer.Servers(delayServer, self), o.servers,
+		func(s peer.Server) string { return s.Name })
 	if err != nil {
 		return err
 	}
 	results, err := measure(ctx, o, servers, stderr)
-	// What was measured before an error, or a signal, is worth its table.
+	// Write what was measured before an error or a signal, too.
 	return errors.Join(err, write(results, o.out, stdout))
 }
 
-// options are what the command line asks for.
+// options are the parsed command line.
 type options struct {
 	rounds  int
-	short   bool // without what no target compares
+	short   bool // skips what no target compares
 	loads   []load
 	servers []string // empty for all
 	out     string   // a folder; "" for none
@@ -82,10 +83,14 @@ func readOptions(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.rounds, "rounds", 3, "`TIMES` that each server has each load")
-	flags.StringVar(&only, "only", "", "`LOADS` to run, by comma, by name or by what it begins with (one, even-10000); none runs all")
+	flags.StringVar(&only, "only", "",
+		"`LOADS` to run, by comma, by name or by what it begins with (one, even-10000); none runs all")
 	flags.StringVar(&servers, "servers", "", "`SERVERS` to measure, by comma; none measures all")
-	flags.StringVar(&o.out, "out", "", "`DIR` for results.md, results.json and the charts; none writes the table to stdout alone")
-	flags.BoolVar(&o.short, "short", false, "a fifth of the time and of the requests, and of the peers only what targets compare: a look, not a measurement")
+	flags.StringVar(&o.out, "out", "",
+		"`DIR` for results.md, results.json and the charts; none writes the table to stdout alone")
+	flags.BoolVar(&o.short, "short", false,
+		"a fifth of the time and of the requests, and of the peers only what targets compare: a look, not a "+
+			"measurement")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -105,8 +110,8 @@ func list(text string) []string {
 	return strings.FieldsFunc(text, func(c rune) bool { return c == ',' })
 }
 
-// choose returns those of all that are asked for, in the order of all: each by
-// its name, or, where none has it, all whose names begin with it and a hyphen.
+// choose returns the elements that asked names, in the order of all. A name that no element
+// has stands for all names that begin with it and a hyphen.
 func choose[T any](what string, all []T, asked []string, name func(T) string) ([]T, error) {
 	if len(asked) == 0 {
 		return all, nil
@@ -124,13 +129,13 @@ func choose[T any](what string, all []T, asked []string, name func(T) string) ([
 			}
 		}
 		if !found && !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, ask+"-") }) {
-			return nil, fmt.Errorf("%s %q is not known: want some of %s", what, ask, strings.Join(names, ", "))
+			return nil, fmt.Errorf("unknown %s %q: use some of %s", what, ask, strings.Join(names, ", "))
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(t T) bool { return !chosen[name(t)] }), nil
 }
 
-// build builds delay-server, of the workspace that the working directory is in.
+// build builds delay-server. The working directory must be in its workspace.
 func build(ctx context.Context, to string) error {
 	out, err := exec.CommandContext(ctx, "go", "build", "-o", to, "flash.test/delay-server").CombinedOutput()
 	if err != nil {
@@ -139,7 +144,7 @@ func build(ctx context.Context, to string) error {
 	return nil
 }
 
-// write writes the report to stdout, and with the charts to a folder.
+// write writes the report to stdout, and to dir with the charts, unless dir is "".
 func write(results *report.Results, dir string, stdout io.Writer) error {
 	if len(results.Samples) == 0 {
 		return nil

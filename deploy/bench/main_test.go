@@ -17,7 +17,7 @@ import (
 	"flash.test/deploy/bench/internal/report"
 )
 
-// The Go peers are this program: in a test, the test's binary.
+// The Go peers run this program, which is the test binary in a test.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == peer.ServeArgument {
 		main()
@@ -25,12 +25,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// One short load of each Go server, from the command line to the files.
+// Each Go server gets one short load, from the command line to the files.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var out, progress strings.Builder
-	args := []string{"--short", "--rounds", "1", "--only", "one-1ms", "--servers", "delay-server-nethttp,go-httpbin,fortio,echo", "--out", dir}
+	args := []string{"--short", "--rounds", "1", "--only", "one-1ms", "--servers",
+		"delay-server-nethttp,go-httpbin,fortio,echo", "--out", dir}
 	if err := run(t.Context(), args, &out, &progress); err != nil {
 		t.Fatalf("run(%q): %v\n%s", args, err, progress.String())
 	}
@@ -46,7 +47,8 @@ func TestRun(t *testing.T) {
 	for _, s := range results.Samples {
 		measured = append(measured, s.Load+" "+s.Server)
 		if s.Failed != "" || s.Errors > 0 || s.Early > 0 || s.Answers < 100 {
-			t.Errorf("%s: %d answers, %d early, %d errors (%s) %s", measured[len(measured)-1], s.Answers, s.Early, s.Errors, s.FirstError, s.Failed)
+			t.Errorf("%s: %d answers, %d early, %d errors (%s) %s", measured[len(measured)-1], s.Answers, s.Early,
+				s.Errors, s.FirstError, s.Failed)
 		}
 		if s.Values[report.P50] <= 0 {
 			t.Errorf("%s: values %v, want an overshoot", s.Server, s.Values)
@@ -62,7 +64,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Every server that has a variant of a load answers it as that needs.
+// Every server that supports a variant of a load answers it correctly.
 func TestVariants(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "delay-server")
@@ -75,7 +77,8 @@ func TestVariants(t *testing.T) {
 	}
 	evenly := cpu(100, 100*ms) // as even, with shorter waits
 	evenly.name = "even-100"
-	small := map[string]load{"even-10000": evenly, "wait-10000": waiting(20), "zero-64": zero(2, 50*ms), "cpu-6000": cpu(100, 100*ms)}
+	small := map[string]load{"even-10000": evenly, "wait-10000": waiting(20), "zero-64": zero(2, 50*ms),
+		"cpu-6000": cpu(100, 100*ms)}
 	for _, l := range loads(false) {
 		if l.of == "" {
 			continue
@@ -96,9 +99,11 @@ func TestVariants(t *testing.T) {
 				t.Parallel()
 				sample := few.sample(t.Context(), s)
 				if sample.Failed != "" || sample.Errors > 0 || sample.Early > 0 && s.Name != peer.Nginx {
-					t.Errorf("%d early, %d errors (%s) %s", sample.Early, sample.Errors, sample.FirstError, sample.Failed)
+					t.Errorf("%d early, %d errors (%s) %s", sample.Early, sample.Errors,
+						sample.FirstError, sample.Failed)
 				}
-				if _, ok := sample.Values[l.metrics[0]]; !ok || plain.metrics[0] != report.Memory && sample.Answers == 0 {
+				if _, ok := sample.Values[l.metrics[0]]; !ok ||
+					plain.metrics[0] != report.Memory && sample.Answers == 0 {
 					t.Errorf("%d answers, values %v; want %s", sample.Answers, sample.Values, l.metrics[0])
 				}
 			})
@@ -106,7 +111,8 @@ func TestVariants(t *testing.T) {
 	}
 }
 
-// A short run measures peers where a target compares them; all where they are asked for.
+// A short run measures a peer only if a target compares it, or if the command line names
+// it.
 func TestSkips(t *testing.T) {
 	for _, tc := range []struct {
 		options
@@ -127,14 +133,15 @@ func TestSkips(t *testing.T) {
 	}
 }
 
-// A load of HTTP/2 is for servers that speak it.
+// An HTTP/2 load is only for servers that support HTTP/2.
 func TestMeasureHTTP2(t *testing.T) {
 	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	servers, err := choose("server", peer.Servers("", self), []string{peer.GoHTTPBin, peer.Echo}, func(s peer.Server) string { return s.Name })
+	servers, err := choose("server", peer.Servers("", self), []string{peer.GoHTTPBin, peer.Echo},
+		func(s peer.Server) string { return s.Name })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,9 +172,10 @@ func TestReadOptions(t *testing.T) {
 	}{
 		{[]string{"--only", "once"}, []string{"once-1000", "once-10000"}, ""},
 		{[]string{"--only", "zero-64,one-10ms"}, []string{"one-10ms", "zero-64"}, ""},
-		{[]string{"--only", "zero"}, []string{"zero-64", "zero-run", "zero-trace", "zero-status", "zero-uniform", "zero-scenario"}, ""},
+		{[]string{"--only", "zero"},
+			[]string{"zero-64", "zero-run", "zero-trace", "zero-status", "zero-uniform", "zero-scenario"}, ""},
 		{[]string{"--only", "wait-sse,cpu"}, []string{"wait-sse", "cpu-6000", "cpu-run-uniform"}, ""},
-		{[]string{"--only", "on"}, nil, `load "on" is not known`},
+		{[]string{"--only", "on"}, nil, `unknown load "on"`},
 		{[]string{"--rounds", "0"}, nil, "use 1 or more"},
 		{[]string{"loads"}, nil, `unknown argument "loads"`},
 	} {
@@ -186,15 +194,16 @@ func TestReadOptions(t *testing.T) {
 	}
 }
 
-// A name that begins another name is that server alone.
+// A full name selects that server alone, even if other names begin with it.
 func TestChooseServers(t *testing.T) {
-	got, err := choose("server", []string{"delay-server", "delay-server-nethttp", "nginx"}, []string{"delay-server"}, func(s string) string { return s })
+	got, err := choose("server", []string{"delay-server", "delay-server-nethttp", "nginx"}, []string{"delay-server"},
+		func(s string) string { return s })
 	if err != nil || !slices.Equal(got, []string{"delay-server"}) {
 		t.Errorf("choose(delay-server) = %q, %v", got, err)
 	}
 }
 
-// Every target and chart is of a load that there is, with a metric that it has.
+// Every target and chart names an existing load and one of its metrics.
 func TestTargetsAreMeasured(t *testing.T) {
 	metrics := map[string][]report.Metric{}
 	for _, l := range loads(false) {
@@ -206,7 +215,8 @@ func TestTargetsAreMeasured(t *testing.T) {
 	}
 	for _, target := range table.Targets {
 		for _, s := range []report.Source{target.What, target.Of} {
-			if s != (report.Source{}) && (!slices.Contains(metrics[s.Load], s.Metric) || !slices.Contains(servers, s.Server)) {
+			if s != (report.Source{}) &&
+				(!slices.Contains(metrics[s.Load], s.Metric) || !slices.Contains(servers, s.Server)) {
 				t.Errorf("target %q: no load measures %+v", target.Text, s)
 			}
 		}

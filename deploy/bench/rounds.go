@@ -16,9 +16,9 @@ import (
 	"flash.test/deploy/bench/internal/report"
 )
 
-// measure has rounds of all loads, each on all servers. The order of servers
-// turns by one each round and that of loads is reversed, so that none is always
-// the first. What fails is in the results; the error is that of ctx.
+// measure runs all loads on all servers in each round. Each round rotates the order of
+// servers and reverses the order of loads, so that none is always first. Failures are in
+// the results; the error is context.Cause of ctx.
 func measure(ctx context.Context, o options, servers []peer.Server, progress io.Writer) (*report.Results, error) {
 	results := &report.Results{Machine: machine(ctx), Rounds: o.rounds}
 	var present []peer.Server
@@ -35,7 +35,8 @@ func measure(ctx context.Context, o options, servers []peer.Server, progress io.
 		if row == "" {
 			row = "plain"
 		}
-		results.Loads = append(results.Loads, report.Load{Name: l.name, About: l.about, Metrics: l.metrics, Of: l.of, Row: row})
+		results.Loads = append(results.Loads,
+			report.Load{Name: l.name, About: l.about, Metrics: l.metrics, Of: l.of, Row: row})
 	}
 	for round := range o.rounds {
 		loads := slices.Clone(o.loads)
@@ -61,15 +62,15 @@ func measure(ctx context.Context, o options, servers []peer.Server, progress io.
 	return results, nil
 }
 
-// skips reports whether a short run does without a load of a server: one that no
-// target compares.
+// skips reports whether a short run skips a load on a server because no target compares it.
 func (o options) skips(l load, s peer.Server) bool {
-	return o.short && len(o.servers) == 0 && s.Name != peer.EventLoop && !slices.ContainsFunc(table.Targets, func(t report.Target) bool {
-		return t.What.Load == l.name && t.What.Server == s.Name || t.Of.Load == l.name && t.Of.Server == s.Name
-	})
+	return o.short && len(o.servers) == 0 && s.Name != peer.EventLoop &&
+		!slices.ContainsFunc(table.Targets, func(t report.Target) bool {
+			return t.What.Load == l.name && t.What.Server == s.Name || t.Of.Load == l.name && t.Of.Server == s.Name
+		})
 }
 
-// sample puts the load on a server that it starts for that.
+// sample starts a server and puts the load on it.
 func (l load) sample(ctx context.Context, s peer.Server) report.Sample {
 	if err := drive.CheckOpenFiles(l.conns); err != nil {
 		return report.Sample{Failed: err.Error()}
@@ -95,9 +96,11 @@ func (l load) sample(ctx context.Context, s peer.Server) report.Sample {
 	}
 	if tally.Overshoot.TotalCount() > 0 {
 		for _, percent := range report.Percents {
-			sample.Overshoot = append(sample.Overshoot, report.Quantile{Percent: percent, MS: milliseconds(tally.Percentile(percent))})
+			sample.Overshoot = append(sample.Overshoot,
+				report.Quantile{Percent: percent, MS: milliseconds(tally.Percentile(percent))})
 		}
-		for metric, percent := range map[report.Metric]float64{report.P50: 50, report.P99: 99, report.P999: 99.9, report.Max: 100} {
+		for metric, percent := range map[report.Metric]float64{report.P50: 50, report.P99: 99,
+			report.P999: 99.9, report.Max: 100} {
 			sample.Values[metric] = milliseconds(tally.Percentile(percent))
 		}
 	}
@@ -107,8 +110,8 @@ func (l load) sample(ctx context.Context, s peer.Server) report.Sample {
 	return sample
 }
 
-// clientCPU returns the time that this process has spent on processors, with
-// its children that have ended: servers before.
+// clientCPU returns the CPU time of this process and of its children that have ended, the
+// servers measured before.
 func clientCPU() (spent time.Duration) {
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
 		var usage syscall.Rusage

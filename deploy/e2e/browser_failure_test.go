@@ -36,15 +36,18 @@ func TestFailuresInABrowser(t *testing.T) {
 	base := startDemoAPI(t, refusing.URL)
 	tab, _ := newTab(t, strings.TrimPrefix(base, "http://")) // the console has the 502s
 
-	do(t, tab, chromedp.EmulateViewport(1280, 720), chromedp.Navigate(base+"/?calls=2&delay=10"), chromedp.Click("#form button"), until(raced))
-	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "A call failed: ") || !evaluate[bool](t, tab, isBad("#result")) {
+	do(t, tab, chromedp.EmulateViewport(1280, 720), chromedp.Navigate(base+"/?calls=2&delay=10"),
+		chromedp.Click("#form button"), until(raced))
+	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "A call failed: ") ||
+		!evaluate[bool](t, tab, isBad("#result")) {
 		t.Errorf("a race that failed: the page says %q, want that, in the colour of a failure", said)
 	}
 	picture(t, tab, "race-failed")
 
 	do(t, tab, chromedp.Navigate(base+"/sweep?calls=1,2&delay=10"), chromedp.Click("#form button"), until(swept),
 		until(`document.querySelector("#result").textContent !== ""`))
-	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "Failed at 1 call: ") || !evaluate[bool](t, tab, isBad("#result")) {
+	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "Failed at 1 call: ") ||
+		!evaluate[bool](t, tab, isBad("#result")) {
 		t.Errorf("a sweep that failed: the page says %q, want that, in the colour of a failure", said)
 	}
 	if evaluate[bool](t, tab, `document.querySelector("#chart").getClientRects().length > 0`) {
@@ -55,12 +58,15 @@ func TestFailuresInABrowser(t *testing.T) {
 	do(t, tab, chromedp.Navigate(base+"/tutorial"), chromedp.Click(`button[data-query="calls=2&delay=1000"]`),
 		until(`document.querySelector(".run p.bad") !== null`))
 	panel := evaluate[string](t, tab, `document.querySelector(".run p.bad").closest(".run").innerText`)
-	if !strings.Contains(panel, "No response: ") || strings.Contains(panel, "the sum") || !evaluate[bool](t, tab, isBad(".run p.bad")) {
+	if !strings.Contains(panel, "No response: ") || strings.Contains(panel, "the sum") ||
+		!evaluate[bool](t, tab, isBad(".run p.bad")) {
 		t.Errorf("a step that failed: the page says %q, want the failure in place of the sentence", panel)
 	}
 	// Nothing waits in the first step: there is nothing to compare.
-	do(t, tab, chromedp.Click(`button[data-query="calls=0"]`), until(`document.querySelector('#times [data-query="calls=0"]').cells[2].textContent !== "–"`))
-	if row := evaluate[string](t, tab, `document.querySelector('#times [data-query="calls=0"]').innerText`); !strings.HasSuffix(row, "–") {
+	do(t, tab, chromedp.Click(`button[data-query="calls=0"]`),
+		until(`document.querySelector('#times [data-query="calls=0"]').cells[2].textContent !== "–"`))
+	if row := evaluate[string](t, tab,
+		`document.querySelector('#times [data-query="calls=0"]').innerText`); !strings.HasSuffix(row, "–") {
 		t.Errorf("times of no calls: got %q, want no speed-up", row)
 	}
 	picture(t, tab, "tutorial-failed")
@@ -83,13 +89,16 @@ func TestAxisOfARaceInABrowser(t *testing.T) {
 	})()`
 	for _, width := range []int64{1280, 360} {
 		do(t, tab, chromedp.EmulateViewport(width, 720), chromedp.Navigate(base+"/?calls=3&delay=10"))
-		for _, scale := range []string{"0.02", "0.3", "0.9999", "1", "7", "49.7", "300", "999", "1000", "2001.5", "4999", "60000", "3600000"} {
+		for _, scale := range []string{"0.02", "0.3", "0.9999", "1", "7", "49.7", "300", "999", "1000", "2001.5",
+			"4999", "60000", "3600000"} {
 			said := evaluate[[][]any](t, tab, strings.ReplaceAll(labels, "SCALE", scale))
 			seen, next := map[string]bool{}, float64(width)
 			for _, label := range said { // from the right
 				text, from, to := label[0].(string), label[1].(float64), label[2].(float64)
 				if seen[text] || from < 0 || to > next {
-					t.Errorf("an axis of %s ms on %d pixels has the labels %v: want them distinct, beside each other, and whole", scale, width, said)
+					t.Errorf(
+						"an axis of %s ms on %d pixels has the labels %v: want them distinct, beside each other, "+
+							"and whole", scale, width, said)
 					break
 				}
 				seen[text], next = true, from

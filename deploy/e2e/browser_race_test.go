@@ -51,11 +51,13 @@ func picture(t *testing.T, tab context.Context, name string) {
 func pictureBy(t *testing.T, tab context.Context, name string, take chromedp.Action[[]byte]) {
 	t.Helper()
 	for _, s := range screens {
-		scheme := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.scheme}}}
-		do(t, tab, chromedp.EmulateViewport(s.width, s.height), chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-			_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, scheme)
-			return err
-		}))
+		scheme := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme",
+			Value: s.scheme}}}
+		do(t, tab, chromedp.EmulateViewport(s.width, s.height),
+			chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+				_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, scheme)
+				return err
+			}))
 		if wide := evaluate[int64](t, tab, `document.documentElement.scrollWidth`); wide > s.width {
 			t.Errorf("%s on %s: the page is %d pixels wide, want %d at most", name, s.name, wide, s.width)
 		}
@@ -144,7 +146,8 @@ func TestRaceInABrowser(t *testing.T) {
 	}
 	figures := map[string][]string{}
 	for _, row := range []string{"total", "sum", "peak", "seen"} {
-		figures[row] = evaluate[[]string](t, tab, `[...document.querySelectorAll("#figures [data-row=`+row+`] td")].map((cell) => cell.textContent)`)
+		figures[row] = evaluate[[]string](t, tab,
+			`[...document.querySelectorAll("#figures [data-row=`+row+`] td")].map((cell) => cell.textContent)`)
 	}
 	for _, run := range all.Runs {
 		lane, peak := 0, "1"
@@ -152,11 +155,14 @@ func TestRaceInABrowser(t *testing.T) {
 			lane, peak = 1, "3"
 		}
 		total, sum := inSeconds(t, figures["total"][lane]), inSeconds(t, figures["sum"][lane])
-		if total < run.Wall-time.Millisecond || sum < run.Sum-time.Millisecond || run.PeakInFlight != []int{1, 3}[lane] {
-			t.Errorf("%s: the page says %v, sum %v; the journal %v, %v, peak %d", run.ID, total, sum, run.Wall, run.Sum, run.PeakInFlight)
+		if total < run.Wall-time.Millisecond || sum < run.Sum-time.Millisecond ||
+			run.PeakInFlight != []int{1, 3}[lane] {
+			t.Errorf("%s: the page says %v, sum %v; the journal %v, %v, peak %d", run.ID, total, sum, run.Wall,
+				run.Sum, run.PeakInFlight)
 		}
 		if figures["peak"][lane] != peak || figures["seen"][lane] != "delay-server" {
-			t.Errorf("%s: the page says peak %s, seen by %s, want %s, delay-server", run.ID, figures["peak"][lane], figures["seen"][lane], peak)
+			t.Errorf("%s: the page says peak %s, seen by %s, want %s, delay-server", run.ID, figures["peak"][lane],
+				figures["seen"][lane], peak)
 		}
 	}
 	turn, once := inSeconds(t, figures["total"][0]), inSeconds(t, figures["total"][1])
@@ -169,7 +175,8 @@ func TestRaceInABrowser(t *testing.T) {
 	if err != nil || math.Abs(got-float64(turn)/float64(once)) > 0.05 || !strings.Contains(said, figures["total"][0]) {
 		t.Errorf("the page says %q of %v and %v", said, turn, once)
 	}
-	if got := text(t, tab, "#concurrent-output"); !strings.Contains(got, "curl '"+base+"/async_get_data?calls=3&delay=300'") || !strings.Contains(got, `{"r1":200,"r2":200,"r3":200}`) {
+	if got := text(t, tab, "#concurrent-output"); !strings.Contains(got,
+		"curl '"+base+"/async_get_data?calls=3&delay=300'") || !strings.Contains(got, `{"r1":200,"r2":200,"r3":200}`) {
 		t.Errorf("the lane says %q, want the curl line and the answer", got)
 	}
 	picture(t, tab, "after")
@@ -205,7 +212,8 @@ func TestRaceInABrowserOtherwise(t *testing.T) {
 	}
 
 	open("?calls=4&delay=20s")
-	do(t, tab, click, until(`document.querySelector("#sequential .clock").textContent > "0.100 s"`), click, until(raced))
+	do(t, tab, click, until(`document.querySelector("#sequential .clock").textContent > "0.100 s"`), click,
+		until(raced))
 	says("stopped", "#result", "Stopped")
 	journal, err := admin.New(slow)
 	if err != nil {
@@ -217,7 +225,8 @@ func TestRaceInABrowserOtherwise(t *testing.T) {
 	}
 	for _, known := range all.Runs {
 		run, err := journal.AwaitSettled(t.Context(), known.ID)
-		if err != nil || slices.ContainsFunc(run.Waits, func(w admin.Wait) bool { return w.Outcome != "client_closed" }) {
+		if err != nil ||
+			slices.ContainsFunc(run.Waits, func(w admin.Wait) bool { return w.Outcome != "client_closed" }) {
 			t.Errorf("stopped: got %+v, %v, want all calls to have left", run.Waits, err)
 		}
 	}
@@ -298,9 +307,11 @@ func TestTutorialInABrowser(t *testing.T) {
 	do(t, tab, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(base+"/tutorial"),
 		chromedp.Click(`section:has(#step-4) button`),
 		until(`document.querySelector("#times tr:last-child td:last-child").textContent !== "–"`))
-	turn, once := inSeconds(t, text(t, tab, `section:has(#step-4) [data-figure=sequential]`)), inSeconds(t, text(t, tab, `section:has(#step-4) [data-figure=concurrent]`))
+	turn, once := inSeconds(t, text(t, tab, `section:has(#step-4) [data-figure=sequential]`)),
+		inSeconds(t, text(t, tab, `section:has(#step-4) [data-figure=concurrent]`))
 	if turn < 1500*time.Millisecond || once < time.Second || once >= turn {
-		t.Errorf("with a query of 500ms beside a call of 1s the text says %v and %v, want 1.5s and 1s, or little more", turn, once)
+		t.Errorf("with a query of 500ms beside a call of 1s the text says %v and %v, want 1.5s and 1s, or little more",
+			turn, once)
 	}
 	if got := text(t, tab, `section:has(#step-4) .run pre`); strings.Count(got, `{"r1":200,"db":200}`) != 2 {
 		t.Errorf("the terminal says %q, want both answers", got)

@@ -21,7 +21,8 @@ func points(way string) string {
 func TestSweepInABrowser(t *testing.T) {
 	base := startDemoAPI(t, serveDelays(t, func(*server.Config) {}))
 	tab, wrong := newTab(t, strings.TrimPrefix(base, "http://"))
-	do(t, tab, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(base+"/sweep?calls=1,...,8,1000&delay=150&limit=100"))
+	do(t, tab, chromedp.EmulateViewport(1280, 900),
+		chromedp.Navigate(base+"/sweep?calls=1,...,8,1000&delay=150&limit=100"))
 	picture(t, tab, "sweep-before")
 
 	do(t, tab, chromedp.Click("#form button"), until(points("concurrent")+" === 2"))
@@ -31,39 +32,47 @@ func TestSweepInABrowser(t *testing.T) {
 	do(t, tab, until(swept))
 	for way, want := range map[string]int{"sequential": 4, "concurrent": 5} {
 		if got := evaluate[int](t, tab, points(way)); got != want {
-			t.Errorf("the chart has %d points of %s, want %d: 1000 calls of 150 ms in turn are over the budget", got, way, want)
+			t.Errorf("the chart has %d points of %s, want %d: 1000 calls of 150 ms in turn are over the budget", got,
+				way, want)
 		}
 	}
-	rows := evaluate[[][]string](t, tab, `[...document.querySelectorAll("#figures tbody tr")].map((row) => [...row.cells].map((cell) => cell.textContent))`)
+	rows := evaluate[[][]string](t, tab,
+		`[...document.querySelectorAll("#figures tbody tr")].map((row) => [...row.cells].map((cell) => cell.textContent))`)
 	for i, calls := range []string{"1", "2", "4", "8", "1000"} {
 		least := []time.Duration{150, 300, 600, 1200, 150_000}[i] * time.Millisecond
 		turn := inSeconds(t, strings.TrimPrefix(rows[i][1], "≈ "))
-		if rows[i][0] != calls || turn < least || strings.HasPrefix(rows[i][1], "≈") != (calls == "1000") || inSeconds(t, rows[i][2]) < 150*time.Millisecond {
+		if rows[i][0] != calls || turn < least || strings.HasPrefix(rows[i][1], "≈") != (calls == "1000") ||
+			inSeconds(t, rows[i][2]) < 150*time.Millisecond {
 			t.Errorf("row %d is %q, want %s calls, %v or more in turn, 150ms or more at once", i, rows[i], calls, least)
 		}
 	}
 	if at := inSeconds(t, rows[4][2]); at < 1500*time.Millisecond {
 		t.Errorf("1000 calls at once, 100 in flight: %v, want 1.5s or more", at)
 	}
-	if said := text(t, tab, "#result"); !strings.Contains(said, "At most 100 at once, 1000 calls took "+rows[4][2]) || !strings.Contains(said, "From 1000 calls on, at most 100 at once is no longer flat.") {
+	if said := text(t, tab, "#result"); !strings.Contains(said, "At most 100 at once, 1000 calls took "+rows[4][2]) ||
+		!strings.Contains(said, "From 1000 calls on, at most 100 at once is no longer flat.") {
 		t.Errorf("the page says %q of %q", said, rows)
 	}
 	picture(t, tab, "sweep-after")
 
-	do(t, tab, chromedp.SetValue("#delay", "20s"), chromedp.Click("#form button"), until(`document.querySelector("#now").textContent.includes("0 of 5 measured")`))
+	do(t, tab, chromedp.SetValue("#delay", "20s"), chromedp.Click("#form button"),
+		until(`document.querySelector("#now").textContent.includes("0 of 5 measured")`))
 	do(t, tab, chromedp.Click("#form button"), until(swept))
 	if said := text(t, tab, "#result"); said != "Stopped after 0 of 5." {
 		t.Errorf("stopped, the page says %q", said)
 	}
-	do(t, tab, chromedp.SetValue("#delay", "50"), chromedp.Click("#form button"), until(points("concurrent")+" === 3"), chromedp.Click("#form button"), until(swept))
-	if said := text(t, tab, "#result"); !strings.HasPrefix(said, "Stopped after 3 of 5. At most 100 at once, 4 calls took ") {
+	do(t, tab, chromedp.SetValue("#delay", "50"), chromedp.Click("#form button"), until(points("concurrent")+" === 3"),
+		chromedp.Click("#form button"), until(swept))
+	if said := text(t, tab, "#result"); !strings.HasPrefix(said,
+		"Stopped after 3 of 5. At most 100 at once, 4 calls took ") {
 		t.Errorf("stopped after 3 points, the page says %q", said)
 	}
 	if got := wrong(); len(got) > 0 {
 		t.Errorf("the page: %s", strings.Join(got, "\n"))
 	}
 
-	do(t, tab, chromedp.SetValue("#calls", "4,2"), chromedp.Click("#form button"), chromedp.WaitVisible("#calls-note.bad"))
+	do(t, tab, chromedp.SetValue("#calls", "4,2"), chromedp.Click("#form button"),
+		chromedp.WaitVisible("#calls-note.bad"))
 	if said := text(t, tab, "#calls-note"); !strings.Contains(said, "2 after 4 is invalid; use ") {
 		t.Errorf("of calls 4,2 the page says %q", said)
 	}

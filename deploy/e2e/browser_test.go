@@ -39,7 +39,8 @@ func newTab(t *testing.T, allowed string) (tab context.Context, wrong func() []s
 		}
 		t.Skipf("no browser: %v", err)
 	}
-	ctx, cancel := chromedp.NewContext(t.Context(), chromedp.WithAllocatorOptions(chromedp.ExecPath(path), chromedp.NoSandbox))
+	ctx, cancel := chromedp.NewContext(t.Context(),
+		chromedp.WithAllocatorOptions(chromedp.ExecPath(path), chromedp.NoSandbox))
 	t.Cleanup(cancel)
 
 	var mu sync.Mutex
@@ -121,7 +122,8 @@ func TestLandingPageInABrowser(t *testing.T) {
 	}
 
 	do(try("soon"))
-	if got := text(t, tab, "#result"); !strings.HasPrefix(got, "400 Bad Request") || !strings.Contains(got, "accepted: milliseconds") {
+	if got := text(t, tab, "#result"); !strings.HasPrefix(got, "400 Bad Request") ||
+		!strings.Contains(got, "accepted: milliseconds") {
 		t.Errorf("after sending soon: the page says %q, want 400 and what is accepted", got)
 	}
 }

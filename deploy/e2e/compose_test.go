@@ -71,11 +71,13 @@ func (p project) test(t *testing.T) {
 
 	delayServer, demoAPI := p.inspect(t, "delay-server"), p.inspect(t, "demo-api")
 	if delayServer.State.Health.Status != container.Healthy {
-		t.Errorf("delay-server after up: got %s, want healthy, for demo-api depends on that", delayServer.State.Health.Status)
+		t.Errorf("delay-server after up: got %s, want healthy, for demo-api depends on that",
+			delayServer.State.Health.Status)
 	}
 	checkRestricted(t, delayServer)
 	checkRestricted(t, demoAPI)
-	for c, want := range map[*container.InspectResponse]string{&delayServer: "ADMIN_TOKEN=" + adminToken, &demoAPI: "DELAY_SERVER_TOKEN=" + adminToken} {
+	for c, want := range map[*container.InspectResponse]string{&delayServer: "ADMIN_TOKEN=" + adminToken,
+		&demoAPI: "DELAY_SERVER_TOKEN=" + adminToken} {
 		if !slices.Contains(c.Config.Env, want) {
 			t.Errorf("%s: got settings %q, want %s among them", c.Name, c.Config.Env, want)
 		}
@@ -101,8 +103,10 @@ func (p project) inspect(t *testing.T, service string) container.InspectResponse
 func checkRestricted(t *testing.T, c container.InspectResponse) {
 	t.Helper()
 	h := c.HostConfig
-	if !h.ReadonlyRootfs || !slices.Equal(h.CapDrop, []string{"ALL"}) || !slices.Equal(h.SecurityOpt, []string{"no-new-privileges:true"}) {
-		t.Errorf("%s: got read-only root %v, dropped capabilities %v, security options %v; want true, [ALL], [no-new-privileges:true]",
+	if !h.ReadonlyRootfs || !slices.Equal(h.CapDrop, []string{"ALL"}) ||
+		!slices.Equal(h.SecurityOpt, []string{"no-new-privileges:true"}) {
+		t.Errorf("%s: got read-only root %v, dropped capabilities %v, security options %v; want true, [ALL], "+
+			"[no-new-privileges:true]",
 			c.Name, h.ReadonlyRootfs, h.CapDrop, h.SecurityOpt)
 	}
 	if stop := c.Config.StopTimeout; stop == nil {
@@ -132,7 +136,8 @@ func TestImageNamesAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"${DELAY_SERVER_IMAGE:-flash-delay-server}", "${DEMO_API_IMAGE:-flash-demo-api}"} {
+		for _, want := range []string{"${DELAY_SERVER_IMAGE:-flash-delay-server}",
+			"${DEMO_API_IMAGE:-flash-demo-api}"} {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("%s: got no %s, want both images named alike in all files", file, want)
 			}

@@ -26,7 +26,8 @@ const (
 // start runs an image under the restrictions of docker-compose.yml, its port published
 // on the one address at which published ports answer, and returns when its own health
 // check passes.
-func start(t *testing.T, image, port string, opts ...testcontainers.ContainerCustomizer) *testcontainers.DockerContainer {
+func start(t *testing.T, image, port string,
+	opts ...testcontainers.ContainerCustomizer) *testcontainers.DockerContainer {
 	t.Helper()
 	// A name in place of an address is the user's choice; then all addresses have the port.
 	host, _ := netip.ParseAddr(dockertest.Host(t, images(t).delayServer))
@@ -76,7 +77,8 @@ func bothWays(t *testing.T, test func(t *testing.T, eventLoop testcontainers.Cus
 }
 
 // startBoth runs both programs, delay-server with opts, on one network of their own.
-func startBoth(t *testing.T, opts ...testcontainers.ContainerCustomizer) (delayServer, demoAPI *testcontainers.DockerContainer) {
+func startBoth(t *testing.T, opts ...testcontainers.ContainerCustomizer) (delayServer,
+	demoAPI *testcontainers.DockerContainer) {
 	t.Helper()
 	image := images(t)
 	net, err := network.New(t.Context(), network.WithLabels(map[string]string{dockertest.Label: dockertest.Run()}))
@@ -84,7 +86,8 @@ func startBoth(t *testing.T, opts ...testcontainers.ContainerCustomizer) (delayS
 		t.Fatal(err)
 	}
 	testcontainers.CleanupNetwork(t, net)
-	delayServer = start(t, image.delayServer, delayServerPort, append(opts, network.WithNetwork([]string{"delay-server"}, net))...)
+	delayServer = start(t, image.delayServer, delayServerPort,
+		append(opts, network.WithNetwork([]string{"delay-server"}, net))...)
 	demoAPI = start(t, image.demoAPI, demoAPIPort, network.WithNetwork([]string{"demo-api"}, net),
 		testcontainers.WithEnv(map[string]string{"DELAY_SERVER_URL": "http://delay-server:3000"}))
 	return delayServer, demoAPI
@@ -130,7 +133,8 @@ func TestUnreachableUpstream(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.status != http.StatusBadGateway || !strings.HasPrefix(got.kind, "application/problem+json") {
-		t.Errorf("GET %s without delay-server: got %d %s %q, want 502 application/problem+json", url, got.status, got.kind, got.body)
+		t.Errorf("GET %s without delay-server: got %d %s %q, want 502 application/problem+json", url,
+			got.status, got.kind, got.body)
 	}
 
 	must(t, nil, "docker", "start", delayServer.GetContainerID())
@@ -170,7 +174,8 @@ func stopLetsWaitingRequestFinish(t *testing.T, eventLoop testcontainers.Customi
 	}
 	got := <-answered
 	if got.err != nil || got.status != http.StatusOK || got.took < asked {
-		t.Errorf("GET /delay/3000 while stopping: got %d after %v, error %v; want 200 after at least %v", got.status, got.took, got.err, asked)
+		t.Errorf("GET /delay/3000 while stopping: got %d after %v, error %v; want 200 after at least %v", got.status,
+			got.took, got.err, asked)
 	}
 	state, err := c.State(t.Context())
 	if err != nil {

@@ -35,7 +35,8 @@ func TestDockerfile(t *testing.T) {
 
 	sameImage(t, names.delayServer, offline.delayServer)
 	sameImage(t, names.demoAPI, offline.demoAPI)
-	if got, want := must(t, nil, "docker", "run", "--rm", "--label", label, names.demoAPI, "--version"), must(t, nil, "docker", "run", "--rm", "--label", label, offline.demoAPI, "--version"); got != want {
+	if got, want := must(t, nil, "docker", "run", "--rm", "--label", label, names.demoAPI, "--version"),
+		must(t, nil, "docker", "run", "--rm", "--label", label, offline.demoAPI, "--version"); got != want {
 		t.Errorf("--version: got %q by deploy/Dockerfile, %q by deploy/offline/build; want the same", got, want)
 	}
 	c := start(t, names.demoAPI, demoAPIPort)

@@ -65,7 +65,8 @@ func images(t *testing.T) tags {
 func requireLoopback(t *testing.T) {
 	t.Helper()
 	if host := dockertest.Host(t, images(t).delayServer); host != "127.0.0.1" && host != "localhost" {
-		dockertest.Missing(t, "ports that docker-compose.yml publishes on loopback do not answer here: the engine is at %s", host)
+		dockertest.Missing(t, "ports that docker-compose.yml publishes on loopback do not answer here: the engine "+
+			"is at %s", host)
 	}
 }
 

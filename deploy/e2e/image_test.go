@@ -34,7 +34,8 @@ func TestProcessIsUser65532(t *testing.T) {
 		c := start(t, image, port)
 		lines := strings.Split(must(t, nil, "docker", "top", c.GetContainerID(), "-eo", "pid,uid,gid"), "\n")
 		var uid, gid string
-		if _, err := fmt.Sscan(lines[len(lines)-1], new(string), &uid, &gid); err != nil || uid != "65532" || gid != "65532" {
+		if _, err := fmt.Sscan(lines[len(lines)-1], new(string), &uid, &gid); err != nil ||
+			uid != "65532" || gid != "65532" {
 			t.Errorf("docker top: got %q, want user and group 65532", lines)
 		}
 	})

@@ -46,7 +46,8 @@ func TestOfflineCarry(t *testing.T) {
 		t.Errorf("load: got %q, want it to tell what to type now", loaded)
 	}
 	for _, tag := range []string{image.delayServer, image.demoAPI} {
-		if got := must(t, nil, "docker", "run", "--rm", "--label", label, tag, "--version"); !strings.Contains(got, version) {
+		if got := must(t, nil, "docker", "run", "--rm", "--label", label, tag,
+			"--version"); !strings.Contains(got, version) {
 			t.Errorf("%s --version after load: got %q, want %q in it", tag, got, version)
 		}
 	}
@@ -95,7 +96,8 @@ func TestOfflineSaysWhatIsMissing(t *testing.T) {
 			args := append([]string{"deploy/offline/" + test.script[0]}, test.script[1:]...)
 			out, err := command([]string{"PATH=" + test.path, noEngine}, "/bin/sh", args...)
 			if err == nil || !strings.Contains(err.Error(), "exit status 1") || !strings.Contains(out, test.want) {
-				t.Errorf("%s: got %q, error %v; want exit status 1 and %q", strings.Join(args, " "), out, err, test.want)
+				t.Errorf("%s: got %q, error %v; want exit status 1 and %q",
+					strings.Join(args, " "), out, err, test.want)
 			}
 		})
 	}

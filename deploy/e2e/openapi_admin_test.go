@@ -123,10 +123,13 @@ func (c *contract) forbiddenOfTheClock(t *testing.T) {
 	for _, text := range []string{
 		"", "null", "[]", "true", `"freeze"`, "{}", `{"freeze":true`, `{"freeze":true}}`,
 		`{"freeze":true,"scale":1}`, `{"advence":"1s"}`, `{"speed":2}`, `{"Freeze":true}`,
-		`{"advance":0}`, `{"advance":-1}`, `{"advance":null}`, `{"advance":true}`, `{"advance":[1]}`, `{"advance":31536000001}`,
-		`{"advance":"0"}`, `{"advance":"0s"}`, `{"advance":"-1s"}`, `{"advance":""}`, `{"advance":"x"}`, `{"advance":"random"}`, `{"advance":"uniform:1,2"}`,
+		`{"advance":0}`, `{"advance":-1}`, `{"advance":null}`, `{"advance":true}`, `{"advance":[1]}`,
+		`{"advance":31536000001}`,
+		`{"advance":"0"}`, `{"advance":"0s"}`, `{"advance":"-1s"}`, `{"advance":""}`, `{"advance":"x"}`,
+		`{"advance":"random"}`, `{"advance":"uniform:1,2"}`,
 		`{"freeze":1}`, `{"freeze":"true"}`, `{"freeze":null}`,
-		`{"scale":0}`, `{"scale":-1}`, `{"scale":"1"}`, `{"scale":1e7}`, `{"scale":1e-7}`, `{"scale":NaN}`, `{"scale":null}`,
+		`{"scale":0}`, `{"scale":-1}`, `{"scale":"1"}`, `{"scale":1e7}`, `{"scale":1e-7}`,
+		`{"scale":NaN}`, `{"scale":null}`,
 		`{"reset":false}`, `{"reset":1}`, `{"reset":null}`,
 	} {
 		r := newRequest(t, "POST", base+"/admin/clock", text)

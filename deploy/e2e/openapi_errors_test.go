@@ -208,10 +208,12 @@ func (c *contract) asAsked(t *testing.T) {
 }
 
 // companions are what a parameter needs beside it.
-var companions = map[string]string{"fail_first": "run=a", "workers": "pool=p", "queue": "pool=p&workers=1", "pool": "workers=1"}
+var companions = map[string]string{"fail_first": "run=a", "workers": "pool=p",
+	"queue": "pool=p&workers=1", "pool": "workers=1"}
 
 // suspicious are values that are wrong for some parameters and right for others.
-var suspicious = []string{"", "0", "-1", "1.5", "2", "1e3", "99", "200:", "x", "a b", ":", "a:b", "empty", "10 ms", "99999999999999999999"}
+var suspicious = []string{"", "0", "-1", "1.5", "2", "1e3", "99", "200:", "x", "a b", ":", "a:b", "empty",
+	"10 ms", "99999999999999999999"}
 
 // forbidden tries each parameter with each suspicious value: what the document
 // forbids, the server must refuse.
@@ -232,7 +234,8 @@ func (c *contract) forbidden(t *testing.T) {
 				forbidden++
 				reply, body := exchange(t, r)
 				if reply.StatusCode < 400 || reply.StatusCode > 499 {
-					t.Errorf("%s %s %q of %s %s: the document forbids it, the server answers %d %.100s", p.In, p.Name, value, method, r.URL, reply.StatusCode, body)
+					t.Errorf("%s %s %q of %s %s: the document forbids it, the server answers %d %.100s", p.In, p.Name,
+						value, method, r.URL, reply.StatusCode, body)
 				}
 			}
 			// Any text will do; and of a list's items the validator sees no pattern.

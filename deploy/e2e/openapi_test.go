@@ -33,7 +33,8 @@ type contract struct {
 // needs no Docker: the server runs in the test.
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
-	c := readContract(t, serveDelays(t, func(s *server.Config) { s.TLSHosts, s.TLSDir = []string{"localhost"}, t.TempDir() }))
+	c := readContract(t, serveDelays(t,
+		func(s *server.Config) { s.TLSHosts, s.TLSDir = []string{"localhost"}, t.TempDir() }))
 	late := c.lateAdvance(t)
 	t.Run("every operation", c.everyOperation)
 	t.Run("every error", c.everyError)
@@ -152,7 +153,8 @@ func (c *contract) keeps(t *testing.T, operation string, r *http.Request, status
 	c.holds(t, operation, r, reply, body, status)
 }
 
-func (c *contract) holds(t *testing.T, operation string, r *http.Request, reply *http.Response, body string, status int) {
+func (c *contract) holds(t *testing.T, operation string, r *http.Request, reply *http.Response,
+	body string, status int) {
 	t.Helper()
 	asked := r.Clone(t.Context())
 	asked.Body = nil // sent, and no part of what a reply is judged by
@@ -160,7 +162,8 @@ func (c *contract) holds(t *testing.T, operation string, r *http.Request, reply 
 		t.Errorf("%s %.120s: got %d %.300s, want %d", r.Method, r.URL, reply.StatusCode, body, status)
 	}
 	if ok, errs := c.validate.ValidateHttpResponse(asked, reply); !ok {
-		t.Errorf("%s %.120s: the document has no such reply: %d %v %.300s\n%v", r.Method, r.URL, reply.StatusCode, reply.Header, body, errs)
+		t.Errorf("%s %.120s: the document has no such reply: %d %v %.300s\n%v", r.Method, r.URL, reply.StatusCode,
+			reply.Header, body, errs)
 	}
 	_, path, _ := strings.Cut(operation, " ")
 	c.seen[operation] = true
@@ -223,8 +226,10 @@ func (c *contract) outside(t *testing.T) {
 			t.Errorf("%s: the document has %s %s", tc.name, tc.method, tc.target)
 		}
 		reply, body := exchange(t, r)
-		if kind := reply.Header.Get("Content-Type"); reply.StatusCode != tc.status || kind != "application/problem+json" {
-			t.Errorf("%s: got %d, %s, %s, want %d and a problem document", tc.name, reply.StatusCode, kind, body, tc.status)
+		if kind := reply.Header.Get("Content-Type"); reply.StatusCode != tc.status ||
+			kind != "application/problem+json" {
+			t.Errorf("%s: got %d, %s, %s, want %d and a problem document", tc.name,
+				reply.StatusCode, kind, body, tc.status)
 		}
 	}
 }

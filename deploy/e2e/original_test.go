@@ -38,7 +38,8 @@ func TestTutorialsOwnCode(t *testing.T) {
 	t.Parallel()
 	python := requirePython(t)
 	slow, secure, ca := serveAsFlash(t)
-	stacks := map[string]string{"the tutorial's app": startApp(t, python, secure, ca), "demo-api": startDemoAPI(t, slow)}
+	stacks := map[string]string{"the tutorial's app": startApp(t, python, secure, ca),
+		"demo-api": startDemoAPI(t, slow)}
 	steer, err := admin.New(slow)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +87,8 @@ func callByCall(t *testing.T, steer *admin.Client, base string) {
 		for round := range e.rounds {
 			clock, err := steer.AwaitClock(t.Context(), e.calls)
 			if err != nil || clock.Waiting != e.calls {
-				t.Fatalf("GET %s, round %d: got %d calls in flight, error %v; want %d", e.path, round+1, clock.Waiting, err, e.calls)
+				t.Fatalf("GET %s, round %d: got %d calls in flight, error %v; want %d", e.path, round+1,
+					clock.Waiting, err, e.calls)
 			}
 			if _, err := steer.Advance(t.Context(), time.Second); err != nil {
 				t.Fatal(err)
@@ -107,8 +109,10 @@ func answers(url string) (time.Duration, error) {
 	}
 	var statuses map[string]int
 	_ = json.Unmarshal([]byte(got.body), &statuses)
-	if want := map[string]int{"r1": 200, "r2": 200}; got.status != 200 || !strings.HasPrefix(got.kind, "application/json") || !maps.Equal(statuses, want) {
-		return 0, fmt.Errorf("GET %s: got %d %s %q, want 200 application/json %v", url, got.status, got.kind, got.body, want)
+	if want := map[string]int{"r1": 200, "r2": 200}; got.status != 200 ||
+		!strings.HasPrefix(got.kind, "application/json") || !maps.Equal(statuses, want) {
+		return 0, fmt.Errorf("GET %s: got %d %s %q, want 200 application/json %v", url, got.status,
+			got.kind, got.body, want)
 	}
 	return got.took, nil
 }
@@ -146,7 +150,8 @@ func requirePython(t *testing.T) string {
 			return python
 		}
 	}
-	const what = "no Python with Flask, its async extra and httpx: install python3-flask, python3-asgiref and python3-httpx"
+	const what = "no Python with Flask, its async extra and httpx: install python3-flask, python3-asgiref and " +
+		"python3-httpx"
 	if os.Getenv("CI") != "" {
 		t.Fatal("CI is set: " + what)
 	}
@@ -164,7 +169,8 @@ func startApp(t *testing.T, python string, port int, ca string) string {
 	}
 	cmd := exec.CommandContext(t.Context(), python, "-m", "flask", "run", "--port=0")
 	cmd.Dir = filepath.Join(root, "deploy/tutorial")
-	cmd.Env = []string{"SSL_CERT_FILE=" + ca, "PYTHONPATH=" + path, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", "FLASH_PORT=" + strconv.Itoa(port)}
+	cmd.Env = []string{"SSL_CERT_FILE=" + ca, "PYTHONPATH=" + path, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1",
+		"FLASH_PORT=" + strconv.Itoa(port)}
 	return listens(t, cmd)
 }
 

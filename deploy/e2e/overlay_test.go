@@ -25,7 +25,8 @@ func TestTutorialOverlay(t *testing.T) {
 		name := strings.Join(compose, " ")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := project{append(compose, "-f", "docker-compose.yml", "-f", "deploy/compose/tutorial.yml"), environ(image)}
+			p := project{append(compose, "-f", "docker-compose.yml", "-f", "deploy/compose/tutorial.yml"),
+				environ(image)}
 			if _, err := p.try("version"); err != nil {
 				dockertest.Missing(t, "%s is not installed: %v", name, err)
 			}
@@ -63,6 +64,7 @@ func (p project) testOverlay(t *testing.T, image tags) {
 		testcontainers.WithMounts(testcontainers.ContainerMount{
 			Source: testcontainers.GenericVolumeMountSource{Name: authority[0].Name}, Target: "/tls", ReadOnly: true,
 		}),
-		testcontainers.WithEnv(map[string]string{"DELAY_SERVER_URL": "https://flash.siwalik.in", "SSL_CERT_FILE": "/tls/ca.pem"}))
+		testcontainers.WithEnv(
+			map[string]string{"DELAY_SERVER_URL": "https://flash.siwalik.in", "SSL_CERT_FILE": "/tls/ca.pem"}))
 	getBody(t, baseURL(t, c, demoAPIPort)+"/async_get_data?delay=1", `{"r1":200,"r2":200}`)
 }

@@ -69,9 +69,11 @@ func findBusybox(t *testing.T) string {
 func moduleProxy(t *testing.T) string {
 	t.Helper()
 	cache := t.TempDir()
-	proxy := "GOPROXY=file://" + must(t, nil, "go", "env", "GOMODCACHE") + "/cache/download," + must(t, nil, "go", "env", "GOPROXY")
+	proxy := "GOPROXY=file://" + must(t, nil, "go", "env", "GOMODCACHE") + "/cache/download," +
+		must(t, nil, "go", "env", "GOPROXY")
 	for _, module := range []string{"delay-server", "demo-api"} {
-		must(t, []string{"GOMODCACHE=" + cache, "GOFLAGS=-modcacherw", "GOWORK=off", "GOSUMDB=off", proxy}, "go", "mod", "download", "-C", module)
+		must(t, []string{"GOMODCACHE=" + cache, "GOFLAGS=-modcacherw", "GOWORK=off", "GOSUMDB=off", proxy}, "go", "mod",
+			"download", "-C", module)
 	}
 	return filepath.Join(cache, "cache/download")
 }

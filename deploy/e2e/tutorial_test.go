@@ -43,7 +43,8 @@ func getBody(t *testing.T, url, want string) time.Duration {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.status != http.StatusOK || strings.TrimSuffix(got.body, "\n") != want { // which delay-server, as Flash, does not send
+	// which delay-server, as Flash, does not send
+	if got.status != http.StatusOK || strings.TrimSuffix(got.body, "\n") != want {
 		t.Fatalf("GET %s: got %d %q, want 200 %q", url, got.status, got.body, want)
 	}
 	return got.took
@@ -67,7 +68,8 @@ func tutorial(t *testing.T, s stack) {
 	getBody(t, s.demoAPI+"/get_data?calls=0", "ok")
 	getBody(t, s.demoAPI+"/async_get_data?calls=0", "ok")
 
-	one := getBody(t, s.delayServer+"/delay/1000/", `{"status":200,"message":"Mock response from Flash","delay":"1000 ms"}`)
+	one := getBody(t, s.delayServer+"/delay/1000/",
+		`{"status":200,"message":"Mock response from Flash","delay":"1000 ms"}`)
 	sequential := getBody(t, s.demoAPI+"/get_data", `{"r1":200,"r2":200}`)
 	concurrent := getBody(t, s.demoAPI+"/async_get_data", `{"r1":200,"r2":200}`)
 	third := getBody(t, s.demoAPI+"/async_get_data?calls=3", `{"r1":200,"r2":200,"r3":200}`)
@@ -88,7 +90,8 @@ func tutorial(t *testing.T, s stack) {
 	}
 	// The ideals are 1/2 and 1/3.
 	if ratio := concurrent.Seconds() / sequential.Seconds(); ratio > 0.9 {
-		t.Errorf("concurrent/sequential of two calls: got %v/%v = %.2f, want at most 0.9", concurrent, sequential, ratio)
+		t.Errorf("concurrent/sequential of two calls: got %v/%v = %.2f, want at most 0.9",
+			concurrent, sequential, ratio)
 	}
 	if ratio := third.Seconds() / (3 * one.Seconds()); ratio > 0.6 {
 		t.Errorf("three concurrent calls/three times one: got %v/%v = %.2f, want at most 0.6", third, 3*one, ratio)

@@ -21,9 +21,10 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// fine is a result that is within all bounds, just.
+// fine is a result at all bounds.
 func fine() *result {
-	idle := reading{span: time.Second, left: 20e6, memory: 20e6, descriptors: 40, open: 40, goroutines: 10, cpu: 10 * time.Millisecond, p50: wait, p99: 12 * time.Millisecond, answers: 100, asked: 4, ready: 4}
+	idle := reading{span: time.Second, left: 20e6, memory: 20e6, descriptors: 40, open: 40, goroutines: 10,
+		cpu: 10 * time.Millisecond, p50: wait, p99: 12 * time.Millisecond, answers: 100, asked: 4, ready: 4}
 	r := &result{attack: attack{held: true}, conns: 100, idle: idle, idleAfter: idle, during: idle, after: idle}
 	r.during.memory = 20e6 + 20e6*3/2
 	r.during.goroutines = 10*10 + 200
@@ -39,14 +40,16 @@ func TestJudge(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		change func(r *result)
-		over   string // the begin of what is over; "" for nothing
+		over   string // the beginning of what is over; "" for nothing
 	}{
 		{"at the bounds", func(*result) {}, ""},
 		{"memory", func(r *result) { r.during.memory += 3e6 }, "memory × 1.65"},
 		{"memory after", func(r *result) { r.after.memory = 60e6 }, "memory × 2"},
-		{"memory, by a bound of the attack's own", func(r *result) { r.during.memory += 3e6; r.attack.bounds.memory = 2 }, ""},
+		{"memory, with the attack's bound",
+			func(r *result) { r.during.memory += 3e6; r.attack.bounds.memory = 2 }, ""},
 		{"goroutines", func(r *result) { r.during.goroutines += 5 }, "goroutines × 10.5"},
-		{"a server that says nothing of goroutines", func(r *result) { r.idle.goroutines, r.during.goroutines = 0, 0 }, ""},
+		{"a server without a metric of goroutines",
+			func(r *result) { r.idle.goroutines, r.during.goroutines = 0, 0 }, ""},
 		{"p99", func(r *result) { r.during.p99 += time.Millisecond }, "p99 × 8.08"},
 		{"failed requests", func(r *result) { r.during.failed++ }, "failed 0.0198"},
 		{"CPU after", func(r *result) { r.after.cpu += 50 * time.Millisecond }, "CPU after × 25"},
@@ -59,7 +62,8 @@ func TestJudge(t *testing.T) {
 		r := fine()
 		tc.change(r)
 		r.judge()
-		if tc.over == "" && len(r.over) > 0 || tc.over != "" && (len(r.over) != 1 || !strings.HasPrefix(r.over[0], tc.over)) {
+		if tc.over == "" && len(r.over) > 0 ||
+			tc.over != "" && (len(r.over) != 1 || !strings.HasPrefix(r.over[0], tc.over)) {
 			t.Errorf("judge, %s: over %q, want %q", tc.name, r.over, tc.over)
 		}
 		if cells := strings.Count(r.row(), "|"); cells != strings.Count(strings.Split(tableHead, "\n")[0], "|") {
@@ -68,8 +72,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// An idle server whose CPU time is less than can be counted has the least that can.
-func TestLoadHasALeast(t *testing.T) {
+// The load of a server without measurable CPU time is the smallest that the kernel counts.
+func TestLoadHasAMinimum(t *testing.T) {
 	if r := (reading{span: time.Second}); r.load() != 0.01 {
 		t.Errorf("load of no CPU time: %v", r.load())
 	}
@@ -82,9 +86,11 @@ func TestReadOptions(t *testing.T) {
 		targets []target
 		err     string
 	}{
-		{[]string{"-only", "window-doc,rapid"}, []string{"window-doc", "rapid-reset"}, []target{delayServer, demoAPI}, ""},
-		{[]string{"-only", "fill", "-nginx", "-nethttp"}, []string{"fill"}, []target{delayServer, demoAPI, netHTTP, nginx}, ""},
-		{[]string{"-only", "nothing"}, nil, nil, `attack "nothing" is not known`},
+		{[]string{"-only", "window-doc,rapid"}, []string{"window-doc", "rapid-reset"},
+			[]target{delayServer, demoAPI}, ""},
+		{[]string{"-only", "fill", "-nginx", "-nethttp"}, []string{"fill"},
+			[]target{delayServer, demoAPI, netHTTP, nginx}, ""},
+		{[]string{"-only", "nothing"}, nil, nil, `unknown attack "nothing"`},
 		{[]string{"-rounds", "0"}, nil, nil, "use 1 or more"},
 		{[]string{"window"}, nil, nil, `unknown argument "window"`},
 	} {
@@ -99,7 +105,8 @@ func TestReadOptions(t *testing.T) {
 				t.Errorf("readOptions(%q): error %v, want %q", tc.args, err, tc.err)
 			}
 		case err != nil || !slices.Equal(names, tc.attacks) || !slices.Equal(o.targets, tc.targets):
-			t.Errorf("readOptions(%q): %q at %q, %v; want %q at %q", tc.args, names, o.targets, err, tc.attacks, tc.targets)
+			t.Errorf("readOptions(%q): %q at %q, %v; want %q at %q", tc.args, names, o.targets,
+				err, tc.attacks, tc.targets)
 		}
 	}
 	if _, err := readOptions([]string{"--help"}, io.Discard); !errors.Is(err, flag.ErrHelp) {
@@ -107,8 +114,8 @@ func TestReadOptions(t *testing.T) {
 	}
 }
 
-// A request whose header takes more than a frame is one HEADERS and
-// CONTINUATIONs, and its fields are read as they were meant.
+// A header larger than a frame is sent as HEADERS and CONTINUATIONs, and decodes to the
+// same fields.
 func TestGetInFrames(t *testing.T) {
 	c := &conn2{next: 1, block: requestBlock("a", "/delay/0")}
 	c.Framer = http2.NewFramer(&c.out, &c.out)
@@ -135,25 +142,28 @@ func TestGetInFrames(t *testing.T) {
 		}
 	}
 	read, err := hpack.NewDecoder(0, nil).DecodeFull(block)
-	if err != nil || len(read) != 4+fields || read[3].Value != "/delay/0" || read[4] != (hpack.HeaderField{Name: "age"}) {
+	if err != nil || len(read) != 4+fields || read[3].Value != "/delay/0" ||
+		read[4] != (hpack.HeaderField{Name: "age"}) {
 		t.Errorf("%d fields, %v: want %d, the first of GET /delay/0", len(read), err, 4+fields)
 	}
-	if frame, err := c.ReadFrame(); err != nil || frame.Header().StreamID != 3 || !frame.(*http2.HeadersFrame).HeadersEnded() {
+	if frame, err := c.ReadFrame(); err != nil || frame.Header().StreamID != 3 ||
+		!frame.(*http2.HeadersFrame).HeadersEnded() {
 		t.Errorf("the next request: %v, %v; want one frame of stream 3", frame, err)
 	}
 }
 
-// The attackers speak HTTP/2 and HTTP/1.1 that Go's own server takes, and what it
-// ends is no failure of theirs.
+// Go's own server accepts the attackers' HTTP/1.1 and HTTP/2. When it closes a connection,
+// the attack does not fail.
 func TestStrikes(t *testing.T) {
 	t.Parallel()
 	protocols := map[string]int{}
 	requests := make(chan string, 100_000)
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { requests <- r.Proto }))
+	server := httptest.NewUnstartedServer(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { requests <- r.Proto }))
 	server.Config.Protocols = new(http.Protocols)
 	server.Config.Protocols.SetHTTP1(true)
 	server.Config.Protocols.SetUnencryptedHTTP2(true)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of attacks that it wards off
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // attacks are logged
 	server.Start()
 	defer server.Close()
 	addr := netip.MustParseAddrPort(server.Listener.Addr().String())
@@ -168,9 +178,9 @@ func TestStrikes(t *testing.T) {
 		for by := time.Now().Add(10 * time.Second); s.sent.Load() == 0 && time.Now().Before(by); {
 			time.Sleep(time.Millisecond)
 		}
-		time.Sleep(20 * time.Millisecond) // some more is sent, and read
+		time.Sleep(20 * time.Millisecond) // for some more requests
 		stop()
-		s.leave() // a write that nobody reads ends with its connection
+		s.leave() // unblock a write that the server does not read
 		if err := <-struck; err != nil {
 			t.Errorf("%s: %v", a.name, err)
 		}
@@ -186,7 +196,7 @@ func TestStrikes(t *testing.T) {
 	}
 }
 
-// Every attack is at a target, has a strike, and is alone by its name there.
+// Every attack has a target and a strike, and its name is unique at the target.
 func TestAttacks(t *testing.T) {
 	seen := map[string]bool{}
 	for _, a := range attacks {

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// request returns a GET with more header lines.
+// request returns a GET with additional header lines.
 func (s *site) request(path, lines string) []byte {
 	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %v\r\n%s\r\n", path, s.addr, lines)
 }
 
-// largeHeaders asks on 300 connections with 1 MB of header each.
+// largeHeaders sends 1 MB of header on each of 300 connections.
 func largeHeaders(ctx context.Context, s *site) error {
 	const line = "X-Padding-%04d: %s\r\n"
 	var lines strings.Builder
@@ -34,10 +34,11 @@ func largeHeaders(ctx context.Context, s *site) error {
 	})
 }
 
-// slowReaders asks on 300 connections for much and reads it slowly.
+// slowReaders asks for large answers on 300 connections and reads them slowly.
 func slowReaders(ctx context.Context, s *site) error {
 	request := s.request(s.path, s.lines)
-	return s.each(ctx, 300, func(ctx context.Context, _ int) error { // at any scale: it is about how many write at once
+	// not scaled: what matters is how many write at once
+	return s.each(ctx, 300, func(ctx context.Context, _ int) error {
 		conn, err := s.dial(ctx, s.addr)
 		if err != nil {
 			return err
@@ -51,8 +52,7 @@ func slowReaders(ctx context.Context, s *site) error {
 	})
 }
 
-// pipeline sends requests on 20 connections, one behind another without end, and
-// reads nothing.
+// pipeline sends requests without end on 20 connections, and reads nothing.
 func pipeline(ctx context.Context, s *site) error {
 	const batch = 100
 	requests := bytes.Repeat(s.request(s.path, s.lines), batch)
@@ -70,8 +70,8 @@ func pipeline(ctx context.Context, s *site) error {
 	})
 }
 
-// runNames asks on 20 connections for 10,000 paths of 8 KB whose requests are
-// counted, each on its own. A delay of many digits is such a path.
+// runNames asks for 10,000 different paths of 8 KB, a delay of many digits, on 20
+// connections, so that the server counts each path.
 func runNames(ctx context.Context, s *site) error {
 	const conns = 20
 	each := s.scale.of(10_000) / conns
@@ -92,8 +92,8 @@ func runNames(ctx context.Context, s *site) error {
 	})
 }
 
-// slowSenders opens connections that send a request's first bytes, then a byte
-// at a time.
+// slowSenders opens connections that send the beginning of a request, then a byte at a
+// time.
 func slowSenders(n int, first string) func(ctx context.Context, s *site) error {
 	return func(ctx context.Context, s *site) error {
 		return s.each(ctx, s.scale.of(n), func(ctx context.Context, _ int) error {
@@ -115,8 +115,7 @@ func slowSenders(n int, first string) func(ctx context.Context, s *site) error {
 	}
 }
 
-// idle opens 9,000 connections and sends nothing more after one answer, or
-// nothing at all on every second.
+// idle opens 9,000 connections that send one request, or none on every second connection.
 func idle(ctx context.Context, s *site) error {
 	request := s.request(s.path, s.lines)
 	const at = 50 // connections opened at a time
@@ -138,7 +137,7 @@ func idle(ctx context.Context, s *site) error {
 	})
 }
 
-// requestEach opens n connections, to the scale, and sends a request on each.
+// requestEach opens n connections, scaled, and sends a request on each.
 func (s *site) requestEach(ctx context.Context, n int) error {
 	request := s.request(s.path, s.lines)
 	const at = 50
@@ -157,7 +156,7 @@ func (s *site) requestEach(ctx context.Context, n int) error {
 	})
 }
 
-// leaveAtOnce has 5,000 clients wait, who all leave at the same time.
+// leaveAtOnce is 5,000 clients that wait and close at the same time.
 func leaveAtOnce(ctx context.Context, s *site) error {
 	err := s.requestEach(ctx, 5000)
 	if err := sleep(ctx, time.Second/2); err != nil {

@@ -16,24 +16,23 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// conn2 is a connection of HTTP/2 whose frames are written one by one, right
-// or wrong ones.
+// conn2 is an HTTP/2 connection that writes single frames, valid or not.
 type conn2 struct {
 	net.Conn
 	*http2.Framer
 	out   bytes.Buffer // what the framer wrote
 	next  uint32       // stream to open
-	most  uint32       // streams at once, by the server's settings
-	block []byte       // a GET's header, which does not depend on those before
+	limit uint32       // streams at once, by the server's settings
+	block []byte       // a GET's header, the same for each request
 }
 
-// dial2 opens a connection of HTTP/2 that has read the server's settings.
+// dial2 opens an HTTP/2 connection and exchanges settings.
 func (s *site) dial2(ctx context.Context, settings ...http2.Setting) (*conn2, error) {
 	conn, err := s.dial(ctx, s.addr2)
 	if err != nil {
 		return nil, err
 	}
-	c := &conn2{Conn: conn, next: 1, most: 1 << 30, block: requestBlock(s.addr2.String(), s.path)}
+	c := &conn2{Conn: conn, next: 1, limit: 1 << 30, block: requestBlock(s.addr2.String(), s.path)}
 	c.Framer = http2.NewFramer(&c.out, bufio.NewReader(conn))
 	c.AllowIllegalWrites = true
 	c.out.WriteString(http2.ClientPreface)
@@ -51,15 +50,14 @@ func (s *site) dial2(ctx context.Context, settings ...http2.Setting) (*conn2, er
 	if !ok {
 		return nil, fmt.Errorf("the first frame is %v: want the server's settings", frame.Header())
 	}
-	if most, ok := theirs.Value(http2.SettingMaxConcurrentStreams); ok {
-		c.most = most
+	if n, ok := theirs.Value(http2.SettingMaxConcurrentStreams); ok {
+		c.limit = n
 	}
 	c.WriteSettingsAck()
 	return c, c.flush()
 }
 
-// requestBlock returns the header block of a GET, which adds nothing to the
-// table of header fields.
+// requestBlock returns a GET's header block, which adds nothing to the dynamic table.
 func requestBlock(host, path string) []byte {
 	var block bytes.Buffer
 	e := hpack.NewEncoder(&block)
@@ -74,21 +72,22 @@ func requestBlock(host, path string) []byte {
 	return block.Bytes()
 }
 
-// age is a header field, "age" without a value, in one byte: an index into
-// HPACK's static table (RFC 7541, Appendix A). Of all fields there it takes the
-// least of a limit on the size of a header: 35 bytes.
+// age is the header field "age" without a value in one byte, an index into HPACK's static
+// table (RFC 7541, Appendix A). No other field there counts less towards a limit on the
+// header's size: 35 bytes.
 const age = 0x80 | 21
 
 // largestFrame is the payload of a frame that every server takes (RFC 9113,
 // section 4.2).
 const largestFrame = 16 << 10
 
-// get opens a stream that asks for the path; fields follow its own.
+// get opens a stream that asks for the path, with additional fields.
 func (c *conn2) get(fields []byte) {
 	block := append(append([]byte{}, c.block...), fields...)
 	first := block[:min(len(block), largestFrame)]
 	rest := block[len(first):]
-	c.WriteHeaders(http2.HeadersFrameParam{StreamID: c.next, BlockFragment: first, EndStream: true, EndHeaders: len(rest) == 0})
+	c.WriteHeaders(http2.HeadersFrameParam{StreamID: c.next, BlockFragment: first, EndStream: true,
+		EndHeaders: len(rest) == 0})
 	for len(rest) > 0 {
 		part := rest[:min(len(rest), largestFrame)]
 		rest = rest[len(part):]
@@ -103,19 +102,18 @@ func (c *conn2) flush() error {
 	return err
 }
 
-// zeroWindow opens streams on 3 connections that may send no byte of a body, and
-// reads nothing.
+// zeroWindow opens streams on 3 connections with a window of 0, and reads nothing.
 func zeroWindow(ctx context.Context, s *site) error {
 	return s.each(ctx, 3, func(ctx context.Context, _ int) error {
 		c, err := s.dial2(ctx, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 		if err != nil {
 			return err
 		}
-		return c.open(s, min(uint32(s.scale.of(10_000)), c.most), nil)
+		return c.open(s, min(uint32(s.scale.of(10_000)), c.limit), nil)
 	})
 }
 
-// open opens n streams, a few with each write.
+// open opens n streams, with several in each write.
 func (c *conn2) open(s *site, n uint32, fields []byte) error {
 	for i := range n {
 		c.get(fields)
@@ -129,8 +127,8 @@ func (c *conn2) open(s *site, n uint32, fields []byte) error {
 	return nil
 }
 
-// manyFields has one connection send up to 1,000 requests with 29,000 header
-// fields of a byte each: 1 MB by the way a header's size is counted.
+// manyFields sends up to 1,000 requests with 29,000 one-byte header fields each, which
+// count as 1 MB.
 func manyFields(ctx context.Context, s *site) error {
 	return s.each(ctx, 1, func(ctx context.Context, _ int) error {
 		c, err := s.dial2(ctx)
@@ -138,13 +136,13 @@ func manyFields(ctx context.Context, s *site) error {
 			return err
 		}
 		go drain(c.Conn)
-		return c.open(s, min(uint32(s.scale.of(1000)), c.most), bytes.Repeat([]byte{age}, 29_000))
+		return c.open(s, min(uint32(s.scale.of(1000)), c.limit), bytes.Repeat([]byte{age}, 29_000))
 	})
 }
 
-// rapidReset opens streams and resets each at once (CVE-2023-44487), 100,000 on
-// each of 4 connections, spread over the attack's time. An attacker whose
-// connection is ended opens another.
+// rapidReset opens streams and resets each at once (CVE-2023-44487), 100,000 on each of 4
+// connections, spread over the attack's time. It replaces connections that the server
+// closes.
 func rapidReset(ctx context.Context, s *site) error {
 	const each, burst = 100_000, 100
 	return s.each(ctx, 4, func(ctx context.Context, _ int) error {
@@ -181,8 +179,7 @@ func rapidReset(ctx context.Context, s *site) error {
 	})
 }
 
-// fill opens streams on 10 connections, 10,000 on each or as many as it may have,
-// and reads what comes.
+// fill opens up to 10,000 streams on each of 10 connections, and reads the answers.
 func fill(ctx context.Context, s *site) error {
 	return s.each(ctx, 10, func(ctx context.Context, _ int) error {
 		c, err := s.dial2(ctx)
@@ -190,12 +187,11 @@ func fill(ctx context.Context, s *site) error {
 			return err
 		}
 		go drain(c.Conn)
-		return c.open(s, min(10_000, c.most), nil) // at any scale: the place for them is not scaled
+		return c.open(s, min(10_000, c.limit), nil) // not scaled: neither are the server's limits
 	})
 }
 
-// poolNames waits on 3 connections of HTTP/2 in up to 29,700 pools, each with a
-// name of its own.
+// poolNames waits in up to 29,700 pools with different names, on 3 HTTP/2 connections.
 func poolNames(ctx context.Context, s *site) error {
 	const conns = 3
 	return s.each(ctx, conns, func(ctx context.Context, conn int) error {
@@ -204,7 +200,7 @@ func poolNames(ctx context.Context, s *site) error {
 			return err
 		}
 		go drain(c.Conn)
-		each := min(s.scale.of(29_700/conns), int(c.most))
+		each := min(s.scale.of(29_700/conns), int(c.limit))
 		for i := range each {
 			path := fmt.Sprintf("/delay/600000?pool=p%d&workers=1", conn*each+i)
 			c.block = requestBlock(s.addr2.String(), path)
@@ -216,7 +212,7 @@ func poolNames(ctx context.Context, s *site) error {
 	})
 }
 
-// flood has 4 connections send a frame over and over, and reads nothing.
+// flood sends a frame again and again on 4 connections, and reads nothing.
 func flood(frame func(*conn2)) func(ctx context.Context, s *site) error {
 	return func(ctx context.Context, s *site) error {
 		return s.each(ctx, 4, func(ctx context.Context, _ int) error {
@@ -238,8 +234,8 @@ func flood(frame func(*conn2)) func(ctx context.Context, s *site) error {
 	}
 }
 
-// continuations sends a header that does not end (CVE-2024-27316), up to 64 MB
-// of it on each of 4 connections.
+// continuations sends an endless header (CVE-2024-27316), up to 64 MB on each of 4
+// connections.
 func continuations(ctx context.Context, s *site) error {
 	part := bytes.Repeat([]byte{age}, largestFrame)
 	return s.each(ctx, 4, func(ctx context.Context, _ int) error {
@@ -259,7 +255,7 @@ func continuations(ctx context.Context, s *site) error {
 	})
 }
 
-// ended reports whether an error says that the server ended the connection.
+// ended reports whether err says that the server closed the connection.
 func ended(err error) bool {
 	var network *net.OpError
 	return errors.Is(err, io.EOF) || errors.As(err, &network)

@@ -1,8 +1,8 @@
 //go:build linux
 
-// Attack attacks delay-server and demo-api as hostile clients would, each
-// attack at a server started for it, and compares what it costs that server
-// and a well-behaved client with what a twin costs, which nobody attacks.
+// Attack attacks delay-server and demo-api as hostile clients would. Each attack has a new
+// server, and what the attack costs that server and a well-behaved client is compared with
+// a twin that is not attacked.
 package main
 
 import (
@@ -27,8 +27,8 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// The well-behaved client's thread must not wait for one of the attackers'
-	// goroutines to be preempted: the kernel shares out the processors.
+	// The well-behaved client's thread must not wait until the runtime preempts an
+	// attacker's goroutine: let the kernel schedule them.
 	runtime.GOMAXPROCS(16)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	switch {
@@ -39,14 +39,14 @@ func main() {
 	}
 }
 
-// run is the command: args are those behind its name.
+// run runs the command. args does not include its name.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := readOptions(args, stderr)
 	if err != nil {
 		return err
 	}
 	// The servers inherit the limit.
-	if err := drive.CheckOpenFiles(o.scale.of(mostConns)); err != nil {
+	if err := drive.CheckOpenFiles(o.scale.of(maxConns)); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "attack-")
@@ -85,10 +85,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// best attacks until a round keeps within all bounds, for at most as many as are
-// asked for, and returns the round that is over the fewest. Other work on the
-// machine can only add to a figure: one round within the bounds shows that the
-// server keeps them, and a server that does not is over in every round.
+// best attacks until a round is within all bounds, at most o.rounds times, and returns the
+// round that is over the fewest bounds. Other work on the machine can only add to a figure,
+// so one round within the bounds shows that the server keeps them.
 func best(ctx context.Context, o options, a attack, t target, stderr io.Writer) (*result, error) {
 	var best *result
 	for round := range o.rounds {
@@ -107,7 +106,7 @@ func best(ctx context.Context, o options, a attack, t target, stderr io.Writer) 
 	return best, nil
 }
 
-// options are what the command line asks for.
+// options are the parsed command line.
 type options struct {
 	rounds   int
 	scale    scale
@@ -123,7 +122,8 @@ func readOptions(args []string, stderr io.Writer) (options, error) {
 	var short, withNginx, withNetHTTP bool
 	flags := flag.NewFlagSet("attack", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.StringVar(&only, "only", "", "`ATTACKS` to make, by comma, by name or by what it begins with (window, sse-slow); none makes all")
+	flags.StringVar(&only, "only", "",
+		"`ATTACKS` to make, by comma, by name or by what it begins with (window, sse-slow); none makes all")
 	flags.IntVar(&o.rounds, "rounds", 3, "`TIMES` that an attack is made at most, until one is within all bounds")
 	flags.BoolVar(&short, "short", false, "a quarter of the size and half the time: for the gate")
 	flags.StringVar(&server, "server", "", "`PATH` of the delay-server to attack; none builds it")
@@ -155,8 +155,8 @@ func readOptions(args []string, stderr io.Writer) (options, error) {
 	return o, err
 }
 
-// choose returns the attacks that are asked for, in the order of all: each by
-// its name or by how it begins.
+// choose returns the attacks whose names, or the beginnings of them, are in asked, in the
+// order of all.
 func choose(all []attack, asked string) ([]attack, error) {
 	if asked == "" {
 		return all, nil
@@ -168,7 +168,7 @@ func choose(all []attack, asked string) ([]attack, error) {
 	var prefixes []string
 	for ask := range strings.SplitSeq(asked, ",") {
 		if !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, ask) }) {
-			return nil, fmt.Errorf("attack %q is not known: want some of %s", ask, strings.Join(names, ", "))
+			return nil, fmt.Errorf("unknown attack %q: use some of %s", ask, strings.Join(names, ", "))
 		}
 		prefixes = append(prefixes, ask)
 	}
@@ -177,7 +177,7 @@ func choose(all []attack, asked string) ([]attack, error) {
 	}), nil
 }
 
-// build builds a program of the workspace that the working directory is in.
+// build builds a program. The working directory must be in its workspace.
 func build(ctx context.Context, program, to string) error {
 	out, err := exec.CommandContext(ctx, "go", "build", "-o", to, "flash.test/"+program).CombinedOutput()
 	if err != nil {
@@ -186,12 +186,12 @@ func build(ctx context.Context, program, to string) error {
 	return nil
 }
 
-// scale is how large and how long the attacks are.
+// scale is the size and the duration of attacks.
 type scale struct {
-	size    float64       // of each count
+	size    float64       // of each number
 	timeout time.Duration // WRITE_TIMEOUT and READ_TIMEOUT; IDLE_TIMEOUT is half as long again
-	strike  time.Duration // that an attack takes, or is watched when it has sent sooner
-	after   time.Duration // that the server is watched when the attackers have gone
+	strike  time.Duration // the duration of an attack, or how long it is measured at least
+	after   time.Duration // how long the server is measured after the attack
 }
 
 var (
@@ -199,9 +199,9 @@ var (
 	brief = scale{size: 0.25, timeout: time.Second, strike: 3 * time.Second, after: time.Second}
 )
 
-// of returns a count at this scale.
+// of returns a number at this scale.
 func (s scale) of(n int) int { return max(1, int(float64(n)*s.size)) }
 
-// held is the time that attackers keep their connections after they have sent:
-// all time-outs and half of one.
+// held is how long attackers keep their connections after the strike: longer than all
+// timeouts together.
 func (s scale) held() time.Duration { return s.timeout * 2 }

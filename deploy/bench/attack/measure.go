@@ -18,26 +18,26 @@ import (
 	"flash.test/deploy/bench/internal/peer"
 )
 
-// reading is what a server and its well-behaved client cost in a span of time.
+// reading is what was measured of a server and its well-behaved clients in a span of time.
 type reading struct {
 	span        time.Duration
-	memory      int64 // most bytes resident
+	memory      int64 // maximum bytes resident
 	left        int64 // bytes resident at the end
-	descriptors int   // most
+	descriptors int   // maximum
 	open        int   // descriptors at the end
-	goroutines  int   // most; 0 where the server does not say
+	goroutines  int   // maximum; 0 if the server does not say
 	cpu         time.Duration
 	p50, p99    time.Duration // of the well-behaved client
 	answers     int64
 	failed      int64
 	failure     string // the first
-	asked       int    // times that /readyz was asked
-	ready       int    // times that it said 200
+	asked       int    // requests for /readyz
+	ready       int    // of them answered 200
 }
 
-// measure attacks a server, and watches it then and after. Beside it runs its
-// twin, the same server that nobody attacks. What the twin costs meanwhile is
-// what an idle server costs, on a machine that is as busy.
+// measure attacks a server, and measures it during the attack and afterwards. Its twin, the
+// same server without an attack, shows what an idle server costs on an equally busy
+// machine.
 func measure(ctx context.Context, o options, a attack, t target) (r *result, err error) {
 	s := &site{path: a.paths[t], lines: a.lines, scale: o.scale}
 	r = &result{attack: a, target: t}
@@ -49,7 +49,7 @@ func measure(ctx context.Context, o options, a attack, t target) (r *result, err
 		defer s.log.Close()
 	}
 	p, err := t.server(o, a, log).Start(ctx)
-	log.Close() // the server has its own; closing none is an error that does not matter
+	log.Close() // the server has its own; ignore the error if there is none
 	if err != nil {
 		return nil, err
 	}
@@ -77,8 +77,7 @@ func measure(ctx context.Context, o options, a attack, t target) (r *result, err
 		if err := a.strike(striking, s); err != nil {
 			r.add(err.Error())
 		}
-		// A strike that is over soon is watched as long: there must be enough
-		// answers for a percentile.
+		// Measure a short strike for just as long: a percentile needs enough answers.
 		if _, over := p.Ended(); !over {
 			<-striking.Done()
 		}
@@ -113,7 +112,8 @@ func measure(ctx context.Context, o options, a attack, t target) (r *result, err
 }
 
 // watchBoth measures a server and its twin while do runs.
-func watchBoth(ctx context.Context, p, twin *peer.Process, t target, do func(context.Context) error) (attacked, idle reading, err error) {
+func watchBoth(ctx context.Context, p, twin *peer.Process, t target,
+	do func(context.Context) error) (attacked, idle reading, err error) {
 	done, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	var ofTwin error
@@ -121,7 +121,7 @@ func watchBoth(ctx context.Context, p, twin *peer.Process, t target, do func(con
 		idle, ofTwin = watch(ctx, twin, t, func(context.Context) error { <-done.Done(); return nil })
 	})
 	attacked, err = watch(ctx, p, t, func(ctx context.Context) error { defer stop(); return do(ctx) })
-	stop() // where do did not run
+	stop() // if do did not run
 	wg.Wait()
 	return attacked, idle, errors.Join(err, ofTwin)
 }
@@ -129,7 +129,7 @@ func watchBoth(ctx context.Context, p, twin *peer.Process, t target, do func(con
 const (
 	clients = 10 // well-behaved
 	every   = 100 * time.Millisecond
-	limit   = 5 * time.Second // after which a request of theirs has failed
+	limit   = 5 * time.Second // after which their request has failed
 )
 
 // watch measures a server, and its well-behaved clients, while do runs.
@@ -148,9 +148,10 @@ func watch(ctx context.Context, p *peer.Process, t target, do func(context.Conte
 	request := drive.Request{Host: p.Addr.String(), Path: t.path(wait)}
 	for i := range tallies {
 		wg.Go(func() {
-			// They are spread over the interval, so that they do not measure each other.
+			// Spread over the interval, they do not delay each other.
 			if sleep(watching, every*time.Duration(i)/clients) == nil {
-				tallies[i] = drive.Steady{Every: every, Asked: wait, Limit: limit, From: i}.Run(watching, p.Addr, request)
+				tallies[i] = drive.Steady{Every: every, Asked: wait, Limit: limit,
+					From: i}.Run(watching, p.Addr, request)
 			}
 		})
 	}
@@ -172,11 +173,11 @@ func watch(ctx context.Context, p *peer.Process, t target, do func(context.Conte
 	if err := errors.Join(err, sampled); err != nil && !hasEnded(p) {
 		return r, err
 	}
-	return r, ctx.Err() // of a server that has ended there is nothing to read
+	return r, ctx.Err() // a server that has ended cannot be read
 }
 
-// hasEnded reports whether a server, of which something could not be read, has
-// ended. Its process is gone a moment before that is known.
+// hasEnded reports whether a server that could not be read has ended, which is known a
+// moment after its process is gone.
 func hasEnded(p *peer.Process) bool {
 	for range 100 {
 		if _, over := p.Ended(); over {
@@ -187,7 +188,7 @@ func hasEnded(p *peer.Process) bool {
 	return false
 }
 
-// take reads what the process has cost since it had spent a CPU time.
+// take reads what the process has cost since its CPU time was before.
 func (r *reading) take(p *peer.Process, before time.Duration) (err error) {
 	if r.left, r.memory, err = p.Resident(); err != nil {
 		return err
@@ -200,8 +201,8 @@ func (r *reading) take(p *peer.Process, before time.Duration) (err error) {
 	return err
 }
 
-// sample reads the descriptors and the goroutines of a server, and asks whether
-// it is ready, until ctx is done.
+// sample reads the descriptors and goroutines of a server and asks for /readyz until ctx is
+// done.
 func (r *reading) sample(ctx context.Context, p *peer.Process, t target) error {
 	client := http.Client{Transport: &http.Transport{}, Timeout: limit}
 	defer client.CloseIdleConnections()
@@ -214,7 +215,7 @@ func (r *reading) sample(ctx context.Context, p *peer.Process, t target) error {
 		r.descriptors = max(r.descriptors, n)
 		status, _, err := get(ctx, &client, base+"/readyz")
 		if ctx.Err() != nil {
-			return nil // the question was cut short
+			return nil // the request was cancelled
 		}
 		r.asked++
 		if err == nil && status == http.StatusOK {
@@ -254,7 +255,7 @@ func metric(text, name string) int {
 	return 0
 }
 
-// sleep waits for d, or until ctx is done, which is its error.
+// sleep waits for d, or returns an error when ctx is done.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

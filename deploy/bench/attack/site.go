@@ -15,15 +15,15 @@ import (
 	"flash.test/deploy/bench/internal/peer"
 )
 
-// site is a server under attack, with the attackers' connections.
+// site is a server under attack and the attackers' connections.
 type site struct {
 	addr, addr2 netip.AddrPort // for HTTP/1.1 and for HTTP/2
 	path        string         // what is asked for
 	lines       string         // of the attack
 	scale       scale
 	process     *peer.Process
-	log         *os.File     // what it writes, where the attack reads it
-	sent        atomic.Int64 // requests, or whatever the attack counts
+	log         *os.File     // the server's log, if the attack reads it
+	sent        atomic.Int64 // requests, or what else the attack sends
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -31,14 +31,14 @@ type site struct {
 	left  bool
 }
 
-// attackers is the address that all attackers come from. The well-behaved
-// clients have others, so that a share for each address shows.
+// attackers is the source address of all attackers. The well-behaved clients have others,
+// so that the effect of limits by address can be seen.
 var attackers = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 99)}
 
-// mostConns is more than any attack has open, the well-behaved clients included.
-const mostConns = 9_500
+// maxConns is more than any attack opens, with the well-behaved clients.
+const maxConns = 9_500
 
-// dial opens a connection, which stays open until leave.
+// dial opens a connection, which leave closes.
 func (s *site) dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	d := net.Dialer{LocalAddr: attackers, Timeout: limit}
 	conn, err := d.DialContext(ctx, "tcp4", to.String())
@@ -59,7 +59,7 @@ func (s *site) dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	return conn, nil
 }
 
-// leave closes all connections at once. No more are opened.
+// leave closes all connections. dial fails afterwards.
 func (s *site) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,16 +69,15 @@ func (s *site) leave() {
 	s.conns, s.left = nil, true
 }
 
-// opened returns the number of connections that were opened.
+// opened returns how many connections have been opened.
 func (s *site) opened() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.total
 }
 
-// each runs do at the same time for n connections, and returns when all have
-// returned. A server that ends a connection, and an attack that is over, are no
-// errors: that is what the readings are about.
+// each runs do concurrently for n connections, and returns when all have returned. It is no
+// error if the server closes a connection or the attack ends: the readings show the effect.
 func (s *site) each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	var wg sync.WaitGroup
 	errs := make([]error, n)
@@ -98,7 +97,7 @@ func (s *site) each(ctx context.Context, n int, do func(ctx context.Context, i i
 	return nil
 }
 
-// drain reads a connection to its end, as fast as its bytes come.
+// drain reads a connection to its end.
 func drain(conn net.Conn) {
 	buf := make([]byte, 64<<10)
 	for {
@@ -108,8 +107,8 @@ func drain(conn net.Conn) {
 	}
 }
 
-// sip reads a connection slowly: a part of 32 KB each tenth of a second, which is
-// often enough for any time-out and much less than what is sent.
+// sip reads a connection slowly: 32 KB each tenth of a second, often enough for any timeout
+// but more slowly than the server sends.
 func sip(ctx context.Context, conn net.Conn) {
 	buf := make([]byte, 32<<10)
 	for sleep(ctx, 100*time.Millisecond) == nil {

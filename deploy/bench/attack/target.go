@@ -23,12 +23,12 @@ const (
 	nginx       target = peer.Nginx
 )
 
-// wait is what the well-behaved client asks for.
+// wait is what the well-behaved clients ask for.
 const wait = 10 * time.Millisecond
 
 const shutdownTimeout = 2 * time.Second
 
-// path returns what the well-behaved client asks for a wait.
+// path returns the path that the well-behaved clients ask for.
 func (t target) path(wait time.Duration) string {
 	if t == demoAPI {
 		return fmt.Sprintf("/get_data?calls=1&delay=%d", wait.Milliseconds())
@@ -36,8 +36,8 @@ func (t target) path(wait time.Duration) string {
 	return fmt.Sprintf("/delay/%d", wait.Milliseconds())
 }
 
-// server returns the target with an attack's settings. It writes its log to log,
-// or where it is seen when it fails.
+// server returns the target with an attack's settings. It writes its log to log, or to
+// stderr if that is nil.
 func (t target) server(o options, a attack, log *os.File) peer.Server {
 	return peer.New(string(t), t.path, func(dir string, http1, http2 int) (*exec.Cmd, error) {
 		if t == nginx {
@@ -49,7 +49,8 @@ func (t target) server(o options, a attack, log *os.File) peer.Server {
 		}
 		cmd := exec.Command(binary)
 		cmd.Env = append([]string{
-			"HOST=127.0.0.1", fmt.Sprintf("PORT=%d", http1), "SHUTDOWN_TIMEOUT=" + shutdownTimeout.String(), "LOG_LEVEL=warn",
+			"HOST=127.0.0.1", fmt.Sprintf("PORT=%d", http1),
+			"SHUTDOWN_TIMEOUT=" + shutdownTimeout.String(), "LOG_LEVEL=warn",
 			"READ_TIMEOUT=" + o.scale.timeout.String(), "WRITE_TIMEOUT=" + o.scale.timeout.String(),
 			"IDLE_TIMEOUT=" + (o.scale.timeout * 3 / 2).String(),
 		}, a.env...)
@@ -63,8 +64,8 @@ func (t target) server(o options, a attack, log *os.File) peer.Server {
 	})
 }
 
-// nginxConf has nginx answer what is attacked with as many bytes, with the
-// time-outs of the others and its own defaults for all else.
+// nginxConf makes nginx answer the attacked paths with as many bytes, with the same
+// timeouts as the other targets.
 const nginxConf = `load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;
 daemon off;
 worker_processes auto;
@@ -109,7 +110,7 @@ func nginxCommand(dir string, http1, http2 int, s scale) (*exec.Cmd, error) {
 			return nil, err
 		}
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { // its workers have a user of their own
+	if err := os.Chmod(dir, 0o755); err != nil { // its workers run as another user
 		return nil, err
 	}
 	binary, err := exec.LookPath("nginx")

@@ -12,28 +12,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Churn has clients arrive at an even rate, each on a connection of its own,
-// which it closes after the answer. Some leave in the middle of their wait.
-// What they took includes connecting.
+// Churn is clients that arrive at an even rate. Each opens a connection and closes it after
+// the answer; some close it in the middle of their wait. Overshoot includes connecting.
 type Churn struct {
 	Rate       float64       // clients a second
 	Asked      time.Duration // the wait of each
-	LeaveEvery int           // one client of so many leaves
+	LeaveEvery int           // every how many clients one leaves
 	During     time.Duration // time in which they arrive
 }
 
-// Conns returns the most connections that the load has open: those that wait
-// and those whose answer is up to a second late.
+// Conns returns how many connections the load opens at most: enough if answers are up to a
+// second late.
 func (c Churn) Conns() int { return int(math.Ceil(c.Rate * (c.Asked + time.Second).Seconds())) }
 
-// leaver is a client that leaves unless it is answered before.
+// leaver is a client that leaves unless it is answered first.
 type leaver struct {
 	conn  int
-	start time.Duration // that of its request: another one may have the connection by then
+	start time.Duration // of its request: the connection may be in use for another by then
 }
 
-// Run runs the load until all its clients have gone, and returns also how many
-// of them left in the middle.
+// Run runs the load until all its clients have gone. It also returns how many left early.
 func (c Churn) Run(ctx context.Context, addr netip.AddrPort, request Request) (*Tally, int, error) {
 	l, err := newLoop(ctx, addr, request, c.Asked, 0, c.Conns())
 	if err != nil {
@@ -72,8 +70,7 @@ func (c Churn) Run(ctx context.Context, addr netip.AddrPort, request Request) (*
 	}
 }
 
-// arrive connects a client, without waiting for that, and returns its
-// connection, or -1 where all are taken.
+// arrive begins to connect a client and returns its connection, or -1 if all are in use.
 func (l *loop) arrive() (int, error) {
 	i, ok := l.take()
 	if !ok {
@@ -91,11 +88,11 @@ func (l *loop) arrive() (int, error) {
 		l.fail(i, os.NewSyscallError("connect", err))
 		return i, nil
 	}
-	// Level-triggered, a socket that is connected would be ready to write for ever.
+	// Edge-triggered: a connected socket is always ready to write.
 	return i, l.watch(i, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLET)
 }
 
-// connected writes the request of a client whose connection is open, or failed.
+// connected writes the request of a client, or counts that it could not connect.
 func (l *loop) connected(i int) {
 	c := &l.conns[i]
 	failed, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
@@ -112,8 +109,8 @@ func (l *loop) connected(i int) {
 	}
 }
 
-// leave closes the connection of a client that is still there, and returns how
-// many that were. An early answer is one that it had before.
+// leave closes a client's connection and returns 1, or returns 0 if the client has been
+// answered.
 func (l *loop) leave(who leaver) int {
 	c := &l.conns[who.conn]
 	if c.start != who.start || c.state != waiting && c.state != connecting {

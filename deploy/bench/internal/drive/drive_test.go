@@ -16,7 +16,7 @@ import (
 	"flash.test/deploy/bench/internal/drive"
 )
 
-// Each answer that comes before its time is counted, and by how much.
+// Early answers are counted, and so is the worst of them.
 func TestEarlyAnswersAreCaught(t *testing.T) {
 	t.Parallel()
 	const asked, waited = time.Second, 20 * ms
@@ -24,7 +24,8 @@ func TestEarlyAnswersAreCaught(t *testing.T) {
 	for _, l := range loads {
 		tally := l.run(t, addr, asked)
 		if tally.Answers == 0 || tally.Early != tally.Answers || tally.Errors != 0 {
-			t.Errorf("%s of %v, answered after %v: %d answers, %d early, %d errors; want 10 or more, all early", l.name, asked, waited, tally.Answers, tally.Early, tally.Errors)
+			t.Errorf("%s of %v, answered after %v: %d answers, %d early, %d errors; want 10 or more, all early", l.name,
+				asked, waited, tally.Answers, tally.Early, tally.Errors)
 		}
 		if tally.WorstEarly <= 0 || tally.WorstEarly > asked-waited {
 			t.Errorf("%s: early by %v at the worst; want up to %v", l.name, tally.WorstEarly, asked-waited)
@@ -35,7 +36,7 @@ func TestEarlyAnswersAreCaught(t *testing.T) {
 	}
 }
 
-// No answer in time is taken for an early one, and none that is late for one in time.
+// Answers in time are not counted as early, and late answers not as in time.
 func TestLateAnswersAreMeasured(t *testing.T) {
 	t.Parallel()
 	const asked, late = 20 * ms, 30 * ms
@@ -43,7 +44,8 @@ func TestLateAnswersAreMeasured(t *testing.T) {
 	for _, l := range loads {
 		tally := l.run(t, addr, asked)
 		if tally.Answers == 0 || tally.Early != 0 || tally.WorstEarly != 0 || tally.Errors != 0 {
-			t.Errorf("%s: %d answers, %d early by up to %v, %d errors; want answers, none early", l.name, tally.Answers, tally.Early, tally.WorstEarly, tally.Errors)
+			t.Errorf("%s: %d answers, %d early by up to %v, %d errors; want answers, none early", l.name, tally.Answers,
+				tally.Early, tally.WorstEarly, tally.Errors)
 		}
 		// The histogram has three digits.
 		if got := tally.Overshoot.Min(); got < int64(late)*999/1000 {
@@ -68,7 +70,8 @@ func TestRepliesAreChecked(t *testing.T) {
 		{"nothing", nil, true, "closed after 0 bytes"},
 		{"more than the body", []string{good + "!"}, true, "1 bytes behind"},
 		{"no Content-Length", []string{"HTTP/1.1 200 OK\r\n\r\nok"}, true, "without Content-Length"},
-		{"a Content-Length that is no number", []string{"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"}, true, "want a number"},
+		{"a Content-Length that is no number",
+			[]string{"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"}, true, "want a number"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -76,17 +79,19 @@ func TestRepliesAreChecked(t *testing.T) {
 			for _, l := range loads {
 				tally := l.run(t, addr, 0)
 				if tc.want == "" && (tally.Errors > 0 || tally.Answers == 0) {
-					t.Errorf("%s: %d answers, %d errors (%s); want answers alone", l.name, tally.Answers, tally.Errors, tally.FirstError)
+					t.Errorf("%s: %d answers, %d errors (%s); want answers alone", l.name, tally.Answers,
+						tally.Errors, tally.FirstError)
 				}
 				if tc.want != "" && (tally.Errors == 0 || tally.Answers > 0 || !contains(tally.FirstError, tc.want)) {
-					t.Errorf("%s: %d answers, %d errors (%s); want no answer, and errors of %q", l.name, tally.Answers, tally.Errors, tally.FirstError, tc.want)
+					t.Errorf("%s: %d answers, %d errors (%s); want no answer, and errors of %q", l.name, tally.Answers,
+						tally.Errors, tally.FirstError, tc.want)
 				}
 			}
 		})
 	}
 }
 
-// A server that breaks a connection now and then is asked again on a new one.
+// After a broken connection, the client opens a new one.
 func TestBrokenConnectionsAreReplaced(t *testing.T) {
 	t.Parallel()
 	for _, l := range loads {
@@ -99,7 +104,8 @@ func TestBrokenConnectionsAreReplaced(t *testing.T) {
 		})
 		tally := l.run(t, addr, 0)
 		if tally.Errors == 0 || tally.Answers < tally.Errors {
-			t.Errorf("%s, each third request breaks: %d answers, %d errors; want both, and more answers", l.name, tally.Answers, tally.Errors)
+			t.Errorf("%s, each third request breaks: %d answers, %d errors; want both, and more answers", l.name,
+				tally.Answers, tally.Errors)
 		}
 	}
 }
@@ -111,12 +117,13 @@ func TestSaturate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if tally.Errors > 0 || tally.Answers < 8 || rate <= float64(tally.Answers) {
-		t.Errorf("Saturate for 100 ms: %d answers, %.0f a second, %d errors; want answers, ten times as many a second", tally.Answers, rate, tally.Errors)
+		t.Errorf("Saturate for 100 ms: %d answers, %.0f a second, %d errors; want answers, ten times as many a second",
+			tally.Answers, rate, tally.Errors)
 	}
 }
 
-// held serves requests with good once release is closed; arrived has one value
-// for each that has come, up to 1,000.
+// held answers with good once release is closed. arrived gets a value for each request, up
+// to 1,000.
 func held(t *testing.T, release <-chan struct{}) (addr netip.AddrPort, arrived <-chan struct{}) {
 	t.Helper()
 	came := make(chan struct{}, 1000)
@@ -127,7 +134,7 @@ func held(t *testing.T, release <-chan struct{}) (addr netip.AddrPort, arrived <
 	}), came
 }
 
-// Waiting is called in the first wave alone, before any answer, and holds up none.
+// Waiting is called only in the first wave, before any answer, and delays none.
 func TestOnceWaiting(t *testing.T) {
 	t.Parallel()
 	const n = 50
@@ -146,7 +153,8 @@ func TestOnceWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 	if calls != 1 || tally.Answers != 2*n || len(waves) != 2 {
-		t.Errorf("Once: Waiting called %d times, %d answers, %d waves; want 1, %d, 2", calls, tally.Answers, len(waves), 2*n)
+		t.Errorf("Once: Waiting called %d times, %d answers, %d waves; want 1, %d, 2", calls,
+			tally.Answers, len(waves), 2*n)
 	}
 }
 
@@ -169,13 +177,14 @@ func TestOnceSpan(t *testing.T) {
 	}
 	for _, w := range waves {
 		if w.Span < late || w.Written <= 0 || w.Written > asked+w.Span {
-			t.Errorf("Once, the last answer %v late: span %v, written within %v; want %v or more, and less than in all", late, w.Span, w.Written, late)
+			t.Errorf("Once, the last answer %v late: span %v, written within %v; want %v or more, and less than in all",
+				late, w.Span, w.Written, late)
 		}
 	}
 }
 
-// Begin finds requests under way, and no answer after End counts. Requests come
-// at the rate though none is answered, until all connections wait.
+// Requests are under way when Begin is called, and answers after End do not count. Requests
+// arrive at the rate, though none is answered, until all connections wait.
 func TestEven(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -192,16 +201,16 @@ func TestEven(t *testing.T) {
 	if n := tally.Overshoot.TotalCount(); n > 0 || tally.Errors > 0 {
 		t.Errorf("Even, all answered after End: overshoot of %d counted, %d errors; want none", n, tally.Errors)
 	}
-	if most := e.Conns(); len(arrived)+1 != most || tally.Answers != int64(most) {
-		t.Errorf("Even: %d requests, %d answers; want %d", len(arrived)+1, tally.Answers, most)
+	if n := e.Conns(); len(arrived)+1 != n || tally.Answers != int64(n) {
+		t.Errorf("Even: %d requests, %d answers; want %d", len(arrived)+1, tally.Answers, n)
 	}
 	if tally.Held == 0 {
-		t.Errorf("Even of %v requests over %d connections, none answered: none was held up", e.Rate*(e.Warm+e.Counted).Seconds(), e.Conns())
+		t.Errorf("Even of %v requests over %d connections, none answered: none was held up",
+			e.Rate*(e.Warm+e.Counted).Seconds(), e.Conns())
 	}
 }
 
-// An answer that is early is one too while answers do not count, and then its
-// overshoot of 0 does not make the others look better.
+// Early answers are counted even while overshoot is not.
 func TestEvenCatchesEarlyAnswersAlways(t *testing.T) {
 	t.Parallel()
 	addr := after(t, 0)
@@ -211,11 +220,12 @@ func TestEvenCatchesEarlyAnswersAlways(t *testing.T) {
 		t.Fatal(err)
 	}
 	if tally.Early < 10 || tally.Early != tally.Answers || tally.Overshoot.TotalCount() > 0 {
-		t.Errorf("Even that counts nothing, of an early server: %d answers, %d early, overshoot of %d; want all early, none counted", tally.Answers, tally.Early, tally.Overshoot.TotalCount())
+		t.Errorf("Even that counts nothing, of an early server: %d answers, %d early, overshoot of %d; want all "+
+			"early, none counted", tally.Answers, tally.Early, tally.Overshoot.TotalCount())
 	}
 }
 
-// One client in so many hangs up in the middle of its wait; the rest is answered.
+// Every fourth client closes in the middle of its wait; the others are answered.
 func TestChurnLeaves(t *testing.T) {
 	t.Parallel()
 	const clients, asked = 40, 200 * ms
@@ -241,7 +251,8 @@ func TestChurnLeaves(t *testing.T) {
 		t.Fatalf("Churn: %d errors (%s)", tally.Errors, tally.FirstError)
 	}
 	if left == 0 || left > clients/4 || gone.Load() == 0 || tally.Answers+int64(left) != clients {
-		t.Errorf("Churn of %d clients: %d left (%d seen by the server), %d answered; want a quarter to leave", clients, left, gone.Load(), tally.Answers)
+		t.Errorf("Churn of %d clients: %d left (%d seen by the server), %d answered; want a quarter to leave", clients,
+			left, gone.Load(), tally.Answers)
 	}
 }
 
@@ -255,8 +266,8 @@ func TestCheckOpenFiles(t *testing.T) {
 	}
 }
 
-// A request that is late since the one before was answered late counts as late:
-// a server that stops for a moment delays all that were due meanwhile.
+// A request that is late because of the one before counts as late: a server that stops for
+// a moment delays all requests that were due meanwhile.
 func TestSteadyCountsFromWhenItWasDue(t *testing.T) {
 	t.Parallel()
 	const stop = 200 * ms
@@ -277,6 +288,7 @@ func TestSteadyCountsFromWhenItWasDue(t *testing.T) {
 		}
 	}
 	if late < 5 {
-		t.Errorf("%d of %d requests are late by %v or more: want those of half of %v, one each 10 ms", late, tally.Answers, stop/2, stop)
+		t.Errorf("%d of %d requests are late by %v or more: want half of %v, one each 10 ms", late,
+			tally.Answers, stop/2, stop)
 	}
 }

@@ -9,26 +9,25 @@ import (
 	"time"
 )
 
-// Even sends requests at an even rate, whether or not those before are
-// answered: Rate times Asked of them wait at any time.
+// Even sends requests at an even rate, whether or not earlier ones are answered: Rate times
+// Asked of them wait at any time.
 type Even struct {
 	Rate  float64       // requests a second
 	Asked time.Duration // the wait of each
 
-	Warm    time.Duration // time before answers count: Asked and some more
-	Counted time.Duration // time in which they do
+	Warm    time.Duration // time before answers count: longer than Asked
+	Counted time.Duration // time in which answers count
 
-	// Begin and End are called when the counted time begins and ends. Both find
-	// the server under load: no request is sent and no answer read before they
-	// return.
+	// Begin and End are called when the counted time begins and ends. The client pauses
+	// until they return, with the server under load.
 	Begin, End func()
 }
 
 // Waiting returns how many requests wait at any time.
 func (e Even) Waiting() int { return int(math.Ceil(e.Rate * e.Asked.Seconds())) }
 
-// Conns returns the most connections that the load takes. As many as wait are
-// open from the start; more are opened while answers are late, by up to 200 ms.
+// Conns returns how many connections the load opens at most: enough if answers are up to
+// 200 ms late. Waiting of them are open from the start.
 func (e Even) Conns() int {
 	return int(math.Ceil(e.Rate * (e.Asked + 200*time.Millisecond).Seconds()))
 }

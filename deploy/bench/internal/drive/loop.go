@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// loop holds many connections in one thread. It shares the machine with the
-// server that it measures, so it spends no goroutine, no buffer and no timer on
-// a connection: one epoll of its own, one buffer for all.
+// loop serves many connections in one thread. It shares the machine with the server, so it
+// has no goroutine, buffer or timer for each connection: one epoll instance and one buffer
+// serve all.
 type loop struct {
 	addr    netip.AddrPort
 	request *message
@@ -28,14 +28,14 @@ type loop struct {
 	events []unix.EpollEvent
 	buf    []byte
 	conns  []conn
-	free   queue // connections without a request, closed ones too, the one that rested longest first
-	opened int   // connections that are or were open: the others are opened when free is empty
+	free   queue // connections without a request, open or closed, least recently used first
+	opened int   // connections that have been opened; more are opened when free is empty
 	base   time.Time
-	sent   int  // requests that are under way
-	brief  bool // a connection ends with its request
-	stream bool // an answer is one that has begun: its header and the first of its body
+	sent   int  // requests under way
+	brief  bool // a connection is closed after its answer
+	stream bool // a request waits when its answer has begun: the header and a part of the body
 
-	// counting tells whether the overshoot of answers counts.
+	// counting is whether the overshoot of answers counts.
 	counting bool
 	last     time.Duration // when the last answer came
 }
@@ -44,7 +44,7 @@ type loop struct {
 type conn struct {
 	fd         int
 	state      state
-	start      time.Duration // of the request: just before its connecting, where that is a part of it
+	start      time.Duration // of the request, or of connecting if that is measured too
 	written    time.Duration // just before the request's write
 	unfinished []byte        // of a reply that came in pieces
 }
@@ -56,17 +56,17 @@ const (
 	connecting
 	idle
 	waiting
-	streaming // the answer has begun; what follows is of no interest
+	streaming // the answer has begun; the rest is ignored
 )
 
-// settle is the time that a server has to accept a connection, after the last.
+// settle is how long a server may take to accept a connection.
 const settle = 20 * time.Microsecond
 
-// newLoop returns a loop that may have as many connections to addr as most, of
-// which the first are open; each request of it asks for the wait. Its methods run on
-// the calling goroutine's thread, until close.
-func newLoop(ctx context.Context, addr netip.AddrPort, request Request, asked time.Duration, open, most int) (*loop, error) {
-	l, err := emptyLoop(addr, request, asked, most)
+// newLoop returns a loop of up to maxConns connections to addr, with some open; each
+// request asks for the wait. It locks the calling goroutine to its thread until close.
+func newLoop(ctx context.Context, addr netip.AddrPort, request Request, asked time.Duration,
+	open, maxConns int) (*loop, error) {
+	l, err := emptyLoop(addr, request, asked, maxConns)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +84,8 @@ func newLoop(ctx context.Context, addr netip.AddrPort, request Request, asked ti
 }
 
 // emptyLoop returns a loop without connections.
-func emptyLoop(addr netip.AddrPort, request Request, asked time.Duration, most int) (*loop, error) {
-	if err := CheckOpenFiles(most); err != nil {
+func emptyLoop(addr netip.AddrPort, request Request, asked time.Duration, maxConns int) (*loop, error) {
+	if err := CheckOpenFiles(maxConns); err != nil {
 		return nil, err
 	}
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -93,19 +93,19 @@ func emptyLoop(addr netip.AddrPort, request Request, asked time.Duration, most i
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
 	runtime.LockOSThread()
-	// The kernel may let this thread sleep for longer by its slack, 50 µs by default.
+	// By default the kernel may wake this thread 50 µs late.
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0); err != nil {
 		return nil, os.NewSyscallError("prctl", err)
 	}
 	return &loop{
 		addr: addr, request: request.message(), asked: asked, tally: NewTally(), counting: true,
 		epoll: epoll, events: make([]unix.EpollEvent, 256), buf: make([]byte, 64<<10),
-		conns: make([]conn, most), free: newQueue(most), base: time.Now(),
+		conns: make([]conn, maxConns), free: newQueue(maxConns), base: time.Now(),
 	}, nil
 }
 
-// close resets all connections, since those that are closed would hold their
-// ports for a minute, and gives the thread back.
+// close resets all connections and unlocks the thread. Without a reset their ports would be
+// in use for a minute.
 func (l *loop) close() error {
 	for i := range l.conns {
 		if l.conns[i].state != closed {
@@ -119,7 +119,7 @@ func (l *loop) close() error {
 
 func (l *loop) now() time.Duration { return time.Since(l.base) }
 
-// open connects connection i and waits until it is.
+// open opens connection i.
 func (l *loop) open(i int) error {
 	fd, err := connect(l.addr, i)
 	if err != nil {
@@ -134,11 +134,11 @@ func (l *loop) open(i int) error {
 }
 
 func (l *loop) watch(i int, events uint32) error {
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, l.conns[i].fd, &unix.EpollEvent{Events: events, Fd: int32(i)}))
+	return os.NewSyscallError("epoll_ctl",
+		unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, l.conns[i].fd, &unix.EpollEvent{Events: events, Fd: int32(i)}))
 }
 
-// take returns a connection without a request, or false where all have one. It
-// may be closed.
+// take returns a connection without a request, open or closed, or false if all have one.
 func (l *loop) take() (int, bool) {
 	if i, ok := l.free.pop(); ok {
 		return i, true
@@ -150,8 +150,8 @@ func (l *loop) take() (int, bool) {
 	return l.opened - 1, true
 }
 
-// send writes the request to a free connection, which it opens where it is
-// closed, and reports whether there was one.
+// send writes the request to a free connection, opened if need be, and reports whether
+// there was one.
 func (l *loop) send() (bool, error) {
 	i, ok := l.take()
 	if !ok {
@@ -172,7 +172,7 @@ func (l *loop) send() (bool, error) {
 	return true, nil
 }
 
-// wait handles what comes until the time until.
+// wait handles events until the given time.
 func (l *loop) wait(until time.Duration) error {
 	for {
 		if err := l.poll(until - l.now()); err != nil || l.now() >= until {
@@ -181,8 +181,7 @@ func (l *loop) wait(until time.Duration) error {
 	}
 }
 
-// poll handles what has come, or, where that is nothing, what comes first
-// within the limit.
+// poll handles pending events, or waits for some up to the limit.
 func (l *loop) poll(limit time.Duration) error {
 	n, err := epollWait(l.epoll, l.events, max(limit, 0))
 	if err != nil {
@@ -194,10 +193,11 @@ func (l *loop) poll(limit time.Duration) error {
 	return nil
 }
 
-// epollWait is epoll_wait with a time-out that is not rounded to milliseconds.
+// epollWait is epoll_wait with a timeout in nanoseconds.
 func epollWait(epoll int, events []unix.EpollEvent, timeout time.Duration) (int, error) {
 	ts := unix.NsecToTimespec(int64(timeout))
-	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])),
+		uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
 	switch errno {
 	case 0:
 		return int(n), nil
@@ -208,7 +208,7 @@ func epollWait(epoll int, events []unix.EpollEvent, timeout time.Duration) (int,
 	}
 }
 
-// handle reads what came on connection i.
+// handle handles an event of connection i.
 func (l *loop) handle(i int) {
 	c := &l.conns[i]
 	if c.state == connecting {
@@ -229,7 +229,7 @@ func (l *loop) handle(i int) {
 	case c.state == streaming:
 		return
 	case c.state == idle:
-		l.fail(i, fmt.Errorf("%d bytes that were not asked for", n))
+		l.fail(i, fmt.Errorf("%d bytes without a request", n))
 		return
 	}
 	reply := l.buf[:n]
@@ -262,14 +262,14 @@ func (l *loop) answer(i int, asked, now time.Duration) {
 	l.end(i, l.brief)
 }
 
-// fail counts a failed request, or a free connection that broke, and closes
-// the connection.
+// fail counts a failed request, or the failure of a free connection, and closes the
+// connection.
 func (l *loop) fail(i int, err error) {
 	l.tally.Fail(err)
 	l.end(i, true)
 }
 
-// end frees connection i, closed or for the next request.
+// end frees connection i, and closes it if hangUp.
 func (l *loop) end(i int, hangUp bool) {
 	c := &l.conns[i]
 	if c.state == waiting || c.state == connecting {
@@ -283,8 +283,8 @@ func (l *loop) end(i int, hangUp bool) {
 	}
 }
 
-// drain waits for the answers to all that is under way; what has none by then
-// has failed.
+// drain waits for the answers to all requests under way. Unanswered requests count as
+// failed.
 func (l *loop) drain(ctx context.Context) error {
 	for limit := l.now() + l.asked + slack; l.sent > 0 && l.now() < limit; {
 		if ctx.Err() != nil {

@@ -12,20 +12,19 @@ import (
 type Once struct {
 	Conns int
 	Asked time.Duration // the wait of each request
-	Waves int           // how many times, each after the last answer to the one before
+	Waves int           // how many times, each after the last answer of the one before
 
-	// Waiting is called once, in the first wave, while all requests wait. It
-	// does not hold up the reading of answers.
+	// Waiting is called once, in a goroutine, while all requests of the first wave wait.
 	Waiting func()
 }
 
-// Wave is one time that all requests were sent.
+// Wave is what was measured of one wave.
 type Wave struct {
 	Written time.Duration // from just before the first request's write to just after the last one's
 	Span    time.Duration // from when the first answer was due to when the last was read
 }
 
-// Run runs the load. It returns also what it saw of each wave.
+// Run runs the load. It also returns the measurements of each wave.
 func (o Once) Run(ctx context.Context, addr netip.AddrPort, request Request) (*Tally, []Wave, error) {
 	l, err := newLoop(ctx, addr, request, o.Asked, o.Conns, o.Conns)
 	if err != nil {

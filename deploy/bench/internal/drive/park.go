@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// Park has requests wait, all at the same time, and leaves before their answers.
+// Park sends requests that all wait at the same time, and closes before their answers.
 type Park struct {
 	Conns int
 	Asked time.Duration // the wait of each: longer than the load lasts
 
-	// Stream says that answers begin at once: a request waits from when its
-	// answer's header and the first bytes of the body have come.
+	// Stream is whether answers begin at once: a request waits once the header and a part
+	// of the body have arrived.
 	Stream bool
 
-	// Waiting is called when all requests are sent, and all streams have begun.
+	// Waiting is called when all requests are sent and all streams have begun.
 	Waiting func()
 }
 
@@ -51,5 +51,5 @@ func (p Park) Run(ctx context.Context, addr netip.AddrPort, request Request) (*T
 		l.tally.Fail(fmt.Errorf("%d of %d streams have not begun", l.sent, p.Conns))
 	}
 	p.Waiting()
-	return l.tally, l.wait(l.now()) // for what came meanwhile
+	return l.tally, l.wait(l.now()) // handle what arrived meanwhile
 }

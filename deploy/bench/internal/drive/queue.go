@@ -1,6 +1,6 @@
 package drive
 
-// queue is a first-in-first-out of indices: at most as many as it was made for.
+// queue is a FIFO of indices with a fixed capacity.
 type queue struct {
 	ring       []int32
 	head, size int

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Request is what clients send, and what they accept as its answer.
+// Request is a request and the answers that it accepts.
 type Request struct {
-	Method string // GET where it is ""
+	Method string // "" for GET
 	Host   string
 	Path   string   // with the query
 	Header []string // lines, such as "X-Run-Id: bench"
@@ -21,11 +21,11 @@ type Request struct {
 	// Trace adds a traceparent with a new trace id each time, as a gateway does.
 	Trace bool
 
-	// Statuses are the ones that an answer may have; nil is 200 alone.
+	// Statuses are the accepted statuses; nil for 200.
 	Statuses []int
 
-	// Drawn says that the server draws each wait: the one asked for is read from
-	// the answer's Server-Timing, where it is called asked.
+	// Drawn is whether the server draws each wait, which is then the asked field of the
+	// answer's Server-Timing.
 	Drawn bool
 }
 
@@ -33,8 +33,8 @@ type Request struct {
 type message struct {
 	Request
 	bytes  []byte
-	trace  []byte // the digits of the trace id, within bytes; nil without one
-	traces uint64 // trace ids given so far
+	trace  []byte // the digits of the trace id, within bytes; nil if there is none
+	traces uint64 // trace ids so far
 }
 
 // message returns r as bytes.
@@ -71,17 +71,16 @@ func (m *message) next() []byte {
 
 var headerEnd = []byte("\r\n\r\n")
 
-// reply is an answer, or the beginning of one.
+// reply is an answer, complete or not.
 type reply struct {
-	header int           // bytes of the header; 0 while it is not complete
-	length int           // bytes in all, where the header says so
-	asked  time.Duration // the wait that it answers
+	header int           // bytes of the header; 0 if it is incomplete
+	length int           // bytes in all, if the header says
+	asked  time.Duration // the wait that was asked for
 }
 
-// read reads the reply that b begins with. A reply with a status that m does not
-// accept is an error, and, unless it is a stream, so is one without a
-// Content-Length or with more bytes than it says. It answers the wait asked,
-// unless that is drawn.
+// read parses the reply at the beginning of b. It is an error if m does not accept the
+// status, or if the reply is no stream and has no Content-Length or more bytes than that.
+// The reply's wait is asked, unless the server draws it.
 func (m *message) read(b []byte, stream bool, asked time.Duration) (reply, error) {
 	end := bytes.Index(b, headerEnd)
 	if end < 0 {
@@ -125,12 +124,12 @@ func (m *message) read(b []byte, stream bool, asked time.Duration) (reply, error
 	return r, nil
 }
 
-// is reports whether a header field's name is lower, in any case.
+// is reports whether a header field's name is lower, ignoring case.
 func is(name []byte, lower string) bool {
 	return len(name) == len(lower) && bytes.EqualFold(name, []byte(lower))
 }
 
-// accepts reports whether m accepts an answer with this status line.
+// accepts reports whether m accepts a status line.
 func (m *message) accepts(line []byte) bool {
 	code, ok := bytes.CutPrefix(line, []byte("HTTP/1.1 "))
 	if !ok || len(code) < 4 || code[3] != ' ' {
@@ -140,7 +139,7 @@ func (m *message) accepts(line []byte) bool {
 	return err == nil && (m.Statuses == nil && status == 200 || slices.Contains(m.Statuses, status))
 }
 
-// askedIn reads the milliseconds of asked;dur= in a Server-Timing.
+// askedIn reads asked;dur= of a Server-Timing, in milliseconds.
 func askedIn(value []byte) (time.Duration, bool) {
 	_, number, ok := bytes.Cut(value, []byte("asked;dur="))
 	if end := bytes.IndexAny(number, ",; "); end >= 0 {

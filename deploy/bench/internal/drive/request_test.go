@@ -16,7 +16,7 @@ import (
 	"flash.test/deploy/bench/internal/drive"
 )
 
-// recording answers each request as answer says, and sends it to got.
+// recording sends each request to got and answers it as answer says.
 func recording(t *testing.T, answer string) (addr netip.AddrPort, got chan string) {
 	t.Helper()
 	got = make(chan string, 100)
@@ -27,7 +27,8 @@ func recording(t *testing.T, answer string) (addr netip.AddrPort, got chan strin
 				return
 			}
 			body, _ := io.ReadAll(req.Body)
-			got <- fmt.Sprintf("%s %s %s run=%s trace=%s body=%s", req.Method, req.Host, req.URL, req.Header.Get("X-Run-Id"), req.Header.Get("Traceparent"), body)
+			got <- fmt.Sprintf("%s %s %s run=%s trace=%s body=%s", req.Method, req.Host, req.URL,
+				req.Header.Get("X-Run-Id"), req.Header.Get("Traceparent"), body)
 			io.WriteString(conn, answer)
 		}
 	}), got
@@ -40,9 +41,12 @@ func TestRequestsAreSent(t *testing.T) {
 		request drive.Request
 		want    []string
 	}{
-		{"plain", drive.Request{Host: "h:1", Path: "/p?q=1"}, []string{"GET h:1 /p?q=1 run= trace= body=", "GET h:1 /p?q=1 run= trace= body="}},
+		{"plain", drive.Request{Host: "h:1", Path: "/p?q=1"},
+			[]string{"GET h:1 /p?q=1 run= trace= body=", "GET h:1 /p?q=1 run= trace= body="}},
 		{
-			"method, header and body", drive.Request{Method: "POST", Host: "h", Path: "/p", Header: []string{"X-Run-Id: a", "X: b"}, Body: "one\r\ntwo"},
+			"method, header and body",
+			drive.Request{Method: "POST", Host: "h", Path: "/p",
+				Header: []string{"X-Run-Id: a", "X: b"}, Body: "one\r\ntwo"},
 			[]string{"POST h /p run=a trace= body=one\r\ntwo", "POST h /p run=a trace= body=one\r\ntwo"},
 		},
 		{
@@ -64,7 +68,8 @@ func TestRequestsAreSent(t *testing.T) {
 		for len(got) > 1 {
 			<-got
 		}
-		if last := <-got; tc.request.Trace && last != "GET h /p run= trace=00-00000000000000000000000000000014-00f067aa0ba902b7-01 body=" {
+		if last := <-got; tc.request.Trace &&
+			last != "GET h /p run= trace=00-00000000000000000000000000000014-00f067aa0ba902b7-01 body=" {
 			t.Errorf("%s: the twentieth is %q", tc.name, last)
 		}
 	}
@@ -110,16 +115,17 @@ func TestAnswersThatAreAccepted(t *testing.T) {
 			case err != nil:
 				t.Errorf("%s: %v", tc.name, err)
 			case tc.want == "" && (tally.Errors > 0 || tally.Answers == 0):
-				t.Errorf("%s: %d answers, %d errors (%s); want answers alone", tc.name, tally.Answers, tally.Errors, tally.FirstError)
+				t.Errorf("%s: %d answers, %d errors (%s); want answers alone", tc.name, tally.Answers,
+					tally.Errors, tally.FirstError)
 			case tc.want != "" && (tally.Answers > 0 || !contains(tally.FirstError, tc.want)):
-				t.Errorf("%s: %d answers, %d errors (%s); want errors of %q", tc.name, tally.Answers, tally.Errors, tally.FirstError, tc.want)
+				t.Errorf("%s: %d answers, %d errors (%s); want errors of %q", tc.name, tally.Answers, tally.Errors,
+					tally.FirstError, tc.want)
 			}
 		}
 	}
 }
 
-// A drawn wait is the one that the answer tells: neither early nor late by what
-// the others are.
+// A drawn wait is read from its answer: whether an answer is early depends on that.
 func TestDrawnWaits(t *testing.T) {
 	t.Parallel()
 	const waited = 20 * ms
@@ -129,20 +135,23 @@ func TestDrawnWaits(t *testing.T) {
 	}{{"20", false}, {"19.5", false}, {"400.25", true}} {
 		addr := answering(t, func() ([]string, bool) {
 			time.Sleep(waited)
-			return []string{"HTTP/1.1 200 OK\r\nServer-Timing: asked;dur=" + tc.told + ", waited;dur=20.1\r\nContent-Length: 2\r\n\r\nok"}, false
+			return []string{"HTTP/1.1 200 OK\r\nServer-Timing: asked;dur=" + tc.told +
+				", waited;dur=20.1\r\nContent-Length: 2\r\n\r\nok"}, false
 		})
 		for _, l := range loads {
 			request := request(addr)
 			request.Drawn = true
 			tally := l.runWith(t, addr, request, 200*ms)
-			if tally.Answers == 0 || tally.Errors > 0 || tc.early != (tally.Early == tally.Answers) || !tc.early && tally.Early > 0 {
-				t.Errorf("%s, answered after %v to have been asked for %s ms: %d answers, %d early, %d errors (%s)", l.name, waited, tc.told, tally.Answers, tally.Early, tally.Errors, tally.FirstError)
+			if tally.Answers == 0 || tally.Errors > 0 || tc.early != (tally.Early == tally.Answers) ||
+				!tc.early && tally.Early > 0 {
+				t.Errorf("%s, answered after %v to have been asked for %s ms: %d answers, %d early, %d errors (%s)",
+					l.name, waited, tc.told, tally.Answers, tally.Early, tally.Errors, tally.FirstError)
 			}
 		}
 	}
 }
 
-// Waiting finds all requests waiting, and what is answered meanwhile is early.
+// All requests wait when Waiting is called, and an answer before it returns is early.
 func TestPark(t *testing.T) {
 	t.Parallel()
 	const n = 50
@@ -182,7 +191,8 @@ func TestPark(t *testing.T) {
 			t.Fatal(err)
 		}
 		if calls != 1 || tally.Early != tc.early || tally.Answers != tc.early {
-			t.Errorf("%s: Waiting called %d times, %d answers, %d early; want 1, and %d", tc.name, calls, tally.Answers, tally.Early, tc.early)
+			t.Errorf("%s: Waiting called %d times, %d answers, %d early; want 1, and %d", tc.name, calls,
+				tally.Answers, tally.Early, tc.early)
 		}
 		if (tally.Errors > 0) != (tc.want != "") || !contains(tally.FirstError, tc.want) {
 			t.Errorf("%s: %d errors (%s); want %q", tc.name, tally.Errors, tally.FirstError, tc.want)

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Saturate keeps n connections busy for some time: each sends its next request
-// as soon as it has the answer to the one before. It returns also the answers a
-// second.
-func Saturate(ctx context.Context, addr netip.AddrPort, request Request, n int, during time.Duration) (*Tally, float64, error) {
+// Saturate keeps n connections busy for some time: each sends its next request as soon as
+// it is answered. It also returns the answers a second.
+func Saturate(ctx context.Context, addr netip.AddrPort, request Request, n int,
+	during time.Duration) (*Tally, float64, error) {
 	l, err := newLoop(ctx, addr, request, 0, n, n)
 	if err != nil {
 		return nil, 0, err

@@ -14,13 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sequential sends n requests, each of which asks for a wait, one after another
-// on one connection. It is measured from just before the write to just after
-// the read.
+// Sequential sends n requests for a wait, one after another on one connection. It measures
+// from just before the write to just after the read.
 //
-// The read blocks in the kernel, on a thread of its own: the thread is woken by
-// the packet itself. A net.Conn is woken through the runtime's poller, whose
-// lateness would count as the server's.
+// The read blocks in the kernel, on a locked thread, which the packet itself wakes. The
+// runtime's poller, which wakes a net.Conn, would add its latency.
 func Sequential(ctx context.Context, addr netip.AddrPort, request Request, asked time.Duration, n int) (*Tally, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -52,8 +50,7 @@ func Sequential(ctx context.Context, addr netip.AddrPort, request Request, asked
 	return tally, nil
 }
 
-// connectForReads connects; a connect, a read or a write fails when it takes
-// longer than limit.
+// connectForReads connects. Connecting, and each read and write, fails after limit.
 func connectForReads(addr netip.AddrPort, from int, limit time.Duration) (int, error) {
 	fd, err := newSocket(addr, from, 0)
 	if err != nil {
@@ -72,8 +69,8 @@ func connectForReads(addr netip.AddrPort, from int, limit time.Duration) (int, e
 	return fd, nil
 }
 
-// exchange writes a request to a blocking socket and reads its reply. It returns
-// the wait that was asked for, which the reply says where it is drawn.
+// exchange writes a request to a blocking socket and reads its reply. It returns the wait
+// that was asked for, which may be drawn.
 func exchange(fd int, request *message, buf []byte, asked time.Duration) (time.Duration, error) {
 	if err := write(fd, request.next()); err != nil {
 		return 0, err

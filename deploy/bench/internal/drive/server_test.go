@@ -18,7 +18,7 @@ import (
 
 const ms = time.Millisecond
 
-// good is what every server of ours sends.
+// good is the answer of all test servers.
 const good = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 // listen serves each connection with handle until the test's end.
@@ -44,7 +44,7 @@ func listen(t *testing.T, handle func(net.Conn)) netip.AddrPort {
 	return ln.Addr().(*net.TCPAddr).AddrPort()
 }
 
-// answering serves requests: each gets what reply returns, in its parts.
+// answering answers each request with what reply returns, one part after another.
 func answering(t *testing.T, reply func() (parts []string, hangUp bool)) netip.AddrPort {
 	t.Helper()
 	return listen(t, func(conn net.Conn) {
@@ -58,7 +58,7 @@ func answering(t *testing.T, reply func() (parts []string, hangUp bool)) netip.A
 				if _, err := conn.Write([]byte(part)); err != nil {
 					return
 				}
-				time.Sleep(ms) // so that parts arrive as such
+				time.Sleep(ms) // so that parts arrive separately
 			}
 			if hangUp {
 				return
@@ -76,12 +76,12 @@ func after(t *testing.T, wait time.Duration) netip.AddrPort {
 	})
 }
 
-// request is the one that answering takes.
+// request is a request that answering reads.
 func request(addr netip.AddrPort) drive.Request {
 	return drive.Request{Host: addr.String(), Path: "/wait"}
 }
 
-// load puts a load of a wait on a server, for at least ten requests.
+// load puts a load on a server, with at least ten requests.
 type load struct {
 	name    string
 	runWith func(t *testing.T, addr netip.AddrPort, request drive.Request, asked time.Duration) *drive.Tally
@@ -118,7 +118,8 @@ var loads = []load{
 		var wg sync.WaitGroup
 		for i := range tallies {
 			wg.Go(func() {
-				tallies[i] = drive.Steady{Every: 5 * ms, Asked: asked, Limit: 10 * time.Second, From: i}.Run(ctx, addr, request)
+				tallies[i] = drive.Steady{Every: 5 * ms, Asked: asked, Limit: 10 * time.Second,
+					From: i}.Run(ctx, addr, request)
 			})
 		}
 		wg.Wait()
@@ -138,7 +139,7 @@ func must(t *testing.T, tally *drive.Tally, err error) *drive.Tally {
 	return tally
 }
 
-// contains is strings.Contains, but for "" only of "".
+// contains is strings.Contains, except that only "" contains "".
 func contains(text, part string) bool {
 	return text == part || part != "" && strings.Contains(text, part)
 }

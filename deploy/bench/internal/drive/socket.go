@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// connect opens a blocking socket to addr, which is one of IPv4.
+// connect opens a blocking socket to an IPv4 address.
 func connect(addr netip.AddrPort, from int) (int, error) {
 	fd, err := newSocket(addr, from, 0)
 	if err != nil {
@@ -24,13 +24,12 @@ func connect(addr netip.AddrPort, from int) (int, error) {
 	return fd, nil
 }
 
-// sources are the addresses that connections to a loopback address come from,
-// in turn. From one address alone, the kernel looks for a free port among all
-// that are taken, which at 10,000 takes longer than all else.
+// sources is how many loopback addresses connections come from, in turn. With one address
+// and 10,000 ports in use, the kernel's search for a free port takes longer than everything
+// else.
 const sources = 16
 
-// newSocket opens a socket of TCP, the one numbered from, with flags besides
-// those of all.
+// newSocket opens a TCP socket with additional flags. from chooses its source address.
 func newSocket(to netip.AddrPort, from, flags int) (int, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|flags, unix.IPPROTO_TCP)
 	if err != nil {
@@ -54,8 +53,7 @@ func sockaddr(addr netip.AddrPort) *unix.SockaddrInet4 {
 	return &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}
 }
 
-// write writes all of b, or fails: what is written here fits into an empty
-// socket's buffer.
+// write writes all of b, which must fit into the socket's buffer.
 func write(fd int, b []byte) error {
 	for {
 		n, err := unix.Write(fd, b)
@@ -71,8 +69,7 @@ func write(fd int, b []byte) error {
 	}
 }
 
-// CheckOpenFiles returns an error where the process may not hold n connections
-// open at once.
+// CheckOpenFiles raises the limit of open files for n connections, or returns an error.
 func CheckOpenFiles(n int) error {
 	const own = 100 // files of the process besides
 	var limit unix.Rlimit
@@ -80,7 +77,7 @@ func CheckOpenFiles(n int) error {
 		return os.NewSyscallError("getrlimit", err)
 	}
 	if uint64(n+own) > limit.Max {
-		return fmt.Errorf("%d connections do not fit into %d open files, the limit of this process: raise it (ulimit -Hn)", n, limit.Max)
+		return fmt.Errorf("%d connections exceed the limit of %d open files: raise it (ulimit -Hn)", n, limit.Max)
 	}
 	if limit.Cur == limit.Max {
 		return nil
@@ -89,5 +86,5 @@ func CheckOpenFiles(n int) error {
 	return os.NewSyscallError("setrlimit", unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
 }
 
-// slack is the time beyond the asked wait after which a request has failed.
+// slack is how late an answer may be before the request counts as failed.
 const slack = 10 * time.Second

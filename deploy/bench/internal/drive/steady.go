@@ -17,13 +17,12 @@ type Steady struct {
 	Every time.Duration
 	Asked time.Duration // the wait of each request
 	Limit time.Duration // after which a request has failed
-	From  int           // number of the address it comes from, of 127.0.0.2 and up
+	From  int           // chooses the source address: 127.0.0.2 and up
 }
 
-// Run runs the client until ctx is done, on a thread of its own as Sequential
-// does. A request is measured from when it was due, so that one that is late
-// since the server was late before counts as late. After a failure the client
-// connects again.
+// Run runs the client until ctx is done, on a locked thread as Sequential does. Requests
+// are measured from when they were due, so that a late answer makes the requests behind it
+// late. After a failure the client connects again.
 func (s Steady) Run(ctx context.Context, addr netip.AddrPort, request Request) *Tally {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -16,14 +16,14 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// streamConn is a connection of HTTP/2, driven frame by frame: a client that
-// has a goroutine for each stream would be the heavier side.
+// streamConn is an HTTP/2 connection, driven frame by frame: a client with a goroutine for
+// each stream would use more CPU than the server.
 type streamConn struct {
 	net.Conn
 	framer *http2.Framer
 	out    bytes.Buffer // what the framer wrote
 
-	header  []byte    // of each request: it does not depend on those before
+	header  []byte    // the same for each request
 	first   uint32    // stream of the wave
 	next    uint32    // stream to open
 	written time.Time // just before the wave's requests
@@ -33,12 +33,12 @@ type streamConn struct {
 
 // stream is a request under way.
 type stream struct {
-	want, got int // bytes of its body; want is -1 where it was not told
+	want, got int // bytes of its body; want is -1 if unknown
 	failure   error
 	ended     bool
 }
 
-// dialStreams opens a connection whose server lets it have n streams at once.
+// dialStreams opens a connection that may have n streams at once.
 func dialStreams(ctx context.Context, addr netip.AddrPort, path string, n int) (*streamConn, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp4", addr.String())
@@ -56,8 +56,7 @@ func dialStreams(ctx context.Context, addr netip.AddrPort, path string, n int) (
 	return c, nil
 }
 
-// requestHeader returns a GET's header block, which leaves the table of header
-// fields alone.
+// requestHeader returns a GET's header block, which adds nothing to the dynamic table.
 func requestHeader(host, path string) []byte {
 	var block bytes.Buffer
 	e := hpack.NewEncoder(&block)
@@ -89,10 +88,10 @@ func (c *streamConn) begin(streams uint32) error {
 	}
 	settings, ok := frame.(*http2.SettingsFrame)
 	if !ok {
-		return fmt.Errorf("the first frame is %v: want its settings", frame.Header())
+		return fmt.Errorf("the first frame is %v, want SETTINGS", frame.Header())
 	}
-	if most, ok := settings.Value(http2.SettingMaxConcurrentStreams); ok && most < streams {
-		return fmt.Errorf("it lets a connection have %d streams: want %d", most, streams)
+	if limit, ok := settings.Value(http2.SettingMaxConcurrentStreams); ok && limit < streams {
+		return fmt.Errorf("the server allows %d streams on a connection, want %d", limit, streams)
 	}
 	c.framer.WriteSettingsAck()
 	return c.flush()
@@ -104,11 +103,13 @@ func (c *streamConn) flush() error {
 	return err
 }
 
-// send opens n streams with one write; their answers must come within a limit.
+// send opens n streams with one write. Their answers must arrive within limit.
 func (c *streamConn) send(n int, limit time.Duration) error {
 	c.first, c.streams = c.next, make([]stream, n)
 	for range n {
-		if err := c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: c.next, BlockFragment: c.header, EndStream: true, EndHeaders: true}); err != nil {
+		if err := c.framer.WriteHeaders(
+			http2.HeadersFrameParam{StreamID: c.next, BlockFragment: c.header, EndStream: true,
+				EndHeaders: true}); err != nil {
 			return err
 		}
 		c.next += 2
@@ -120,8 +121,7 @@ func (c *streamConn) send(n int, limit time.Duration) error {
 	return c.flush()
 }
 
-// receive reads until all streams of the wave have ended, and returns when the
-// last of them did.
+// receive reads until all streams of the wave have ended, and returns the time of the last.
 func (c *streamConn) receive(n int, asked time.Duration) (last time.Time, err error) {
 	for left := n; left > 0; {
 		frame, err := c.framer.ReadFrame()
@@ -145,8 +145,8 @@ func (c *streamConn) receive(n int, asked time.Duration) (last time.Time, err er
 	return last, nil
 }
 
-// take reads one frame, and reports whether a stream ended with it. An error is
-// that of the stream, or of the connection where none ended.
+// take handles a frame and reports whether it ended a stream. If it did, the error is about
+// that stream, otherwise about the connection.
 func (c *streamConn) take(frame http2.Frame) (ended bool, err error) {
 	switch f := frame.(type) {
 	case *http2.GoAwayFrame:
@@ -173,7 +173,7 @@ func (c *streamConn) take(frame http2.Frame) (ended bool, err error) {
 	return false, nil
 }
 
-// take reads a frame of the stream, and reports whether it was the last.
+// take handles a frame of the stream and reports whether it was the last.
 func (s *stream) take(frame http2.Frame) (ended bool, err error) {
 	switch f := frame.(type) {
 	case *http2.MetaHeadersFrame:
@@ -206,7 +206,7 @@ func (s *stream) take(frame http2.Frame) (ended bool, err error) {
 	return true, s.failure
 }
 
-// stream returns the stream of the wave that has an id.
+// stream returns the open stream with this id.
 func (c *streamConn) stream(id uint32) (*stream, error) {
 	if i := (id - c.first) / 2; id >= c.first && int(i) < len(c.streams) && !c.streams[i].ended {
 		return &c.streams[i], nil

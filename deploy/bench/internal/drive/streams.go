@@ -9,18 +9,19 @@ import (
 	"time"
 )
 
-// Streams sends requests on streams of HTTP/2 without TLS, all at once.
+// Streams sends requests over HTTP/2 without TLS, all at once.
 type Streams struct {
 	Conns int
-	Each  int           // streams of a connection
+	Each  int           // streams on each connection
 	Asked time.Duration // the wait of each request
-	Waves int           // how many times, each after the last answer to the one before
+	Waves int           // how many times, each after the last answer of the one before
 
 	// Waiting is called once, in the first wave, while all requests wait.
 	Waiting func()
 }
 
-// Run runs the load. It returns also what it saw of each wave. An error of a whole connection ends it.
+// Run runs the load. It also returns the measurements of each wave. The failure of a
+// connection ends the load.
 func (s Streams) Run(ctx context.Context, addr netip.AddrPort, path string) (*Tally, []Wave, error) {
 	var conns []*streamConn
 	defer func() {

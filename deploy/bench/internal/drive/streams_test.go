@@ -14,7 +14,7 @@ import (
 	"flash.test/deploy/bench/internal/drive"
 )
 
-// h2c serves handler by HTTP/2 without TLS.
+// h2c serves handler over HTTP/2 without TLS.
 func h2c(t *testing.T, handler http.HandlerFunc) netip.AddrPort {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(handler)
@@ -40,12 +40,16 @@ func TestStreams(t *testing.T) {
 		}, false, ""},
 		{"early", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") }, true, ""},
 		{"without a body", func(http.ResponseWriter, *http.Request) { time.Sleep(asked) }, false, ""},
-		{"another status", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "busy", http.StatusServiceUnavailable) }, false, "status 503"},
+		{"another status", func(w http.ResponseWriter,
+			r *http.Request) {
+			http.Error(w, "busy", http.StatusServiceUnavailable)
+		}, false, "status 503"},
 		{"a short body", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "10")
 			io.WriteString(w, "ok")
 		}, false, "body of 2 bytes: want 10"},
-		{"an aborted reply", func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, false, "stream reset"},
+		{"an aborted reply", func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, false,
+			"stream reset"},
 	} {
 		s := drive.Streams{Conns: 2, Each: 20, Asked: asked, Waves: 2, Waiting: func() {}}
 		tally, waves, err := s.Run(t.Context(), h2c(t, tc.handler), "/wait")
@@ -53,8 +57,10 @@ func TestStreams(t *testing.T) {
 			t.Errorf("%s: %v", tc.name, err)
 			continue
 		}
-		if len(waves) != 2 || tally.Answers+tally.Errors != 80 || !contains(tally.FirstError, tc.want) || tc.want != "" && tally.Answers > 0 {
-			t.Errorf("%s: %d waves, %d answers, %d errors (%s); want 2 of 40 in all, with error %q", tc.name, len(waves), tally.Answers, tally.Errors, tally.FirstError, tc.want)
+		if len(waves) != 2 || tally.Answers+tally.Errors != 80 || !contains(tally.FirstError, tc.want) ||
+			tc.want != "" && tally.Answers > 0 {
+			t.Errorf("%s: %d waves, %d answers, %d errors (%s); want 2 of 40 in all, with error %q", tc.name,
+				len(waves), tally.Answers, tally.Errors, tally.FirstError, tc.want)
 		}
 		if tc.early != (tally.Early > 0) || tc.early && tally.Early != tally.Answers {
 			t.Errorf("%s: %d of %d answers early", tc.name, tally.Early, tally.Answers)

@@ -1,5 +1,5 @@
-// Package drive drives a server with requests that wait, and measures from the
-// client's side how late they are answered.
+// Package drive puts loads on a server with requests that wait, and measures how late the
+// answers are.
 package drive
 
 import (
@@ -8,38 +8,37 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Tally is what a load saw of its answers.
+// Tally counts the answers to a load.
 type Tally struct {
-	Answers    int64         // complete ones with status 200
-	Early      int64         // of those, the ones read before the asked wait had passed since the request was written
-	WorstEarly time.Duration // by how much, at the worst
-	Errors     int64         // requests that had no such answer
+	Answers    int64         // complete, with an accepted status
+	Early      int64         // answers read sooner after the request's write than the asked wait
+	WorstEarly time.Duration // by how much at worst
+	Errors     int64         // requests without an answer
 	FirstError string
-	Held       int64 // requests that were sent late, since all connections waited
+	Held       int64 // requests sent late because all connections were in use
 
-	// Overshoot has the time that each counted answer took beyond the asked wait, in
-	// nanoseconds to three digits. One that is early counts as 0.
+	// Overshoot is how much longer than asked each counted answer took, in nanoseconds to
+	// three digits. Early answers count as 0.
 	Overshoot *hdrhistogram.Histogram
 }
 
-// longest is the largest overshoot that a Tally can tell from larger ones.
-const longest = 10 * time.Minute
+// maxOvershoot is the largest overshoot that is recorded as it is.
+const maxOvershoot = 10 * time.Minute
 
 // NewTally returns an empty Tally.
 func NewTally() *Tally {
-	return &Tally{Overshoot: hdrhistogram.New(1, int64(longest), 3)}
+	return &Tally{Overshoot: hdrhistogram.New(1, int64(maxOvershoot), 3)}
 }
 
-// Answer counts an answer to a request that asked for a wait, and its
-// overshoot: waited is the time since just before its write, took the time that
-// the client spent on it in all, with that of connecting.
+// Answer counts an answer to a request for a wait, and its overshoot. waited is the time
+// since just before the request's write; took includes connecting.
 func (t *Tally) Answer(asked, waited, took time.Duration) {
 	t.Uncounted(asked, waited)
-	t.Overshoot.RecordValue(int64(min(max(took-asked, 0), longest))) // in range: no error
+	t.Overshoot.RecordValue(int64(min(max(took-asked, 0), maxOvershoot))) // in range: no error
 }
 
-// Uncounted counts an answer whose overshoot does not count, such as one while
-// a load begins or ends. Early it may not be all the same.
+// Uncounted counts an answer without its overshoot, such as one while a load begins or
+// ends. It may still be early.
 func (t *Tally) Uncounted(asked, waited time.Duration) {
 	t.Answers++
 	if early := asked - waited; early > 0 {
@@ -48,7 +47,7 @@ func (t *Tally) Uncounted(asked, waited time.Duration) {
 	}
 }
 
-// Fail counts a request that had no good answer.
+// Fail counts a request that failed.
 func (t *Tally) Fail(err error) {
 	t.Errors++
 	if t.FirstError == "" {
@@ -56,7 +55,7 @@ func (t *Tally) Fail(err error) {
 	}
 }
 
-// Merge adds what other saw to t.
+// Merge adds other to t.
 func (t *Tally) Merge(other *Tally) {
 	t.Answers += other.Answers
 	t.Early += other.Early

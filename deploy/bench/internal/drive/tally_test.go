@@ -23,8 +23,10 @@ func TestTally(t *testing.T) {
 			t.Errorf("Percentile(%v) = %v, want %v to three digits", p, got, want)
 		}
 	}
-	if a.Answers != 101 || a.Early != 1 || a.WorstEarly != ms || a.Errors != 2 || a.FirstError != "first" || a.Held != 3 {
-		t.Errorf("merged: %d answers, %d early by %v, %d errors (%s), %d held", a.Answers, a.Early, a.WorstEarly, a.Errors, a.FirstError, a.Held)
+	if a.Answers != 101 || a.Early != 1 || a.WorstEarly != ms || a.Errors != 2 ||
+		a.FirstError != "first" || a.Held != 3 {
+		t.Errorf("merged: %d answers, %d early by %v, %d errors (%s), %d held", a.Answers, a.Early, a.WorstEarly,
+			a.Errors, a.FirstError, a.Held)
 	}
 }
 

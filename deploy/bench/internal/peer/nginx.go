@@ -12,10 +12,9 @@ import (
 	"syscall"
 )
 
-// nginxConf has nginx wait as its path says, in milliseconds, and answer as
-// delay-server does. The body is sent by return, since what the echo module
-// sends has no Content-Length. No wait is answered at once, without a timer, as
-// delay-server does. HTTP/2 without TLS needs a port of its own.
+// nginxConf makes nginx wait for the milliseconds in the path and answer like delay-server.
+// return sends the body, since the echo module sends no Content-Length. A wait of 0 has no
+// timer, as in delay-server. HTTP/2 without TLS needs a second port.
 const nginxConf = `load_module %[1]s;
 daemon off;
 pcre_jit on;
@@ -49,8 +48,9 @@ http {
 }
 `
 
-// echoModules are where Debian and others install nginx's echo module.
-var echoModules = []string{"/usr/lib/nginx/modules/ngx_http_echo_module.so", "/usr/lib64/nginx/modules/ngx_http_echo_module.so"}
+// echoModules are the paths where distributions install nginx's echo module.
+var echoModules = []string{"/usr/lib/nginx/modules/ngx_http_echo_module.so",
+	"/usr/lib64/nginx/modules/ngx_http_echo_module.so"}
 
 func nginx() Server {
 	server := Server{Name: Nginx, About: "nginx with its echo module", Path: milliseconds, HTTP2: true}
@@ -65,10 +65,11 @@ func nginx() Server {
 		}
 	}
 	if err != nil || module == "" {
-		server.Missing = "nginx and its echo module are not both installed (on Debian: nginx-light, libnginx-mod-http-echo)"
+		server.Missing = "nginx and its echo module are not both installed (on Debian: nginx-light, " +
+			"libnginx-mod-http-echo)"
 		return server
 	}
-	version, _ := exec.Command(binary, "-v").CombinedOutput() // where it does not say, the name must do
+	version, _ := exec.Command(binary, "-v").CombinedOutput() // "" if it fails
 	if _, number, ok := strings.Cut(string(bytes.TrimSpace(version)), "nginx/"); ok {
 		server.About = "nginx " + number + " with its echo module"
 	}
@@ -78,7 +79,7 @@ func nginx() Server {
 			return nil, os.NewSyscallError("getrlimit", err)
 		}
 		conf := filepath.Join(dir, "nginx.conf")
-		// nginx makes its table of connections at the start, for as many as may be.
+		// nginx allocates its table of connections at the start, at this size.
 		text := fmt.Sprintf(nginxConf, module, min(files.Max, 1<<16), p.http1, p.http2)
 		if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 			return nil, err

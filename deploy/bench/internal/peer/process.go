@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Process is a server that runs.
+// Process is a running server.
 type Process struct {
 	Addr  netip.AddrPort // for HTTP/1.1
 	Addr2 netip.AddrPort // for HTTP/2
@@ -26,7 +26,7 @@ type Process struct {
 	dir    string
 	said   head // on stderr
 	exited chan struct{}
-	pids   []int // it and its children, once they were looked for
+	pids   []int // the process and its children, after the first call of family
 }
 
 // Start starts the server and returns when it answers. The caller must Stop it.
@@ -58,13 +58,13 @@ func (s Server) Start(ctx context.Context) (*Process, error) {
 	if cmd.Stderr == nil {
 		cmd.Stderr = &p.said
 	}
-	// A server does not outlive a bench that is killed.
+	// A killed bench kills its servers.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", s.Name, err), os.RemoveAll(dir))
 	}
 	go func() {
-		cmd.Wait() // what it returns is of no interest to whoever stops it
+		cmd.Wait() // Stop does not need the result
 		close(p.exited)
 	}()
 	if err := p.ready(ctx, s.Path(0)); err != nil {
@@ -86,8 +86,8 @@ func freePorts() (a, b netip.AddrPort, err error) {
 	return a, b, nil
 }
 
-// ready waits until the server answers, and has it answer often enough that
-// what it makes on first use is made.
+// ready waits until the server answers, and sends enough requests for what it creates on
+// first use.
 func (p *Process) ready(ctx context.Context, path string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errors.New("it does not answer for 10 s"))
 	defer cancel()
@@ -126,8 +126,8 @@ func get(ctx context.Context, client *http.Client, url string) error {
 	return errors.Join(err, reply.Body.Close())
 }
 
-// Stop ends the server and removes its folder. A server that ended before, or
-// that has to be killed, is an error.
+// Stop ends the server and removes its directory. It is an error if the server has ended
+// before, or must be killed.
 func (p *Process) Stop() error {
 	defer os.RemoveAll(p.dir)
 	select {
@@ -161,13 +161,12 @@ func (p *Process) Ended() (string, bool) {
 // Signal sends the server a signal.
 func (p *Process) Signal(signal os.Signal) error { return p.cmd.Process.Signal(signal) }
 
-// head keeps the beginning of what a process writes. It is read after the
-// process has ended.
+// head keeps the beginning of a process's output. It is read after the process has ended.
 type head struct{ strings.Builder }
 
-const mostSaid = 4 << 10 // bytes
+const maxSaid = 4 << 10 // bytes
 
 func (t *head) Write(b []byte) (int, error) {
-	t.Builder.Write(b[:min(len(b), mostSaid-t.Len())])
+	t.Builder.Write(b[:min(len(b), maxSaid-t.Len())])
 	return len(b), nil
 }

@@ -13,19 +13,19 @@ import (
 	"github.com/mccutchen/go-httpbin/v2/httpbin"
 )
 
-// ServeArgument is the first argument with which this program is a server; the
-// others are those of Serve.
+// ServeArgument is the first argument that makes this program a server. The arguments of
+// Serve follow.
 const ServeArgument = "serve"
 
-// longestWait is set in the peers that bound the waits which they accept.
-const longestWait = time.Minute
+// maxWait is the limit of waits for the peers that have one.
+const maxWait = time.Minute
 
-// Serve serves one of the Go peers, GoHTTPBin, Fortio or Echo, at addr until
-// the process ends. Each is served as its own program serves it.
+// Serve serves a Go peer, GoHTTPBin, Fortio or Echo, at addr until the process ends, just
+// as the peer's own program does.
 func Serve(name, addr string) error {
 	switch name {
 	case Fortio:
-		if err := fhttp.MaxDelay.SetV(longestWait); err != nil {
+		if err := fhttp.MaxDelay.SetV(maxWait); err != nil {
 			return fmt.Errorf("fortio's longest delay: %w", err)
 		}
 		if fhttp.HTTPServerWithHandler("echo", addr, http.HandlerFunc(fhttp.EchoHandler)) == nil {
@@ -33,7 +33,7 @@ func Serve(name, addr string) error {
 		}
 		select {}
 	case GoHTTPBin:
-		server := http.Server{Addr: addr, Handler: httpbin.New(httpbin.WithMaxDuration(longestWait))}
+		server := http.Server{Addr: addr, Handler: httpbin.New(httpbin.WithMaxDuration(maxWait))}
 		return server.ListenAndServe()
 	case Echo:
 		server := http.Server{Addr: addr, Handler: plainEcho(), Protocols: new(http.Protocols)}
@@ -45,7 +45,7 @@ func Serve(name, addr string) error {
 	}
 }
 
-// plainEcho is what one writes first: sleep, then answer.
+// plainEcho is the simplest handler: sleep, then answer.
 func plainEcho() http.Handler {
 	e := echo.New()
 	e.Match([]string{http.MethodGet, http.MethodHead, http.MethodPost}, "/delay/:ms", func(c echo.Context) error {
@@ -54,7 +54,8 @@ func plainEcho() http.Handler {
 			return echo.NewHTTPError(http.StatusBadRequest, err.Error())
 		}
 		time.Sleep(time.Duration(ms) * time.Millisecond)
-		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, fmt.Appendf(nil, `{"status":200,"message":"Mock response from Flash","delay":"%d ms"}`, ms))
+		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON,
+			fmt.Appendf(nil, `{"status":200,"message":"Mock response from Flash","delay":"%d ms"}`, ms))
 	})
 	return e
 }

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// Memory returns the resident memory of the server and its children in bytes,
-// what they share counted once (PSS). It has the kernel walk their pages, which
-// takes milliseconds. What the kernel holds for their sockets is not in it.
+// Memory returns the resident memory of the server and its children in bytes, with shared
+// pages counted once (PSS). The kernel walks their pages, which takes milliseconds. Memory
+// of the kernel's sockets is not included.
 func (p *Process) Memory() (int64, error) {
 	pids, err := p.family()
 	if err != nil {
@@ -37,10 +37,10 @@ func (p *Process) Memory() (int64, error) {
 	return sum, nil
 }
 
-// pss returns the bytes of the line "Pss:" of a smaps_rollup.
+// pss returns the "Pss:" of a smaps_rollup in bytes.
 func pss(rollup string) (int64, error) { return kilobytes(rollup, "Pss:") }
 
-// kilobytes returns the bytes of a line of name and kilobytes.
+// kilobytes returns the value of the line called name in bytes.
 func kilobytes(text, name string) (int64, error) {
 	for line := range strings.Lines(text) {
 		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == name && fields[2] == "kB" {
@@ -51,9 +51,8 @@ func kilobytes(text, name string) (int64, error) {
 	return 0, fmt.Errorf("no line %s in kB", name)
 }
 
-// Resident returns the resident memory of the server and its children in bytes
-// and the most that it was since ResetPeak, pages that they share counted for
-// each. It costs microseconds.
+// Resident returns the resident memory of the server and its children in bytes, and its
+// peak since ResetPeak. Shared pages count for each process. It takes microseconds.
 func (p *Process) Resident() (now, peak int64, err error) {
 	err = p.each(func(pid int) error {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -69,7 +68,7 @@ func (p *Process) Resident() (now, peak int64, err error) {
 	return now, peak, err
 }
 
-// ResetPeak makes the memory of now the peak that Resident returns.
+// ResetPeak sets the peak of Resident to the current memory.
 func (p *Process) ResetPeak() error {
 	const resetPeak = "5" // proc_pid_clear_refs(5)
 	return p.each(func(pid int) error {
@@ -77,8 +76,7 @@ func (p *Process) ResetPeak() error {
 	})
 }
 
-// Descriptors returns the number of files and sockets that the server and its
-// children have open.
+// Descriptors returns how many files and sockets the server and its children have open.
 func (p *Process) Descriptors() (n int, err error) {
 	err = p.each(func(pid int) error {
 		dir, err := os.Open(fmt.Sprintf("/proc/%d/fd", pid))
@@ -106,8 +104,7 @@ func (p *Process) each(do func(pid int) error) error {
 	return nil
 }
 
-// CPU returns the time that the server and its children have spent on
-// processors, in the kernel too.
+// CPU returns the CPU time of the server and its children, user and system.
 func (p *Process) CPU() (time.Duration, error) {
 	pids, err := p.family()
 	if err != nil {
@@ -124,8 +121,8 @@ func (p *Process) CPU() (time.Duration, error) {
 	return sum, nil
 }
 
-// family returns the process and its children. They are looked for once: all
-// are there when a server answers.
+// family returns the process and its children. It looks for them once: all have started
+// when a server answers.
 func (p *Process) family() ([]int, error) {
 	if p.pids != nil {
 		return p.pids, nil
@@ -166,8 +163,8 @@ func readStat(pid int) (stat, error) {
 // architecture that Go runs on.
 const tick = time.Second / 100
 
-// parseStat reads the fields behind the program's name, which may have spaces
-// and parentheses itself.
+// parseStat reads the fields behind the program's name, which may contain spaces and
+// parentheses.
 func parseStat(text []byte) (stat, error) {
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	if len(fields) < 13 {

@@ -40,8 +40,7 @@ func TestPSS(t *testing.T) {
 	}
 }
 
-// The memory and the CPU time of a process are those that it took, and its
-// children are found.
+// Memory and CPU grow by what a process uses, and its children are found.
 func TestUsageOfThisProcess(t *testing.T) {
 	child := exec.Command("sleep", "100")
 	if err := child.Start(); err != nil {
@@ -86,7 +85,7 @@ func TestUsageOfThisProcess(t *testing.T) {
 	}
 }
 
-// The peak is that since it was reset, and each file counts as a descriptor.
+// The peak is since the last reset, and each open file counts as a descriptor.
 func TestPeakAndDescriptors(t *testing.T) {
 	child := exec.Command("sh", "-c", `exec 7</dev/null; echo ready; exec sleep 100`)
 	out, err := child.StdoutPipe()

@@ -14,7 +14,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Chart is a picture of one load.
+// Chart describes a chart of one load.
 type Chart struct {
 	File   string // without .svg
 	Title  string
@@ -28,12 +28,14 @@ var (
 
 	// palette has a colour for each server, by its place in Results.Servers.
 	palette = []color.RGBA{
-		{R: 0x1d, G: 0x5f, B: 0xb4, A: 0xff}, {R: 0x6f, G: 0xa8, B: 0xdc, A: 0xff}, {R: 0x2e, G: 0x8b, B: 0x57, A: 0xff},
-		{R: 0xb4, G: 0x50, B: 0x1e, A: 0xff}, {R: 0x8e, G: 0x44, B: 0xad, A: 0xff}, {R: 0x7f, G: 0x7f, B: 0x7f, A: 0xff},
+		{R: 0x1d, G: 0x5f, B: 0xb4, A: 0xff}, {R: 0x6f, G: 0xa8, B: 0xdc, A: 0xff},
+		{R: 0x2e, G: 0x8b, B: 0x57, A: 0xff},
+		{R: 0xb4, G: 0x50, B: 0x1e, A: 0xff}, {R: 0x8e, G: 0x44, B: 0xad, A: 0xff},
+		{R: 0x7f, G: 0x7f, B: 0x7f, A: 0xff},
 	}
 )
 
-// Has reports whether there is something to draw.
+// Has reports whether r has values for c.
 func (r *Results) Has(c Chart) bool {
 	for _, s := range r.Samples {
 		_, measured := s.Values[c.Metric]
@@ -44,7 +46,7 @@ func (r *Results) Has(c Chart) bool {
 	return false
 }
 
-// Draw draws a chart for which there is something to draw, as SVG.
+// Draw draws a chart that r has values for, as SVG.
 func (r *Results) Draw(w io.Writer, c Chart) error {
 	const margin = 6 * vg.Millimeter
 	image, err := draw.NewFormattedCanvas(24*vg.Centimeter, 13*vg.Centimeter, "svg")
@@ -69,8 +71,9 @@ func (r *Results) Draw(w io.Writer, c Chart) error {
 	if _, err := image.WriteTo(&drawn); err != nil {
 		return fmt.Errorf("draw a chart: %w", err)
 	}
-	// An SVG's reader brings the font, and may not have this one.
-	_, err = w.Write(bytes.ReplaceAll(drawn.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,sans-serif;")))
+	// A viewer may not have this font.
+	_, err = w.Write(bytes.ReplaceAll(drawn.Bytes(), []byte("font-family:Liberation Sans;"),
+		[]byte("font-family:Liberation Sans,Arial,sans-serif;")))
 	return err
 }
 
@@ -93,13 +96,12 @@ func newPlot(title string) *plot.Plot {
 	return p
 }
 
-// smallest is what an overshoot is drawn as, at the least: a logarithmic axis
-// has no 0. In milliseconds.
-const smallest = 0.01
+// minDrawn is the smallest overshoot drawn, in milliseconds: a logarithmic axis has no 0.
+const minDrawn = 0.01
 
-// addCurves draws the overshoot of each server over percentiles, the median of
-// rounds, and returns their legend. The axis is that of 1 ÷ (1 − share), on
-// which p90, p99 and p99.9 are equally far apart.
+// addCurves draws the overshoot of each server over percentiles, the median of rounds, and
+// returns the legend. The axis is 1 ÷ (1 − share), so that p90, p99 and p99.9 are equally
+// far apart.
 func (r *Results) addCurves(p *plot.Plot, load string) plot.Legend {
 	legend := plot.NewLegend()
 	legend.Top, legend.Left, legend.Padding = true, true, 1.5*vg.Millimeter
@@ -107,7 +109,7 @@ func (r *Results) addCurves(p *plot.Plot, load string) plot.Legend {
 	p.X.Label.Text, p.Y.Label.Text = "percentile", "overshoot, ms" // the plot would shrink for longer labels
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.X.Tick.Marker, p.Y.Tick.Marker = percentileTicks, plot.LogTicks{Prec: -1}
-	low, high := math.Inf(1), smallest
+	low, high := math.Inf(1), minDrawn
 	for i, server := range r.Servers {
 		var line plotter.XYs
 		for at, percent := range Percents {
@@ -120,7 +122,7 @@ func (r *Results) addCurves(p *plot.Plot, load string) plot.Legend {
 			if len(values) == 0 || percent == 100 {
 				continue
 			}
-			y := max(SpreadOf(values).Median, smallest)
+			y := max(SpreadOf(values).Median, minDrawn)
 			low, high = min(low, y), max(high, y)
 			line = append(line, plotter.XY{X: 100 / (100 - percent), Y: y})
 		}
@@ -156,7 +158,8 @@ func (r *Results) addBars(p *plot.Plot, c Chart) {
 		}
 		x := float64(len(names))
 		names = append(names, server.Name)
-		p.Add(&plotter.BarChart{Values: plotter.Values{spread.Median / scale}, XMin: x, Width: 14 * vg.Millimeter, Color: colour(i)})
+		p.Add(&plotter.BarChart{Values: plotter.Values{spread.Median / scale}, XMin: x,
+			Width: 14 * vg.Millimeter, Color: colour(i)})
 		p.Add(&plotter.Line{
 			XYs:       plotter.XYs{{X: x, Y: spread.Min / scale}, {X: x, Y: spread.Max / scale}},
 			LineStyle: draw.LineStyle{Color: softColour, Width: 1.5},
@@ -165,8 +168,9 @@ func (r *Results) addBars(p *plot.Plot, c Chart) {
 		style.Rotation = 0
 		style.XAlign, style.YAlign = draw.XCenter, draw.YBottom
 		p.Add(&plotter.Labels{
-			XYs: plotter.XYs{{X: x, Y: spread.Max / scale}}, Labels: []string{c.Metric.format(spread.Median)}, TextStyle: []draw.TextStyle{style},
-			Offset: vg.Point{Y: vg.Millimeter},
+			XYs: plotter.XYs{{X: x, Y: spread.Max / scale}}, Labels: []string{c.Metric.format(spread.Median)},
+			TextStyle: []draw.TextStyle{style},
+			Offset:    vg.Point{Y: vg.Millimeter},
 		})
 	}
 	p.NominalX(names...)

@@ -1,5 +1,5 @@
-// Package report keeps what was measured, and writes it: medians over rounds
-// with their spread, ratios within a round, the targets, and charts.
+// Package report holds measurements and writes them: medians over rounds with their spread,
+// ratios within a round, targets and charts.
 package report
 
 import (
@@ -17,7 +17,7 @@ type Results struct {
 	Samples []Sample `json:"samples"`
 }
 
-// Machine is what the run was made on.
+// Machine is the machine that a run was made on.
 type Machine struct {
 	Processors int    `json:"processors"`
 	Model      string `json:"model"`
@@ -27,26 +27,26 @@ type Machine struct {
 	Date       string `json:"date"`
 }
 
-// Server is one that was to be measured.
+// Server is a server of the run.
 type Server struct {
 	Name    string `json:"name"`
 	About   string `json:"about"`
-	Missing string `json:"missing,omitempty"` // why it was not
+	Missing string `json:"missing,omitempty"` // why it was not measured
 }
 
 // Load is one kind of load.
 type Load struct {
 	Name    string   `json:"name"`
 	About   string   `json:"about"`
-	Metrics []Metric `json:"metrics"` // those that it has, the most telling one first
+	Metrics []Metric `json:"metrics"` // its metrics, the most important first
 
-	// Of is the load that this one varies: it is a row of one table with it, and
-	// compared with it; "" for none.
+	// Of is the plain load that this one is a variant of; "" for none. Both share a table,
+	// with ratios.
 	Of  string `json:"of,omitempty"`
-	Row string `json:"row,omitempty"` // what is asked for, in that table
+	Row string `json:"row,omitempty"` // the name in that table
 }
 
-// Sample is what one load saw of one server in one round.
+// Sample is the measurement of one server under one load in one round.
 type Sample struct {
 	Load   string `json:"load"`
 	Server string `json:"server"`
@@ -63,16 +63,16 @@ type Sample struct {
 	Held         int64   `json:"held"`
 	ClientCPU    float64 `json:"client_cpu"` // processors that the load generator kept busy
 
-	Failed string `json:"failed,omitempty"` // why there are no values
+	Failed string `json:"failed,omitempty"` // why there are no values; "" if there are
 }
 
-// Quantile is the overshoot that a share of the answers, in percent, does not exceed.
+// Quantile is the overshoot that Percent of the answers do not exceed.
 type Quantile struct {
 	Percent float64 `json:"percent"`
 	MS      float64 `json:"ms"`
 }
 
-// Percents are the shares that Sample.Overshoot has.
+// Percents are the percentiles of Sample.Overshoot.
 var Percents = []float64{10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99, 100}
 
 // Metric is one figure of a load.
@@ -93,11 +93,11 @@ const (
 	CPUEach     Metric = "cpu_each_us"
 )
 
-// about tells how a metric is written.
+// about says how to write a metric.
 var about = map[Metric]struct {
 	title string
 	unit  string
-	scale float64 // of the unit, in that of the metric
+	scale float64 // the unit, in units of the metric
 }{
 	P50:         {"overshoot p50", "ms", 1},
 	P99:         {"p99", "ms", 1},
@@ -120,10 +120,10 @@ func (m Metric) Title() string {
 	return about[m].title
 }
 
-// format writes a value in the unit of the title, to three digits.
+// format formats a value in the unit of the title, to three digits.
 func (m Metric) format(v float64) string { return digits(v / about[m].scale) }
 
-// digits writes v to three significant digits, and whole numbers whole.
+// digits formats v to three significant digits; a number over 100 has no fraction.
 func digits(v float64) string {
 	switch abs := max(v, -v); {
 	case abs >= 100:

@@ -31,13 +31,15 @@ func TestSpreadOf(t *testing.T) {
 // 20, 10, 20. The ratio of the medians would be 1, the median of the ratios is 2.
 func results() *Results {
 	r := &Results{
-		Rounds:  3,
-		Servers: []Server{{Name: "ours", About: "1.0"}, {Name: "peer", About: "2.0"}, {Name: "gone", Missing: "not installed"}},
-		Loads:   []Load{{Name: "even", About: "Some wait", Metrics: []Metric{P99, Memory}}},
+		Rounds: 3,
+		Servers: []Server{{Name: "ours", About: "1.0"}, {Name: "peer", About: "2.0"},
+			{Name: "gone", Missing: "not installed"}},
+		Loads: []Load{{Name: "even", About: "Some wait", Metrics: []Metric{P99, Memory}}},
 	}
 	for i, v := range [][2]float64{{10, 20}, {20, 10}, {60, 20}} {
 		for j, server := range []string{"ours", "peer"} {
-			s := Sample{Load: "even", Server: server, Round: i + 1, Answers: 100, Values: map[Metric]float64{P99: v[j], Memory: 2048 * v[j]}}
+			s := Sample{Load: "even", Server: server, Round: i + 1, Answers: 100,
+				Values: map[Metric]float64{P99: v[j], Memory: 2048 * v[j]}}
 			for _, p := range Percents {
 				s.Overshoot = append(s.Overshoot, Quantile{p, p / 10})
 			}
@@ -60,7 +62,7 @@ func TestRatiosAreOfOneRound(t *testing.T) {
 	}
 	r.Samples[1].Values[P99], r.Samples[2].Values[P99] = 1, 0 // 1 ÷ 0 is no ratio
 	if got := r.Ratios(ours, peer); len(got) != 1 || math.IsInf(got[0], 0) {
-		t.Errorf("ratios with a peer at 0: %v, want that of round 3 alone", got)
+		t.Errorf("ratios with a peer at 0: %v, want only round 3", got)
 	}
 }
 
@@ -127,19 +129,23 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
-// A load's variants are rows of one table, with their ratios to it.
+// Variants of a load are rows of one table, with their ratios to the plain load.
 func TestMarkdownOfVariants(t *testing.T) {
 	r := results()
 	r.Loads[0].Row = "plain"
-	r.Loads = append(r.Loads, Load{Name: "even-run", Metrics: []Metric{P99}, Of: "even", Row: "a run"}, Load{Name: "even-head", Metrics: []Metric{P99}, Of: "even", Row: "HEAD"})
+	r.Loads = append(r.Loads, Load{Name: "even-run", Metrics: []Metric{P99}, Of: "even", Row: "a run"},
+		Load{Name: "even-head", Metrics: []Metric{P99}, Of: "even", Row: "HEAD"})
 	for i, v := range []float64{20, 10, 30} {
-		r.Samples = append(r.Samples, Sample{Load: "even-run", Server: "ours", Round: i + 1, Values: map[Metric]float64{P99: v}, Early: int64(i), WorstEarlyMS: 0.5, Errors: 1, FirstError: "status 500"})
+		r.Samples = append(r.Samples,
+			Sample{Load: "even-run", Server: "ours", Round: i + 1, Values: map[Metric]float64{P99: v}, Early: int64(i),
+				WorstEarlyMS: 0.5, Errors: 1, FirstError: "status 500"})
 	}
 	var got strings.Builder
 	if err := r.Markdown(&got, Table{Base: []string{"peer"}}); err != nil {
 		t.Fatal(err)
 	}
-	const want = "\n## even, by what is asked for\n\np99, ms, of the same load with other requests.\n\n| | ours | ÷ plain |\n|---|--:|--:|\n" +
+	const want = "\n## even, by what is asked for\n\np99, ms, of the same load with other requests.\n\n| | ours | ÷ " +
+		"plain |\n|---|--:|--:|\n" +
 		"| plain | 20.0 (10.0–60.0) | – |\n| a run | 20.0 (10.0–30.0) | 0.500 (0.500–2.00) |\n| HEAD | – | – |\n" +
 		"\n- even-run, ours: the first of 3 errors: status 500\n- even-run, ours: 3 early, by up to 0.500 ms\n"
 	if !strings.HasSuffix(got.String(), want) {
@@ -162,7 +168,8 @@ func TestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got Results
-	if err := json.Unmarshal(file.Bytes(), &got); err != nil || len(got.Samples) != 6 || got.Samples[4].Values[P99] != 60 {
+	if err := json.Unmarshal(file.Bytes(), &got); err != nil || len(got.Samples) != 6 ||
+		got.Samples[4].Values[P99] != 60 {
 		t.Errorf("JSON read again: %+v, %v", got.Samples, err)
 	}
 }
@@ -173,8 +180,10 @@ func TestDraw(t *testing.T) {
 		chart Chart
 		has   []string
 	}{
-		{Chart{Title: "A & B", Load: "even"}, []string{"A & B", "percentile", "|90|", "|99.9|", "overshoot, ms", "|ours|", "|peer|"}},
-		{Chart{Title: "Memory", Load: "even", Metric: Memory}, []string{"Memory", "memory for each waiting, KB", "|ours|", "|peer|", "|40.0|"}},
+		{Chart{Title: "A & B", Load: "even"},
+			[]string{"A & B", "percentile", "|90|", "|99.9|", "overshoot, ms", "|ours|", "|peer|"}},
+		{Chart{Title: "Memory", Load: "even", Metric: Memory},
+			[]string{"Memory", "memory for each waiting, KB", "|ours|", "|peer|", "|40.0|"}},
 	} {
 		var svg bytes.Buffer
 		if err := r.Draw(&svg, tc.chart); err != nil {
@@ -191,7 +200,8 @@ func TestDraw(t *testing.T) {
 		}
 	}
 	for chart, want := range map[Chart]bool{
-		{Load: "even"}: true, {Load: "even", Metric: Memory}: true, {Load: "even", Metric: Rate}: false, {Load: "odd"}: false,
+		{Load: "even"}: true, {Load: "even", Metric: Memory}: true,
+		{Load: "even", Metric: Rate}: false, {Load: "odd"}: false,
 	} {
 		if r.Has(chart) != want {
 			t.Errorf("Has(%+v) = %t", chart, !want)
@@ -199,7 +209,7 @@ func TestDraw(t *testing.T) {
 	}
 }
 
-// texts returns what an SVG says, in its order.
+// texts returns the text of an SVG.
 func texts(t *testing.T, svg []byte) string {
 	t.Helper()
 	said := "|"

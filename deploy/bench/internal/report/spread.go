@@ -4,14 +4,14 @@ import (
 	"slices"
 )
 
-// Spread is a median over rounds with the smallest and the largest value. The
-// zero Spread is one of no value.
+// Spread is the median over rounds with the smallest and the largest value. The zero Spread
+// has no values.
 type Spread struct {
 	Median, Min, Max float64
 	N                int // values
 }
 
-// SpreadOf returns the spread of values, which it does not change.
+// SpreadOf returns the spread of values.
 func SpreadOf(values []float64) Spread {
 	if len(values) == 0 {
 		return Spread{}
@@ -21,7 +21,7 @@ func SpreadOf(values []float64) Spread {
 	return Spread{Median: (sorted[(n-1)/2] + sorted[n/2]) / 2, Min: sorted[0], Max: sorted[n-1], N: n}
 }
 
-// write writes s with format: the median, and, of several values, their range.
+// write formats s: the median and, if there are several values, their range.
 func (s Spread) write(format func(float64) string) string {
 	switch s.N {
 	case 0:
@@ -40,7 +40,7 @@ type Source struct {
 	Metric Metric
 }
 
-// byRound returns the values of a source by their round.
+// byRound returns the values of a source by round.
 func (r *Results) byRound(s Source) map[int]float64 {
 	values := map[int]float64{}
 	for _, sample := range r.Samples {

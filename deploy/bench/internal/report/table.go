@@ -8,19 +8,21 @@ import (
 	"strings"
 )
 
-// Table describes how Markdown compares.
+// Table says what Markdown compares.
 type Table struct {
 	Targets  []Target
 	NotEarly []string // the servers that must never be early
-	Base     []string // the server that others are compared with: the first that was measured
+	Base     []string // the servers to compare with: the first that was measured counts
 }
 
 // Markdown writes the report.
 func (r *Results) Markdown(w io.Writer, t Table) error {
 	var b strings.Builder
 	m := r.Machine
-	fmt.Fprintf(&b, "# delay-server beside its peers\n\n%s: %d processors (%s), Linux %s, %s, commit %s. Client and servers share the processors.\n", m.Date, m.Processors, m.Model, m.Kernel, m.Go, m.Commit)
-	fmt.Fprintf(&b, "Rounds: %d. Each figure is the median over rounds (smallest–largest). Ratios are of one round, then their median.\n\n", r.Rounds)
+	fmt.Fprintf(&b, "# delay-server beside its peers\n\n%s: %d processors (%s), Linux %s, %s, commit %s. Client and "+
+		"servers share the processors.\n", m.Date, m.Processors, m.Model, m.Kernel, m.Go, m.Commit)
+	fmt.Fprintf(&b, "Rounds: %d. Each figure is the median over rounds (smallest–largest). Ratios are of one round, "+
+		"then their median.\n\n", r.Rounds)
 	for _, s := range r.Servers {
 		fmt.Fprintf(&b, "- **%s**: %s", s.Name, s.About)
 		if s.Missing != "" {
@@ -64,8 +66,7 @@ func (r *Results) writeTargets(b *strings.Builder, t Table) {
 	}
 }
 
-// writeLoad writes a row for each server, with the ratio of its first metric to
-// that of the base.
+// writeLoad writes a row for each server, with the ratio of its first metric to the base's.
 func (r *Results) writeLoad(b *strings.Builder, l Load, bases []string) {
 	fmt.Fprintf(b, "\n## %s\n\n%s.\n\n| |", l.Name, l.About)
 	base := ""
@@ -111,8 +112,8 @@ func (r *Results) writeLoad(b *strings.Builder, l Load, bases []string) {
 	writeNotes(b, notes)
 }
 
-// writeVariants writes a row for the load called base and for each that varies it:
-// the first metric of each server, with its ratio to the same server's under base.
+// writeVariants writes a row for the load called base and for each variant: the first
+// metric of each server, with its ratio to the same server's under base.
 func (r *Results) writeVariants(b *strings.Builder, base string) {
 	var rows []Load
 	for _, l := range r.Loads {
@@ -129,7 +130,8 @@ func (r *Results) writeVariants(b *strings.Builder, base string) {
 			head, rule = head+" "+s.Name+" | ÷ plain |", rule+"--:|--:|"
 		}
 	}
-	fmt.Fprintf(b, "\n## %s, by what is asked for\n\n%s, of the same load with other requests.\n\n%s\n%s\n", base, metric.Title(), head, rule)
+	fmt.Fprintf(b, "\n## %s, by what is asked for\n\n%s, of the same load with other requests.\n\n%s\n%s\n", base,
+		metric.Title(), head, rule)
 	var notes []string
 	for _, l := range rows {
 		fmt.Fprintf(b, "| %s |", l.Row)
@@ -144,7 +146,8 @@ func (r *Results) writeVariants(b *strings.Builder, base string) {
 			if samples := r.of(l.Name, server); l.Of != "" && len(samples) > 0 {
 				sum, more := total(samples)
 				if sum.Early > 0 {
-					more = append(more, fmt.Sprintf("%s: %d early, by up to %s ms", server, sum.Early, digits(sum.WorstEarlyMS)))
+					more = append(more,
+						fmt.Sprintf("%s: %d early, by up to %s ms", server, sum.Early, digits(sum.WorstEarlyMS)))
 				}
 				for _, note := range more {
 					notes = append(notes, l.Name+", "+note)
@@ -176,7 +179,7 @@ func (r *Results) of(load, server string) []Sample {
 	return samples
 }
 
-// total sums the counts of samples of one server, and says what went wrong.
+// total sums the counts of a server's samples, and says what went wrong.
 func total(samples []Sample) (Sample, []string) {
 	var sum Sample
 	var notes []string
@@ -197,12 +200,13 @@ func total(samples []Sample) (Sample, []string) {
 		notes = append(notes, fmt.Sprintf("%s: the first of %d errors: %s", name, sum.Errors, sum.FirstError))
 	}
 	if sum.Held > 0 {
-		notes = append(notes, fmt.Sprintf("%s: %d requests were sent late, since answers were more than 200 ms late", name, sum.Held))
+		notes = append(notes, fmt.Sprintf("%s: %d requests were sent late, since answers were more than 200 ms late",
+			name, sum.Held))
 	}
 	return sum, notes
 }
 
-// Line returns a sample in one line.
+// Line formats a sample in one line.
 func (s Sample) Line(metrics []Metric) string {
 	if s.Failed != "" {
 		return fmt.Sprintf("%s, round %d, %s: %s", s.Load, s.Round, s.Server, s.Failed)

@@ -2,8 +2,8 @@ package report
 
 import "fmt"
 
-// Target is one bound on what is measured: on the ratio of one source to
-// another of the same round, or, without Of, on the figure itself.
+// Target is a bound on the ratio of two sources in the same round, or, without Of, on one
+// source.
 type Target struct {
 	Text string // what is bounded
 	Want string // the bound in words
@@ -12,19 +12,19 @@ type Target struct {
 	Of   Source // zero for none
 
 	Bound   float64
-	AtLeast bool // the bound is the least, not the most
-	Strict  bool // the bound itself does not meet the target
+	AtLeast bool // Bound is a minimum, not a maximum
+	Strict  bool // a figure equal to Bound does not meet the target
 }
 
-// Verdict is what was measured for a target.
+// Verdict says whether a target was met.
 type Verdict struct {
 	Target
 	Measured Spread
 	Met      string // yes, no, or not measured
 }
 
-// Judge compares the median over rounds with the target, and says where single
-// rounds differ.
+// Judge compares the median over rounds with the target, and says in how many rounds it was
+// met if not in all.
 func (r *Results) Judge(t Target) Verdict {
 	values := r.Values(t.What)
 	if t.Of != (Source{}) {
@@ -62,7 +62,7 @@ func (t Target) met(v float64) bool {
 	}
 }
 
-// write writes the measured ratio, or the figure with its unit.
+// write formats the measured ratio, or the figure with its unit.
 func (v Verdict) write() string {
 	if v.Of != (Source{}) || v.Measured.N == 0 {
 		return v.Measured.write(digits)
@@ -70,7 +70,7 @@ func (v Verdict) write() string {
 	return v.Measured.write(v.What.Metric.format) + " " + about[v.What.Metric].unit
 }
 
-// early counts the answers of a server over all loads, and how many were early.
+// early counts the answers of a server under all loads, and the early ones.
 func (r *Results) early(server string) (answers, early int64) {
 	for _, s := range r.Samples {
 		if s.Server == server {
