@@ -1,14 +1,15 @@
 package e2e
 
 import (
+	"html"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 )
 
-// TestREADMEShowsTests wants the Go of the README word for word in a file of
-// tests, which compiles and passes.
+// TestREADMEShowsTests checks that the Go code in README.md and in /doc is part of
+// a test file, which compiles and passes.
 func TestREADMEShowsTests(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
@@ -22,9 +23,18 @@ func TestREADMEShowsTests(t *testing.T) {
 	if len(blocks) == 0 {
 		t.Fatal("README.md has no Go")
 	}
-	for _, block := range blocks {
-		if !strings.Contains(string(tests), string(block[1])) {
-			t.Errorf("delaytest/readme_test.go has not what README.md shows:\n%s", block[1])
+	recipes, err := os.ReadFile("../../delay-server/server/pages/recipes.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := regexp.MustCompile(`(?s)<pre id="go">(.*?)</pre>`).FindSubmatch(recipes)
+	if page == nil {
+		t.Fatal("recipes.html has no Go")
+	}
+	for _, block := range append(blocks, page) {
+		code := html.UnescapeString(string(block[1]))
+		if !strings.Contains(string(tests), code) {
+			t.Errorf("delaytest/readme_test.go does not have this code:\n%s", code)
 		}
 	}
 }

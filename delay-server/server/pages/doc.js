@@ -17,7 +17,7 @@ const cellsOf = (row) => Array.from(row.cells, (cell) => tidy(cell.textContent))
 
 const rowEntry = (row) => {
   const [, kind] = kinds.find(([prefix]) => row.id.startsWith(prefix)) ?? ['', 'problem'];
-  return { id: row.id, name: tidy(row.cells[0].textContent), kind, text: cellsOf(row) };
+  return { id: row.id, name: tidy(row.querySelector('code').textContent), kind, text: cellsOf(row) };
 };
 
 const sectionEntry = (section) => ({

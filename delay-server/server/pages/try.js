@@ -3,11 +3,11 @@
 const at = (id) => document.getElementById(id);
 const ms = (n) => `${n.toFixed(n < 10 ? 2 : 1)} ms`;
 
-// timing reads "asked;dur=1000, waited;dur=1000.21" into {asked: 1000, waited: 1000.21}.
+// timing parses "asked;dur=1000, waited;dur=1000.21" into {asked: 1000, waited: 1000.21}.
 const timing = (header) => Object.fromEntries(
   [...(header ?? '').matchAll(/(\w+);dur=([\d.]+)/g)].map(([, name, dur]) => [name, Number(dur)]));
 
-// milliseconds reads the plain forms of a delay, for the bar alone; NaN for any other.
+// milliseconds parses a fixed delay, for the progress bar. It returns NaN for any other form.
 const milliseconds = (text) => {
   const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? [];
   return number * { ms: 1, s: 1000, m: 60000 }[unit ?? 'ms'];
