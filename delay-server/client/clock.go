@@ -40,7 +40,7 @@ func (c *Client) Unfreeze(ctx context.Context) (Clock, error) {
 }
 
 // Scale multiplies each wait by scale: 0.1 is ten times as fast. The error is
-// [ProblemInvalidParameter] if the server does not support scale.
+// [ProblemInvalidBody] if the server does not support scale.
 func (c *Client) Scale(ctx context.Context, scale float64) (Clock, error) {
 	return c.setClock(ctx, "scale", scale)
 }

@@ -1,6 +1,8 @@
 package delaytest_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"testing"
@@ -16,7 +18,7 @@ func TestNewServerTakesSettings(t *testing.T) {
 		func(c *server.Config) { c.MaxDelay = time.Second },
 		func(c *server.Config) { c.AdminToken = "secret" })
 	wantProblem(t, get(http.DefaultClient, srv.DelayURL(time.Second+1)), client.ProblemInvalidDelay)
-	wantStatus(t, get(http.DefaultClient, srv.URL+"/admin/clock"), http.StatusUnauthorized)
+	wantProblem(t, get(http.DefaultClient, srv.URL+"/admin/clock"), client.ProblemTokenRequired)
 	srv.Clock().Freeze() // with the token
 }
 
@@ -118,6 +120,26 @@ func TestHelpersInCleanup(t *testing.T) {
 	srv.Clock().Freeze()
 	t.Cleanup(srv.Clock().Reset)
 }
+
+func TestClientErrors(t *testing.T) {
+	c := delaytest.NewServer(t).Client()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	for want, err := range map[client.ProblemType]error{
+		client.ProblemRunNotFound:      c.ForgetRun(ctx, "r"),
+		client.ProblemHoldNotFound:     errorOf(c.Release(ctx, "h")),
+		client.ProblemInvalidParameter: errorOf(c.ReleaseN(ctx, "h", 0)),
+		client.ProblemInvalidBody:      errorOf(c.Scale(ctx, 0)),
+		client.ProblemClockNotFrozen:   errorOf(c.Advance(ctx, time.Second)),
+		client.ProblemWaitTimeout:      errorOf(c.AwaitHeld(ctx, "h", 1)),
+	} {
+		if !errors.Is(err, want) {
+			t.Errorf("got error %v, want %v", err, want)
+		}
+	}
+}
+
+func errorOf[T any](_ T, err error) error { return err }
 
 // TestFailures checks that helpers end the test at once, with the server's reason.
 func TestFailures(t *testing.T) {
