@@ -36,11 +36,11 @@ func newConfig(ended func(journal.Wait)) Config {
 		Engine: &flow.Engine{
 			Clock: c, Journal: journal.New(100, c.Now, ended), Pools: new(gate.Pools), Barriers: new(gate.Barriers), Holds: gate.NewHolds(),
 			Header: func(http.Header, string) {},
-			Full:   func(err error) *problem.Problem { return problem.New(http.StatusServiceUnavailable, "%v", err) },
+			Full:   func(err error) *problem.Problem { return problem.TooManyInFlight.New("%v", err) },
 		},
 		Log: slog.New(slog.DiscardHandler), Limit: gate.NewShares(1<<20, 1<<20),
 		Find:        func(r *plan.Request) (*plan.Template, error) { return planner.Find(*r) },
-		Problem:     func(err error) *problem.Problem { return problem.New(http.StatusBadRequest, "%v", err) },
+		Problem:     func(err error) *problem.Problem { return problem.InvalidParameter.New("%v", err) },
 		ReadTimeout: time.Minute, IdleTimeout: time.Minute, WriteTimeout: time.Minute,
 	}
 }

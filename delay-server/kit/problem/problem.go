@@ -1,5 +1,5 @@
-// Package problem is the problem document of RFC 9457, the one shape of every
-// error that both programs answer.
+// Package problem has the problem documents of RFC 9457 with which the programs
+// respond to errors.
 package problem
 
 import (
@@ -17,23 +17,23 @@ import (
 // ContentType is the media type of a problem document (RFC 9457, section 3).
 const ContentType = "application/problem+json"
 
-// Problem is an error that a client is told of. Detail speaks in the client's
-// terms: what was read, what is accepted.
+// Problem is an error that is sent to the client. Detail says what was wrong with the
+// request, then what is valid.
 type Problem struct {
 	Type   Type   `json:"type"`   // a URI reference: the path of its page
-	Title  string `json:"title"`  // the type's
+	Title  string `json:"title"`  // the title of the type
 	Status int    `json:"status"` // HTTP status code
 	Detail string `json:"detail"`
 
-	// Call names the call that failed, where the program made several.
+	// Call names the call that failed, if the program made several.
 	Call string `json:"call,omitempty"`
 
-	// RetryAfter, when over zero, is sent as Retry-After, rounded up to seconds.
-	// A 429 or a 503 has that header always, of 1 second where nothing else is known.
+	// RetryAfter is sent as Retry-After, rounded up to seconds. If it is zero, only 429
+	// and 503 have that header, with 1 second.
 	RetryAfter time.Duration `json:"-"`
 }
 
-// New returns a problem of the HTTP status and of no type.
+// New returns a problem without a type.
 //
 // Deprecated: use Type.New.
 func New(status int, format string, args ...any) *Problem {
@@ -47,15 +47,15 @@ func New(status int, format string, args ...any) *Problem {
 // Error returns the detail.
 func (p *Problem) Error() string { return p.Detail }
 
-// Is reports whether target is p's type, for errors.Is.
+// Is reports whether target is the type of p, for errors.Is.
 func (p *Problem) Is(target error) bool { return target == p.Type }
 
-// Encode returns p's header, one value to a name and without Content-Length, and body.
+// Encode returns the header of the response, without Content-Length, and its body.
 func (p *Problem) Encode() (header http.Header, body []byte) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // read by people, never as HTML
-	_ = e.Encode(p)        // of strings and a number: never an error
+	_ = e.Encode(p)        // cannot fail
 	header = http.Header{
 		"Content-Type":           {ContentType},
 		"Cache-Control":          {"no-store"},
@@ -72,8 +72,8 @@ func (p *Problem) Encode() (header http.Header, body []byte) {
 	return header, b.Bytes()
 }
 
-// Write sends p as the whole reply. Headers that are already set stay. The
-// error is the connection's.
+// Write sends p as the response. It keeps headers that are set. The error is from
+// writing.
 func (p *Problem) Write(w http.ResponseWriter) error {
 	header, body := p.Encode()
 	maps.Copy(w.Header(), header)
@@ -83,5 +83,5 @@ func (p *Problem) Write(w http.ResponseWriter) error {
 	return err
 }
 
-// Quote returns [spelling.Quote] of s, for a detail.
+// Quote quotes s for a detail, like [spelling.Quote].
 func Quote(s string) string { return spelling.Quote(s) }

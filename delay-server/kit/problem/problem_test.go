@@ -10,7 +10,7 @@ import (
 )
 
 func TestWrite(t *testing.T) {
-	p := problem.New(503, "%d requests wait", 7)
+	p := problem.PoolFull.New("%d requests wait", 7)
 	p.RetryAfter = 1200 * time.Millisecond
 	rec := httptest.NewRecorder()
 	if err := p.Write(rec); err != nil {
@@ -29,7 +29,7 @@ func TestWrite(t *testing.T) {
 	if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := problem.Problem{Type: "about:blank", Title: "Service Unavailable", Status: 503, Detail: "7 requests wait"}
+	want := problem.Problem{Type: problem.PoolFull, Title: "Pool full", Status: 503, Detail: "7 requests wait"}
 	if got != want || rec.Code != 503 {
 		t.Errorf("got %d %+v, want 503 %+v", rec.Code, got, want)
 	}

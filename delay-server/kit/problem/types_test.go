@@ -15,7 +15,7 @@ func TestEveryTypeIsDescribed(t *testing.T) {
 	seen := map[problem.Type]bool{}
 	for _, info := range problem.Types {
 		if seen[info.Type] || !name.MatchString(info.Type.Name()) {
-			t.Errorf("type %q: it is listed twice, or its name is not words joined by hyphens", info.Type)
+			t.Errorf("type %q: listed twice, or its name is not words joined by hyphens", info.Type)
 		}
 		seen[info.Type] = true
 		if info.Status < 400 || info.Status > 599 || info.Title == "" || info.Meaning == "" || info.Remedy == "" {
@@ -26,17 +26,21 @@ func TestEveryTypeIsDescribed(t *testing.T) {
 		}
 	}
 	if _, ok := problem.Find("no-such"); ok {
-		t.Error("Find of a name that is no type's: found")
+		t.Error("Find of an unknown name: found")
 	}
 }
 
-func TestErrorsIsATypeOfProblem(t *testing.T) {
+func TestErrorsIs(t *testing.T) {
 	err := fmt.Errorf("wrapped: %w", problem.PoolFull.New("pool %q is full", "db"))
 	if !errors.Is(err, problem.PoolFull) || errors.Is(err, problem.PoolMismatch) {
-		t.Errorf("errors.Is of %v: want it to be PoolFull alone", err)
+		t.Errorf("errors.Is of %v: want it to match PoolFull only", err)
 	}
 	p, ok := errors.AsType[*problem.Problem](err)
-	if !ok || p.Status != http.StatusServiceUnavailable || p.Title != "Pool full" || p.Type != "/problems/pool-full" || p.Detail != `pool "db" is full` {
-		t.Errorf("got %+v", p)
+	want := problem.Problem{
+		Type: "/problems/pool-full", Title: "Pool full",
+		Status: http.StatusServiceUnavailable, Detail: `pool "db" is full`,
+	}
+	if !ok || *p != want {
+		t.Errorf("got %+v, want %+v", p, want)
 	}
 }

@@ -24,17 +24,20 @@ func Read(raw string, known []string, repeatable ...string) (values url.Values, 
 	}
 	values, err = url.ParseQuery(raw)
 	if err != nil {
-		return nil, nil, problem.MalformedQuery.New("query %s is malformed (%v): use name=value pairs joined by &", problem.Quote(raw), err)
+		return nil, nil, problem.MalformedQuery.New("query %s is malformed (%v): use name=value pairs joined by &",
+			problem.Quote(raw), err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		switch s := spelling.Suggest(name, known); {
 		case s != "":
-			return nil, nil, problem.UnknownParameter.New("unknown parameter %s; did you mean %q?", problem.Quote(name), s)
+			return nil, nil, problem.UnknownParameter.New("unknown parameter %s; did you mean %q?",
+				problem.Quote(name), s)
 		case !slices.Contains(known, name):
 			ignored = append(ignored, name)
 			delete(values, name)
 		case len(values[name]) > 1 && !slices.Contains(repeatable, name):
-			return nil, nil, problem.RepeatedParameter.New("parameter %s is given %d times: give it once", name, len(values[name]))
+			return nil, nil, problem.RepeatedParameter.New("parameter %s is given %d times: give it once",
+				name, len(values[name]))
 		}
 	}
 	return values, ignored, nil
@@ -45,7 +48,8 @@ func Read(raw string, known []string, repeatable ...string) (values url.Values, 
 func ParseInt[T int | int64](name, text string, min, max T) (T, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || strings.Trim(text, "0123456789") != "" || n < int64(min) || n > int64(max) {
-		return 0, problem.InvalidParameter.New("%s %s is invalid: use a whole number from %d to %d", name, problem.Quote(text), min, max)
+		return 0, problem.InvalidParameter.New("%s %s is invalid: use a whole number from %d to %d",
+			name, problem.Quote(text), min, max)
 	}
 	return T(n), nil
 }
@@ -66,9 +70,9 @@ func CheckName(t problem.Type, what, name string, maxLen int) error {
 // IgnoredHeader is the header that names the parameters that Read ignored.
 const IgnoredHeader = "X-Ignored-Parameters"
 
-// NameIgnored sets IgnoredHeader if there are names. A name that is not a token is
-// quoted, so that no name can forge a header. At most 20 names are listed, then the
-// number of the others.
+// NameIgnored sets IgnoredHeader if there are names. It quotes names that are not
+// visible ASCII, so that no name can forge a header. It lists at most 20 names, then
+// the number of the others.
 func NameIgnored(h http.Header, names []string) {
 	const maxNames = 20
 	if len(names) == 0 {
@@ -80,7 +84,8 @@ func NameIgnored(h http.Header, names []string) {
 			tokens = append(tokens, strconv.Itoa(len(names)-maxNames)+" more")
 			break
 		}
-		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' || c == ',' || c == '"' }) {
+		unsafe := func(c rune) bool { return c <= ' ' || c > '~' || c == ',' || c == '"' }
+		if name == "" || strings.ContainsFunc(name, unsafe) {
 			name = strconv.QuoteToASCII(name)
 		}
 		tokens = append(tokens, name)

@@ -25,16 +25,16 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestReadRefuses(t *testing.T) {
+func TestReadRejects(t *testing.T) {
 	for _, tc := range []struct {
 		name, raw string
 		kind      problem.Type
 		want      string
 	}{
-		{"near miss", "sise=5", problem.UnknownParameter, `unknown parameter "sise"; did you mean "size"?`},
-		{"near miss beside the right one", "size=5&siz=5", problem.UnknownParameter, `"siz"; did you mean "size"?`},
+		{"typing error", "sise=5", problem.UnknownParameter, `unknown parameter "sise"; did you mean "size"?`},
+		{"typing error and correct name", "size=5&siz=5", problem.UnknownParameter, `"siz"; did you mean "size"?`},
 		{"twice", "size=5&size=5", problem.RepeatedParameter, "parameter size is given 2 times: give it once"},
-		{"broken escape", "size=%zz", problem.MalformedQuery, `query "size=%zz" is malformed`},
+		{"invalid escape", "size=%zz", problem.MalformedQuery, `query "size=%zz" is malformed`},
 		{"semicolon", "size=5;a=b", problem.MalformedQuery, `query "size=5;a=b" is malformed`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestCheckName(t *testing.T) {
 	for _, name := range []string{"", "a b", "a\x00", "é", "a\x7f", strings.Repeat("r", 21)} {
 		err := query.CheckName(problem.InvalidHeader, "header X-Run-Id", name, 20)
 		if !errors.Is(err, problem.InvalidHeader) || err.Error() != fmt.Sprintf("header X-Run-Id %q", name)+want {
-			t.Errorf("%q: got %v, want it refused%s", name, err, want)
+			t.Errorf("%q: got %v, want it rejected%s", name, err, want)
 		}
 	}
 }
@@ -83,11 +83,11 @@ func TestNameIgnored(t *testing.T) {
 	}{
 		{"none", nil, ""},
 		{"some", []string{"_", "utm"}, "_, utm"},
-		{"a header of its own", []string{"a\r\nSet-Cookie:x"}, `"a\r\nSet-Cookie:x"`},
+		{"a header injection", []string{"a\r\nSet-Cookie:x"}, `"a\r\nSet-Cookie:x"`},
 		{"a comma", []string{"a,b"}, `"a,b"`},
-		{"another script", []string{"é"}, `"\u00e9"`},
-		{"no name at all", []string{""}, `""`},
-		{"too many to name", many, strings.Repeat("p, ", 20) + "5 more"},
+		{"not ASCII", []string{"é"}, `"\u00e9"`},
+		{"an empty name", []string{""}, `""`},
+		{"too many to list", many, strings.Repeat("p, ", 20) + "5 more"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := http.Header{}
