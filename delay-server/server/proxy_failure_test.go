@@ -31,7 +31,7 @@ func TestProxyTargetNotAllowed(t *testing.T) {
 	var requests atomic.Int32
 	host := startUpstream(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) })
 	port := host[strings.LastIndex(host, ":"):]
-	const notListed, notPublic = "PROXY_HOSTS", "neither public nor listed"
+	const notListed, notPublic = "PROXY_HOSTS", "/problems/upstream-not-allowed"
 	for _, tc := range []struct {
 		name, hosts, target string
 		status              int
@@ -58,7 +58,7 @@ func TestProxyTargetNotAllowed(t *testing.T) {
 			config.ProxyHosts = []string{tc.hosts}
 			_, base, _ := start(t, config, io.Discard)
 			reply, body := do(t, newClient(t), "GET", base+"/delay/0/proxy/"+tc.target, nil)
-			if p := readProblem(t, reply, body); p.Status != tc.status || !strings.Contains(p.Detail, tc.want) {
+			if p := readProblem(t, reply, body); p.Status != tc.status || !strings.Contains(string(p.Type)+" "+p.Detail, tc.want) {
 				t.Errorf("PROXY_HOSTS=%s, %s: got %d %q, want %d and %q",
 					tc.hosts, tc.target, p.Status, p.Detail, tc.status, tc.want)
 			}
@@ -109,16 +109,16 @@ func TestProxyErrors(t *testing.T) {
 		status       int
 		want         string
 	}{
-		{"closed port", wiretest.ClosedAddr(t), nil, 502, "refuses connections: nothing listens at that port"},
-		{"upstream closes the connection", closed, nil, 502, "broke off the connection, or replied what is no HTTP"},
+		{"closed port", wiretest.ClosedAddr(t), nil, 502, "refused the connection"},
+		{"upstream closes the connection", closed, nil, 502, "broke off the connection or sent no HTTP response"},
 		{"other protocol", wiretest.Serve(t, func(conn net.Conn) {
 			fmt.Fprint(conn, "SSH-2.0-x\r\n\r\n")
 			conn.Close()
-		}), nil, 502, "replied what is no HTTP"},
+		}), nil, 502, "sent no HTTP response"},
 		{"unrequested switch of protocols", wiretest.Serve(t, func(conn net.Conn) {
 			fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
 			conn.Close()
-		}), nil, 502, "replied what is no HTTP"},
+		}), nil, 502, "sent no HTTP response"},
 		{"no TLS", "https://" + closed, nil, 502, "broke off"},
 		{"no reply", wiretest.Serve(t, silent), nil, 504, "within 300ms"},
 		{"no TLS handshake", "https://" + wiretest.Serve(t, silent), nil, 504, "within 300ms"},

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"flash.test/delay-server/internal/forward"
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/wiretest"
 )
@@ -138,7 +139,7 @@ func TestClientCancelsWaitBeforeProxying(t *testing.T) {
 		newClient func(testing.TB) *http.Client
 		body      io.Reader
 	}{
-		{"HTTP/1.1, buffered body", newClient, strings.NewReader(strings.Repeat("x", mostKept))},
+		{"HTTP/1.1, buffered body", newClient, strings.NewReader(strings.Repeat("x", forward.MaxBufferedBody))},
 		{"HTTP/2, buffered body", newH2CClient, strings.NewReader("a body")},
 		{"HTTP/2, streamed body", newH2CClient, unsized{strings.NewReader("a body")}},
 	} {

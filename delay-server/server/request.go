@@ -13,6 +13,7 @@ import (
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/flow"
+	"flash.test/delay-server/internal/forward"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
@@ -92,7 +93,7 @@ func (r *waitingRequest) read(template *plan.Template) (err error) {
 		return err
 	}
 	if r.plan.Answer.Upstream != nil {
-		err = r.passBody(r.c)
+		err = forward.ForwardBody(r.c, r.config.ReadTimeout)
 	} else {
 		err = httpkit.DiscardBody(r.c, r.config.ReadTimeout)
 	}
@@ -236,11 +237,11 @@ func (r *waitingRequest) Done() {}
 func (r *waitingRequest) Forward(target *url.URL, h *answer.Head, timing *answer.Timing, sent func()) journal.Outcome {
 	r.forwards = true
 	h.CopyTo(r.c.Response().Header(), answer.NoLength, timing)
-	err := r.passOn(r.c, target, sent)
+	err := r.proxy.Forward(r.c, target, sent)
 	switch {
 	case err == nil:
 		return journal.Answered
-	case isProblem(err):
+	case errors.As(err, new(*problem.Problem)):
 		r.err = err
 		if errors.Is(err, flow.ErrShutdown) {
 			return journal.Shutdown

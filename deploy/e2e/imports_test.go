@@ -36,7 +36,7 @@ var mayImport = map[string][]rule{
 		{"gate", "clock cond"},
 		{"journal", "delay cond"},
 		{"answer", "delay kit/problem"},
-		{"forward", "kit/problem"},
+		{"forward", "answer kit/httpkit kit/problem"},
 		{"authority", ""},
 		{"clock", "cond timerfd"},
 		{"cond", ""},
@@ -77,7 +77,7 @@ type rule struct{ pkg, may string }
 
 // Who may import what others wrote. A module that is not here may not be imported.
 var onlyImporters = []struct{ module, importers string }{
-	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/admin delay-server/server demo-api/server deploy/bench/peer"},
+	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/admin delay-server/forward delay-server/server demo-api/server deploy/bench/peer"},
 	{"github.com/prometheus/client_golang", "delay-server/server"},
 	{"github.com/caarlos0/env", "delay-server/kit/settings"},
 	{"github.com/KimMachineGun/automemlimit", "delay-server/(main) delay-server/server"},

@@ -7,17 +7,16 @@ import (
 	"syscall"
 )
 
-// refusedError is the refusal to connect to an address.
-type refusedError struct{ addr netip.Addr }
+// addressError rejects an address to connect to.
+type addressError struct{ addr netip.Addr }
 
-func (e *refusedError) Error() string {
-	return fmt.Sprintf("%v is neither public nor listed", e.addr)
+func (e *addressError) Error() string {
+	return fmt.Sprintf("address %v is neither public nor listed", e.addr)
 }
 
-// check is a net.Dialer's Control: it sees each address that a name has been
-// resolved to right before the connection to that very address, so that there is
-// no second resolution by which a name could lead elsewhere. The error is a
-// *refusedError.
+// check is a net.Dialer's Control. It sees each resolved address right before the
+// connection to it, so that a second resolution cannot lead elsewhere. The error is
+// an *addressError.
 func (p *Proxy) check(_, address string, _ syscall.RawConn) error {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -28,11 +27,11 @@ func (p *Proxy) check(_, address string, _ syscall.RawConn) error {
 	if isPublic(addr) || slices.ContainsFunc(p.addresses, listed) {
 		return nil
 	}
-	return &refusedError{addr}
+	return &addressError{addr}
 }
 
-// isPublic reports whether addr, which must be unmapped, is one of the Internet
-// at large and leads to no other address within it.
+// isPublic reports whether addr, which must be unmapped, is a global address and
+// contains no other address.
 func isPublic(addr netip.Addr) bool {
 	if addr.Is6() && !globalUnicast.Contains(addr) {
 		return false
@@ -40,21 +39,21 @@ func isPublic(addr netip.Addr) bool {
 	return !slices.ContainsFunc(special, func(r netip.Prefix) bool { return r.Contains(addr) })
 }
 
-// globalUnicast is all of IPv6 that the Internet is made of so far (RFC 4291).
-// Outside are ::1, fc00::/7 and fe80::/10, and, with IPv4 addresses within,
-// ::ffff:0:0/96 and the NAT64 of 64:ff9b::/96 and 64:ff9b:1::/48.
+// globalUnicast is the part of IPv6 that is assigned so far (RFC 4291). Outside are
+// ::1, fc00::/7 and fe80::/10, and the ranges that contain IPv4 addresses:
+// ::ffff:0:0/96, and 64:ff9b::/96 and 64:ff9b:1::/48 of NAT64.
 var globalUnicast = netip.MustParsePrefix("2000::/3")
 
-// special are the ranges of IPv4 and globalUnicast that IANA's registries of
-// special-purpose addresses do not call globally reachable, with 6to4, multicast
-// and one more. A cloud's metadata are at 169.254.169.254, 100.100.100.200 or
-// 192.0.0.192, which are within.
+// special are the ranges of IPv4 and globalUnicast that are not globally reachable
+// by IANA's registries of special-purpose addresses, and 6to4, multicast and one of
+// Azure's. They contain the metadata services of clouds: 169.254.169.254,
+// 100.100.100.200 and 192.0.0.192.
 var special = prefixes(
 	"0.0.0.0/8",        // this host
 	"10.0.0.0/8",       // private
 	"100.64.0.0/10",    // carrier-grade NAT
 	"127.0.0.0/8",      // loopback
-	"168.63.129.16/32", // Azure's host, which looks public
+	"168.63.129.16/32", // Azure's host; looks public
 	"169.254.0.0/16",   // link-local
 	"172.16.0.0/12",    // private
 	"192.0.0.0/24",     // protocol assignments

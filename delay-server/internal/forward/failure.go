@@ -5,54 +5,50 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"syscall"
 
 	"flash.test/delay-server/kit/problem"
 )
 
-// failed returns what err is to the client, a *problem.Problem that wraps err
-// for the log alone: it may name addresses that are not the client's business.
-func (p *Proxy) failed(err error, host string) error {
-	var known *problem.Problem
-	if errors.As(err, &known) {
-		return err // of the request's body
+// upstreamError returns a *problem.Problem that wraps err for the log only: err may
+// name addresses that clients must not see.
+func (p *Proxy) upstreamError(err error, host string) error {
+	if errors.As(err, new(*problem.Problem)) {
+		return err // from the request's body
 	}
-	status, reason := p.explain(err)
-	return fmt.Errorf("%w: %w", problem.New(status, "proxy target %s %s", problem.Quote(host), reason), err)
+	kind, reason := p.explain(err)
+	return fmt.Errorf("%w: %w", kind.New("host %s %s", problem.Quote(host), reason), err)
 }
 
-func (p *Proxy) explain(err error) (status int, reason string) {
+func (p *Proxy) explain(err error) (kind problem.Type, reason string) {
 	var (
-		refused     *refusedError
-		name        *net.DNSError
-		operation   *net.OpError
-		timeout     net.Error
-		certificate *tls.CertificateVerificationError
-		noTLS       tls.RecordHeaderError
+		timeout   net.Error
+		operation *net.OpError
 	)
-	late := errors.As(err, &timeout) && timeout.Timeout()
-	dialled := errors.As(err, &operation) && operation.Op == "dial"
+	timedOut := errors.As(err, &timeout) && timeout.Timeout()
+	dialing := errors.As(err, &operation) && operation.Op == "dial"
+	unresolved := errors.As(err, new(*net.DNSError))
+	within := fmt.Sprintf("within %v (PROXY_TIMEOUT)", p.timeout)
 	switch {
-	case errors.As(err, &refused):
-		return http.StatusForbidden, "leads to an address that is neither public nor listed in this server's PROXY_HOSTS; accepted: a public one, or one that PROXY_HOSTS lists as an address or a range, such as 10.1.2.3 or 10.0.0.0/8"
-	case late && errors.As(err, &name):
-		return http.StatusGatewayTimeout, fmt.Sprintf("was not found by name within %v, this server's PROXY_TIMEOUT", p.timeout)
-	case late && dialled:
-		return http.StatusGatewayTimeout, fmt.Sprintf("did not take the connection within %v, this server's PROXY_TIMEOUT", p.timeout)
-	case late:
-		return http.StatusGatewayTimeout, fmt.Sprintf("did not take the request and begin its reply within %v, this server's PROXY_TIMEOUT", p.timeout)
-	case errors.As(err, &name):
-		return http.StatusBadGateway, "has a name that leads to no address"
+	case errors.As(err, new(*addressError)):
+		return problem.UpstreamNotAllowed, "has an address that is not public; add the address or its range to PROXY_HOSTS"
+	case timedOut && unresolved:
+		return problem.UpstreamTimeout, "was not resolved " + within
+	case timedOut && dialing:
+		return problem.UpstreamTimeout, "did not accept the connection " + within
+	case timedOut:
+		return problem.UpstreamTimeout, "did not take the request and begin its response " + within
+	case unresolved:
+		return problem.UpstreamFailed, "has no address"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return http.StatusBadGateway, "refuses connections: nothing listens at that port"
-	case dialled:
-		return http.StatusBadGateway, "cannot be connected to"
-	case errors.As(err, &certificate):
-		return http.StatusBadGateway, "has a certificate that this server does not trust"
-	case errors.As(err, &noTLS):
-		return http.StatusBadGateway, "does not speak TLS; accepted: http:// for one that does not"
+		return problem.UpstreamFailed, "refused the connection"
+	case dialing:
+		return problem.UpstreamFailed, "cannot be reached"
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return problem.UpstreamFailed, "has a certificate that this server does not trust"
+	case errors.As(err, new(tls.RecordHeaderError)):
+		return problem.UpstreamFailed, "does not speak TLS; use http:// for it"
 	default:
-		return http.StatusBadGateway, "broke off the connection, or replied what is no HTTP"
+		return problem.UpstreamFailed, "broke off the connection or sent no HTTP response"
 	}
 }

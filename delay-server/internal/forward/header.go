@@ -9,17 +9,16 @@ import (
 	"strings"
 )
 
-// setRequest directs the request to target. All of its headers are passed on,
-// Authorization too, but those that are about this server's connection and
-// these:
-//   - Forwarded, X-Forwarded-… and X-Real-Ip, which anyone can write and which
-//     the target may believe of a host near it. None are made either: whose
-//     request this was is not the target's business.
-//   - Cookie: a browser keeps cookies by host, so that these are of this host,
-//     all its ports and all targets.
-//   - Upgrade: no protocol but HTTP is passed on, and any server may ignore it.
+// setRequest directs the request to target. It forwards all headers, Authorization
+// too, except hop-by-hop headers and these:
+//   - Forwarded, X-Forwarded-… and X-Real-Ip: any client can forge them, and the
+//     target may trust a host near it. None are added: the target need not know
+//     the client.
+//   - Cookie: browsers keep cookies by host, so these belong to this host, all its
+//     ports and all targets.
+//   - Upgrade: only HTTP is forwarded, and any server may ignore it.
 func setRequest(out *http.Request, target *url.URL) {
-	u := *target // which other requests share
+	u := *target // shared with other requests
 	out.URL, out.Host = &u, u.Host
 	for name := range out.Header {
 		if strings.HasPrefix(name, "X-Forwarded-") {
@@ -31,26 +30,26 @@ func setRequest(out *http.Request, target *url.URL) {
 	}
 }
 
-// ofItsHost are headers by which a browser would do something to all that comes
-// from a host, and this server's is not the target's.
-var ofItsHost = []string{
+// hostHeaders are headers by which a response affects everything that a browser gets
+// from its host: here, this server's host and not the target's.
+var hostHeaders = []string{
 	"Alt-Svc", "Clear-Site-Data", "Nel", "Origin-Agent-Cluster", "Public-Key-Pins", "Report-To", "Reporting-Endpoints",
 	"Service-Worker-Allowed", "Set-Cookie", "Strict-Transport-Security", "Timing-Allow-Origin",
 }
 
-// filter removes from h, be it of an informational reply, of the reply or its
-// trailer, what a target may not say to a browser about this server's host.
+// filter removes what a target must not tell a browser about this server's host from
+// the header of a final or informational response or from a trailer.
 func filter(h http.Header) {
 	maps.DeleteFunc(h, func(name string, _ []string) bool {
 		name = http.CanonicalHeaderKey(strings.TrimPrefix(name, http.TrailerPrefix))
-		return slices.Contains(ofItsHost, name) || strings.HasPrefix(name, "Access-Control-")
+		return slices.Contains(hostHeaders, name) || strings.HasPrefix(name, "Access-Control-")
 	})
 }
 
-// setReply makes the target's reply this server's, whose own headers stay, those
-// that are lists (Server-Timing, Vary) in front of the target's. The pages of a
-// target run as nobody, since they would as this server's own.
-func setReply(reply *http.Response, own http.Header) {
+// setResponse makes the target's response this server's. own headers replace the
+// target's; the lists Server-Timing and Vary are joined. The target's pages are
+// sandboxed, since they would run with this server's origin.
+func setResponse(reply *http.Response, own http.Header) {
 	h := reply.Header
 	filter(h)
 	filter(reply.Trailer)
@@ -63,11 +62,11 @@ func setReply(reply *http.Response, own http.Header) {
 	}
 	h.Add("Content-Security-Policy", "sandbox")
 	if location, err := reply.Location(); err == nil {
-		h.Set("Location", location.String()) // from the target's URL, not from this server's
+		h.Set("Location", location.String()) // relative to the target, not to this server
 	}
 }
 
-// trailed filters the trailer of a reply, which is there once the body has ended.
+// trailed filters the trailer of a response, which is known when the body has ended.
 type trailed struct {
 	io.ReadCloser
 	reply *http.Response
@@ -80,8 +79,8 @@ func (t *trailed) Close() error {
 	return err
 }
 
-// informational filters the informational replies of a target, and drops them
-// where the client speaks HTTP/1.0, which has none (RFC 9110, section 15.2).
+// informational filters the informational responses of a target, and drops them for
+// HTTP/1.0, which has none (RFC 9110, section 15.2).
 type informational struct {
 	http.ResponseWriter
 	own     http.Header
@@ -102,7 +101,7 @@ func (w *informational) WriteHeader(code int) {
 	w.ResponseWriter.WriteHeader(code)
 }
 
-// Unwrap returns the writer within, for http.ResponseController.
+// Unwrap implements the interface of http.ResponseController.
 func (w *informational) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func restore(h, own http.Header) {

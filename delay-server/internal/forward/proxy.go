@@ -1,5 +1,5 @@
-// Package forward gives the answer of another server to a request. It connects to
-// public addresses and to those that it is told of, and to no others.
+// Package forward forwards a request to another server and its response to the
+// client. It connects only to public addresses and to those that PROXY_HOSTS lists.
 package forward
 
 import (
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Proxy passes requests on and their replies back. Use New.
+// Proxy forwards requests. Use New.
 type Proxy struct {
 	addresses []netip.Prefix
 	timeout   time.Duration
@@ -24,16 +24,16 @@ type Proxy struct {
 	buffers   buffers
 }
 
-// New returns a proxy that connects to public addresses and to those listed,
-// and fails where a server does not take the connection, or a part of the
-// request, or begin its reply within timeout.
+// New returns a proxy that connects to public addresses and to the listed ones. A
+// server has timeout to accept the connection, again to take each part of the
+// request, and again to begin its response.
 func New(addresses []netip.Prefix, timeout time.Duration, log *slog.Logger) *Proxy {
 	p := &Proxy{addresses: addresses, timeout: timeout, log: log}
 	p.dialer = &net.Dialer{Timeout: timeout, Control: p.check}
 	p.transport = &http.Transport{
-		Proxy:                 nil, // one of the environment's would resolve the name again
+		Proxy:                 nil, // a proxy of the environment would resolve the name again
 		DialContext:           p.dial,
-		DisableCompression:    true, // the body stays as it comes
+		DisableCompression:    true, // the body is forwarded unchanged
 		ForceAttemptHTTP2:     true,
 		TLSHandshakeTimeout:   timeout,
 		ExpectContinueTimeout: time.Second,
@@ -47,35 +47,36 @@ func New(addresses []netip.Prefix, timeout time.Duration, log *slog.Logger) *Pro
 	return p
 }
 
-// Close closes the connections that are kept for later requests.
+// Close closes idle connections.
 func (p *Proxy) Close() { p.transport.CloseIdleConnections() }
 
-// Serve passes r on to target and the reply back to w, each part as it comes. A
-// redirect is passed back, never followed. Headers that are set on w stay. The
-// error, with which nothing has been sent, is the cause of r's context where that
-// is done, else wraps a *problem.Problem: 403, 502 or 504, or that of r's body.
-// A reply that breaks off is ended by a panic with http.ErrAbortHandler.
+// Serve forwards r to target and the response to w, each part as it arrives. It
+// follows no redirect. Headers already set on w stay. If it returns an error,
+// nothing has been sent: the error is the cause of r's context if that is done, or
+// wraps a *problem.Problem: UpstreamNotAllowed, UpstreamFailed, UpstreamTimeout or
+// one of r's body. If the response breaks off, Serve panics with
+// http.ErrAbortHandler.
 //
-// There is no bound on hops: a server that is told to ask itself finds the rest
-// of the hops in the URL's path, which each hop makes shorter.
+// There is no limit on hops: if the server forwards to itself, the URL's path has
+// the remaining hops, and each hop makes it shorter.
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, target *url.URL) (err error) {
 	own := w.Header().Clone()
 	reverse := httputil.ReverseProxy{
 		Transport: p.transport,
 		Rewrite:   func(pr *httputil.ProxyRequest) { setRequest(pr.Out, target) },
 		ModifyResponse: func(reply *http.Response) error {
-			setReply(reply, own)
+			setResponse(reply, own)
 			clear(w.Header())
-			w.Header()["Content-Type"] = nil // net/http guesses none where the reply has none
+			w.Header()["Content-Type"] = nil // net/http must not guess one
 			return nil
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, failure error) {
-			restore(w.Header(), own) // an informational reply clears it
+			restore(w.Header(), own) // an informational response clears it
 			if r.Context().Err() != nil {
 				err = context.Cause(r.Context())
 				return
 			}
-			err = p.failed(failure, target.Host)
+			err = p.upstreamError(failure, target.Host)
 		},
 		FlushInterval: -1,
 		BufferPool:    &p.buffers,
@@ -85,7 +86,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, target *url.URL) (
 	return err
 }
 
-// dial connects to an address that check lets pass.
+// dial connects to an address that check accepts.
 func (p *Proxy) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	c, err := p.dialer.DialContext(ctx, network, address)
 	if err != nil {
@@ -94,9 +95,9 @@ func (p *Proxy) dial(ctx context.Context, network, address string) (net.Conn, er
 	return &conn{c, p.timeout}, nil
 }
 
-// conn fails where the other side does not take what is written within timeout:
-// net/http does not see the client leave as long as its body is not read, and
-// so nothing else would end that.
+// conn is a connection whose every Write has timeout: while a client's body is
+// unread net/http does not notice that the client leaves, so nothing else would end
+// the Write.
 type conn struct {
 	net.Conn
 	timeout time.Duration
@@ -110,7 +111,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// buffers are what replies are copied through.
+// buffers are the buffers that responses are copied through.
 type buffers struct{ pool sync.Pool }
 
 // Get implements httputil.BufferPool.

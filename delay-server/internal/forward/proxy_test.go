@@ -87,7 +87,7 @@ func TestCheck(t *testing.T) {
 			}
 			p := New(addresses, time.Second, slog.New(slog.DiscardHandler))
 			err := p.check("tcp", net.JoinHostPort(tc.addr, "80"), nil)
-			var refused *refusedError
+			var refused *addressError
 			if tc.allowed && err != nil || !tc.allowed && !errors.As(err, &refused) {
 				t.Errorf("check(%s) with %q listed = %v, want allowed %v", tc.addr, tc.listed, err, tc.allowed)
 			}
@@ -165,10 +165,10 @@ func TestANameIsResolvedOnceAndTheCheckedAddressConnectedTo(t *testing.T) {
 		want    string
 	}{
 		{"a listed address, then another", [][]string{{"127.0.0.1"}, {"127.0.0.2"}}, 200, "asked as rebind.test:"},
-		{"another, then a listed address", [][]string{{"127.0.0.2"}, {"127.0.0.1"}}, 403, "neither public nor listed in this server's PROXY_HOSTS"},
+		{"another, then a listed address", [][]string{{"127.0.0.2"}, {"127.0.0.1"}}, 403, "has an address that is not public"},
 		{"another beside a listed address", [][]string{{"10.0.0.1", "127.0.0.1"}}, 200, "asked as rebind.test:"},
-		{"private addresses alone", [][]string{{"10.0.0.1", "192.168.0.1"}}, 403, "neither public nor listed"},
-		{"no such name", [][]string{nil}, 502, "has a name that leads to no address"},
+		{"private addresses alone", [][]string{{"10.0.0.1", "192.168.0.1"}}, 403, "has an address that is not public"},
+		{"no such name", [][]string{nil}, 502, "has no address"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			names := &nameServer{answers: tc.answers}
