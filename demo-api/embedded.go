@@ -34,7 +34,9 @@ func connectDelayServer(cfg config.Config, log *slog.Logger, onFailure func(erro
 }
 
 // startDelayServer serves delay-server on ln until stop is called.
-func startDelayServer(ln net.Listener, cfg config.Config, log *slog.Logger, onFailure func(error)) (stop func(), err error) {
+func startDelayServer(
+	ln net.Listener, cfg config.Config, log *slog.Logger, onFailure func(error),
+) (stop func(), err error) {
 	settings := server.DefaultConfig()
 	settings.MaxDelay, settings.OTLPEndpoint = cfg.MaxDelay, cfg.OTLPEndpoint
 	srv, err := server.New(settings, log.With("program", "delay-server"))

@@ -235,7 +235,8 @@ func TestUnreachableDatabase(t *testing.T) {
 	if code, body := get(t, r.base+"/get_data"); code != 200 {
 		t.Errorf("GET /get_data = %d %s, want 200", code, body)
 	}
-	if code, body := get(t, r.base+"/get_data?db=1"); code != 502 || !strings.Contains(body, address+": connection refused") {
+	code, body := get(t, r.base+"/get_data?db=1")
+	if code != 502 || !strings.Contains(body, address+": connection refused") {
 		t.Errorf("GET /get_data?db=1 = %d %s, want 502 with the address of the database", code, body)
 	}
 }
@@ -250,7 +251,8 @@ func TestEmbeddedDelayServerFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop()
-	if err := <-failed; !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "delay-server in this process: ") {
+	err = <-failed
+	if !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "delay-server in this process: ") {
 		t.Errorf("it failed with %v, want the error of its listener", err)
 	}
 }

@@ -89,7 +89,7 @@ func commands(base string, slow delayServer, database string) [][2]string {
 		{"time curl '" + base + "/async_get_data?db=500'", "a query of 500 ms replaces the last call, to " + database},
 	}
 	if slow.embedded {
-		all = append(all, [2]string{"time curl " + slow.url + "/delay/1000/", "one call to delay-server (in this process)"})
+		all = append(all, [2]string{"time curl " + slow.url + "/delay/1000/", "one call, to delay-server itself"})
 	}
 	return all
 }

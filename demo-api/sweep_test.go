@@ -56,7 +56,8 @@ func table(t *testing.T, stdout string) (rows []row) {
 func TestSweep(t *testing.T) {
 	const wait = 20 * time.Millisecond
 	out := filepath.Join(t.TempDir(), "sweep.svg")
-	stdout, stderr, err := runSweepCommand(t.Context(), nil, "--calls", "1,2,4,…,16,1000", "--delay=20ms", "--limit", "500", "--out", out)
+	stdout, stderr, err := runSweepCommand(t.Context(), nil,
+		"--calls", "1,2,4,…,16,1000", "--delay=20ms", "--limit", "500", "--out", out)
 	if err != nil || stderr != "" {
 		t.Fatalf("sweep: %v, stderr %q", err, stderr)
 	}

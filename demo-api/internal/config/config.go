@@ -29,7 +29,7 @@ type Config struct {
 
 	Calls       int           `env:"CALLS" envDefault:"2" help:"default of ?calls="`
 	MaxCalls    int           `env:"MAX_CALLS" envDefault:"1000" help:"maximum of ?calls=, 1 to 4000"`
-	MaxInFlight int           `env:"MAX_IN_FLIGHT" envDefault:"10000" help:"calls in flight, of all requests; above: 503"`
+	MaxInFlight int           `env:"MAX_IN_FLIGHT" envDefault:"10000" help:"maximum number of calls in flight"`
 	Delay       string        `env:"DELAY" envDefault:"1000" help:"default of ?delay=, in a form of delay-server"`
 	MaxDelay    time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"a longer fixed delay gets 400"`
 	Timeout     time.Duration `env:"TIMEOUT" envDefault:"30s" help:"time for one call; a longer one gets 504"`

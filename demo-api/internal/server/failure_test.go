@@ -35,7 +35,8 @@ func TestFailedCall(t *testing.T) {
 			"call r1: delay-server cannot be reached: " + closed + ": connection refused"},
 		{"connection refused, concurrent", closed, "/async_get_data?calls=1", failed, "r1", ""},
 		{"the third fails", newFake(t, respondThenClose(2)).URL, "/get_data?calls=5", failed, "r3", "call r3: "},
-		{"the third fails, limit=1", newFake(t, respondThenClose(2)).URL, "/async_get_data?calls=5&limit=1", failed, "r3", ""},
+		{"the third fails, limit=1", newFake(t, respondThenClose(2)).URL,
+			"/async_get_data?calls=5&limit=1", failed, "r3", ""},
 		{"the first times out", newFake(t, hang).URL, "/get_data", timeout, "r1",
 			"call r1: delay-server timed out: no response from"},
 		{"a timeout, concurrent", newFake(t, hang).URL, "/async_get_data?calls=1", timeout, "r1", ""},
@@ -45,7 +46,8 @@ func TestFailedCall(t *testing.T) {
 			got := d.send(t, "GET", tc.path, map[string]string{"X-Run-Id": "run-7"}, nil)
 			p := got.problem(t, tc.want)
 			if p.Call != tc.call || !strings.Contains(p.Detail, tc.detail) {
-				t.Errorf("GET %s: call %q, detail %s\nwant call %q, … %s …", tc.path, p.Call, p.Detail, tc.call, tc.detail)
+				t.Errorf("GET %s: call %q, detail %s\nwant call %q, … %s …",
+					tc.path, p.Call, p.Detail, tc.call, tc.detail)
 			}
 			if id := got.Header.Get("X-Run-Id"); id != "run-7" {
 				t.Errorf("X-Run-Id: got %q, want run-7", id)

@@ -30,7 +30,8 @@ func TestServerTimingFitsCurl(t *testing.T) {
 // ignored parameters are visible ASCII.
 func FuzzParseQuery(f *testing.F) {
 	for _, seed := range []string{
-		"", "calls=0", "calls=12&delay=250ms&limit=3", "delay=random", "calls=1e9", "calls=%2B2", "calls=0x10", "calls=-1",
+		"", "calls=0", "calls=12&delay=250ms&limit=3", "delay=random",
+		"calls=1e9", "calls=%2B2", "calls=0x10", "calls=-1",
 		"calls=", "calls", "call=3", "calls=1&calls=2", "delay=", "delay=601s", "limit=0", "limit=99999999999999999999",
 		"a;b", "%zz", "_=17&utm_source=x", "%C3%A4=1&a%0D%0Ab=2", "db=500", "calls=0&db=1", "db=recorded:x",
 		"db=pareto:1,0.1", "=", "&&", strings.Repeat("x", 9000),

@@ -40,7 +40,8 @@ func TestPages(t *testing.T) {
 				t.Errorf("GET %s: no %s in it", path, want)
 			}
 		}
-		if mediaType := got.Header.Get("Content-Type"); got.StatusCode != 200 || mediaType != "text/html; charset=UTF-8" {
+		mediaType := got.Header.Get("Content-Type")
+		if got.StatusCode != 200 || mediaType != "text/html; charset=UTF-8" {
 			t.Errorf("GET %s = %d, %s, want 200, text/html", path, got.StatusCode, mediaType)
 		}
 		policy := got.Header.Get("Content-Security-Policy")
@@ -77,7 +78,8 @@ func TestForm(t *testing.T) {
 		{"a distribution is not escaped", "delay=uniform:1,2", 200, []string{"/get_data?delay=uniform:1,2'"}},
 		{"an unknown parameter", "utm=1&calls=3", 200, []string{`name="calls" value="3"`}},
 		{"invalid calls", "calls=1001", 400, []string{
-			`value="1001" inputmode="numeric" autocomplete="off" aria-invalid="true"`, `class="bad">calls "1001" is invalid: `,
+			`value="1001" inputmode="numeric" autocomplete="off" aria-invalid="true"`,
+			`class="bad">calls "1001" is invalid: `,
 		}},
 		{"invalid delay", "delay=soon&calls=3", 400, []string{
 			`value="soon"`, `class="bad">delay "soon" is not understood: use milliseconds`, `name="calls" value="3"`,
@@ -87,7 +89,7 @@ func TestForm(t *testing.T) {
 		{"db without calls", "db=5&calls=0", 400, []string{`class="bad">db and calls=0 conflict`}},
 		{"db with invalid calls", "db=5&calls=x", 400, []string{
 			`class="bad">calls "x"`,
-			`name="db" value="5" placeholder="none" autocomplete="off" autocapitalize="off" spellcheck="false" aria-describedby`,
+			`name="db" value="5" placeholder="none" autocomplete="off" autocapitalize="off" spellcheck="false" aria-`,
 		}},
 		{"invalid limit", "limit=0", 400, []string{`class="bad">limit "0" is invalid`}},
 		{"four invalid fields", "calls=x&delay=x&db=x&limit=x", 400, []string{
@@ -149,7 +151,10 @@ func TestScriptsAreEscaped(t *testing.T) {
 func TestTutorialShowsTheSource(t *testing.T) {
 	d := start(t, options(), newFake(t, respondAfter(0)).URL, time.Minute)
 	page := html.UnescapeString(d.get(t, "/tutorial").body)
-	for file, names := range map[string][]string{"../fetch/fetch.go": {"Sequential", "Concurrent"}, "fetch.go": {"calls"}} {
+	for file, names := range map[string][]string{
+		"../fetch/fetch.go": {"Sequential", "Concurrent"},
+		"fetch.go":          {"calls"},
+	} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

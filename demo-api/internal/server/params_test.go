@@ -28,7 +28,8 @@ func TestBadParameters(t *testing.T) {
 		{"delay: a word", "delay=abc", invalid, `delay "abc" is not understood: use milliseconds`},
 		{"delay: negative", "delay=-5", invalid, `delay "-5" is negative`},
 		{"delay: another path", "delay=..%2Fadmin", invalid, ""},
-		{"delay: above MAX_DELAY", "delay=600001", invalid, `delay "600001" is too long: use at most 10m0s (MAX_DELAY)`},
+		{"delay: above MAX_DELAY", "delay=600001", invalid,
+			`delay "600001" is too long: use at most 10m0s (MAX_DELAY)`},
 		{"delay: above MAX_DELAY without calls", "calls=0&delay=11m", invalid, "is too long"},
 		{"delay: its minimum above MAX_DELAY", "delay=uniform:11m,12m", invalid, "is too long"},
 		{"delay: twice", "delay=1&delay=1", repeated, ""},
@@ -36,7 +37,8 @@ func TestBadParameters(t *testing.T) {
 		{"db: a word", "db=abc", invalid, `db "abc"`},
 		{"db: above MAX_DELAY", "db=600001", invalid, `db "600001" is too long`},
 		{"db: its minimum above MAX_DELAY", "db=uniform:11m,12m", invalid, "is too long"},
-		{"db: a recording", "db=recorded:shop", invalid, `db "recorded:shop" is invalid: only delay-server has recordings`},
+		{"db: a recording", "db=recorded:shop", invalid,
+			`db "recorded:shop" is invalid: only delay-server has recordings`},
 		{"db: no call to replace", "calls=0&db=5", problem.ConflictingParameters, "db and calls=0 conflict"},
 		{"db: twice", "db=1&db=1", repeated, ""},
 		{"a misspelled db", "bd=3", problem.UnknownParameter, `did you mean "db"?`},
@@ -50,7 +52,8 @@ func TestBadParameters(t *testing.T) {
 			t.Run(endpoint+", "+tc.name, func(t *testing.T) {
 				p := d.get(t, endpoint+"?"+tc.query).problem(t, tc.want)
 				if !strings.Contains(p.Detail, tc.detail) || len(p.Detail) > 400 {
-					t.Errorf("GET %s?%.100s: %s\nwant … %s …, at most 400 bytes", endpoint, tc.query, p.Detail, tc.detail)
+					t.Errorf("GET %s?%.100s: %s\nwant … %s …, at most 400 bytes",
+						endpoint, tc.query, p.Detail, tc.detail)
 				}
 			})
 		}

@@ -242,7 +242,8 @@ func TestRaceWithoutCalls(t *testing.T) {
 	d := start(t, options(), "http://"+wiretest.ClosedAddr(t), time.Minute)
 	all := d.watch(t, "calls=0", "nothing").rest(t)
 	for _, lane := range []string{"sequential", "concurrent"} {
-		if got := only(t, all, "total", lane); string(got.Answer) != `"ok"` || got.Peak != 0 || got.SeenBy != "demo-api" {
+		got := only(t, all, "total", lane)
+		if string(got.Answer) != `"ok"` || got.Peak != 0 || got.SeenBy != "demo-api" {
 			t.Errorf("%s: got %+v, want ok, peak 0 by demo-api", lane, got)
 		}
 	}
@@ -461,7 +462,9 @@ func TestMaxInFlight(t *testing.T) {
 			}
 		})
 	}
-	for _, path := range []string{"/get_data?calls=0", "/async_get_data?calls=0", "/get_data?calls=3&delay=0", "/readyz"} {
+	for _, path := range []string{
+		"/get_data?calls=0", "/async_get_data?calls=0", "/get_data?calls=3&delay=0", "/readyz",
+	} {
 		if got := d.get(t, path); got.StatusCode != 200 {
 			t.Errorf("with one call free: GET %s = %d %s, want 200", path, got.StatusCode, got.body)
 		}
@@ -482,7 +485,9 @@ func TestMaxInFlight(t *testing.T) {
 			}
 		}
 	}
-	wiretest.Eventually(t, "all have left", func() bool { return d.get(t, "/async_get_data?calls=10&delay=0").StatusCode == 200 })
+	wiretest.Eventually(t, "all calls have ended", func() bool {
+		return d.get(t, "/async_get_data?calls=10&delay=0").StatusCode == 200
+	})
 	for range 2 { // a race returns its calls
 		only(t, d.watch(t, "calls=10&delay=0", "after").rest(t), "done", "")
 	}

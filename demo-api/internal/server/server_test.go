@@ -28,7 +28,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func options() server.Options {
 	return server.Options{
 		Calls: 2, MaxCalls: 1000, Delay: "0", MaxDelay: 10 * time.Minute, MaxInFlight: 10_000,
-		HTTP:        httpkit.Config{ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute, ShutdownTimeout: 5 * time.Second},
+		HTTP: httpkit.Config{
+			ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute, ShutdownTimeout: 5 * time.Second,
+		},
 		UpstreamURL: "http://delay-server.example",
 	}
 }

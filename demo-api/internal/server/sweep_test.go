@@ -84,7 +84,8 @@ func TestSweep(t *testing.T) {
 	if got.Header.Get("X-Run-Id") != "sweep-7" || got.Header.Get("X-Ignored-Parameters") != "_" {
 		t.Errorf("headers %v, want the run and the ignored parameter", got.Header)
 	}
-	if b := decode[sweepStart](t, all[0]); !slices.Equal(b.Calls, []int{1, 2, 8}) || b.Run != "sweep-7" || b.Budget != 10_000 {
+	b := decode[sweepStart](t, all[0])
+	if !slices.Equal(b.Calls, []int{1, 2, 8}) || b.Run != "sweep-7" || b.Budget != 10_000 {
 		t.Errorf("the first event is %+v, want 1, 2 and 8 calls of the run sweep-7, a budget of 10s", b)
 	}
 	for i, calls := range []int{1, 2, 8} {
@@ -128,7 +129,8 @@ func TestSweepOverBudget(t *testing.T) {
 		t.Errorf("one call: %s; want no knee and no estimate", all[1].data)
 	}
 	if run := srv.Run("wide").Settled(); run.Requests != 2+1000 || run.PeakInFlight > 100 {
-		t.Errorf("delay-server received %d requests, %d at once; want 1002, at most 100", run.Requests, run.PeakInFlight)
+		t.Errorf("delay-server received %d requests, %d at once; want 1002, at most 100",
+			run.Requests, run.PeakInFlight)
 	}
 }
 
@@ -156,7 +158,8 @@ func TestFailedSweep(t *testing.T) {
 				Problem problem.Problem `json:"problem"`
 			}](t, all[2])
 			p := failed.Problem
-			if failed.Calls != 2 || p.Type != problem.CallFailed || p.Call != "r1" || !strings.Contains(p.Detail, tc.detail) {
+			isCallFailed := p.Type == problem.CallFailed && p.Call == "r1" && strings.Contains(p.Detail, tc.detail)
+			if failed.Calls != 2 || !isCallFailed {
 				t.Errorf("got %s; want 2 calls, %s, %s", all[2].data, problem.CallFailed, tc.detail)
 			}
 		})

@@ -75,7 +75,9 @@ func TestDoubling(t *testing.T) {
 
 // The counts ascend within the limits, or the error is short.
 func FuzzParseCounts(f *testing.F) {
-	for _, seed := range []string{"1", "1,2,4,…,1000", "1,...,7", "…", ",", "0", "1,,2", "9,8", strings.Repeat("9", 99), "\x80,…"} {
+	for _, seed := range []string{
+		"1", "1,2,4,…,1000", "1,...,7", "…", ",", "0", "1,,2", "9,8", strings.Repeat("9", 99), "\x80,…",
+	} {
 		f.Add(seed, 1000)
 	}
 	f.Fuzz(func(t *testing.T, in string, max int) {

@@ -43,7 +43,8 @@ func startPostgres(t testing.TB) cluster {
 	if err := os.WriteFile(password, []byte(pgPassword), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c.run(t, "initdb", "--pgdata", c.data, "--username", pgUser, "--pwfile", password, "--auth", "scram-sha-256", "--no-sync")
+	c.run(t, "initdb", "--pgdata", c.data, "--username", pgUser, "--pwfile", password,
+		"--auth", "scram-sha-256", "--no-sync")
 	c.start(t)
 	t.Cleanup(func() { c.stop(t) })
 	return c

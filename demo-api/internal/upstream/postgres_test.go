@@ -61,7 +61,8 @@ func testRejected(t *testing.T, c cluster, address string) {
 		{"a wrong password", c.url(pgUser, "not-to-be-seen-either", "postgres"), "user or password rejected"},
 		{"an unknown user", c.url("nobody", pgPassword, "postgres"), "user or password rejected"},
 		{"an unknown database", c.url(pgUser, pgPassword, "none"), "no database of that name"},
-		{"too many connections", c.url("full", pgPassword, "postgres"), "too many connections; lower DATABASE_CONNECTIONS"},
+		{"too many connections", c.url("full", pgPassword, "postgres"),
+			"too many connections; lower DATABASE_CONNECTIONS"},
 		{"a query that it cancels", c.url("hasty", pgPassword, "postgres"), "the database cancelled the query"},
 		{"an unknown parameter", c.url(pgUser, pgPassword, "postgres") + "?stauts=1", "error with SQLSTATE 42704"},
 	} {
