@@ -1,23 +1,20 @@
-// Package flow takes one request from its plan to its answer: it is admitted,
-// may queue for a worker, may be held by an event, waits until it is due, and
-// sends. A Flow is a state machine that never blocks, so that an event loop
-// can run thousands; a goroutine of net/http runs one. The two differ by
-// their Output alone.
+// Package flow takes a request from its plan to its answer. The request is admitted,
+// may queue for a worker, may wait at a barrier or hold, waits until it is due, and is
+// answered. A Flow is a state machine that never blocks: an event loop runs thousands,
+// and a goroutine of net/http runs one. Only their Outputs differ.
 //
 // Invariants:
 //
-//   - A flow is used by one goroutine at a time, its owner's. Only Output.Wake
-//     is called by others.
-//   - A spurious Resume does nothing: a flow looks for itself whether its
-//     ticket has been freed. Taken is called once for each refused Send.
-//   - The worker and the place of a request are given back, and the journal
-//     sees that it is in flight no longer, before the last byte is sent: a
-//     client that has the answer can ask again at once. The place is taken
-//     again while the client does not read the rest.
-//   - A flow that starts while the engine shuts down is answered at once: no
-//     wait begins behind the shutdown.
-//   - Nothing here assumes that a ticket is answered before Enter returns, or
-//     by this process.
+//   - A flow is used by one goroutine at a time, its owner. Others call only
+//     Output.Wake.
+//   - A spurious Resume does nothing: the flow checks whether its ticket was freed.
+//     Taken is called once for each refused Send.
+//   - Before the last byte is sent, the request gives back its worker and its place,
+//     and leaves the journal's requests in flight. So a client that has read an
+//     answer can send the next request. While the client does not read the rest, the
+//     flow takes the place again.
+//   - A flow that starts during the shutdown is answered without a wait.
+//   - A ticket may be freed at any time, also before Enter returns.
 package flow
 
 import (
@@ -45,7 +42,7 @@ var ErrShutdown = problem.ShuttingDown.New("server is shutting down")
 // ErrInternal is what a client learns of an internal error.
 var ErrInternal = problem.Internal.New("internal error; the server's log has the reason")
 
-// Engine is what the flows of a server share.
+// Engine has what the flows of a server share.
 type Engine struct {
 	Clock    *clock.Clock
 	Journal  *journal.Journal
@@ -53,117 +50,125 @@ type Engine struct {
 	Barriers *gate.Barriers
 	Holds    *gate.Holds
 
-	Header func(h http.Header, origin string) // sets what every response has
-	Origin func(origin string) string         // returns an origin that Header depends on, "" for any other; nil for none
-	Full   func(err error) *problem.Problem   // what an error of gate.Client.Enter is to the client
-	Record bool                               // the journal's observer reads method and path of every wait
+	// Header sets the headers of every response, which may depend on the request's Origin.
+	Header func(h http.Header, origin string)
+
+	// Origin returns origin if Header depends on it, or else "". A nil Origin stands for "".
+	Origin func(origin string) string
+
+	// Full returns the answer to a request for which gate.Client.Enter returned err.
+	Full func(err error) *problem.Problem
+
+	// Record makes the journal's observer see method and path of every wait.
+	Record bool
 
 	shutdown atomic.Bool
 }
 
-// Shutdown has every flow that starts from now on answered with ErrShutdown.
-// The owners cancel the flows that have started.
+// Shutdown makes flows that start from now on answer ErrShutdown. The owners of flows
+// that have started cancel them.
 func (e *Engine) Shutdown() { e.shutdown.Store(true) }
 
-// Output is where a flow waits and sends. Its methods are called by the owner
-// of the flow, but for Wake.
+// Output lets a flow wait and send. The owner of the flow calls all methods except
+// Wake.
 type Output interface {
-	// Wait sends what Send has kept back, and has Resume(true) called at due by
-	// the engine's clock, never before. A zero due never comes.
+	// Wait flushes what Send has buffered, and calls Resume(true) at due by the
+	// engine's clock, never before. A zero due never comes.
 	Wait(due time.Time)
 
-	// Wake has Resume(false) called soon, by the owner.
+	// Wake makes the owner call Resume(false) soon.
 	gate.Waker
 
 	// Begin begins the response. A negative length is unknown. With close, the
 	// connection ends with the response.
 	Begin(h *answer.Head, length int64, timing *answer.Timing, close bool)
 
-	// Send sends a part of the body, the last where nothing follows. It may keep
-	// it back until Wait or the last. It reports false where it takes no more for
-	// now, and then calls Taken once it does; what it was given it has taken. b is
-	// the caller's again when Send returns.
+	// Send sends a part of the body. It may buffer it until Wait or the last part. If
+	// it reports false, it has taken b, and calls Taken when it takes more. Send does
+	// not retain b.
 	Send(b []byte, last bool) (taken bool)
 
-	// Fault ends the response, and the connection, as f has it. After an error,
-	// nothing was sent.
+	// Fault ends the response and the connection with f. After an error, nothing was
+	// sent.
 	Fault(f answer.Fault) error
 
-	// Done says that the response was sent, and taken.
+	// Done is called after the client has taken the whole response.
 	Done()
 }
 
 // Forwarder is an Output that can answer with another server's response.
 type Forwarder interface {
-	// Forward has target answer the request with h and timing added. It calls sent
-	// before the last byte is sent, and blocks until the end.
-	Forward(target *url.URL, h *answer.Head, timing *answer.Timing, sent func()) journal.Outcome
+	// Forward forwards the request to target and answers with its response, with h and
+	// timing added. It calls beforeLastByte before it sends the last byte, and blocks
+	// until the end.
+	Forward(target *url.URL, h *answer.Head, timing *answer.Timing, beforeLastByte func()) journal.Outcome
 }
 
-// Request is what Start needs to know of a request. Its strings may alias a
-// buffer that is used again once Start returns.
+// Request is the argument of Start. Its strings may alias a buffer that is reused after
+// Start returns.
 type Request struct {
 	Plan       *plan.Plan
 	Run        string // a copy; "" for none
 	Method     string
 	Path       string // percent-encoded
-	Origin     string // of the header Origin
+	Origin     string // the header Origin
 	ProtoMajor int
-	Client     *gate.Client // whose share of MAX_IN_FLIGHT it takes
+	Client     *gate.Client // for MAX_IN_FLIGHT
 	Arrived    clock.Timestamp
-	Record     bool // keep the wait for Wait
+	Record     bool // Flow.Wait returns the wait
 }
 
 type state uint8
 
 const (
 	done       state = iota // or not started
-	queued                  // for a worker of a pool
-	held                    // at a barrier or in a hold
-	waiting                 // until due
-	sleeping                // until the next part of the body is due
-	blocked                 // until the output takes more
-	sent                    // all, and not yet taken
-	forwarding              // another server's response
+	queued                  // waits for a worker of a pool
+	held                    // waits at a barrier or in a hold
+	waiting                 // waits until due
+	sleeping                // waits until the next part of the body is due
+	blocked                 // waits until the output takes more
+	sent                    // waits until the output takes the last part
+	forwarding              // in Forwarder.Forward
 )
 
-// Flow is one request. The zero Flow is ready for Start, and again once it is done.
+// Flow is one request. The zero Flow is ready for Start. A done Flow can be started
+// again.
 type Flow struct {
 	engine  *Engine
 	out     Output
 	plan    *plan.Plan
 	client  *gate.Client
 	arrived clock.Timestamp
-	waited  time.Duration // from the worker's turn to the end of the wait
-	more    *more
+	waited  time.Duration // from arrival, or from when a worker was free, to the end of the wait
+	extra   *extra
 
 	state      state
 	head       bool // the request is HEAD: no body follows
 	protoMajor uint8
-	begun      bool // the response has
-	placed     bool // client.Enter is to be paid back
-	counted    bool // Journal.Begin is to be paid back
+	begun      bool // the response has begun
+	placed     bool // client.Leave is due
+	counted    bool // Journal.End is due
 }
 
-// more is what few flows have.
-type more struct {
-	wait     *journal.Wait // of a run, or with Record
+// extra has fields that few flows use.
+type extra struct {
+	wait     *journal.Wait // in a run or with Record
 	worker   *worker
-	event    *gate.Ticket
+	event    *gate.Ticket  // at a barrier or hold
 	transfer *transfer     // of a body in parts
-	held     time.Duration // of waited, until the event came
+	held     time.Duration // the part of waited at a barrier or hold
 	origin   string
 }
 
-// none is the more of most flows. It is not changed.
-var none more
+// none is the extra of most flows. It is never changed.
+var none extra
 
-// own returns a more that is f's alone.
-func (f *Flow) own() *more {
-	if f.more == &none {
-		f.more = new(more)
+// own returns an extra that f may change.
+func (f *Flow) own() *extra {
+	if f.extra == &none {
+		f.extra = new(extra)
 	}
-	return f.more
+	return f.extra
 }
 
 // worker is a flow's place in a pool.
@@ -177,14 +182,17 @@ type worker struct {
 type transfer struct {
 	next   func() (answer.Part, bool)
 	part   answer.Part
-	pulled bool  // part is to be sent
-	left   int64 // bytes to send; negative where unknown
+	pulled bool  // part has not been sent
+	left   int64 // bytes to send; negative if unknown
 	begun  time.Time
 }
 
-// Start begins the request, and all that needs no wait. The flow is done.
+// Start starts f, which is done, and runs it until its first wait.
 func (f *Flow) Start(e *Engine, out Output, r *Request) {
-	*f = Flow{engine: e, out: out, plan: r.Plan, more: &none, client: r.Client, arrived: r.Arrived, head: r.Method == http.MethodHead, protoMajor: uint8(r.ProtoMajor)}
+	*f = Flow{
+		engine: e, out: out, plan: r.Plan, extra: &none, client: r.Client, arrived: r.Arrived,
+		head: r.Method == http.MethodHead, protoMajor: uint8(r.ProtoMajor),
+	}
 	f.setOrigin(r.Origin)
 	if r.Run != "" || r.Record || e.Record {
 		f.own().wait = newWait(r)
@@ -194,7 +202,7 @@ func (f *Flow) Start(e *Engine, out Output, r *Request) {
 		return
 	}
 	f.placed, f.counted = true, true
-	e.Journal.Begin(f.more.wait)
+	e.Journal.Begin(f.extra.wait)
 	if e.shutdown.Load() {
 		f.Cancel(ErrShutdown)
 		return
@@ -211,35 +219,36 @@ func (f *Flow) setOrigin(origin string) {
 	}
 }
 
-//go:noinline
-func newWait(r *Request) *journal.Wait { // inlined, it would grow the stack of each request that waits
+// newWait returns the wait to record. It copies the strings of r.
+func newWait(r *Request) *journal.Wait {
 	path := r.Path
 	if plain, err := url.PathUnescape(path); err == nil {
 		path = plain
 	}
 	return &journal.Wait{
-		Run: r.Run, Method: strings.Clone(r.Method), Path: strings.Clone(path), Asked: r.Plan.Wait, Start: r.Arrived.Time(),
+		Run: r.Run, Method: strings.Clone(r.Method), Path: strings.Clone(path),
+		Asked: r.Plan.Wait, Start: r.Arrived.Time(),
 	}
 }
 
-// Wait returns the wait of a flow that has ended; its Request had Record set.
-func (f *Flow) Wait() *journal.Wait { return f.more.wait }
+// Wait returns the wait of a flow that has ended, if its Request had Record set.
+func (f *Flow) Wait() *journal.Wait { return f.extra.wait }
 
-// Sending reports whether f has begun to send and needs no more time: net/http
-// notices a client that sends no more only where a request waits.
+// Sending reports whether f waits only for its output. Like net/http, an output ignores
+// that the client has half-closed its connection then.
 func (f *Flow) Sending() bool { return f.state == blocked || f.state == sent }
 
 // Running reports whether f was started and is not done.
 func (f *Flow) Running() bool { return f.state != done }
 
-// Ended reports whether all of f's answer has been given to the output.
+// Ended reports whether the output has got the whole answer.
 func (f *Flow) Ended() bool { return f.state == done || f.state == sent }
 
-// Resume goes on with a flow whose time has come, or that was woken.
+// Resume runs a flow whose time has come (due) or that was woken.
 func (f *Flow) Resume(due bool) {
 	switch f.state {
 	case queued:
-		if freed, _ := f.more.worker.Freed(); freed {
+		if freed, _ := f.extra.worker.Freed(); freed {
 			f.hold()
 		}
 	case held:
@@ -255,7 +264,7 @@ func (f *Flow) Resume(due bool) {
 	}
 }
 
-// Taken goes on with a flow whose output takes more.
+// Taken runs a flow whose output takes more.
 func (f *Flow) Taken() {
 	switch f.state {
 	case blocked:
@@ -265,7 +274,7 @@ func (f *Flow) Taken() {
 	}
 }
 
-// admit passes the rate limit and waits for a worker, where the plan has them.
+// admit passes the rate limit and waits for a worker, if the plan has them.
 func (f *Flow) admit() {
 	p := f.plan
 	if p.Limit != nil {
@@ -276,10 +285,10 @@ func (f *Flow) admit() {
 	}
 	if p.Pool != nil {
 		f.own().worker = &worker{Ticket: gate.Ticket{Waker: f.out}}
-		admitted, err := f.engine.Pools.Enter(&f.more.worker.Ticket, *p.Pool, p.Wait+p.Sending, f.engine.Clock.Now())
+		admitted, err := f.engine.Pools.Enter(&f.extra.worker.Ticket, *p.Pool, p.Wait+p.Sending, f.engine.Clock.Now())
 		switch {
 		case err != nil:
-			f.more.worker = nil
+			f.extra.worker = nil
 			f.fail(err)
 			return
 		case !admitted:
@@ -291,17 +300,17 @@ func (f *Flow) admit() {
 	f.hold()
 }
 
-// served returns when the wait began: when the request came, or a worker was free.
+// served returns when the wait began: when the request arrived or a worker was free.
 func (f *Flow) served() time.Time {
-	if f.more.worker != nil {
-		return f.more.worker.served
+	if f.extra.worker != nil {
+		return f.extra.worker.served
 	}
 	return f.arrived.Time()
 }
 
-// hold waits for the plan's event, where it has one.
+// hold waits at the plan's barrier or hold, if it has one.
 func (f *Flow) hold() {
-	if w := f.more.worker; w != nil {
+	if w := f.extra.worker; w != nil {
 		w.served = f.engine.Clock.Now()
 		w.queued = w.served.Sub(f.arrived.Time())
 	}
@@ -313,55 +322,55 @@ func (f *Flow) hold() {
 	f.own().event = &gate.Ticket{Waker: f.out}
 	timeout := time.Duration(0)
 	if p.Barrier != nil {
-		passed, err := f.engine.Barriers.Enter(f.more.event, *p.Barrier)
+		passed, err := f.engine.Barriers.Enter(f.extra.event, *p.Barrier)
 		if passed || err != nil {
-			f.more.event = nil
+			f.extra.event = nil
 			f.pass(err)
 			return
 		}
 		timeout = p.Barrier.Timeout
 	} else {
-		f.engine.Holds.Enter(f.more.event, *p.Hold)
+		f.engine.Holds.Enter(f.extra.event, *p.Hold)
 		timeout = p.Hold.Timeout
 	}
 	f.state = held
 	f.out.Wait(f.engine.Clock.Now().Add(timeout))
 }
 
-// released goes on with a flow whose event came, or whose timeout did.
+// released runs a held flow that was freed, or whose timeout has passed.
 func (f *Flow) released(due bool) {
-	freed, err := f.more.event.Freed()
+	freed, err := f.extra.event.Freed()
 	if !freed {
 		if !due {
 			return
 		}
 		var timedOut bool
 		if f.plan.Barrier != nil {
-			timedOut, err = f.engine.Barriers.Timeout(f.more.event)
+			timedOut, err = f.engine.Barriers.Timeout(f.extra.event)
 		} else {
-			timedOut, err = f.engine.Holds.Timeout(f.more.event)
+			timedOut, err = f.engine.Holds.Timeout(f.extra.event)
 		}
 		if !timedOut {
-			_, err = f.more.event.Freed()
+			_, err = f.extra.event.Freed()
 		}
 	}
-	f.more.event = nil
+	f.extra.event = nil
 	f.pass(err)
 }
 
-// pass goes on behind the event, or ends with err.
+// pass runs a flow after its barrier or hold, or ends it with err.
 func (f *Flow) pass(err error) {
 	now := f.engine.Clock.Now()
 	f.own().held = now.Sub(f.served())
 	if err != nil {
-		f.waited = f.more.held
+		f.waited = f.extra.held
 		f.fail(err)
 		return
 	}
 	f.sleep(now)
 }
 
-// sleep waits as planned, counted from a time.
+// sleep waits as planned, from the given time on.
 func (f *Flow) sleep(from time.Time) {
 	due := from.Add(f.plan.Wait)
 	if f.plan.Wait <= 0 || !f.engine.Clock.Now().Before(due) {
@@ -372,9 +381,8 @@ func (f *Flow) sleep(from time.Time) {
 	f.out.Wait(due)
 }
 
-// Cancel ends the flow before its time: with ErrClientGone nothing is sent,
-// with ErrShutdown the client is told. Any other cause is an error of the
-// server's own.
+// Cancel ends the flow early. It answers with a problem, except after ErrClientGone. A
+// cause other than ErrClientGone and ErrShutdown is an internal error.
 func (f *Flow) Cancel(cause error) {
 	switch {
 	case f.state == sent:
@@ -392,32 +400,31 @@ func (f *Flow) Cancel(cause error) {
 }
 
 func (f *Flow) leaveEvent() {
-	if f.more.event == nil {
+	if f.extra.event == nil {
 		return
 	}
 	f.own().held = f.engine.Clock.Now().Sub(f.served())
 	if f.plan.Barrier != nil {
-		f.engine.Barriers.Leave(f.more.event)
+		f.engine.Barriers.Leave(f.extra.event)
 	} else {
-		f.engine.Holds.Leave(f.more.event)
+		f.engine.Holds.Leave(f.extra.event)
 	}
-	f.more.event = nil
+	f.extra.event = nil
 }
 
-// settle gives the worker and the place back, and has the journal see that the
-// last of the response is about to be sent.
+// settle gives back the worker and the place, and calls Journal.BeforeLastByte.
 func (f *Flow) settle() {
-	if w := f.more.worker; w != nil {
+	if w := f.extra.worker; w != nil {
 		f.engine.Pools.Leave(&w.Ticket, f.engine.Clock.Now())
 	}
-	f.complete()
-	if f.more.wait != nil {
-		f.engine.Journal.BeforeLastByte(f.more.wait)
+	if f.extra.wait != nil {
+		f.setTimes(f.extra.wait)
+		f.engine.Journal.BeforeLastByte(f.extra.wait)
 	}
 	f.place(false)
 }
 
-// end ends the flow, and tells the journal how.
+// end ends the flow with the outcome.
 func (f *Flow) end(outcome journal.Outcome) {
 	f.settle()
 	f.state = done
@@ -425,29 +432,31 @@ func (f *Flow) end(outcome journal.Outcome) {
 		return
 	}
 	f.counted = false
-	if w := f.more.wait; w != nil {
-		w.Outcome = outcome
-		f.engine.Journal.End(*w, outcome)
-	} else {
-		w := journal.Wait{Asked: f.plan.Wait, Start: f.arrived.Time(), Waited: f.waited, Held: f.more.held}
-		if f.more.worker != nil {
-			w.Queued = f.more.worker.queued
-		}
-		f.engine.Journal.End(w, outcome)
+	w := f.ended()
+	if f.extra.wait != nil {
+		f.extra.wait.Outcome = outcome
+	}
+	f.engine.Journal.End(w, outcome)
+}
+
+// ended returns the wait for the journal.
+func (f *Flow) ended() journal.Wait {
+	if f.extra.wait != nil {
+		return *f.extra.wait
+	}
+	w := journal.Wait{Asked: f.plan.Wait, Start: f.arrived.Time()}
+	f.setTimes(&w)
+	return w
+}
+
+func (f *Flow) setTimes(w *journal.Wait) {
+	w.Waited, w.Held = f.waited, f.extra.held
+	if f.extra.worker != nil {
+		w.Queued = f.extra.worker.queued
 	}
 }
 
-// complete fills in the times of the recorded wait.
-func (f *Flow) complete() {
-	if w := f.more.wait; w != nil {
-		w.Waited, w.Held = f.waited, f.more.held
-		if f.more.worker != nil {
-			w.Queued = f.more.worker.queued
-		}
-	}
-}
-
-// place takes a place of MAX_IN_FLIGHT where there is one, or gives it back.
+// place takes a place of MAX_IN_FLIGHT if there is one, or gives it back.
 func (f *Flow) place(take bool) {
 	switch {
 	case take && !f.placed:

@@ -12,11 +12,11 @@ import (
 	"flash.test/delay-server/kit/query"
 )
 
-// maxWhole is the most bytes of a body that are sent at once: a larger one is sent
-// in parts, so that the client has the write timeout for each.
+// maxWhole is the maximum size of a body that is sent at once. A larger body is sent in
+// parts, with the write timeout for each.
 const maxWhole = 32 << 10
 
-// answer sends the planned answer, whose time has come.
+// answer sends the planned answer, which is due.
 func (f *Flow) answer() {
 	f.waited = f.engine.Clock.Now().Sub(f.served())
 	a := &f.plan.Answer
@@ -54,20 +54,20 @@ func (f *Flow) answer() {
 	}
 	f.own().transfer = &transfer{next: a.Body.Parts(), left: size, begun: f.engine.Clock.Now()}
 	if a.Fault == answer.Truncate && size >= 0 {
-		f.more.transfer.left /= 2
+		f.extra.transfer.left /= 2
 	}
 	f.out.Begin(f.headOf(a), size, &timing, false)
 	f.send()
 }
 
-// send sends what is due of a body in parts.
+// send sends the parts that are due.
 func (f *Flow) send() {
-	t, truncate := f.more.transfer, f.plan.Answer.Fault == answer.Truncate
+	t, truncate := f.extra.transfer, f.plan.Answer.Fault == answer.Truncate
 	elapsed := time.Duration(0)
 	for {
 		if !t.pulled {
 			if t.part, t.pulled = t.next(); !t.pulled {
-				f.ended(truncate)
+				f.endParts(truncate)
 				return
 			}
 		}
@@ -106,8 +106,8 @@ func (f *Flow) send() {
 	}
 }
 
-// ended ends a body of unknown length.
-func (f *Flow) ended(truncate bool) {
+// endParts ends a body of unknown length.
+func (f *Flow) endParts(truncate bool) {
 	if truncate {
 		f.truncate(nil)
 		return
@@ -116,7 +116,7 @@ func (f *Flow) ended(truncate bool) {
 	f.last(nil)
 }
 
-// truncate sends the last part that is sent of a body, and breaks off.
+// truncate sends b, the last part before the connection breaks, and breaks it.
 func (f *Flow) truncate(b []byte) {
 	f.settle()
 	f.out.Send(b, false)
@@ -124,12 +124,12 @@ func (f *Flow) truncate(b []byte) {
 	f.end(journal.Faulted)
 }
 
-// abort breaks a response off that has begun.
+// abort breaks off a response that has begun.
 func (f *Flow) abort(with answer.Fault) {
-	_ = f.out.Fault(with) // which needs nothing that could fail
+	_ = f.out.Fault(with) // fails only before Begin
 }
 
-// last sends the last of the response.
+// last sends the last part of the response.
 func (f *Flow) last(b []byte) {
 	f.state = sent
 	if !f.out.Send(b, true) {
@@ -139,35 +139,39 @@ func (f *Flow) last(b []byte) {
 	f.finish()
 }
 
-// finish ends a flow whose response was taken.
+// finish ends a flow after its output has taken the response.
 func (f *Flow) finish() {
 	f.end(journal.Answered)
 	f.out.Done()
 }
 
-// forward has the plan's upstream answer.
+// forward answers with the response of the plan's upstream.
 func (f *Flow) forward() {
 	timing := f.timing()
 	f.begun, f.state = true, forwarding
-	f.complete()
+	if f.extra.wait != nil {
+		f.setTimes(f.extra.wait)
+	}
 	outcome := f.out.(Forwarder).Forward(f.plan.Answer.Upstream, f.headOf(&f.plan.Answer), &timing, func() {
-		if f.more.wait != nil {
-			f.engine.Journal.BeforeLastByte(f.more.wait)
+		if f.extra.wait != nil {
+			f.engine.Journal.BeforeLastByte(f.extra.wait)
 		}
 	})
 	f.end(outcome)
 	f.out.Done()
 }
 
-// timing returns what the response says of the wait, by the server's clock, and
-// by the machine's where the two may differ.
+// timing returns the times for the response. It has Real if the clock was ever set.
 func (f *Flow) timing() answer.Timing {
-	t := answer.Timing{Asked: f.plan.Wait, Cut: f.plan.Cut, Queued: answer.Omitted, Held: answer.Omitted, Waited: f.waited, Real: answer.Omitted}
-	if f.more.worker != nil {
-		t.Queued = f.more.worker.queued
+	t := answer.Timing{
+		Asked: f.plan.Wait, Cut: f.plan.Cut, Waited: f.waited,
+		Queued: answer.Omitted, Held: answer.Omitted, Real: answer.Omitted,
+	}
+	if f.extra.worker != nil {
+		t.Queued = f.extra.worker.queued
 	}
 	if f.plan.Barrier != nil || f.plan.Hold != nil {
-		t.Held = f.more.held
+		t.Held = f.extra.held
 	}
 	if f.engine.Clock.Adjusted() {
 		t.Real = f.engine.Clock.Lasted(f.arrived)
@@ -175,9 +179,9 @@ func (f *Flow) timing() answer.Timing {
 	return t
 }
 
-// headOf returns the head of the answer. Most requests find it in their template.
+// headOf returns the head of the answer, which the plan's template caches.
 func (f *Flow) headOf(a *answer.Answer) *answer.Head {
-	origin := f.more.origin
+	origin := f.extra.origin
 	return f.plan.Template.Head(a.Status, int(f.protoMajor), a.Body.Paced, origin, func() *answer.Head {
 		h := http.Header{}
 		f.engine.Header(h, origin)
@@ -188,9 +192,7 @@ func (f *Flow) headOf(a *answer.Answer) *answer.Head {
 	})
 }
 
-// fail ends the flow with an error: with an answer, where one can be given.
-//
-//go:noinline
+// fail ends the flow with an error. It answers with a problem if it can.
 func (f *Flow) fail(err error) {
 	outcome, p := classify(err)
 	begun := f.begun
@@ -204,21 +206,15 @@ func (f *Flow) fail(err error) {
 	f.reply(p, errors.Is(err, ErrShutdown))
 }
 
-// refuse answers a request that finds no place.
-//
-//go:noinline
+// refuse answers a request for which Client.Enter returned err.
 func (f *Flow) refuse(err error) {
-	w := journal.Wait{Asked: f.plan.Wait, Start: f.arrived.Time()}
-	if f.more.wait != nil {
-		w = *f.more.wait
-	}
-	f.engine.Journal.Refuse(w)
+	f.engine.Journal.Refuse(f.ended())
 	f.reply(f.engine.Full(err), false)
 }
 
-// Reply answers a request with a problem, without a wait and a place.
+// Reply answers a request with a problem, without a wait, a place or a record.
 func (f *Flow) Reply(e *Engine, out Output, r *Request, p *problem.Problem, close bool) {
-	*f = Flow{engine: e, out: out, plan: r.Plan, more: &none, client: r.Client, head: r.Method == http.MethodHead}
+	*f = Flow{engine: e, out: out, plan: r.Plan, extra: &none, client: r.Client, head: r.Method == http.MethodHead}
 	f.setOrigin(r.Origin)
 	f.reply(p, close)
 }
@@ -226,7 +222,7 @@ func (f *Flow) Reply(e *Engine, out Output, r *Request, p *problem.Problem, clos
 func (f *Flow) reply(p *problem.Problem, close bool) {
 	a := answer.FromProblem(p)
 	h := http.Header{}
-	origin := f.more.origin
+	origin := f.extra.origin
 	f.engine.Header(h, origin)
 	a.SetHeader(h)
 	f.begun = true
