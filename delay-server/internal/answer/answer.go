@@ -1,4 +1,4 @@
-// Package answer turns the second half of a plan into bytes.
+// Package answer makes the bytes of a response, as planned.
 package answer
 
 import (
@@ -14,39 +14,39 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// Media types of the bodies that are made here.
+// Media types.
 const (
 	JSON  = "application/json; charset=utf-8"
 	Text  = "text/plain; charset=utf-8"
 	Bytes = "application/octet-stream"
 )
 
-// Answer is what is sent once the wait is over.
+// Answer is the response after the wait.
 type Answer struct {
 	Status      int    // HTTP status code
 	ContentType string // media type of the body, or ""
-	Location    string // where a redirect leads, or ""
+	Location    string // target of a redirect, or ""
 	Header      []Field
 	Body        Body
 	Fault       Fault // "" for none
 
-	// Upstream, where it is not nil, is the URL whose answer this is, whatever
-	// the other fields say.
+	// Upstream is the URL to forward the request to, nil for none. With it, the other
+	// fields are ignored.
 	Upstream *url.URL
 }
 
-// Field is one header of an answer.
+// Field is a header field of an answer.
 type Field struct{ Name, Value string }
 
-// Default adds a header of the canonical name where a has none of it.
+// Default adds a header field with the canonical name if a has none.
 func (a *Answer) Default(name, value string) {
 	if !slices.ContainsFunc(a.Header, func(f Field) bool { return f.Name == name }) {
 		a.Header = append(slices.Clip(a.Header), Field{name, value})
 	}
 }
 
-// SetHeader sets a's headers but for Content-Length in h, in place of those of
-// the same names. Values of Vary and Server-Timing are added to h's.
+// SetHeader sets a's header fields in h, except Content-Length. It replaces fields of
+// the same name, but adds values of Vary and Server-Timing.
 func (a *Answer) SetHeader(h http.Header) {
 	if a.Location != "" {
 		h.Set("Location", a.Location)
@@ -68,16 +68,17 @@ func (a *Answer) SetHeader(h http.Header) {
 	}
 }
 
-// Flash makes a Flash's answer to a wait, byte for byte but for a's status.
+// Flash makes a the answer of Flash to a wait, with a's status.
 func (a *Answer) Flash(wait time.Duration) {
 	a.ContentType = JSON
 	a.Body.Whole = AppendFlash(make([]byte, 0, 96), a.Status, wait)
 }
 
-// FlashText makes a Flash's answer to a wait that was asked for as text, a number.
+// FlashText makes a the answer of Flash to a wait of text, which is a number.
 func (a *Answer) FlashText(text string) {
 	a.ContentType = JSON
-	a.Body.Whole = fmt.Appendf(nil, `{"status":%d,"message":"Mock response from Flash","delay":"%s ms"}`, a.Status, text)
+	const body = `{"status":%d,"message":"Mock response from Flash","delay":"%s ms"}`
+	a.Body.Whole = fmt.Appendf(nil, body, a.Status, text)
 }
 
 // AppendFlash appends the body of Flash's answer to b:
@@ -91,12 +92,12 @@ func AppendFlash(b []byte, status int, wait time.Duration) []byte {
 	return append(b, ` ms"}`...)
 }
 
-// Redirect returns a 302 to target, which must be a checked absolute URL.
+// Redirect returns a 302 to target, which must be a valid absolute URL.
 func Redirect(target string) Answer {
 	return Answer{Status: http.StatusFound, Location: target}
 }
 
-// FromProblem returns p as an answer: the headers and the body that p.Write sends.
+// FromProblem returns p as an answer, with the header and the body that p.Write sends.
 func FromProblem(p *problem.Problem) Answer {
 	header, body := p.Encode()
 	a := Answer{Status: p.Status, Header: make([]Field, 0, len(header)), Body: Body{Whole: body}}
@@ -110,8 +111,8 @@ func FromProblem(p *problem.Problem) Answer {
 	return a
 }
 
-// HasBody reports whether a reply of the HTTP status may have a body
-// (RFC 9110, sections 6.4.1 and 15.3.6).
+// HasBody reports whether a response with the HTTP status may have a body (RFC 9110,
+// sections 6.4.1 and 15.3.6).
 func HasBody(status int) bool {
 	switch status {
 	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified:

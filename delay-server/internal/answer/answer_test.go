@@ -14,7 +14,7 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// of returns a body of the parts, of unknown length.
+// of returns a body of unknown length with the parts.
 func of(parts ...answer.Part) answer.Body {
 	return answer.Body{Length: -1, Open: func() func() (answer.Part, bool) {
 		i := -1
@@ -27,7 +27,7 @@ func of(parts ...answer.Part) answer.Body {
 	}}
 }
 
-// all opens b and returns its parts one by one.
+// all returns the parts of b.
 func all(b answer.Body) iter.Seq[answer.Part] {
 	return func(yield func(answer.Part) bool) {
 		next := b.Parts()
@@ -42,7 +42,8 @@ func TestPadding(t *testing.T) {
 		b := answer.Padding(size)
 		for part := range all(b) {
 			if part.Due != 0 || len(part.Bytes) == 0 {
-				t.Errorf("Padding(%d): a part of %d bytes is due at %v, want some at 0", size, len(part.Bytes), part.Due)
+				t.Errorf("Padding(%d): a part of %d bytes is due at %v, want some at 0", size, len(part.Bytes),
+					part.Due)
 			}
 			n += int64(len(part.Bytes))
 		}
@@ -69,7 +70,7 @@ func TestWholeComesInBlocks(t *testing.T) {
 	}
 }
 
-func TestDelayedMovesEachPart(t *testing.T) {
+func TestDelayedParts(t *testing.T) {
 	b := of(answer.Part{Bytes: []byte("a")}, answer.Part{Due: time.Second, Bytes: []byte("b")})
 	var due []time.Duration
 	for part := range all(b.Delayed(5 * time.Second)) {
@@ -80,16 +81,16 @@ func TestDelayedMovesEachPart(t *testing.T) {
 	}
 }
 
-func TestThrottledIsNeverFasterThanTheRate(t *testing.T) {
+func TestThrottledRate(t *testing.T) {
 	for _, rate := range []float64{1, 50, 1000, 1e6, 1e12} {
 		const size = 5000
 		sent, last := 0, time.Duration(0)
 		for part := range all(answer.Padding(size).Throttled(rate)) {
 			due := part.Due
 			sent += len(part.Bytes)
-			least := time.Duration(float64(sent) / rate * float64(time.Second))
-			if due < least || due > least+time.Millisecond {
-				t.Fatalf("at %v bytes a second, %d bytes are due at %v, want %v", rate, sent, due, least)
+			minDue := time.Duration(float64(sent) / rate * float64(time.Second))
+			if due < minDue || due > minDue+time.Millisecond {
+				t.Fatalf("at %v bytes a second, %d bytes are due at %v, want %v", rate, sent, due, minDue)
 			}
 			if due < last {
 				t.Fatalf("a part is due at %v, after one at %v", due, last)
@@ -102,7 +103,7 @@ func TestThrottledIsNeverFasterThanTheRate(t *testing.T) {
 	}
 }
 
-func TestDelayedMovesAWholeBody(t *testing.T) {
+func TestDelayedWhole(t *testing.T) {
 	a := answer.Answer{Status: 200}
 	a.Flash(time.Second)
 	parts := slices.Collect(all(a.Body.Delayed(3 * time.Second)))
@@ -112,7 +113,7 @@ func TestDelayedMovesAWholeBody(t *testing.T) {
 	}
 }
 
-func TestThrottledBytesOfTheFirstSecond(t *testing.T) {
+func TestThrottledFirstSecond(t *testing.T) {
 	var came []byte
 	for part := range all(answer.Padding(1000).Throttled(100)) {
 		if part.Due <= time.Second {
@@ -124,10 +125,10 @@ func TestThrottledBytesOfTheFirstSecond(t *testing.T) {
 	}
 }
 
-// An empty part is a wait alone, with a rate too.
-func TestAnEmptyPartIsAWaitAlone(t *testing.T) {
+// An empty part only waits, with a rate too.
+func TestEmptyParts(t *testing.T) {
 	now := time.Duration(0)
-	var told []time.Duration
+	var made []time.Duration
 	dues := []time.Duration{0, time.Second, 3 * time.Second}
 	tells := answer.Body{Length: -1, Open: func() func() (answer.Part, bool) {
 		i := -1
@@ -139,27 +140,28 @@ func TestAnEmptyPartIsAWaitAlone(t *testing.T) {
 			case i%2 == 0:
 				return answer.Part{Due: dues[i/2]}, true
 			}
-			told = append(told, now)
+			made = append(made, now)
 			return answer.Part{Due: dues[i/2], Bytes: []byte("x")}, true
 		}
 	}}
-	for name, body := range map[string]answer.Body{"plain": tells, "throttled": tells.Throttled(1e6), "delayed": tells.Delayed(0)} {
+	for name, body := range map[string]answer.Body{"plain": tells, "throttled": tells.Throttled(1e6),
+		"delayed": tells.Delayed(0)} {
 		t.Run(name, func(t *testing.T) {
-			now, told = 0, nil
+			now, made = 0, nil
 			var got []byte
 			for part := range all(body) {
 				now = max(now, part.Due.Truncate(time.Second))
 				got = append(got, part.Bytes...)
 			}
-			if !slices.Equal(told, dues) || string(got) != "xxx" {
-				t.Errorf("the parts were made at %v and are %q, want %v and xxx", told, got, dues)
+			if !slices.Equal(made, dues) || string(got) != "xxx" {
+				t.Errorf("the parts were made at %v and are %q, want %v and xxx", made, got, dues)
 			}
 		})
 	}
 }
 
-// Constant plans are shared: a body is opened by many requests at a time.
-func TestOpenedTwiceABodyIsTheSame(t *testing.T) {
+// A body can be opened by many requests at a time.
+func TestPartsTwice(t *testing.T) {
 	for name, b := range map[string]answer.Body{
 		"whole":     {Whole: bytes.Repeat([]byte("x"), 100_000)},
 		"padding":   answer.Padding(100_000),
@@ -185,7 +187,8 @@ func TestOpenedTwiceABodyIsTheSame(t *testing.T) {
 func TestFromProblemSendsWhatWriteDoes(t *testing.T) {
 	busy := problem.RateLimited.New("a < b & %q", "c")
 	busy.RetryAfter, busy.Call = 1200*time.Millisecond, "a"
-	for _, p := range []*problem.Problem{busy, problem.PoolFull.New("full"), problem.NotFound.New("no such path"), {Status: 599}} {
+	for _, p := range []*problem.Problem{busy, problem.PoolFull.New("full"), problem.NotFound.New("no such path"),
+		{Status: 599}} {
 		want := httptest.NewRecorder()
 		want.Header().Set("Retry-After", "x")
 		want.Header().Set("X-A", "stays")
@@ -196,8 +199,10 @@ func TestFromProblemSendsWhatWriteDoes(t *testing.T) {
 		a := answer.FromProblem(p)
 		a.SetHeader(got)
 		got.Set("Content-Length", strconv.FormatInt(a.Body.Size(), 10)) // as the sender sets it
-		if a.Status != want.Code || !reflect.DeepEqual(got, want.Header()) || string(a.Body.Whole) != want.Body.String() {
-			t.Errorf("%d: got %d %v %s, want %d %v %s", p.Status, a.Status, got, a.Body.Whole, want.Code, want.Header(), want.Body)
+		if a.Status != want.Code || !reflect.DeepEqual(got, want.Header()) ||
+			string(a.Body.Whole) != want.Body.String() {
+			t.Errorf("%d: got %d %v %s, want %d %v %s", p.Status, a.Status, got, a.Body.Whole, want.Code, want.Header(),
+				want.Body)
 		}
 	}
 }

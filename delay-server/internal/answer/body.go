@@ -6,33 +6,31 @@ import (
 	"time"
 )
 
-// Part is one part of a body. Its bytes must not be changed.
+// Part is a part of a body. Its bytes must not be changed.
 type Part struct {
-	Due   time.Duration // from the sending of the headers
-	Bytes []byte        // none for a wait alone: the next part is made when it is over
+	Due   time.Duration // from when the header is sent
+	Bytes []byte        // empty to wait until Due before the next part is made
 }
 
-// Body is what follows the headers: Whole at once, or where Open is not nil,
-// parts, each at its time.
+// Body is the body of a response: Whole, or the parts of Open if it is not nil.
 type Body struct {
 	Whole []byte
 
-	// Open returns a function that returns one part after the other, and false
-	// after the last. A part's bytes are valid until the next call. Open may be
-	// called many times, and by several goroutines at a time.
+	// Open returns a function that returns the next part, and false after the last. The
+	// bytes of a part are valid until the next call. Open is safe for concurrent use.
 	Open func() func() (Part, bool)
 
-	// Length is the number of bytes in all parts, negative where it is not known.
+	// Length is the number of bytes in all parts, negative if unknown.
 	Length int64
 
-	// Paced marks parts that are due over time: no proxy on the way is to buffer them.
+	// Paced tells proxies not to buffer the body, as its parts are due over time.
 	Paced bool
 }
 
-// block is how many bytes a part has at most where all of a body is due at once.
+// block is the maximum size of a part if the whole body is due at once.
 const block = 32 << 10
 
-// Parts opens b. Whole comes in blocks that are due at once.
+// Parts opens b. It returns Whole in blocks.
 func (b Body) Parts() func() (Part, bool) {
 	if b.Open != nil {
 		return b.Open()
@@ -45,7 +43,7 @@ func (b Body) Parts() func() (Part, bool) {
 	}
 }
 
-// Size returns the number of b's bytes, negative where it is not known.
+// Size returns the number of bytes in b, negative if unknown.
 func (b Body) Size() int64 {
 	if b.Open != nil {
 		return b.Length
@@ -53,8 +51,7 @@ func (b Body) Size() int64 {
 	return int64(len(b.Whole))
 }
 
-// paddingBlock consists of lines of 64 bytes, so that padding can be read and
-// cut in a terminal.
+// paddingBlock has lines of 64 bytes, so that a terminal can show it.
 var paddingBlock = bytes.Repeat([]byte("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.\n"), block/64)
 
 // Padding returns a body of size bytes.
@@ -81,10 +78,10 @@ func (b Body) Delayed(d time.Duration) Body {
 	}}
 }
 
-// throttleInterval is how often a throttled body sends a part.
+// throttleInterval is the time between two parts of a throttled body.
 const throttleInterval = 20 * time.Millisecond
 
-// TransferTime returns how long n bytes take at a rate.
+// TransferTime returns how long n bytes take at the rate.
 func TransferTime(n int64, bytesPerSecond float64) time.Duration {
 	nanoseconds := float64(n) / bytesPerSecond * float64(time.Second)
 	if nanoseconds >= math.MaxInt64 {
@@ -93,8 +90,8 @@ func TransferTime(n int64, bytesPerSecond float64) time.Duration {
 	return time.Duration(nanoseconds)
 }
 
-// Throttled returns b at no more than a rate: each byte is due no earlier than
-// all bytes up to it take at that rate.
+// Throttled returns b with a maximum rate. No byte is due before TransferTime of all
+// bytes up to it.
 func (b Body) Throttled(bytesPerSecond float64) Body {
 	return Body{Length: b.Size(), Paced: true, Open: func() func() (Part, bool) {
 		t := &throttle{next: b.Parts(), rate: bytesPerSecond}
@@ -107,7 +104,7 @@ type throttle struct {
 	next func() (Part, bool)
 	rate float64 // bytes a second
 	sent int64
-	rest Part // of a part of next
+	rest Part // what is left of the last part of next
 }
 
 func (t *throttle) pull() (Part, bool) {

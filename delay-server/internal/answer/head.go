@@ -8,31 +8,31 @@ import (
 	"strconv"
 )
 
-// NoLength is the length of a reply that has neither Content-Length nor
-// Transfer-Encoding: one to HEAD whose body has no known length.
+// NoLength is the length of a response with neither Content-Length nor
+// Transfer-Encoding, such as to HEAD for a body of unknown length.
 const NoLength int64 = math.MinInt64
 
-// Head is a response's status line and header, with gaps for Content-Length and
-// Server-Timing, and without Date. It may be shared: nothing changes it.
+// Head is the status line and the header of a response, with gaps for Content-Length and
+// Server-Timing, and without Date. It is immutable and can be shared.
 type Head struct {
 	Status int
 	Header http.Header // as given to NewHead
 
-	text       []byte // the status line and the lines of the header, sorted by name
-	connection span   // the lines of Connection in text
-	length     int    // where Content-Length goes in text
-	timing     int    // where Server-Timing goes in text
-	hasLength  bool   // the status may have Content-Length
+	text       []byte // the status line and the header lines, sorted by name
+	connection span   // lines of Connection in text
+	length     int    // position of Content-Length in text
+	timing     int    // position of Server-Timing in text
+	hasLength  bool   // the status allows Content-Length
 	hasDate    bool   // text has Date
 }
 
 // span is a part of a text.
 type span struct{ start, end int }
 
-// NewHead returns the head of a response as net/http writes it. The header is
-// kept and must not be changed any more. It must have a Content-Type if the
-// response has a body, for net/http would detect one, and no Transfer-Encoding,
-// Trailer or "Connection: close". Values of Server-Timing follow the Timing.
+// NewHead returns the head of a response as net/http writes it. NewHead retains the
+// header, which must not be changed later. The header must have a Content-Type if the
+// response has a body, and no Transfer-Encoding, Trailer or "Connection: close". Its
+// values of Server-Timing follow the Timing.
 func NewHead(status int, header http.Header) *Head {
 	h := &Head{Status: status, Header: header, hasLength: mayHaveLength(status)}
 	_, h.hasDate = header["Date"]
@@ -47,7 +47,7 @@ func NewHead(status int, header http.Header) *Head {
 	if status == http.StatusNotModified {
 		without["Content-Type"] = true
 	}
-	_ = header.WriteSubset(b, without) // a buffer takes all
+	_ = header.WriteSubset(b, without) // writes to a buffer do not fail
 	h.text = b.Bytes()
 	h.connection = span{find(h.text, start, "Connection"), find(h.text, start, "Connection\x00")}
 	h.length = find(h.text, start, "Content-Length")
@@ -55,8 +55,8 @@ func NewHead(status int, header http.Header) *Head {
 	return h
 }
 
-// find returns where in text, from start on, the first line begins whose name is
-// not less than the given one.
+// find returns the position of the first line in text[start:] with a name of at least
+// name.
 func find(text []byte, start int, name string) int {
 	at := start
 	for line := range bytes.Lines(text[start:]) {
@@ -69,11 +69,10 @@ func find(text []byte, start int, name string) int {
 	return at
 }
 
-// Append appends the head of an HTTP/1.1 response to b, with the empty line that
-// ends it, byte for byte as net/http writes it. Where the status may have a
-// body, a negative length other than NoLength is sent as "Transfer-Encoding:
-// chunked". The timing is left out where it is nil. The date is a value of the
-// header Date.
+// Append appends the head of an HTTP/1.1 response and an empty line to b, byte for byte
+// as net/http writes it. A negative length other than NoLength makes it
+// "Transfer-Encoding: chunked", if the status allows a body. A nil timing is left out.
+// The date is the value of the header Date.
 func (h *Head) Append(b []byte, length int64, timing *Timing, date []byte, close bool) []byte {
 	b = append(b, h.text[:h.connection.start]...)
 	if !close {
@@ -106,10 +105,10 @@ func (h *Head) Append(b []byte, length int64, timing *Timing, date []byte, close
 	return append(b, "\r\n"...)
 }
 
-// CopyTo sets in header what Append writes, for net/http to write.
+// CopyTo sets the header fields that Append writes in header.
 func (h *Head) CopyTo(header http.Header, length int64, timing *Timing) {
 	for name, values := range h.Header {
-		header[name] = slices.Clip(values) // or what is added there would be added to h
+		header[name] = slices.Clip(values) // so that adding a value copies
 	}
 	if length >= 0 && h.hasLength {
 		header.Set("Content-Length", strconv.FormatInt(length, 10))
@@ -119,7 +118,7 @@ func (h *Head) CopyTo(header http.Header, length int64, timing *Timing) {
 	}
 }
 
-// mayHaveLength reports whether a reply of the status may have Content-Length or
+// mayHaveLength reports whether a response with the status may have Content-Length or
 // Transfer-Encoding (RFC 9112, sections 6.1 and 6.2).
 func mayHaveLength(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified

@@ -15,32 +15,42 @@ import (
 	"flash.test/delay-server/internal/answer"
 )
 
-// headers are what a head may have.
+// headers are headers of a response.
 var headers = []struct {
 	name   string
 	header http.Header
 }{
 	{"none", http.Header{"Content-Type": {answer.Text}}},
-	{"of the server", http.Header{"Content-Type": {answer.JSON}, "Access-Control-Allow-Origin": {"*"}, "Timing-Allow-Origin": {"*"}, "X-Content-Type-Options": {"nosniff"}}},
+	{"the server's", http.Header{"Content-Type": {answer.JSON}, "Access-Control-Allow-Origin": {"*"},
+		"Timing-Allow-Origin": {"*"}, "X-Content-Type-Options": {"nosniff"}}},
 	{"around each gap", http.Header{
-		"Content-Type": {answer.Text}, "Content-Language": {"en"}, "Content-Lengti": {"1"}, "Content-Length-": {"2"}, "Server": {"x"}, "Server-Timin": {"3"}, "Server-Timing-": {"4"},
-		"Connectio": {"5"}, "Connection-A": {"6"}, "Content-Range": {"bytes 0-4/5"}, "Zz": {"7"}, "!": {"8"}, "~": {"9"},
+		"Content-Type": {answer.Text}, "Content-Language": {"en"}, "Content-Lengti": {"1"}, "Content-Length-": {"2"},
+		"Server": {"x"}, "Server-Timin": {"3"}, "Server-Timing-": {"4"},
+		"Connectio": {"5"}, "Connection-A": {"6"}, "Content-Range": {"bytes 0-4/5"}, "Zz": {"7"}, "!": {"8"},
+		"~": {"9"},
 	}},
 	{"many values", http.Header{
-		"Content-Type": {answer.Text}, "Set-Cookie": {"a=b", "c=d", "a=b"}, "Vary": {"Origin", "Accept"}, "Server-Timing": {"db;dur=3", "cache"}, "X-Empty": {""}, "X-None": nil,
+		"Content-Type": {answer.Text}, "Set-Cookie": {"a=b", "c=d", "a=b"}, "Vary": {"Origin", "Accept"},
+		"Server-Timing": {"db;dur=3", "cache"}, "X-Empty": {""}, "X-None": nil,
 	}},
-	{"what is not to be sent as it is", http.Header{"Content-Type": {answer.Text}, "X-A": {" a ", "b\r\nc"}, "no name": {"d"}, "": {"e"}}},
-	{"names of the gaps in values", http.Header{"Content-Type": {answer.Text}, "A": {"Content-Length: 1", "Server-Timing: x", "Connection: close"}}},
+	{"invalid names and values", http.Header{"Content-Type": {answer.Text}, "X-A": {" a ", "b\r\nc"}, "no name": {"d"},
+		"": {"e"}}},
+	{"names of the gaps in values", http.Header{"Content-Type": {answer.Text},
+		"A": {"Content-Length: 1", "Server-Timing: x", "Connection: close"}}},
 	{"a date", http.Header{"Content-Type": {answer.Text}, "Date": {"Thu, 01 Jan 1970 00:00:00 GMT"}}},
 	{"an upgrade", http.Header{"Content-Type": {answer.Text}, "Connection": {"Upgrade"}, "Upgrade": {"HTTP/2.0"}}},
 }
 
-// A head is byte for byte what net/http writes.
+// A head is byte for byte the same as net/http's.
 func TestHeadIsAsNetHTTPWritesIt(t *testing.T) {
 	var handler http.Handler
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(w,
+			r)
+	}))
 	defer server.Close()
-	timing := &answer.Timing{Asked: time.Second, Queued: answer.Omitted, Held: answer.Omitted, Waited: 1000210 * time.Microsecond, Real: answer.Omitted}
+	timing := &answer.Timing{Asked: time.Second, Queued: answer.Omitted, Held: answer.Omitted,
+		Waited: 1000210 * time.Microsecond, Real: answer.Omitted}
 	for i, status := range []int{200, 204, 205, 206, 299, 304, 404, 418, 426, 503, 599} {
 		for j, h := range headers {
 			for k, length := range []int64{0, 5, -1} {
@@ -62,7 +72,8 @@ func TestHeadIsAsNetHTTPWritesIt(t *testing.T) {
 							want = dateLine.ReplaceAllString(want, "\nDate: DATE\r")
 						}
 						if got != want {
-							t.Errorf("%s %d, header %s, length %d, timing %v, close %v: got\n%s\nwant\n%s", method, status, h.name, length, timing != nil, close, got, want)
+							t.Errorf("%s %d, header %s, length %d, timing %v, close %v: got\n%s\nwant\n%s", method,
+								status, h.name, length, timing != nil, close, got, want)
 						}
 					}
 				}
@@ -71,7 +82,7 @@ func TestHeadIsAsNetHTTPWritesIt(t *testing.T) {
 	}
 }
 
-// set is a handler that sets what a head of the same has.
+// set returns a handler that answers with the header itself.
 func set(header http.Header, status int, length int64, timing *answer.Timing) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if timing != nil {
@@ -87,7 +98,7 @@ func set(header http.Header, status int, length int64, timing *answer.Timing) ht
 	}
 }
 
-// copied is a handler that has what it sets from the head.
+// copied returns a handler that answers with head.CopyTo.
 func copied(head *answer.Head, length int64, timing *answer.Timing) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		head.CopyTo(w.Header(), length, timing)
@@ -95,8 +106,8 @@ func copied(head *answer.Head, length int64, timing *answer.Timing) http.Handler
 	}
 }
 
-// reply sends the status and a body of the length, or one whose length net/http
-// does not know when it writes the header.
+// reply sends the status and a body of the length. If it is negative, net/http does not
+// know the length when it writes the header.
 func reply(w http.ResponseWriter, status int, length int64) {
 	w.WriteHeader(status)
 	if length < 0 {
@@ -134,7 +145,7 @@ func rawHead(t *testing.T, addr net.Addr, method string, close bool) string {
 	return head.String()
 }
 
-// A copy may be changed, and the head not with it.
+// Changing a copy does not change the head.
 func TestCopyToCopies(t *testing.T) {
 	header := http.Header{"Vary": make([]string, 1, 2), "Server-Timing": make([]string, 1, 2)}
 	head, timing := answer.NewHead(200, header), &answer.Timing{}
@@ -146,7 +157,7 @@ func TestCopyToCopies(t *testing.T) {
 		h.Set("Content-Type", "c")
 	}
 	if got := fmt.Sprint(header["Vary"][:2], header["Server-Timing"][:2], len(header)); got != "[ ] [ ] 2" {
-		t.Errorf("the head's header has got %s", got)
+		t.Errorf("the head's header is %s", got)
 	}
 }
 
@@ -169,7 +180,8 @@ func BenchmarkHead(b *testing.B) {
 	})
 	b.Run("append", func(b *testing.B) {
 		head, date, to := benchmarkHead(), []byte(http.TimeFormat), make([]byte, 0, 1<<10)
-		timing := answer.Timing{Asked: time.Second, Queued: answer.Omitted, Held: answer.Omitted, Waited: 1000210 * time.Microsecond, Real: answer.Omitted}
+		timing := answer.Timing{Asked: time.Second, Queued: answer.Omitted, Held: answer.Omitted,
+			Waited: 1000210 * time.Microsecond, Real: answer.Omitted}
 		b.ReportAllocs()
 		for b.Loop() {
 			to = head.Append(to[:0], 69, &timing, date, false)
@@ -179,6 +191,7 @@ func BenchmarkHead(b *testing.B) {
 
 func benchmarkHead() *answer.Head {
 	return answer.NewHead(200, http.Header{
-		"Access-Control-Allow-Origin": {"*"}, "Access-Control-Expose-Headers": {"*"}, "Content-Type": {answer.JSON}, "Timing-Allow-Origin": {"*"}, "X-Content-Type-Options": {"nosniff"},
+		"Access-Control-Allow-Origin": {"*"}, "Access-Control-Expose-Headers": {"*"}, "Content-Type": {answer.JSON},
+		"Timing-Allow-Origin": {"*"}, "X-Content-Type-Options": {"nosniff"},
 	})
 }

@@ -6,15 +6,15 @@ import (
 	"flash.test/delay-server/delay"
 )
 
-// Omitted marks a time of a Timing that is left out of the header.
+// Omitted marks a field of a Timing that is left out of the header.
 const Omitted time.Duration = -1
 
-// Timing is the value of the header Server-Timing. All times but Asked
-// may be Omitted.
+// Timing is the value of the header Server-Timing. All fields except Asked may be
+// Omitted.
 type Timing struct {
 	Asked, Queued, Held, Waited, Real time.Duration
 
-	Cut bool // Asked is MAX_DELAY, in place of a sample above it
+	Cut bool // Asked is MAX_DELAY, as a sample was above it
 }
 
 // Append appends the header's value to b, in milliseconds:

@@ -18,7 +18,7 @@ import (
 
 const s = time.Second
 
-func TestWhatIsSent(t *testing.T) {
+func TestAnswers(t *testing.T) {
 	big := strings.Repeat("x", 32<<10+1)
 	set := func(change func(a *answer.Answer)) *plan.Plan {
 		return with(planOf(0, "hello"), func(p *plan.Plan) { change(&p.Answer) })
@@ -31,30 +31,50 @@ func TestWhatIsSent(t *testing.T) {
 		{"no wait", "GET", planOf(0, "hello"), `begin 200 of 5; send "hello", the last; done`},
 		{"a wait", "GET", planOf(s, "hello"), `wait until 1s; begin 200 of 5; send "hello", the last; done`},
 		{"HEAD", "HEAD", planOf(s, "hello"), `wait until 1s; begin 200 of 5; send "", the last; done`},
-		{"HEAD of no known length", "HEAD", set(func(a *answer.Answer) { a.Body = parts(false, 0, s) }), `begin 200 of no length; send "", the last; done`},
-		{"HEAD of parts", "HEAD", set(func(a *answer.Answer) { a.Body = parts(true, 0, s) }), `begin 200 of 2; send "", the last; done`},
+		{"HEAD of no known length", "HEAD", set(func(a *answer.Answer) { a.Body = parts(false, 0, s) }),
+			`begin 200 of no length; send "", the last; done`},
+		{"HEAD of parts", "HEAD", set(func(a *answer.Answer) { a.Body = parts(true, 0, s) }),
+			`begin 200 of 2; send "", the last; done`},
 		{"an empty body", "GET", planOf(0, ""), `begin 200 of 0; send "", the last; done`},
-		{"204", "GET", set(func(a *answer.Answer) { a.Status, a.Body = 204, answer.Body{} }), `begin 204 of 0; send "", the last; done`},
+		{"204", "GET", set(func(a *answer.Answer) { a.Status, a.Body = 204, answer.Body{} }),
+			`begin 204 of 0; send "", the last; done`},
 		{"304", "GET", set(func(a *answer.Answer) { a.Status = 304 }), `begin 304 of 5; send "", the last; done`},
-		{"304 of no known length", "GET", set(func(a *answer.Answer) { a.Status, a.Body = 304, parts(false, 0) }), `begin 304 of no length; send "", the last; done`},
+		{"304 of no known length", "GET", set(func(a *answer.Answer) { a.Status, a.Body = 304, parts(false, 0) }),
+			`begin 304 of no length; send "", the last; done`},
 		{"in blocks", "GET", planOf(0, big), `begin 200; send 32768 bytes; send "x", the last; done`},
-		{"padding", "GET", set(func(a *answer.Answer) { a.Body = answer.Padding(40_000) }), `begin 200; send 32768 bytes; send 7232 bytes, the last; done`},
-		{"what is due is sent before a wait, and what is due together, together", "GET", set(func(a *answer.Answer) { a.Body = parts(true, 0, 0, s, s) }),
+		{"padding", "GET", set(func(a *answer.Answer) { a.Body = answer.Padding(40_000) }),
+			`begin 200; send 32768 bytes; send 7232 bytes, the last; done`},
+		{"parts due together", "GET", set(func(a *answer.Answer) { a.Body = parts(true, 0, 0, s, s) }),
 			`begin 200 of 4; send "a"; send "b"; wait until 1s; send "c"; send "d", the last; done`},
 		{"of no known length", "GET", set(func(a *answer.Answer) { a.Body = parts(false, s, 2*s) }),
 			`begin 200 in chunks; wait until 1s; send "a"; wait until 2s; send "b"; send "", the last; done`},
-		{"parts count from the headers", "GET", with(planOf(3*s, ""), func(p *plan.Plan) { p.Answer.Body = parts(true, s) }),
+		{"parts count from the headers", "GET", with(planOf(3*s, ""),
+			func(p *plan.Plan) { p.Answer.Body = parts(true, s) }),
 			`wait until 3s; begin 200 of 1; wait until 4s; send "a", the last; done`},
-		{"delayed", "GET", set(func(a *answer.Answer) { a.Body = a.Body.Delayed(s) }), `begin 200 of 5; wait until 1s; send "hello", the last; done`},
-		{"truncate", "GET", set(func(a *answer.Answer) { a.Fault = answer.Truncate }), `begin 200 of 5; send "he"; fault truncate`},
-		{"truncate in parts, in time", "GET", set(func(a *answer.Answer) { a.Body, a.Fault = parts(true, 0, s, 2*s, 3*s), answer.Truncate }),
+		{"delayed", "GET", set(func(a *answer.Answer) { a.Body = a.Body.Delayed(s) }),
+			`begin 200 of 5; wait until 1s; send "hello", the last; done`},
+		{"truncate", "GET", set(func(a *answer.Answer) { a.Fault = answer.Truncate }),
+			`begin 200 of 5; send "he"; fault truncate`},
+		{"truncate in parts, in time", "GET", set(func(a *answer.Answer) {
+			a.Body,
+				a.Fault = parts(true, 0, s, 2*s, 3*s), answer.Truncate
+		}),
 			`begin 200 of 4; send "a"; wait until 1s; send "b"; fault truncate`},
-		{"truncate of one byte", "GET", set(func(a *answer.Answer) { a.Body.Whole, a.Fault = []byte("x"), answer.Truncate }), `begin 200 of 1; send ""; fault truncate`},
-		{"truncate of no known length", "GET", set(func(a *answer.Answer) { a.Body, a.Fault = parts(false, 0, s), answer.Truncate }),
+		{"truncate of one byte", "GET", set(func(a *answer.Answer) {
+			a.Body.Whole, a.Fault = []byte("x"),
+				answer.Truncate
+		}), `begin 200 of 1; send ""; fault truncate`},
+		{"truncate of no known length", "GET", set(func(a *answer.Answer) {
+			a.Body, a.Fault = parts(false, 0, s),
+				answer.Truncate
+		}),
 			`begin 200 in chunks; send "a"; wait until 1s; send "b"; send ""; fault truncate`},
-		{"truncate of nothing", "GET", set(func(a *answer.Answer) { a.Body, a.Fault = answer.Body{}, answer.Truncate }), `begin 200 of 0; send "", the last; done`},
-		{"truncate of HEAD", "HEAD", set(func(a *answer.Answer) { a.Fault = answer.Truncate }), `begin 200 of 5; send "", the last; done`},
-		{"reset", "GET", with(planOf(s, "hello"), func(p *plan.Plan) { p.Answer.Fault = answer.Reset }), `wait until 1s; fault reset`},
+		{"truncate of nothing", "GET", set(func(a *answer.Answer) { a.Body, a.Fault = answer.Body{}, answer.Truncate }),
+			`begin 200 of 0; send "", the last; done`},
+		{"truncate of HEAD", "HEAD", set(func(a *answer.Answer) { a.Fault = answer.Truncate }),
+			`begin 200 of 5; send "", the last; done`},
+		{"reset", "GET", with(planOf(s, "hello"), func(p *plan.Plan) { p.Answer.Fault = answer.Reset }),
+			`wait until 1s; fault reset`},
 		{"empty", "GET", set(func(a *answer.Answer) { a.Fault = answer.Empty }), `fault empty`},
 		{"garbage", "HEAD", set(func(a *answer.Answer) { a.Fault = answer.Garbage }), `fault garbage`},
 	} {
@@ -72,18 +92,18 @@ func TestWhatIsSent(t *testing.T) {
 				t.Errorf("the journal saw %+v, want %s after %v", w, want, tc.plan.Wait)
 			}
 			if o.flow.Running() || o.done != (want == journal.Answered) {
-				t.Errorf("it runs: %v, it is done: %v", o.flow.Running(), o.done)
+				t.Errorf("running %v, done %v", o.flow.Running(), o.done)
 			}
 		})
 	}
 }
 
-// What the response says of the wait, and what the engine and the origin add.
 func TestHeadAndTiming(t *testing.T) {
 	e := newEngine(t, 9)
 	e.Origin = ours
 	p := with(planOf(2*s, "a"), func(p *plan.Plan) {
-		p.Pool, p.Hold, p.Cut = &gate.PoolSpec{Name: "a", Workers: 1, Queue: -1}, &gate.HoldSpec{Name: "a", Timeout: time.Minute}, true
+		p.Pool, p.Hold, p.Cut = &gate.PoolSpec{Name: "a", Workers: 1, Queue: -1},
+			&gate.HoldSpec{Name: "a", Timeout: time.Minute}, true
 		p.Template.Ignored = []string{"x"}
 	})
 	first := e.begin(with(planOf(4*s, ""), func(first *plan.Plan) { first.Pool = p.Pool }))
@@ -98,39 +118,44 @@ func TestHeadAndTiming(t *testing.T) {
 	e.wake()
 	e.advance(2 * s)
 	o.want("wait", "wait until 1m4s", "wait until 9s", "begin 200 of 1", `send "a", the last`, "done")
-	if got, want := o.timing, (answer.Timing{Asked: 2 * s, Queued: 4 * s, Held: 3 * s, Waited: 5 * s, Real: o.timing.Real, Cut: true}); got != want || got.Real < 0 {
-		t.Errorf("the timing is %+v, want %+v", got, want)
+	if got, want := o.timing, (answer.Timing{Asked: 2 * s, Queued: 4 * s, Held: 3 * s, Waited: 5 * s,
+		Real: o.timing.Real, Cut: true}); got != want || got.Real < 0 {
+		t.Errorf("timing %+v, want %+v", got, want)
 	}
 	h := o.header()
-	if h.Get("Access-Control-Allow-Origin") != "http://a" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Content-Type") != answer.Text {
-		t.Errorf("the header is %v", h)
+	if h.Get("Access-Control-Allow-Origin") != "http://a" || h.Get("X-Content-Type-Options") != "nosniff" ||
+		h.Get("Content-Type") != answer.Text {
+		t.Errorf("header %v", h)
 	}
 	e.wantIdle(2)
 	w := e.ended[1]
-	if w.Run != "r" || w.Path != "/a b" || w.Queued != 4*s || w.Held != 3*s || w.Waited != 5*s || w.Outcome != journal.Answered {
+	if w.Run != "r" || w.Path != "/a b" || w.Queued != 4*s || w.Held != 3*s || w.Waited != 5*s ||
+		w.Outcome != journal.Answered {
 		t.Errorf("the journal saw %+v", w)
 	}
 }
 
-// A head of a template is made for one origin, and never served to another; an
-// origin that the header does not depend on is none.
-func TestOriginsDoNotShareHeads(t *testing.T) {
+// The cached head for an origin is not used for another.
+func TestHeadsByOrigin(t *testing.T) {
 	e := newEngine(t, 9)
 	e.Origin = ours
 	p := planOf(0, "a")
-	for _, tc := range []struct{ origin, want string }{{"http://a", "http://a"}, {"http://b", "http://b"}, {"", ""}, {"http://a", "http://a"}, {"https://c", ""}} {
-		if got := e.beginAs(flow.Request{Method: "GET", Origin: tc.origin}, p).header().Get("Access-Control-Allow-Origin"); got != tc.want {
+	for _, tc := range []struct{ origin, want string }{{"http://a", "http://a"}, {"http://b", "http://b"}, {"", ""},
+		{"http://a", "http://a"}, {"https://c", ""}} {
+		if got := e.beginAs(flow.Request{Method: "GET", Origin: tc.origin},
+			p).header().Get("Access-Control-Allow-Origin"); got != tc.want {
 			t.Errorf("origin %q gets %q, want %q", tc.origin, got, tc.want)
 		}
 	}
 	e.Origin = nil
-	if got := e.beginAs(flow.Request{Method: "GET", Origin: "http://a"}, planOf(0, "")).header().Get("Access-Control-Allow-Origin"); got != "" {
-		t.Errorf("where no origin matters, one gets %q", got)
+	if got := e.beginAs(flow.Request{Method: "GET", Origin: "http://a"},
+		planOf(0, "")).header().Get("Access-Control-Allow-Origin"); got != "" {
+		t.Errorf("without Engine.Origin, an origin gets %q", got)
 	}
 }
 
-// Every error ends as one answer, and one end in the journal.
-func TestRefusalsAndErrors(t *testing.T) {
+// Each error is answered once and recorded once.
+func TestErrors(t *testing.T) {
 	pool := func(workers, queue int) func(*plan.Plan) {
 		return func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "a", Workers: workers, Queue: queue} }
 	}
@@ -142,21 +167,25 @@ func TestRefusalsAndErrors(t *testing.T) {
 	limit := func(p *plan.Plan) { p.Limit = limiter }
 	for _, tc := range []struct {
 		name          string
-		before, plan  func(*plan.Plan) // nil for nobody before
+		before, plan  func(*plan.Plan) // before is nil for none
 		then          func(e *engine)
 		want, retry   string
 		outcome       journal.Outcome
-		waited, other time.Duration // its wait, and when the other is due or ends
+		waited, other time.Duration // wait of the request, and until the one before ends
 	}{
-		{"the rate limit", limit, limit, nil, "begin 429; send rate-limited, the last; done", "10", journal.Refused, 0, 7 * s},
-		{"a pool that is full", pool(1, 0), pool(1, 0), nil, "begin 503; send pool-full, the last; done", "7", journal.Refused, 0, 7 * s},
-		{"a pool that is another", pool(1, 0), pool(2, 0), nil, "begin 409; send pool-mismatch, the last; done", "", journal.Refused, 0, 7 * s},
-		{"a barrier that is another", barrier(3), barrier(2), nil, "begin 409; send barrier-mismatch, the last; done", "", journal.Refused, 0, 5 * s},
-		{"a barrier's timeout", nil, barrier(2), func(e *engine) { e.advance(5 * s) },
+		{"the rate limit", limit, limit, nil, "begin 429; send rate-limited, the last; done", "10", journal.Refused, 0,
+			7 * s},
+		{"a full pool", pool(1, 0), pool(1, 0), nil, "begin 503; send pool-full, the last; done", "7", journal.Refused,
+			0, 7 * s},
+		{"another pool size", pool(1, 0), pool(2, 0), nil, "begin 409; send pool-mismatch, the last; done", "",
+			journal.Refused, 0, 7 * s},
+		{"another number of parties", barrier(3), barrier(2), nil, "begin 409; send barrier-mismatch, the last; done",
+			"", journal.Refused, 0, 5 * s},
+		{"a barrier timeout", nil, barrier(2), func(e *engine) { e.advance(5 * s) },
 			"wait until 5s; begin 504; send barrier-timeout, the last; done", "", journal.TimedOut, 5 * s, 0},
-		{"a hold's timeout", nil, hold, func(e *engine) { e.advance(5 * s) },
+		{"a hold timeout", nil, hold, func(e *engine) { e.advance(5 * s) },
 			"wait until 5s; begin 504; send hold-timeout, the last; done", "", journal.TimedOut, 5 * s, 0},
-		{"a hold that is failed", nil, hold, func(e *engine) {
+		{"a failed hold", nil, hold, func(e *engine) {
 			e.advance(2 * s)
 			_, _ = e.Holds.Fail("a")
 			e.wake()
@@ -176,7 +205,8 @@ func TestRefusalsAndErrors(t *testing.T) {
 			if got := o.header().Get("Retry-After"); got != tc.retry {
 				t.Errorf("Retry-After is %q, want %q", got, tc.retry)
 			}
-			if len(e.ended) != 1 || e.ended[0].Outcome != tc.outcome || e.ended[0].Waited != tc.waited || e.ended[0].Held != tc.waited {
+			if len(e.ended) != 1 || e.ended[0].Outcome != tc.outcome || e.ended[0].Waited != tc.waited ||
+				e.ended[0].Held != tc.waited {
 				t.Errorf("the journal saw %+v, want %s after %v", e.ended, tc.outcome, tc.waited)
 			}
 			e.advance(tc.other)
@@ -185,8 +215,8 @@ func TestRefusalsAndErrors(t *testing.T) {
 	}
 }
 
-// One that times out breaks the barrier for the others, who learn why.
-func TestABarrierThatBreaks(t *testing.T) {
+// A request that times out breaks the barrier for the others.
+func TestBrokenBarrier(t *testing.T) {
 	e := newEngine(t, 9)
 	stand := func(p *plan.Plan) { p.Barrier = &gate.BarrierSpec{Name: "a", Parties: 3, Timeout: 5 * s} }
 	e.begin(with(planOf(0, ""), stand))
@@ -201,7 +231,7 @@ func TestABarrierThatBreaks(t *testing.T) {
 	e.wantIdle(2)
 }
 
-// A ticket that is freed at the very time of its timeout passes.
+// A ticket that is freed at the time of its timeout passes.
 func TestFreedAtTheTimeout(t *testing.T) {
 	for name, set := range map[string]func(*plan.Plan){
 		"barrier": func(p *plan.Plan) { p.Barrier = &gate.BarrierSpec{Name: "a", Parties: 2, Timeout: s} },
@@ -209,7 +239,7 @@ func TestFreedAtTheTimeout(t *testing.T) {
 	} {
 		e := newEngine(t, 9)
 		o := e.begin(with(planOf(s, "a"), set))
-		o.due = time.Time{} // the test resumes it
+		o.due = time.Time{} // resumed below
 		e.advance(s)
 		if name == "hold" {
 			_, _ = e.Holds.Release("a", 0)
@@ -217,7 +247,7 @@ func TestFreedAtTheTimeout(t *testing.T) {
 			e.begin(with(planOf(s, "b"), set)).want("wait until 2s")
 		}
 		o.flow.Resume(true)
-		o.flow.Resume(false) // of the wake
+		o.flow.Resume(false)
 		o.want("wait until 1s", "wait until 2s")
 		e.advance(s)
 		if !o.done {
@@ -227,21 +257,21 @@ func TestFreedAtTheTimeout(t *testing.T) {
 	}
 }
 
-// A pool's worker serves the wait at a barrier too, and goes on to the next in the
-// queue before the last byte is sent.
-func TestAPoolAndABarrier(t *testing.T) {
+// A request keeps its worker at a barrier, and gives it back before the last byte.
+func TestPoolAndBarrier(t *testing.T) {
 	e := newEngine(t, 9)
 	p := with(planOf(s, "a"), func(p *plan.Plan) {
-		p.Pool, p.Barrier = &gate.PoolSpec{Name: "a", Workers: 2, Queue: -1}, &gate.BarrierSpec{Name: "a", Parties: 2, Timeout: 9 * s}
+		p.Pool, p.Barrier = &gate.PoolSpec{Name: "a", Workers: 2, Queue: -1}, &gate.BarrierSpec{Name: "a", Parties: 2,
+			Timeout: 9 * s}
 	})
 	var o [4]*output
 	for i := range o {
 		o[i] = e.begin(p)
 	}
 	o[0].want("wait until 9s")
-	o[1].want("wait until 1s") // all have come
+	o[1].want("wait until 1s") // the barrier is complete
 	o[2].want("wait")
-	e.advance(s) // with which o[0] has not been woken yet
+	e.advance(s) // before o[0] is woken
 	e.wake()
 	o[0].want("wait until 9s", "wait until 2s")
 	o[2].want("wait", "wait until 10s")
@@ -253,22 +283,22 @@ func TestAPoolAndABarrier(t *testing.T) {
 	e.wantIdle(4)
 	for i, w := range e.ended {
 		if w.Outcome != journal.Answered {
-			t.Errorf("%d ended as %s", i, w.Outcome)
+			t.Errorf("request %d: outcome %s", i, w.Outcome)
 		}
 	}
 }
 
-// state is a state that a flow can be in.
+// state is a state of a flow.
 type state struct {
 	name  string
-	begun bool // the response has
-	sent  bool // all of it
-	ended int  // in the journal already
+	begun bool // the response has begun
+	sent  bool // the output has all of it
+	ended int  // number of ended waits in the journal
 	reach func(e *engine) *output
 }
 
-// states returns each state that lasts. In each, the engine has one more request,
-// that has the worker of pool b.
+// states returns the states in which a flow waits. In each, another request has the
+// worker of pool b.
 func states() []state {
 	hold := func(p *plan.Plan) { p.Hold = &gate.HoldSpec{Name: "a", Timeout: time.Minute} }
 	pool := func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "b", Workers: 1, Queue: -1} }
@@ -282,37 +312,49 @@ func states() []state {
 	}
 	return []state{
 		{"queued", false, false, 0, func(e *engine) *output { return e.begin(with(planOf(s, "a"), pool)) }},
-		{"queued, and freed", false, false, 0, func(e *engine) *output {
+		{"queued and freed", false, false, 0, func(e *engine) *output {
 			o := e.begin(with(planOf(s, "a"), pool))
 			e.outs[0].cancel(flow.ErrClientGone)
 			e.ended = nil
 			e.outs[0].over = false
-			e.outs[0].begin(flow.Request{Method: "GET"}, with(planOf(time.Hour, ""), pool)) // behind it
+			e.outs[0].begin(flow.Request{Method: "GET"}, with(planOf(time.Hour, ""), pool)) // queued after it
 			return o
 		}},
 		{"held in a hold", false, false, 0, func(e *engine) *output {
 			return e.begin(with(with(planOf(s, "a"), hold), worker))
 		}},
-		{"held, and released", false, false, 0, func(e *engine) *output {
+		{"held and released", false, false, 0, func(e *engine) *output {
 			o := e.begin(with(with(planOf(s, "a"), hold), worker))
 			_, _ = e.Holds.Release("a", 0)
 			return o
 		}},
 		{"held at a barrier", false, false, 0, func(e *engine) *output {
-			return e.begin(with(planOf(s, "a"), func(p *plan.Plan) { p.Barrier = &gate.BarrierSpec{Name: "a", Parties: 2, Timeout: time.Minute} }))
+			return e.begin(with(planOf(s, "a"), func(p *plan.Plan) {
+				p.Barrier = &gate.BarrierSpec{Name: "a",
+					Parties: 2, Timeout: time.Minute}
+			}))
 		}},
 		{"waiting", false, false, 0, func(e *engine) *output { return e.begin(with(planOf(s, "a"), worker)) }},
-		{"sleeping", true, false, 0, func(e *engine) *output { return e.begin(with(with(planOf(0, ""), body), worker)) }},
-		{"blocked", true, false, 0, func(e *engine) *output { return refusing(e, 1, with(with(planOf(0, ""), body), worker)) }},
+		{"sleeping", true, false, 0, func(e *engine) *output {
+			return e.begin(with(with(planOf(0, ""), body),
+				worker))
+		}},
+		{"blocked", true, false, 0, func(e *engine) *output {
+			return refusing(e, 1,
+				with(with(planOf(0, ""), body), worker))
+		}},
 		{"sent", true, true, 0, func(e *engine) *output { return refusing(e, 1, with(planOf(0, "a"), worker)) }},
-		{"sent, of an error", true, true, 1, func(e *engine) *output {
+		{"sent, an error", true, true, 1, func(e *engine) *output {
 			e.Barriers.Enter(&gate.Ticket{}, gate.BarrierSpec{Name: "c", Parties: 3})
-			return refusing(e, 1, with(planOf(0, "a"), func(p *plan.Plan) { p.Barrier = &gate.BarrierSpec{Name: "c", Parties: 2} }))
+			return refusing(e, 1, with(planOf(0, "a"), func(p *plan.Plan) {
+				p.Barrier = &gate.BarrierSpec{Name: "c",
+					Parties: 2}
+			}))
 		}},
 	}
 }
 
-// A flow that is cancelled gives back what it has, once.
+// A cancelled flow gives back what it has, once.
 func TestCancelInEachState(t *testing.T) {
 	internal := errors.New("internal")
 	for _, st := range states() {
@@ -329,10 +371,13 @@ func TestCancelInEachState(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(st.name, ", ", cause.err), func(t *testing.T) {
 				e := newEngine(t, 2)
-				other := e.begin(with(planOf(time.Hour, ""), func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "b", Workers: 1, Queue: -1} }))
+				other := e.begin(with(planOf(time.Hour, ""),
+					func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "b", Workers: 1, Queue: -1} }))
 				o := st.reach(e)
-				if !o.flow.Running() || o.flow.Sending() != (st.begun && len(o.log) > 0 && !strings.HasPrefix(o.log[len(o.log)-1], "wait")) || o.flow.Ended() != st.sent {
-					t.Fatalf("running %v, sending %v, ended %v: %q", o.flow.Running(), o.flow.Sending(), o.flow.Ended(), o.log)
+				if !o.flow.Running() || o.flow.Sending() != (st.begun && len(o.log) > 0 &&
+					!strings.HasPrefix(o.log[len(o.log)-1], "wait")) || o.flow.Ended() != st.sent {
+					t.Fatalf("running %v, sending %v, ended %v: %q", o.flow.Running(), o.flow.Sending(), o.flow.Ended(),
+						o.log)
 				}
 				e.Clock.Advance(t.Context(), s/2)
 				o.refuses = nil
@@ -350,10 +395,11 @@ func TestCancelInEachState(t *testing.T) {
 					t.Errorf("got %q, want %q", got, want)
 				}
 				if o.flow.Running() || e.shares.Inside() != 1 || e.Journal.Waiting() != 1 || len(e.ended) != 1 {
-					t.Errorf("it runs: %v, %d places are taken, %d wait, ended are %v", o.flow.Running(), e.shares.Inside(), e.Journal.Waiting(), e.outcomes())
+					t.Errorf("running %v, %d places taken, %d waiting, ended %v", o.flow.Running(), e.shares.Inside(),
+						e.Journal.Waiting(), e.outcomes())
 				}
 				if st.ended == 0 && e.ended[0].Outcome != cause.outcome {
-					t.Errorf("the outcome is %s, want %s", e.ended[0].Outcome, cause.outcome)
+					t.Errorf("outcome %s, want %s", e.ended[0].Outcome, cause.outcome)
 				}
 				after := len(o.log)
 				o.woken = false
@@ -362,10 +408,10 @@ func TestCancelInEachState(t *testing.T) {
 				o.flow.Resume(false)
 				o.flow.Taken()
 				if len(o.log) != after || len(e.ended) != 1 {
-					t.Errorf("behind its end it goes on with %q", o.log[after:])
+					t.Errorf("after its end it goes on with %q", o.log[after:])
 				}
 				other.cancel(flow.ErrClientGone)
-				if cause.err == internal { // a flow is ready again
+				if cause.err == internal { // a done flow can be started again
 					o.begin(flow.Request{Method: "GET"}, planOf(0, "a"))
 					o.want("begin 200 of 1", `send "a", the last`, "done")
 					e.ended = e.ended[1:]
@@ -376,25 +422,28 @@ func TestCancelInEachState(t *testing.T) {
 	}
 }
 
-// Resume and Taken may come at any time.
-func TestSpuriousCallsChangeNothing(t *testing.T) {
+// A spurious Resume or Taken has no effect.
+func TestSpuriousCalls(t *testing.T) {
 	for _, st := range states() {
 		t.Run(st.name, func(t *testing.T) {
 			e := newEngine(t, 2)
-			other := e.begin(with(planOf(time.Hour, ""), func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "b", Workers: 1, Queue: -1} }))
+			other := e.begin(with(planOf(time.Hour, ""), func(p *plan.Plan) {
+				p.Pool = &gate.PoolSpec{Name: "b",
+					Workers: 1, Queue: -1}
+			}))
 			o := st.reach(e)
-			freed := strings.HasSuffix(st.name, "ed, and freed") || strings.HasSuffix(st.name, "and released")
+			freed := strings.HasSuffix(st.name, "and freed") || strings.HasSuffix(st.name, "and released")
 			before := len(o.log)
 			if !freed {
 				o.flow.Resume(false)
 			}
-			if !o.flow.Sending() { // there, Taken is what it waits for
+			if !o.flow.Sending() { // else Taken is not spurious
 				o.flow.Taken()
 			} else {
 				o.flow.Resume(true)
 			}
 			if len(o.log) != before || len(e.ended) != st.ended || e.shares.Inside() != 2 {
-				t.Errorf("it goes on with %q", o.log[before:])
+				t.Errorf("got %q, want nothing more", o.log[before:])
 			}
 			other.cancel(flow.ErrClientGone)
 			o.cancel(flow.ErrClientGone)
@@ -403,9 +452,8 @@ func TestSpuriousCallsChangeNothing(t *testing.T) {
 	}
 }
 
-// No wait begins behind the shutdown, and a request that finds no place is refused
-// as before.
-func TestStartBehindShutdown(t *testing.T) {
+// No wait begins after the shutdown.
+func TestStartAfterShutdown(t *testing.T) {
 	for name, set := range map[string]func(*plan.Plan){
 		"no wait": func(p *plan.Plan) { p.Wait = 0 },
 		"a wait":  func(*plan.Plan) {},
@@ -430,7 +478,7 @@ func TestMaxInFlight(t *testing.T) {
 		o := e.beginAs(flow.Request{Method: "GET", Run: run}, planOf(s, "a"))
 		o.want("begin 503", "send too-many-in-flight, the last", "done")
 		if o.flow.Running() || o.header().Get("Retry-After") != "1" {
-			t.Errorf("it runs: %v, its header is %v", o.flow.Running(), o.header())
+			t.Errorf("running %v, header %v", o.flow.Running(), o.header())
 		}
 	}
 	if want := []journal.Outcome{journal.Refused, journal.Refused}; !slices.Equal(e.outcomes(), want) {
@@ -438,23 +486,23 @@ func TestMaxInFlight(t *testing.T) {
 	}
 	e.advance(s)
 	if !first.done {
-		t.Errorf("the first: %q", first.log)
+		t.Errorf("the first request: %q", first.log)
 	}
 	e.wantIdle(3)
 	if run, ok := e.Journal.Run("r"); !ok || run.Requests != 1 || run.PeakInFlight != 0 || !run.Settled() {
-		t.Errorf("the run is %+v", run)
+		t.Errorf("run %+v", run)
 	}
 	e.beginAs(flow.Request{Method: "HEAD"}, planOf(0, "a")).want("begin 200 of 1", `send "", the last`, "done")
 }
 
-// A refusal that the client does not take holds a place only where there is one.
-func TestARefusalThatIsNotTaken(t *testing.T) {
+// A refusal that the client does not read takes a place only if there is one.
+func TestRefusalThatIsNotTaken(t *testing.T) {
 	e := newEngine(t, 1)
 	first := e.begin(planOf(s, "a"))
 	o := &output{engine: e, refuses: nth(1)}
 	o.begin(flow.Request{Method: "GET"}, planOf(s, "a"))
 	if !o.flow.Ended() || !o.flow.Running() || e.shares.Inside() != 1 || e.Journal.Waiting() != 1 {
-		t.Errorf("%q: %d places are taken, %d wait", o.log, e.shares.Inside(), e.Journal.Waiting())
+		t.Errorf("%q: %d places taken, %d waiting", o.log, e.shares.Inside(), e.Journal.Waiting())
 	}
 	e.advance(s)
 	o.taken()
@@ -464,13 +512,13 @@ func TestARefusalThatIsNotTaken(t *testing.T) {
 	e.wantIdle(2)
 }
 
-// A client that has its whole answer can ask again at once: its place, its worker
-// and its time in flight are over. While it does not read, it has a place.
-func TestThePlaceIsFreeBeforeTheLastByte(t *testing.T) {
+// Before the last byte, a request gives back its place and its worker, and is in flight
+// no more. While the client does not read, the flow takes a place again.
+func TestPlaceIsFreeBeforeTheLastByte(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		set  func(*plan.Plan)
-		last int // of its Sends
+		last int // number of the last Send
 	}{
 		{"whole", func(*plan.Plan) {}, 1},
 		{"in parts", func(p *plan.Plan) { p.Answer.Body = parts(true, 0, s, 2*s) }, 3},
@@ -481,13 +529,17 @@ func TestThePlaceIsFreeBeforeTheLastByte(t *testing.T) {
 		for _, refused := range []bool{false, true} {
 			t.Run(fmt.Sprint(tc.name, ", refused: ", refused), func(t *testing.T) {
 				e, n := newEngine(t, 1), 0
-				p := with(with(planOf(s, "a"), func(p *plan.Plan) { p.Pool = &gate.PoolSpec{Name: "a", Workers: 1, Queue: 0} }), tc.set)
+				p := with(with(planOf(s, "a"), func(p *plan.Plan) {
+					p.Pool = &gate.PoolSpec{Name: "a", Workers: 1,
+						Queue: 0}
+				}), tc.set)
 				o := &output{engine: e}
 				o.onSend = func(last bool) {
 					n++
 					pools := e.Pools.States()
-					if inside := e.shares.Inside(); inside == 0 != last || len(pools) == 0 != last || last != (n == tc.last) {
-						t.Errorf("Send %d, the last %v: %d places are taken, the pools are %v", n, last, inside, pools)
+					if inside := e.shares.Inside(); inside == 0 != last || len(pools) == 0 != last ||
+						last != (n == tc.last) {
+						t.Errorf("Send %d, last %v: %d places taken, pools %v", n, last, inside, pools)
 					}
 					if last {
 						again := e.beginAs(flow.Request{Method: "GET", Run: "r"}, p)
@@ -500,12 +552,14 @@ func TestThePlaceIsFreeBeforeTheLastByte(t *testing.T) {
 				e.advance(10 * s)
 				if refused {
 					if e.shares.Inside() != 1 || o.done || !o.flow.Running() {
-						t.Errorf("not taken: %d places are taken, want 1: %q", e.shares.Inside(), o.log)
+						t.Errorf("not taken: %d places taken, want 1: %q", e.shares.Inside(), o.log)
 					}
 					o.taken()
 				}
-				if run, _ := e.Journal.Run("r"); !o.done || run.PeakInFlight != 1 || run.Requests != 2 || !run.Settled() {
-					t.Errorf("got %q, and %d in flight at a time of %d, want 1 of 2", o.log, run.PeakInFlight, run.Requests)
+				if run, _ := e.Journal.Run("r"); !o.done || run.PeakInFlight != 1 || run.Requests != 2 ||
+					!run.Settled() {
+					t.Errorf("got %q, and a peak of %d of %d requests, want 1 of 2", o.log, run.PeakInFlight,
+						run.Requests)
 				}
 				e.wantIdle(2)
 			})
@@ -513,9 +567,9 @@ func TestThePlaceIsFreeBeforeTheLastByte(t *testing.T) {
 	}
 }
 
-// Where another has taken the place meanwhile, a client that does not read goes
-// without, and gives none back.
-func TestThePlaceIsTakenByAnother(t *testing.T) {
+// If another request has taken the place meanwhile, a flow whose client does not read
+// goes on without one.
+func TestPlaceIsTakenByAnother(t *testing.T) {
 	for _, end := range []func(*output){(*output).taken, func(o *output) { o.cancel(flow.ErrClientGone) }} {
 		e := newEngine(t, 1)
 		o := &output{engine: e, refuses: nth(1)}
@@ -523,15 +577,15 @@ func TestThePlaceIsTakenByAnother(t *testing.T) {
 		o.onSend = func(bool) { other = e.begin(planOf(s, "b")) }
 		o.begin(flow.Request{Method: "GET"}, planOf(0, "a"))
 		if n := e.shares.Inside(); n != 1 {
-			t.Errorf("%d places are taken, want 1", n)
+			t.Errorf("%d places taken, want 1", n)
 		}
 		end(o)
 		if n := e.shares.Inside(); n != 1 || o.flow.Running() {
-			t.Errorf("%d places are taken, want the other's", n)
+			t.Errorf("%d places taken, want 1", n)
 		}
 		e.advance(s)
 		if !other.done {
-			t.Errorf("the other: %q", other.log)
+			t.Errorf("the other request: %q", other.log)
 		}
 		e.wantIdle(2)
 	}
@@ -548,9 +602,10 @@ func TestBlockedGoesOnWhenTaken(t *testing.T) {
 	o.taken()
 	o.taken()
 	o.taken()
-	o.want("begin 200 in chunks", `send "a", refused`, `send "b", refused`, `send "c", refused`, `send "", the last, refused`)
+	o.want("begin 200 in chunks", `send "a", refused`, `send "b", refused`, `send "c", refused`,
+		`send "", the last, refused`)
 	if n := e.shares.Inside(); n != 1 {
-		t.Errorf("%d places are taken, want 1", n)
+		t.Errorf("%d places taken, want 1", n)
 	}
 	o.taken()
 	if !o.done {
@@ -559,21 +614,21 @@ func TestBlockedGoesOnWhenTaken(t *testing.T) {
 	e.wantIdle(1)
 }
 
-// Truncate breaks off also where the client does not read.
+// Truncate breaks the connection also if the client does not read.
 func TestTruncateOfAClientThatDoesNotRead(t *testing.T) {
 	e := newEngine(t, 1)
 	o := &output{engine: e, refuses: func(bool) bool { return true }}
-	o.begin(flow.Request{Method: "GET"}, with(planOf(0, "hello"), func(p *plan.Plan) { p.Answer.Fault = answer.Truncate }))
+	o.begin(flow.Request{Method: "GET"}, with(planOf(0, "hello"),
+		func(p *plan.Plan) { p.Answer.Fault = answer.Truncate }))
 	o.want("begin 200 of 5", `send "he", refused`, "fault truncate")
 	if e.ended[0].Outcome != journal.Faulted || o.flow.Running() {
-		t.Errorf("ended are %v, it runs: %v", e.outcomes(), o.flow.Running())
+		t.Errorf("ended %v, running %v", e.outcomes(), o.flow.Running())
 	}
 	e.wantIdle(1)
 }
 
-// A fault that the output cannot have is an error of the server's own, or of a
-// client that left.
-func TestAFaultThatFails(t *testing.T) {
+// If Fault fails, the error is answered.
+func TestFaultFails(t *testing.T) {
 	for _, tc := range []struct {
 		err     error
 		outcome journal.Outcome
@@ -588,14 +643,14 @@ func TestAFaultThatFails(t *testing.T) {
 		o.begin(flow.Request{Method: "GET"}, with(planOf(0, ""), func(p *plan.Plan) { p.Answer.Fault = answer.Reset }))
 		o.want(tc.want)
 		if e.ended[0].Outcome != tc.outcome {
-			t.Errorf("%v: the outcome is %s, want %s", tc.err, e.ended[0].Outcome, tc.outcome)
+			t.Errorf("%v: outcome %s, want %s", tc.err, e.ended[0].Outcome, tc.outcome)
 		}
 		e.wantIdle(1)
 	}
 }
 
-// An output that panics leaves a flow that Cancel ends, whatever was called last.
-func TestCancelBehindAPanic(t *testing.T) {
+// Cancel ends a flow after a panic of its output.
+func TestCancelAfterAPanic(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		plan *plan.Plan
@@ -615,22 +670,22 @@ func TestCancelBehindAPanic(t *testing.T) {
 		}()
 		o.flow.Cancel(flow.ErrInternal)
 		if o.flow.Running() {
-			t.Errorf("%s: it runs: %q", tc.name, o.log)
+			t.Errorf("%s: still running: %q", tc.name, o.log)
 		}
 		e.wantIdle(1)
 	}
 }
 
-// Wait returns what the journal saw, where the request is to be recorded.
-func TestTheRecordOfAFlow(t *testing.T) {
+func TestRecord(t *testing.T) {
 	e := newEngine(t, 2)
 	o := e.beginAs(flow.Request{Method: "POST", Path: "/a", Record: true}, planOf(s, "a"))
 	e.advance(s)
-	if w := o.flow.Wait(); w == nil || w.Outcome != journal.Answered || w.Waited != s || w.Method != "POST" || w.Path != "/a" {
-		t.Errorf("the wait is %+v", w)
+	if w := o.flow.Wait(); w == nil || w.Outcome != journal.Answered || w.Waited != s || w.Method != "POST" ||
+		w.Path != "/a" {
+		t.Errorf("Wait() = %+v", w)
 	}
 	if w := e.begin(planOf(0, "")).flow.Wait(); w != nil {
-		t.Errorf("a wait that nobody asked for is %+v", w)
+		t.Errorf("Wait() without Record = %+v, want nil", w)
 	}
 	e.Record = true
 	e.begin(planOf(0, ""))
@@ -640,21 +695,22 @@ func TestTheRecordOfAFlow(t *testing.T) {
 	e.wantIdle(3)
 }
 
-// A request's strings may alias a buffer that is used again.
+// The strings of a Request may alias a buffer that is reused.
 func TestStartKeepsCopies(t *testing.T) {
 	e := newEngine(t, 1)
 	e.Origin = ours
 	buffer := []byte("POST/path http://a")
-	o := e.beginAs(flow.Request{Method: alias(buffer[:4]), Path: alias(buffer[4:9]), Origin: alias(buffer[10:]), Record: true}, planOf(s, "a"))
+	o := e.beginAs(flow.Request{Method: alias(buffer[:4]), Path: alias(buffer[4:9]), Origin: alias(buffer[10:]),
+		Record: true}, planOf(s, "a"))
 	clear(buffer)
 	e.advance(s)
-	if w := e.ended[0]; w.Method != "POST" || w.Path != "/path" || o.header().Get("Access-Control-Allow-Origin") != "http://a" {
-		t.Errorf("the journal saw %q %q, the header is %v", w.Method, w.Path, o.header())
+	if w := e.ended[0]; w.Method != "POST" || w.Path != "/path" ||
+		o.header().Get("Access-Control-Allow-Origin") != "http://a" {
+		t.Errorf("the journal saw %q %q, header %v", w.Method, w.Path, o.header())
 	}
 }
 
-// A problem that is answered in place of a request takes no place, and does not
-// end in the journal.
+// Reply takes no place, and does not call the journal.
 func TestReply(t *testing.T) {
 	e := newEngine(t, 1)
 	e.Origin = ours
@@ -668,14 +724,15 @@ func TestReply(t *testing.T) {
 		{"HEAD", true, `begin 400 and close; send "", the last; done`},
 	} {
 		o := &output{engine: e}
-		o.flow.Reply(&e.Engine, o, &flow.Request{Method: tc.method, Client: e.client, Origin: "http://a"}, problem.InvalidBody.New("no"), tc.close)
+		o.flow.Reply(&e.Engine, o, &flow.Request{Method: tc.method, Client: e.client, Origin: "http://a"},
+			problem.InvalidBody.New("no"), tc.close)
 		o.want(tc.want)
 		if got := o.header().Get("Access-Control-Allow-Origin"); got != "http://a" {
-			t.Errorf("it gets the origin %q", got)
+			t.Errorf("Access-Control-Allow-Origin %q", got)
 		}
 	}
 	if len(e.ended) != 0 || e.shares.Inside() != 1 || e.Journal.Waiting() != 1 {
-		t.Errorf("the journal saw %v, %d places are taken", e.outcomes(), e.shares.Inside())
+		t.Errorf("the journal saw %v, %d places taken", e.outcomes(), e.shares.Inside())
 	}
 	first.cancel(flow.ErrClientGone)
 	e.wantIdle(1)

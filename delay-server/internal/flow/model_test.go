@@ -14,8 +14,8 @@ import (
 	"flash.test/delay-server/internal/plan"
 )
 
-// Whatever comes in whatever order, each request ends once, and gives back all
-// that it had. The outputs check what they are asked for.
+// In any order of events, each request ends once and gives back all that it had. The
+// outputs check their calls.
 func TestModel(t *testing.T) {
 	rounds := 400
 	if testing.Short() {
@@ -34,19 +34,18 @@ func TestModel(t *testing.T) {
 	}
 	for _, outcome := range journal.Outcomes {
 		if seen[outcome] == 0 {
-			t.Errorf("none ends as %s: %v", outcome, seen)
+			t.Errorf("no request ended as %s: %v", outcome, seen)
 		}
 	}
 }
 
-// play plays a random game, ends it in one of three ways, and returns how the
-// requests ended.
+// play plays a random game, ends it in one of three ways, and returns the outcomes.
 func play(t *testing.T, r *rand.Rand) []journal.Outcome {
 	e := newEngine(t, 1+r.IntN(8))
 	limit := gate.NewRateLimiter(2, 2)
 	begun := 0
 	begin := func() {
-		var free []*output // flows that are done are used again
+		var free []*output // of done flows
 		for _, o := range e.outs {
 			if !o.flow.Running() {
 				free = append(free, o)
@@ -62,7 +61,8 @@ func play(t *testing.T, r *rand.Rand) []journal.Outcome {
 			o.faultErr = errors.New("no fault")
 		}
 		begun++
-		o.begin(flow.Request{Method: []string{"GET", "GET", "HEAD"}[r.IntN(3)], Run: []string{"", "r"}[r.IntN(2)], Record: r.IntN(3) == 0}, randomPlan(r, limit))
+		o.begin(flow.Request{Method: []string{"GET", "GET", "HEAD"}[r.IntN(3)], Run: []string{"", "r"}[r.IntN(2)],
+			Record: r.IntN(3) == 0}, randomPlan(r, limit))
 	}
 	for range 50 + r.IntN(150) {
 		switch r.IntN(10) {
@@ -81,13 +81,13 @@ func play(t *testing.T, r *rand.Rand) []journal.Outcome {
 		case 9:
 			if len(e.outs) > 0 && r.IntN(2) == 0 {
 				o := e.outs[r.IntN(len(e.outs))]
-				o.cancel([]error{flow.ErrClientGone, flow.ErrShutdown, errors.New("own")}[r.IntN(3)])
+				o.cancel([]error{flow.ErrClientGone, flow.ErrShutdown, errors.New("internal")}[r.IntN(3)])
 			}
 		}
 		e.check()
 	}
 	switch r.IntN(3) {
-	case 0: // all is over by itself
+	case 0: // all requests end in time
 		for range 10 {
 			e.advance(time.Minute)
 			e.wake()
@@ -111,7 +111,7 @@ func play(t *testing.T, r *rand.Rand) []journal.Outcome {
 	}
 	for _, o := range e.outs {
 		if o.flow.Running() {
-			t.Errorf("one still runs: %q", o.log)
+			t.Errorf("a flow is still running: %q", o.log)
 		}
 	}
 	e.wantIdle(begun)
@@ -121,7 +121,7 @@ func play(t *testing.T, r *rand.Rand) []journal.Outcome {
 	return e.outcomes()
 }
 
-// step resumes one flow, in time or in vain.
+// step resumes a flow, possibly spuriously.
 func (e *engine) step(r *rand.Rand) {
 	if len(e.outs) == 0 {
 		return
@@ -138,7 +138,7 @@ func (e *engine) step(r *rand.Rand) {
 	}
 }
 
-// check fails the test where the journal and the places do not agree with what runs.
+// check fails the test if the journal or the places do not match the running flows.
 func (e *engine) check() {
 	e.t.Helper()
 	waiting, sent := 0, 0
@@ -151,10 +151,10 @@ func (e *engine) check() {
 		}
 	}
 	if n := e.shares.Inside(); n < waiting || n > waiting+sent {
-		e.t.Fatalf("%d places are taken, and %d wait, %d are not taken", n, waiting, sent)
+		e.t.Fatalf("%d places taken, %d flows waiting, %d sent and not taken", n, waiting, sent)
 	}
 	if n := e.Journal.Waiting(); n < waiting || n > waiting+sent {
-		e.t.Fatalf("the journal says that %d wait, and %d do, %d are not taken", n, waiting, sent)
+		e.t.Fatalf("the journal counts %d, %d flows waiting, %d sent and not taken", n, waiting, sent)
 	}
 }
 

@@ -20,18 +20,18 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// engine is a flow.Engine on a frozen clock, and what its journal's observer saw.
+// engine is a flow.Engine with a frozen clock.
 type engine struct {
 	flow.Engine
 	t      *testing.T
 	start  time.Time
 	shares *gate.Shares
 	client *gate.Client
-	ended  []journal.Wait
+	ended  []journal.Wait // as the journal's observer saw them
 	outs   []*output
 }
 
-// newEngine returns an engine that has room for so many requests at once.
+// newEngine returns an engine with a MAX_IN_FLIGHT.
 func newEngine(t *testing.T, maxInFlight int) *engine {
 	c := clock.New()
 	c.Freeze()
@@ -53,7 +53,7 @@ func newEngine(t *testing.T, maxInFlight int) *engine {
 // begin begins a GET of the plan.
 func (e *engine) begin(p *plan.Plan) *output { return e.beginAs(flow.Request{Method: "GET"}, p) }
 
-// beginAs begins a request of which the other fields are set here.
+// beginAs begins the request. It sets the fields that all requests need.
 func (e *engine) beginAs(r flow.Request, p *plan.Plan) *output {
 	o := &output{engine: e}
 	e.outs = append(e.outs, o)
@@ -61,7 +61,7 @@ func (e *engine) beginAs(r flow.Request, p *plan.Plan) *output {
 	return o
 }
 
-// advance has d pass, and resumes what is due at the very time that it is due.
+// advance advances the clock by d, and resumes each flow at its due time.
 func (e *engine) advance(d time.Duration) {
 	e.t.Helper()
 	end := e.Clock.Now().Add(d)
@@ -89,7 +89,7 @@ func (e *engine) advance(d time.Duration) {
 	}
 }
 
-// wake resumes all that were woken, and all that those wake.
+// wake resumes woken flows until there are none.
 func (e *engine) wake() {
 	for woken := true; woken; {
 		woken = false
@@ -102,19 +102,19 @@ func (e *engine) wake() {
 	}
 }
 
-// wantIdle fails the test where anything of a request is left, or one ended not
-// once.
+// wantIdle fails the test if a request has left anything, or unless so many have ended.
 func (e *engine) wantIdle(ended int) {
 	e.t.Helper()
 	if w, n := e.Journal.Waiting(), e.shares.Inside(); w != 0 || n != 0 {
-		e.t.Errorf("%d wait and %d places are taken, want none", w, n)
+		e.t.Errorf("%d waiting and %d places taken, want none", w, n)
 	}
 	if p, h := e.Pools.States(), e.Holds.States(); len(p) != 0 || len(h) != 0 {
-		e.t.Errorf("left are the pools %v and the holds %v, want none", p, h)
+		e.t.Errorf("pools %v and holds %v are left, want none", p, h)
 	}
 	for _, name := range []string{"a", "b"} {
-		if passed, err := e.Barriers.Enter(&gate.Ticket{}, gate.BarrierSpec{Name: name, Parties: 1}); !passed || err != nil {
-			e.t.Errorf("somebody stands at the barrier %s: %v", name, err)
+		if passed, err := e.Barriers.Enter(&gate.Ticket{}, gate.BarrierSpec{Name: name, Parties: 1}); !passed ||
+			err != nil {
+			e.t.Errorf("a request is left at the barrier %s: %v", name, err)
 		}
 	}
 	if len(e.ended) != ended {
@@ -129,7 +129,7 @@ func (e *engine) outcomes() (list []journal.Outcome) {
 	return list
 }
 
-// ours returns an origin of http, for Engine.Origin.
+// ours is an Engine.Origin. The header depends on http origins.
 func ours(origin string) string {
 	if strings.HasPrefix(origin, "http://") {
 		return origin
@@ -137,8 +137,8 @@ func ours(origin string) string {
 	return ""
 }
 
-// output is a flow.Output that keeps a log of what it is asked for, and fails the
-// test where that is not in order.
+// output is a flow.Output that logs its calls, and fails the test if a call is not
+// allowed in its state.
 type output struct {
 	*engine
 	flow  flow.Flow
@@ -153,12 +153,12 @@ type output struct {
 	onSend   func(last bool)
 	faultErr error // that Fault returns, once
 	began    bool
-	refused  bool // Taken is to come
-	over     bool // nothing more may come
+	refused  bool // Taken is due
+	over     bool // no call is allowed any more
 	done     bool
 }
 
-// begin has the flow answer a request of the plan.
+// begin starts the flow with the request and the plan.
 func (o *output) begin(r flow.Request, p *plan.Plan) {
 	o.log, o.due, o.woken, o.head = nil, time.Time{}, false, nil
 	o.began, o.refused, o.over, o.done = false, false, false, false
@@ -173,11 +173,11 @@ func (o *output) note(format string, args ...any) {
 	o.log = append(o.log, fmt.Sprintf(format, args...))
 }
 
-// allow fails the test where a call may not come now.
+// allow fails the test if a call is not allowed now.
 func (o *output) allow(ok bool, call string) {
 	o.t.Helper()
 	if !ok || o.over {
-		o.t.Errorf("%s is called behind %q", call, o.log)
+		o.t.Errorf("%s is called after %q", call, o.log)
 	}
 }
 
@@ -207,7 +207,7 @@ func (o *output) Begin(h *answer.Head, length int64, timing *answer.Timing, clos
 		text += " of no length"
 	case length < 0:
 		text += " in chunks"
-	case length < 1000 && h.Status < 400: // what a problem says is not of interest here
+	case length < 1000 && h.Status < 400: // a problem's length is not checked here
 		text += fmt.Sprint(" of ", length)
 	}
 	if close {
@@ -266,23 +266,22 @@ func (o *output) Done() {
 	o.note("done")
 }
 
-// taken says that the client has read what Send was refused.
+// taken tells the flow that the client has read what Send refused.
 func (o *output) taken() {
 	o.refused = false
 	o.flow.Taken()
 }
 
-// cancel ends the flow, of which the log is to hold nothing more where the client
-// is gone.
+// cancel cancels the flow. After ErrClientGone it may not call the output any more.
 func (o *output) cancel(cause error) {
-	o.refused = false // a reply, or the end, goes behind what the client has not read
+	o.refused = false // a reply is buffered
 	o.flow.Cancel(cause)
 	if errors.Is(cause, flow.ErrClientGone) {
 		o.over, o.due = true, time.Time{}
 	}
 }
 
-// want fails the test where the log differs.
+// want fails the test unless this is the log.
 func (o *output) want(log ...string) {
 	o.t.Helper()
 	if got, want := strings.Join(o.log, "; "), strings.Join(log, "; "); got != want {
@@ -290,7 +289,7 @@ func (o *output) want(log ...string) {
 	}
 }
 
-// header returns the head as it would be sent.
+// header returns the header that was sent.
 func (o *output) header() http.Header {
 	h := http.Header{}
 	if o.head != nil {
@@ -299,9 +298,10 @@ func (o *output) header() http.Header {
 	return h
 }
 
-// planOf returns a plan of status 200 and a body.
+// planOf returns a plan with status 200 and the body.
 func planOf(wait time.Duration, body string) *plan.Plan {
-	return &plan.Plan{Template: new(plan.Template), Wait: wait, Answer: answer.Answer{Status: 200, ContentType: answer.Text, Body: answer.Body{Whole: []byte(body)}}}
+	a := answer.Answer{Status: 200, ContentType: answer.Text, Body: answer.Body{Whole: []byte(body)}}
+	return &plan.Plan{Template: new(plan.Template), Wait: wait, Answer: a}
 }
 
 // with returns the plan with changes.
@@ -310,8 +310,7 @@ func with(p *plan.Plan, change func(*plan.Plan)) *plan.Plan {
 	return p
 }
 
-// parts returns a body of one byte, "a", "b" and so on, at each time, of which the
-// length is known or not.
+// parts returns a body with a part of one byte, "a", "b" and so on, for each due time.
 func parts(known bool, dues ...time.Duration) answer.Body {
 	b := answer.Body{Length: -1, Paced: true, Open: func() func() (answer.Part, bool) {
 		i := -1
@@ -328,7 +327,7 @@ func parts(known bool, dues ...time.Duration) answer.Body {
 	return b
 }
 
-// nth returns a func that reports true the nth time it is called, counted from 1.
+// nth returns a func that reports true only at its nth call.
 func nth(n int) func(bool) bool {
 	return func(bool) bool { n--; return n == 0 }
 }

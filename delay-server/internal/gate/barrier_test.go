@@ -132,7 +132,8 @@ func TestBarrierMismatch(t *testing.T) {
 			want := gate.BarrierMismatchError{Name: "b", Asked: parties, Current: 3}
 			if !errors.As(err, &refused) || *refused != want {
 				t.Errorf("Enter(%+v) at a barrier for 3 = %v, want a *BarrierMismatchError", other, err)
-			} else if text := fmt.Sprintf(`barrier "b" is in use with parties=3, not parties=%d`, parties); err.Error() != text {
+			}
+			if text := fmt.Sprintf(`barrier "b" is in use with parties=3, not parties=%d`, parties); err.Error() != text {
 				t.Errorf("Error() = %q, want %q", err, text)
 			}
 		}
