@@ -22,5 +22,6 @@ var demoAPI = program.Program[config.Config]{
 	Serve:  serve,
 	Commands: []program.Command[config.Config]{
 		{Name: "sweep", Help: "measure both ways with more and more calls; see sweep --help", Run: runSweep},
+		{Name: "race", Help: "make the same calls in both ways, and draw them; see race --help", Run: runRace},
 	},
 }

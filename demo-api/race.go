@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	_ "embed" // the template
+	"errors"
+	"flag"
+	"fmt"
+	"html/template"
+	"io"
+	"log/slog"
+	"math"
+	"os"
+	"strconv"
+	"time"
+
+	"flash.test/delay-server/delay"
+	"flash.test/delay-server/kit/program"
+	"flash.test/delay-server/kit/settings"
+
+	"flash.test/demo-api/internal/config"
+	"flash.test/demo-api/internal/fetch"
+	"flash.test/demo-api/internal/upstream"
+)
+
+// runRace makes the same calls one after another and all at once, prints the two
+// times to stdout, and draws both as an SVG.
+func runRace(ctx context.Context, args []string, cfg config.Config, stdout, stderr io.Writer) error {
+	flags, err := parseRaceFlags(args, cfg, stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("race: %w\ndemo-api race %w", err, program.ErrUsage)
+	}
+	cfg.LogLevel = max(cfg.LogLevel, slog.LevelWarn) // an embedded delay-server logs its drain
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	slow, err := connectDelayServer(cfg, cfg.NewLogger(stderr), cancel)
+	if err != nil {
+		return err
+	}
+	defer slow.stop()
+	client := upstream.New(slow.url, cfg.Timeout, cfg.MaxCalls)
+	defer client.Close()
+	runID := rand.Text()
+	calls := make([]fetch.Call, flags.calls)
+	for i := range calls {
+		calls[i] = fetch.Call{Name: "r" + strconv.Itoa(i+1), Do: func(ctx context.Context) (int, error) {
+			return client.Get(ctx, upstream.Request{Delay: flags.delay, RunID: runID})
+		}}
+	}
+	if _, err := calls[0].Do(ctx); err != nil { // connects, so that the first call is no slower than the others
+		return fmt.Errorf("race: %w", err)
+	}
+
+	lanes := []raceLane{
+		{Class: "sequential", Name: "One after another", Path: "/get_data", fetch: fetch.Sequential},
+		{Class: "concurrent", Name: "All at once", Path: "/async_get_data",
+			fetch: func(ctx context.Context, calls []fetch.Call) ([]fetch.Result, error) {
+				return fetch.Concurrent(ctx, calls, 0)
+			}},
+	}
+	for i := range lanes {
+		lane := &lanes[i]
+		lane.start = time.Now()
+		if lane.results, err = lane.fetch(ctx, calls); err != nil {
+			return fmt.Errorf("race: %w", err)
+		}
+		lane.took = time.Since(lane.start)
+		fmt.Fprintf(stdout, "%-17s  %s\n", lane.Name, seconds(lane.took))
+	}
+
+	var svg bytes.Buffer
+	if err := drawRace(&svg, flags, lanes); err != nil {
+		return err
+	}
+	if err := os.WriteFile(flags.out, svg.Bytes(), 0o666); err != nil {
+		return fmt.Errorf("race --out: %w", err)
+	}
+	fmt.Fprintf(stdout, "Picture: %s\n", flags.out)
+	return nil
+}
+
+// raceFlags are the flags of the command.
+type raceFlags struct {
+	calls int
+	delay string // a form that delay.Parse reads
+	out   string // file of the picture
+}
+
+const raceHelp = `demo-api race makes the same calls one after another and all at once, and draws both.
+
+usage:
+  demo-api race --calls 5 --delay 1s --out race.svg
+
+`
+
+// maxRaceCalls bounds the height of the picture.
+const maxRaceCalls = 20
+
+// parseRaceFlags parses the flags. After --help, it prints the help to help and
+// returns flag.ErrHelp.
+func parseRaceFlags(args []string, cfg config.Config, help io.Writer) (raceFlags, error) {
+	var f raceFlags
+	set := flag.NewFlagSet("race", flag.ContinueOnError)
+	set.IntVar(&f.calls, "calls", 5, fmt.Sprintf("number of `CALLS`, 1 to %d", maxRaceCalls))
+	set.StringVar(&f.delay, "delay", "1s", "`DELAY` of each call, in a form of delay-server")
+	set.StringVar(&f.out, "out", "race.svg", "`FILE` of the picture, an SVG")
+	set.SetOutput(io.Discard)
+	if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(help, raceHelp)
+		return f, errors.Join(err, printFlags(help, set))
+	} else if err != nil {
+		return f, err
+	}
+	if set.NArg() > 0 {
+		return f, fmt.Errorf("unknown argument %q", set.Arg(0))
+	}
+	var v settings.Validation
+	v.Check(1 <= f.calls && f.calls <= maxRaceCalls, "--calls: %d is invalid: use 1 to %d", f.calls, maxRaceCalls)
+	d, err := delay.Parse(f.delay)
+	v.Check(err == nil, "--delay: %v", err)
+	fixed, _ := d.Fixed()
+	v.Check(fixed <= cfg.MaxDelay, "--delay: %q is too long: use at most %v (MAX_DELAY)", f.delay, cfg.MaxDelay)
+	return f, v.Err()
+}
+
+// seconds formats a duration, such as "5.02 s".
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 2, 64) + " s" }
+
+//go:embed race.svg.tmpl
+var raceSVG string
+
+// The template escapes as HTML does, which is valid in XML.
+var raceTemplate = template.Must(template.New("race.svg").Parse(raceSVG))
+
+// The layout, in the picture's pixels.
+const (
+	raceLeft, raceRight = 200.0, 624.0 // of the bars
+	raceRow             = 16.0         // from one bar to the next
+	raceGap             = 28.0         // between the lanes
+)
+
+// raceLane is one lane: what it does, what came of it, and where it is drawn.
+type raceLane struct {
+	Class, Name, Path string
+	fetch             func(context.Context, []fetch.Call) ([]fetch.Result, error)
+
+	start   time.Time
+	took    time.Duration
+	results []fetch.Result
+
+	Y     float64
+	Total string
+	Bars  []raceBar
+}
+
+type raceBar struct {
+	X, Y, Width float64
+	Title       string
+}
+
+type raceTick struct {
+	X     float64
+	Label string
+}
+
+// drawRace writes the picture. The error is from writing.
+func drawRace(w io.Writer, flags raceFlags, lanes []raceLane) error {
+	longest := time.Duration(1)
+	for _, lane := range lanes {
+		longest = max(longest, lane.took)
+	}
+	at := func(d time.Duration) float64 {
+		x := raceLeft + (raceRight-raceLeft)*d.Seconds()/longest.Seconds()
+		return math.Round(10*x) / 10
+	}
+	picture := struct {
+		Title                string
+		Height, Floor, Below float64
+		Ticks                []raceTick
+		Lanes                []raceLane
+	}{Title: fmt.Sprintf("%d calls of %s, made in two ways", flags.calls, flags.delay)}
+	y := 24.0
+	for _, lane := range lanes {
+		lane.Y, lane.Total = y, seconds(lane.took)
+		for i, r := range lane.results {
+			start := r.Start.Sub(lane.start)
+			lane.Bars = append(lane.Bars, raceBar{
+				X: at(start), Y: raceRow * float64(i), Width: math.Round(10*(at(start+r.Duration)-at(start))) / 10,
+				Title: fmt.Sprintf("%s: from %s to %s", r.Name, seconds(start), seconds(start+r.Duration)),
+			})
+		}
+		picture.Lanes = append(picture.Lanes, lane)
+		y += max(raceRow*float64(len(lane.Bars)), 40) + raceGap
+	}
+	picture.Floor = y - raceGap + 12
+	picture.Below = picture.Floor + 18
+	picture.Height = picture.Below + 14
+	step := raceStep(longest)
+	for t := time.Duration(0); t <= longest; t += step {
+		label := strconv.FormatFloat(t.Seconds(), 'f', -1, 64) + " s"
+		picture.Ticks = append(picture.Ticks, raceTick{at(t), label})
+	}
+	if err := raceTemplate.Execute(w, picture); err != nil {
+		return fmt.Errorf("draw the race: %w", err)
+	}
+	return nil
+}
+
+// raceStep returns the time between two ticks: 1, 2 or 5 times a power of ten, for
+// at most seven ticks.
+func raceStep(longest time.Duration) time.Duration {
+	for unit := time.Duration(1); ; unit *= 10 {
+		for _, step := range []time.Duration{unit, 2 * unit, 5 * unit} {
+			if longest/step < 7 {
+				return step
+			}
+		}
+	}
+}
