@@ -11,7 +11,7 @@ import (
 	"flash.test/delay-server/server"
 )
 
-// isBad is that an element is in the colour of a failure.
+// isBad is a JavaScript expression: the element has the colour of failures.
 func isBad(selector string) string {
 	return `(() => {
 		const probe = document.createElement("p");
@@ -23,8 +23,7 @@ func isBad(selector string) string {
 	})()`
 }
 
-// TestFailuresInABrowser: a page says in the colour of a failure that calls failed,
-// and compares nothing.
+// If calls fail, a page says so in the colour of failures, and compares nothing.
 func TestFailuresInABrowser(t *testing.T) {
 	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -72,8 +71,7 @@ func TestFailuresInABrowser(t *testing.T) {
 	picture(t, tab, "tutorial-failed")
 }
 
-// TestAxisOfARaceInABrowser: ticks are distinct, whatever the span, and the last
-// has its label.
+// Ticks have different labels whatever the span, and the last tick has one.
 func TestAxisOfARaceInABrowser(t *testing.T) {
 	base := startDemoAPI(t, serveDelays(t, func(*server.Config) {}))
 	tab, _ := newTab(t, strings.TrimPrefix(base, "http://"))

@@ -40,8 +40,8 @@ var screens = []struct {
 	{"phone-dark", 360, 740, "dark"},
 }
 
-// picture takes pictures of the page on all screens, and sees that nothing is
-// wider than any.
+// picture takes pictures of the page on all screens, and checks that the page is not wider
+// than the screen.
 func picture(t *testing.T, tab context.Context, name string) {
 	t.Helper()
 	pictureBy(t, tab, name, chromedp.FullScreenshot(100))
@@ -88,15 +88,15 @@ func evaluate[T any](t *testing.T, tab context.Context, expression string) T {
 	return got
 }
 
-// until polls until an expression of the page holds.
+// until polls until a JavaScript expression is true.
 func until(expression string) chromedp.Action[chromedp.Void] {
 	return chromedp.Poll[chromedp.Void](expression)
 }
 
-// raced is that the button can begin a race, and not stop one.
+// raced is a JavaScript expression: the button starts a race, so none is running.
 const raced = `document.querySelector("#form button").textContent === "Race"`
 
-// drawn counts the pixels of a lane's bars, in their colour or nearly.
+// drawn counts the pixels that have about the colour of a lane's bars.
 const drawn = `(id) => {
 	const canvas = document.querySelector("#" + id + " canvas");
 	const [r, g, b] = getComputedStyle(canvas).color.match(/\d+/g).map(Number);
@@ -194,7 +194,7 @@ func inSeconds(t *testing.T, text string) time.Duration {
 	return d
 }
 
-// What a viewer meets besides a race that ends well.
+// The page of a race that is stopped, fails or is cut off.
 func TestRaceInABrowserOtherwise(t *testing.T) {
 	slow := serveDelays(t, func(*server.Config) {})
 	front := newFront(t, startDemoAPI(t, slow))
@@ -255,7 +255,7 @@ func TestRaceInABrowserOtherwise(t *testing.T) {
 	}
 }
 
-// front stands before demo-api, and spoils its event stream.
+// front is a proxy for demo-api that breaks its event stream.
 type front struct {
 	*httptest.Server
 	events atomic.Value // "": as it is; "cut": its first 400 bytes; "none": 502
@@ -295,7 +295,7 @@ func newFront(t *testing.T, base string) *front {
 	return f
 }
 
-// cutBody ends before the whole has come.
+// cutBody is a response body that ends early.
 type cutBody struct {
 	io.Reader
 	io.Closer
@@ -327,7 +327,7 @@ func TestTutorialInABrowser(t *testing.T) {
 	}
 }
 
-// pythonFunctions returns the text of an app's endpoints.
+// pythonFunctions returns the source of an app's endpoints.
 func pythonFunctions(t *testing.T, path string) []string {
 	t.Helper()
 	text, err := os.ReadFile(path)

@@ -10,10 +10,10 @@ import (
 	"flash.test/delay-server/server"
 )
 
-// swept is that the button can begin a sweep, and not stop one.
+// swept is a JavaScript expression: the button starts a sweep, so none is running.
 const swept = `document.querySelector("#form button").textContent === "Sweep"`
 
-// points is how many points the chart has of a way.
+// points is a JavaScript expression: the number of points in the chart.
 func points(way string) string {
 	return `document.querySelectorAll("#chart .mark.` + way + `").length`
 }

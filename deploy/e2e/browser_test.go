@@ -23,10 +23,9 @@ import (
 	"flash.test/delay-server/server"
 )
 
-// newTab opens a tab of a headless Chromium and returns it with a function that
-// tells what went wrong in it: errors on its console, and requests to any other
-// host than allowed. Where there is no Chromium the test is skipped, or fails
-// with REQUIRE_BROWSER=1.
+// newTab opens a tab of a headless Chromium. The function it returns lists errors on the
+// console and requests to other hosts than the allowed one. Without Chromium the test is
+// skipped, or fails with REQUIRE_BROWSER=1.
 func newTab(t *testing.T, allowed string) (tab context.Context, wrong func() []string) {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -81,7 +80,7 @@ func newTab(t *testing.T, allowed string) (tab context.Context, wrong func() []s
 	}
 }
 
-// text returns what an element of the page says.
+// text returns the text of an element.
 func text(t *testing.T, tab context.Context, selector string) string {
 	t.Helper()
 	got, err := chromedp.Run(tab, chromedp.Text(selector))

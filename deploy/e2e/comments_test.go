@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestExportedNamesAreDocumented wants a comment on each package and on each
-// exported name outside main; for constants and variables, one on their group will do.
+// Each package and each exported name outside main has a comment. Constants and variables
+// may share the comment of their group.
 func TestExportedNamesAreDocumented(t *testing.T) {
 	for module := range mayImport {
 		for _, p := range list(t, module) {

@@ -14,7 +14,7 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// TestCompose brings the real docker-compose.yml up with every Compose that is installed.
+// TestCompose runs docker-compose.yml with every Compose that is installed.
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	requireLoopback(t)
@@ -34,10 +34,10 @@ func TestCompose(t *testing.T) {
 	}
 }
 
-// adminToken is passed on by Compose to both programs.
+// adminToken is the ADMIN_TOKEN that Compose passes to both programs.
 const adminToken = "s3cret"
 
-// project is the real docker-compose.yml under a project name and ports of its own.
+// project is docker-compose.yml with a unique project name and free ports.
 type project struct {
 	command []string
 	environ []string
@@ -116,8 +116,8 @@ func checkRestricted(t *testing.T, c container.InspectResponse) {
 	}
 }
 
-// published returns the base URL of a container's one port, which must be bound
-// to loopback alone.
+// published returns the base URL of a container's only port, which must be bound to
+// loopback.
 func published(t *testing.T, c container.InspectResponse) string {
 	t.Helper()
 	for _, bindings := range c.NetworkSettings.Ports {
@@ -129,7 +129,7 @@ func published(t *testing.T, c container.InspectResponse) string {
 	return ""
 }
 
-// TestImageNamesAgree guards that what deploy/offline builds is what docker-compose.yml runs.
+// deploy/offline builds the images that docker-compose.yml runs.
 func TestImageNamesAgree(t *testing.T) {
 	for _, file := range []string{"docker-compose.yml", "deploy/offline/build", "deploy/offline/save"} {
 		text, err := os.ReadFile(root + "/" + file)

@@ -23,13 +23,12 @@ const (
 	demoAPIPort     = "5000/tcp"
 )
 
-// start runs an image under the restrictions of docker-compose.yml, its port published
-// on the one address at which published ports answer, and returns when its own health
-// check passes.
+// start runs an image under the restrictions of docker-compose.yml, with its port published
+// on one address, and returns when its health check passes.
 func start(t *testing.T, image, port string,
 	opts ...testcontainers.ContainerCustomizer) *testcontainers.DockerContainer {
 	t.Helper()
-	// A name in place of an address is the user's choice; then all addresses have the port.
+	// DOCKER_HOST may be a name: then publish on all addresses.
 	host, _ := netip.ParseAddr(dockertest.Host(t, images(t).delayServer))
 	opts = append(opts,
 		dockertest.Labels(),
@@ -42,7 +41,7 @@ func start(t *testing.T, image, port string,
 				mobynet.MustParsePort(port): {{HostIP: host}},
 			}
 		}),
-		// The image's own check, only asked more often.
+		// The image's health check at a shorter interval.
 		testcontainers.WithConfigModifier(func(c *container.Config) {
 			c.Healthcheck = &container.HealthConfig{Interval: 300 * time.Millisecond, Timeout: time.Second, Retries: 1}
 		}),
@@ -56,7 +55,7 @@ func start(t *testing.T, image, port string,
 	return c
 }
 
-// baseURL asks anew each time: a container that was started again has another port.
+// baseURL asks the engine each time: a restarted container has another port.
 func baseURL(t *testing.T, c *testcontainers.DockerContainer, port string) string {
 	t.Helper()
 	url, err := c.PortEndpoint(t.Context(), port, "http")
@@ -66,7 +65,7 @@ func baseURL(t *testing.T, c *testcontainers.DockerContainer, port string) strin
 	return url
 }
 
-// bothWays runs a test with delay-server's event loops, and without.
+// bothWays runs a test with delay-server's event loops and without.
 func bothWays(t *testing.T, test func(t *testing.T, eventLoop testcontainers.CustomizeRequestOption)) {
 	for _, on := range []string{"true", "false"} {
 		t.Run("EVENT_LOOP="+on, func(t *testing.T) {
@@ -76,7 +75,7 @@ func bothWays(t *testing.T, test func(t *testing.T, eventLoop testcontainers.Cus
 	}
 }
 
-// startBoth runs both programs, delay-server with opts, on one network of their own.
+// startBoth runs both programs, delay-server with opts, on a new network.
 func startBoth(t *testing.T, opts ...testcontainers.ContainerCustomizer) (delayServer,
 	demoAPI *testcontainers.DockerContainer) {
 	t.Helper()

@@ -14,15 +14,14 @@ import (
 	"flash.test/delay-server/delayserver/dockertest"
 )
 
-// TestDockerfile builds deploy/Dockerfile unchanged, build stage included, and
-// wants of it the very images that deploy/offline/build makes.
+// TestDockerfile builds deploy/Dockerfile, with its build stage. The images equal the
+// images of deploy/offline/build.
 func TestDockerfile(t *testing.T) {
 	slow(t, "compiles both programs inside a container, which takes minutes")
 	offline := images(t)
 	provideGoImage(t)
 
-	// The build stage is named too: so it can be removed, and the classic
-	// builder's layers with it.
+	// Tag the build stage too, so that it can be removed with the classic builder's layers.
 	names := newTags("dockerfile-")
 	stage := names.delayServer + "-build"
 	for _, target := range []struct{ name, tag string }{
@@ -43,7 +42,7 @@ func TestDockerfile(t *testing.T) {
 	getBody(t, baseURL(t, c, demoAPIPort)+"/async_get_data?delay=1", `{"r1":200,"r2":200}`)
 }
 
-// sameImage compares what the final stages of the Dockerfile say.
+// sameImage compares the configurations of two images.
 func sameImage(t *testing.T, tag, offline string) {
 	t.Helper()
 	got, want := config(t, tag), config(t, offline)
@@ -62,12 +61,11 @@ func config(t *testing.T, tag string) container.Config {
 		t.Fatal(err)
 	}
 	c := found[0].Config
-	c.Image = "" // the layer below, by the classic builder
+	c.Image = "" // the parent layer, set by the classic builder
 	return c
 }
 
-// TestNoRegistrySaysWhatToDo builds each Dockerfile whose base image a registry has,
-// with a registry that does not answer.
+// Without a registry, each Dockerfile says what to do.
 func TestNoRegistrySaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	dockertest.Require(t)
@@ -81,7 +79,7 @@ func TestNoRegistrySaysWhatToDo(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd := exec.Command("docker", "build", "-")
-			cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0") // BuildKit prints lines of the file only if it is new
+			cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0") // BuildKit prints the file's lines only once
 			cmd.Stdin = strings.NewReader(strings.ReplaceAll(string(text), tc.image, "127.0.0.1:1/none"))
 			out, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "no registry? "+tc.hint) {

@@ -12,22 +12,23 @@ import (
 	"flash.test/delay-server/delayserver/dockertest"
 )
 
-// root is the top of the repository, as seen from this package.
+// root is the top of the repository, relative to this package.
 const root = "../.."
 
-// The stamps of the images under test.
+// Version and commit of the images under test.
 const (
 	testVersion = "1.2.3-e2e"
 	testCommit  = "0123456789abcdef"
 )
 
-// label marks containers that the docker command starts.
+// label marks containers started by the docker command.
 var label = dockertest.Label + "=" + dockertest.Run()
 
-// tags names both images, as docker-compose.yml and deploy/offline read them.
+// tags are the names of both images, in the environment variables that docker-compose.yml
+// and deploy/offline read.
 type tags struct{ delayServer, demoAPI string }
 
-// newTags returns the names of this run for both images; kind tells several apart.
+// newTags returns unique names for both images.
 func newTags(kind string) tags {
 	return tags{dockertest.Tag(kind + "delay-server"), dockertest.Tag(kind + "demo-api")}
 }
@@ -38,7 +39,7 @@ func (t tags) environ() []string {
 
 var underTest = newTags("")
 
-// build makes the images under test, once.
+// build builds the images under test, once.
 var build = sync.OnceValue(func() error {
 	_, err := command(buildEnviron(underTest, testVersion), "deploy/offline/build")
 	return err
@@ -50,7 +51,7 @@ func buildEnviron(t tags, version string) []string {
 	return append(t.environ(), "VERSION="+version, "COMMIT="+testCommit)
 }
 
-// images returns the images under test and skips the test where there is no engine.
+// images returns the images under test, or skips the test without an engine.
 func images(t *testing.T) tags {
 	t.Helper()
 	dockertest.Require(t)
@@ -60,8 +61,8 @@ func images(t *testing.T) tags {
 	return underTest
 }
 
-// requireLoopback skips a test of docker-compose.yml, which publishes ports on loopback
-// of the engine's machine, where that is not this one.
+// requireLoopback skips a test of docker-compose.yml if the engine runs on another machine,
+// since the ports are published on that machine's loopback.
 func requireLoopback(t *testing.T) {
 	t.Helper()
 	if host := dockertest.Host(t, images(t).delayServer); host != "127.0.0.1" && host != "localhost" {
@@ -78,8 +79,8 @@ func slow(t *testing.T, why string) {
 	}
 }
 
-// command runs a program at the top of the repository, with environ added to
-// the environment. It returns what it wrote; the error holds that too.
+// command runs a program at the top of the repository, with environ added to the
+// environment. It returns the output, which the error contains too.
 func command(environ []string, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = root
@@ -92,7 +93,7 @@ func command(environ []string, name string, args ...string) (string, error) {
 	return stdout.String() + stderr.String(), nil
 }
 
-// must runs a program as command does and fails the test where that fails.
+// must is command, but fails the test on error.
 func must(t *testing.T, environ []string, name string, args ...string) string {
 	t.Helper()
 	out, err := command(environ, name, args...)

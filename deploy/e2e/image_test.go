@@ -28,7 +28,7 @@ func eachImage(t *testing.T, test func(t *testing.T, image, port string)) {
 	}
 }
 
-// TestProcessIsUser65532 asks the engine who the process is: the image has no id(1).
+// The engine reports the user, since the image has no id(1).
 func TestProcessIsUser65532(t *testing.T) {
 	eachImage(t, func(t *testing.T, image, port string) {
 		c := start(t, image, port)
@@ -74,7 +74,7 @@ func TestHealthcheckFailsWithoutServer(t *testing.T) {
 	})
 }
 
-// TestHealthFollowsProcess freezes the process: it is there, yet does not answer.
+// A process that is stopped but has not exited is unhealthy.
 func TestHealthFollowsProcess(t *testing.T) {
 	eachImage(t, func(t *testing.T, image, port string) {
 		c := start(t, image, port)

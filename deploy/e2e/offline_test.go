@@ -10,11 +10,11 @@ import (
 	"flash.test/delay-server/delayserver/dockertest"
 )
 
-// TestOfflineCarry takes the images from one machine to another, both of them this one.
+// TestOfflineCarry saves the images, removes them and loads them again.
 func TestOfflineCarry(t *testing.T) {
 	slow(t, "builds, packs and loads images, which takes half a minute")
 	dockertest.Require(t)
-	// A stamp of its own, so that these images share nothing with those under test.
+	// Another version, so that these images differ from the images under test.
 	const version = "9.9.9-carried"
 	image := newTags("carried-")
 	environ := buildEnviron(image, version)
@@ -32,7 +32,7 @@ func TestOfflineCarry(t *testing.T) {
 	})
 	saved := must(t, environ, "deploy/offline/save", archive)
 	if !strings.Contains(saved, "deploy/offline/load "+archive) {
-		t.Errorf("save: got %q, want it to tell what to type on the other machine", saved)
+		t.Errorf("save: got %q, want the next command", saved)
 	}
 	if err := remove(); err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func TestOfflineCarry(t *testing.T) {
 
 	loaded := must(t, nil, "deploy/offline/load", archive)
 	if !strings.Contains(loaded, "docker compose up") {
-		t.Errorf("load: got %q, want it to tell what to type now", loaded)
+		t.Errorf("load: got %q, want the next command", loaded)
 	}
 	for _, tag := range []string{image.delayServer, image.demoAPI} {
 		if got := must(t, nil, "docker", "run", "--rm", "--label", label, tag,
@@ -78,7 +78,7 @@ func TestOfflineSaysWhatIsMissing(t *testing.T) {
 		name, path string
 		script     []string
 		want       string
-		needs      string // a program that the row cannot do without
+		needs      string // a program that the row needs
 	}{
 		{"build without Go", none, []string{"build"}, "go is not installed", ""},
 		{"build without Docker", onlyGo, []string{"build"}, "docker is not installed", ""},
@@ -103,7 +103,7 @@ func TestOfflineSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// stub puts a program into dir that does nothing.
+// stub creates a program in dir that does nothing.
 func stub(t *testing.T, dir, name string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"), 0o700); err != nil {

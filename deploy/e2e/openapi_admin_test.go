@@ -12,8 +12,8 @@ import (
 	"flash.test/delay-server/server"
 )
 
-// errorsOfAdmin provokes each error of the admin API that does not need the
-// server to stop; impatient is a server that waits stalled for a body.
+// errorsOfAdmin provokes the errors of the admin API of a running server. impatient has a
+// READ_TIMEOUT of stalled.
 func (c *contract) errorsOfAdmin(t *testing.T, impatient string) {
 	off := serveDelays(t, func(s *server.Config) { s.Admin = false })
 	locked := serveDelays(t, func(s *server.Config) { s.AdminToken = "secret" })
@@ -75,11 +75,11 @@ func (c *contract) errorsOfAdmin(t *testing.T, impatient string) {
 	c.keeps(t, "GET /hold/{name}", newRequest(t, "GET", c.base+"/hold/failed", ""), http.StatusServiceUnavailable)
 }
 
-// steered takes a server's requests and its clock in hand, step by step.
+// steered controls a server's requests and clock through the admin API.
 func (c *contract) steered(t *testing.T) {
 	base := serveDelays(t, func(*server.Config) {})
 	keep(t, base+"/barrier/b?parties=2&run=r")
-	await(t, base+"/admin/clock?waiting=1") // for its timeout: it stands at the barrier
+	await(t, base+"/admin/clock?waiting=1") // until it waits at the barrier
 	keep(t, base+"/hold/h?run=r")
 	for _, tc := range []struct {
 		operation, target, text string
@@ -116,10 +116,11 @@ func (c *contract) steered(t *testing.T) {
 	}
 }
 
-// forbiddenOfTheClock posts what the document forbids, which the server must refuse.
+// forbiddenOfTheClock posts invalid commands: the document and the server must both reject
+// them.
 func (c *contract) forbiddenOfTheClock(t *testing.T) {
 	base := serveDelays(t, func(*server.Config) {})
-	exchange(t, newRequest(t, "POST", base+"/admin/clock", `{"freeze":true}`)) // or no advance would be right
+	exchange(t, newRequest(t, "POST", base+"/admin/clock", `{"freeze":true}`)) // an advance needs a frozen clock
 	for _, text := range []string{
 		"", "null", "[]", "true", `"freeze"`, "{}", `{"freeze":true`, `{"freeze":true}}`,
 		`{"freeze":true,"scale":1}`, `{"advence":"1s"}`, `{"speed":2}`, `{"Freeze":true}`,
@@ -142,19 +143,19 @@ func (c *contract) forbiddenOfTheClock(t *testing.T) {
 	}
 }
 
-// stuck returns an advance of a server's clock that wakes a request whose reply
-// the server's listener never takes.
+// stuck returns an advance of a server's clock past a request whose response the listener
+// never takes.
 func stuck(t *testing.T, ln *reluctant) *http.Request {
 	t.Helper()
 	base := "http://" + ln.Addr().String()
 	exchange(t, newRequest(t, "POST", base+"/admin/clock", `{"freeze":true}`))
-	keep(t, base+"/delay/1000?size=100000") // in parts, which are sent one by one
+	keep(t, base+"/delay/1000?size=100000") // in parts, sent one by one
 	await(t, base+"/admin/clock?waiting=1")
 	return newRequest(t, "POST", base+"/admin/clock", `{"advance":"1s"}`)
 }
 
-// lateAdvance begins an advance that takes the 10 seconds that one may, and
-// returns what waits for its reply.
+// lateAdvance begins an advance that runs into its limit of 10 seconds, and returns a
+// function that waits for the response.
 func (c *contract) lateAdvance(t *testing.T) func() {
 	t.Helper()
 	ln := newReluctant(t)
@@ -162,8 +163,8 @@ func (c *contract) lateAdvance(t *testing.T) func() {
 	return c.later(t, "POST /admin/clock", stuck(t, ln), http.StatusGatewayTimeout)
 }
 
-// later sends a request beside the test and returns what waits for its reply and
-// holds that against the document.
+// later sends a request in a goroutine, and returns a function that waits for the response
+// and validates it.
 func (c *contract) later(t *testing.T, operation string, r *http.Request, status int) func() {
 	t.Helper()
 	var reply *http.Response
@@ -187,7 +188,7 @@ func (c *contract) later(t *testing.T, operation string, r *http.Request, status
 	}
 }
 
-// stopped stops a server at which requests of the admin API wait.
+// stopped stops a server while requests of the admin API wait.
 func (c *contract) stopped(t *testing.T) {
 	ln := newReluctant(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -211,12 +212,12 @@ func (c *contract) stopped(t *testing.T) {
 	}
 }
 
-// reluctant is a listener that tells how far its server is with a request, and
-// whose connections take no reply to /delay/ until the test ends.
+// reluctant is a listener whose connections block responses to /delay/ until the test ends,
+// and that reports how far the server is with a request.
 type reluctant struct {
 	net.Listener
 	handled  chan string   // "GET /doc" once a handler has been given the request
-	answered chan struct{} // one for each reply that is not taken
+	answered chan struct{} // one for each blocked response
 	done     <-chan struct{}
 }
 
@@ -239,15 +240,14 @@ type reluctantConn struct {
 	text string // read so far
 }
 
-// Read is called once more after the request when net/http gives that to its
-// handler, and from then on looks out for the client's leaving.
+// net/http calls Read again when the handler runs, to notice that the client closes.
 func (c *reluctantConn) Read(b []byte) (int, error) {
 	if strings.HasSuffix(c.text, "\r\n\r\n") {
 		request, _, _ := strings.Cut(c.text, " HTTP/")
 		c.of.handled <- request
 	}
 	n, err := c.Conn.Read(b)
-	if n > 0 { // nothing is written to text while Write reads it
+	if n > 0 { // text does not change while Write reads it
 		c.text += string(b[:n])
 	}
 	return n, err
@@ -257,7 +257,7 @@ func (c *reluctantConn) Write(b []byte) (int, error) {
 	if strings.HasPrefix(c.text, "GET /delay/") {
 		select {
 		case c.of.answered <- struct{}{}:
-		default: // it has been told
+		default: // it has been notified
 		}
 		<-c.of.done
 		return 0, net.ErrClosed

@@ -18,11 +18,10 @@ import (
 	"flash.test/delay-server/server"
 )
 
-// stalled is READ_TIMEOUT and PROXY_TIMEOUT where a test lets them pass.
+// stalled is READ_TIMEOUT and PROXY_TIMEOUT in tests that exceed them.
 const stalled = 100 * time.Millisecond
 
-// everyError provokes each error that the document names, at each path that
-// has it.
+// everyError provokes each error in the document, on each path that has it.
 func (c *contract) everyError(t *testing.T) {
 	impatient := serveDelays(t, func(s *server.Config) { s.ReadTimeout, s.ProxyTimeout = stalled, stalled })
 	compat := serveDelays(t, func(s *server.Config) { s.FlashCompat, s.RedirectHosts = true, []string{"none"} })
@@ -68,9 +67,9 @@ func (c *contract) everyError(t *testing.T) {
 	c.draining(t)
 }
 
-// errorsOfAll provokes the errors that many paths have: of a server that waits
-// stalled for a body, one that has no place free, and that of the document,
-// where the pool "held" is in use.
+// errorsOfAll provokes errors that many paths have, with three servers: impatient has a
+// READ_TIMEOUT of stalled, full admits no more requests, and in c the pool "held" is in
+// use.
 func (c *contract) errorsOfAll(t *testing.T, impatient, full string) {
 	for name, operation := range c.operations {
 		method, path, _ := strings.Cut(name, " ")
@@ -97,7 +96,8 @@ func (c *contract) errorsOfAll(t *testing.T, impatient, full string) {
 	}
 }
 
-// tooLarge returns a request whose body no endpoint takes, which it asks first.
+// tooLarge returns a request whose body is too large for every endpoint, with Expect:
+// 100-continue.
 func tooLarge(t *testing.T, url string) *http.Request {
 	t.Helper()
 	r := newRequest(t, "POST", url, strings.Repeat("x", 1<<20+1))
@@ -105,10 +105,10 @@ func tooLarge(t *testing.T, url string) *http.Request {
 	return r
 }
 
-// tooLong returns a URL that is.
+// tooLong returns a URL that is too long.
 func tooLong(url string) string { return with(url, "_="+strings.Repeat("x", 8<<10)) }
 
-// with returns a URL with more in its query.
+// with returns a URL with a longer query.
 func with(url, query string) string {
 	if strings.Contains(url, "?") {
 		return url + "&" + query
@@ -116,9 +116,8 @@ func with(url, query string) string {
 	return url + "?" + query
 }
 
-// hold keeps a request waiting until the test ends, and returns once /metrics
-// has the line that says so. Asking for what it is to hold up would not do: that
-// could take the one place before it.
+// hold keeps a request waiting until the test ends, and returns when /metrics has the given
+// line. A request instead of /metrics might take the only free place first.
 func hold(t *testing.T, base, path, metric string) {
 	t.Helper()
 	keep(t, base+path)
@@ -128,7 +127,7 @@ func hold(t *testing.T, base, path, metric string) {
 	})
 }
 
-// keep sends a request that leaves when the test ends, if it is not answered before.
+// keep sends a request that is cancelled when the test ends.
 func keep(t *testing.T, url string) {
 	t.Helper()
 	ctx, leave := context.WithCancel(t.Context())
@@ -143,7 +142,7 @@ func keep(t *testing.T, url string) {
 	t.Cleanup(func() { leave(); <-done })
 }
 
-// stalling returns a request whose body never comes.
+// stalling returns a request whose body never arrives.
 func stalling(t *testing.T, url string) *http.Request {
 	t.Helper()
 	body, writer := io.Pipe()
@@ -154,7 +153,7 @@ func stalling(t *testing.T, url string) *http.Request {
 	return r
 }
 
-// draining asks a server that has stopped, by no connection: it accepts none.
+// draining calls the handler of a stopped server, which accepts no connections.
 func (c *contract) draining(t *testing.T) {
 	srv, err := server.New(server.DefaultConfig(), slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -171,7 +170,7 @@ func (c *contract) draining(t *testing.T) {
 	c.holds(t, "GET /readyz", r, rec.Result(), rec.Body.String(), http.StatusServiceUnavailable)
 }
 
-// asAsked takes replies that are what parameters make of them.
+// asAsked validates responses whose parameters change status or body.
 func (c *contract) asAsked(t *testing.T) {
 	for _, tc := range []struct {
 		path, target string
@@ -207,21 +206,21 @@ func (c *contract) asAsked(t *testing.T) {
 	}
 }
 
-// companions are what a parameter needs beside it.
+// companions are the parameters that a parameter needs.
 var companions = map[string]string{"fail_first": "run=a", "workers": "pool=p",
 	"queue": "pool=p&workers=1", "pool": "workers=1"}
 
-// suspicious are values that are wrong for some parameters and right for others.
+// suspicious are values that some parameters accept and others do not.
 var suspicious = []string{"", "0", "-1", "1.5", "2", "1e3", "99", "200:", "x", "a b", ":", "a:b", "empty",
 	"10 ms", "99999999999999999999"}
 
-// forbidden tries each parameter with each suspicious value: what the document
-// forbids, the server must refuse.
+// forbidden tries each parameter with each suspicious value: the server must reject what
+// the document forbids.
 func (c *contract) forbidden(t *testing.T) {
 	for name, operation := range c.operations {
 		method, path, _ := strings.Cut(name, " ")
 		if method != "GET" && !isAdmin(operation) {
-			continue // they read what GET reads
+			continue // their parameters are GET's
 		}
 		item := c.document.Paths.PathItems.GetOrZero(path)
 		for _, p := range slices.Concat(item.Parameters, operation.Parameters) {
@@ -238,7 +237,8 @@ func (c *contract) forbidden(t *testing.T) {
 						value, method, r.URL, reply.StatusCode, body)
 				}
 			}
-			// Any text will do; and of a list's items the validator sees no pattern.
+			// Any text is valid, or the parameter is a list, whose items the validator does
+			// not match.
 			free := []string{"url", "name", "traceparent", "header"}
 			if forbidden == 0 && !slices.Contains(free, p.Name) {
 				t.Errorf("%s %s of %s: the document forbids none of %q", p.In, p.Name, name, suspicious)
@@ -247,17 +247,17 @@ func (c *contract) forbidden(t *testing.T) {
 	}
 }
 
-// trying returns a good request of the operation but for the parameter, which
-// has the value.
+// trying returns a valid request for the operation, except that the parameter has the
+// value.
 func (c *contract) trying(t *testing.T, operation string, p *v3.Parameter, value string) *http.Request {
 	t.Helper()
 	method, path, _ := strings.Cut(operation, " ")
 	target, query, _ := strings.Cut(c.sample(operation).target, "?")
 	if p.Name == "interval" {
-		query = "count=2" // the sample's duration contradicts it
+		query = "count=2" // it conflicts with the sample's duration
 	}
 	if p.Name == "timeout" && strings.HasPrefix(path, "/admin/") {
-		query = "waiting=1" // for which it is
+		query = "waiting=1" // which timeout belongs to
 	}
 	values, err := url.ParseQuery(query + "&" + companions[p.Name])
 	if err != nil {

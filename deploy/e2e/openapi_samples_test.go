@@ -10,15 +10,15 @@ import (
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 )
 
-// sample is a good request that is quick. One to /url/ or /proxy/ leads to the
+// sample is a valid request with a fast response. Targets of /url/ and /proxy/ are the
 // server itself.
 type sample struct {
 	target string
 	status int
-	given  func(*contract, *testing.T) // what the request is for; nil for nothing
+	given  func(*contract, *testing.T) // prepares the server; nil for nothing
 }
 
-// samples are those of all methods of a path, or of the one that is named.
+// samples are by path, for all methods, or by method and path.
 var samples = map[string]sample{
 	"/delay/{delay}":             {"/delay/1?seed=7&_=17", 200, nil},
 	"/delay/{delay}/":            {"/delay/uniform:0.1,0.2/?seed=7", 200, nil},
@@ -54,7 +54,7 @@ var samples = map[string]sample{
 	"/admin/clock":                     {"/admin/clock", 200, nil},
 }
 
-// sample returns that of an operation.
+// sample returns the sample of an operation.
 func (c *contract) sample(operation string) sample {
 	found, named := samples[operation]
 	if !named {
@@ -65,7 +65,7 @@ func (c *contract) sample(operation string) sample {
 	return found
 }
 
-// bodyOf returns a good body of an operation, "" for none.
+// bodyOf returns a valid body for an operation, "" for none.
 func bodyOf(name string, operation *v3.Operation) string {
 	switch {
 	case operation.RequestBody == nil:
@@ -101,25 +101,25 @@ func (c *contract) everyOperation(t *testing.T) {
 	}
 }
 
-// ran has the run "ran" be of one request.
+// ran records a request in the run "ran".
 func (c *contract) ran(t *testing.T) {
 	t.Helper()
 	exchange(t, newRequest(t, "GET", c.base+"/delay/0?run=ran", ""))
 }
 
-// held has the hold "held" hold a request.
+// held makes a request wait in the hold "held".
 func (c *contract) held(t *testing.T) {
 	t.Helper()
 	keep(t, c.base+"/hold/held")
 	await(t, c.base+"/admin/holds/held?waiting=1")
 }
 
-// releaser lets go of the next that the hold "released" holds.
+// releaser releases the next request in the hold "released".
 func (c *contract) releaser(t *testing.T) {
 	onceHeld(t, c.base, "released", "POST", "/admin/holds/released/release")
 }
 
-// await returns once the admin API answers 200: what waiting=N is for.
+// await requests a URL of the admin API with waiting=N, and wants a 200.
 func await(t *testing.T, url string) {
 	t.Helper()
 	if reply, body := exchange(t, newRequest(t, "GET", url, "")); reply.StatusCode != http.StatusOK {
@@ -127,7 +127,7 @@ func await(t *testing.T, url string) {
 	}
 }
 
-// onceHeld sends a request, beside the test, as soon as the hold holds anybody.
+// onceHeld sends a request, in a goroutine, when a request waits in the hold.
 func onceHeld(t *testing.T, base, name, method, path string) {
 	t.Helper()
 	var sent sync.WaitGroup

@@ -20,8 +20,8 @@ import (
 	"flash.test/delay-server/server"
 )
 
-// contract is the OpenAPI document as a delay-server serves it, and what was
-// asked under it.
+// contract is the OpenAPI document that a delay-server serves, and the requests sent so
+// far.
 type contract struct {
 	base     string
 	document *v3.Document
@@ -29,8 +29,8 @@ type contract struct {
 	seen     map[string]bool // operations, "GET /doc", and statuses, "GET /doc 200" and "/doc 200"
 }
 
-// TestOpenAPI holds real requests and real replies against /openapi.yaml. It
-// needs no Docker: the server runs in the test.
+// TestOpenAPI validates real requests and responses by /openapi.yaml. The server runs in
+// the test.
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
 	c := readContract(t, serveDelays(t,
@@ -100,8 +100,8 @@ func readContract(t *testing.T, base string) *contract {
 	return &contract{base, &model.Model, validate, map[string]bool{}}
 }
 
-// newRequest returns a request, with a body of text where that is not "": JSON
-// where it is an object.
+// newRequest returns a request. A text that is not "" is the body, as JSON if it begins
+// with a brace.
 func newRequest(t *testing.T, method, url, text string) *http.Request {
 	t.Helper()
 	var body io.Reader
@@ -121,15 +121,14 @@ func newRequest(t *testing.T, method, url, text string) *http.Request {
 	return r
 }
 
-// direct follows no redirect, and keeps no connection.
+// direct follows no redirects and keeps no connections.
 var direct = http.Client{
 	Timeout:       patience,
 	Transport:     &http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: patience},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-// exchange sends a request and returns the reply, whose body is read and can
-// be read again.
+// exchange sends a request and returns the response and its body, which can be read again.
 func exchange(t *testing.T, r *http.Request) (*http.Response, string) {
 	t.Helper()
 	reply, err := direct.Do(r)
@@ -145,8 +144,7 @@ func exchange(t *testing.T, r *http.Request) (*http.Response, string) {
 	return reply, string(body)
 }
 
-// keeps sends a request to the operation, wants the status, and holds the
-// reply against the document.
+// keeps sends a request to the operation, wants the status, and validates the response.
 func (c *contract) keeps(t *testing.T, operation string, r *http.Request, status int) {
 	t.Helper()
 	reply, body := exchange(t, r)
@@ -157,7 +155,7 @@ func (c *contract) holds(t *testing.T, operation string, r *http.Request, reply 
 	body string, status int) {
 	t.Helper()
 	asked := r.Clone(t.Context())
-	asked.Body = nil // sent, and no part of what a reply is judged by
+	asked.Body = nil // already sent; the response does not depend on it
 	if reply.StatusCode != status {
 		t.Errorf("%s %.120s: got %d %.300s, want %d", r.Method, r.URL, reply.StatusCode, body, status)
 	}
@@ -172,13 +170,13 @@ func (c *contract) holds(t *testing.T, operation string, r *http.Request, reply 
 	}
 }
 
-// allows reports whether the document has such a request.
+// allows reports whether a request is valid by the document.
 func (c *contract) allows(r *http.Request) (bool, string) {
 	ok, errs := c.validate.ValidateHttpRequest(r)
 	return ok, fmt.Sprint(errs)
 }
 
-// operations yields each operation of the document by its name, "GET /doc".
+// operations yields the operations of the document by name: "GET /doc".
 func (c *contract) operations(yield func(name string, operation *v3.Operation) bool) {
 	for path, item := range c.document.Paths.PathItems.FromOldest() {
 		for method, operation := range item.GetOperations().FromOldest() {
@@ -189,12 +187,12 @@ func (c *contract) operations(yield func(name string, operation *v3.Operation) b
 	}
 }
 
-// isAdmin reports whether an operation is one of the admin API.
+// isAdmin reports whether an operation belongs to the admin API.
 func isAdmin(operation *v3.Operation) bool { return slices.Contains(operation.Tags, "admin") }
 
-// complete wants each operation exercised, and each status that it names: of the
-// admin API by that operation, of the others by any of the path, since they share
-// what they answer.
+// complete checks that each operation was sent and each of its statuses received.
+// Operations of the admin API must receive all their statuses; others share the statuses of
+// their path.
 func (c *contract) complete(t *testing.T) {
 	for name, operation := range c.operations {
 		if !c.seen[name] {
@@ -212,7 +210,7 @@ func (c *contract) complete(t *testing.T) {
 	}
 }
 
-// outside is what the document says of all that it has no operation for.
+// outside checks requests for which the document has no operation.
 func (c *contract) outside(t *testing.T) {
 	for _, tc := range []struct {
 		name, method, target string

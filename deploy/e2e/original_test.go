@@ -23,17 +23,17 @@ import (
 	"flash.test/delay-server/server"
 )
 
-// endpoints are those of the tutorial, each with the calls that it has in flight at once.
+// endpoints are the tutorial's endpoints, with the number of calls in flight at once.
 var endpoints = []struct {
 	path          string
-	rounds, calls int // so many times so many calls
+	rounds, calls int // rounds of calls
 }{
 	{"/get_data", 2, 1},
 	{"/async_get_data", 1, 2},
 }
 
-// TestTutorialsOwnCode runs the tutorial's app by Python, unmodified, against a
-// delay-server that answers as https://flash.siwalik.in, and beside it demo-api.
+// TestTutorialsOwnCode runs the tutorial's unmodified app in Python, and demo-api, against
+// a delay-server that answers for https://flash.siwalik.in.
 func TestTutorialsOwnCode(t *testing.T) {
 	t.Parallel()
 	python := requirePython(t)
@@ -55,7 +55,7 @@ func TestTutorialsOwnCode(t *testing.T) {
 	}
 }
 
-// inRealTime is what the reader of the tutorial measures.
+// inRealTime measures as the tutorial's reader does.
 func inRealTime(t *testing.T, base string) {
 	const call = time.Second
 	var took []time.Duration
@@ -75,8 +75,8 @@ func inRealTime(t *testing.T, base string) {
 	}
 }
 
-// callByCall lets the calls of delay-server's frozen clock end by hand, and
-// wants to see as many of them in flight as the endpoint makes at once.
+// callByCall freezes delay-server's clock and ends the calls round by round. In each round,
+// the calls that the endpoint makes at once are in flight.
 func callByCall(t *testing.T, steer *admin.Client, base string) {
 	for _, e := range endpoints {
 		answered := make(chan error, 1)
@@ -100,8 +100,8 @@ func callByCall(t *testing.T, steer *admin.Client, base string) {
 	}
 }
 
-// answers fetches url and returns the time it took. The error says that it is
-// not the tutorial's answer.
+// answers fetches url and returns the time it took. It is an error if the response is not
+// the tutorial's.
 func answers(url string) (time.Duration, error) {
 	got, err := get(url)
 	if err != nil {
@@ -117,8 +117,8 @@ func answers(url string) (time.Duration, error) {
 	return got.took, nil
 }
 
-// serveAsFlash runs a delay-server for flash.siwalik.in until the test ends. It
-// returns its URL without TLS, its port with TLS, and the file of its authority.
+// serveAsFlash runs a delay-server for flash.siwalik.in until the test ends. It returns the
+// URL without TLS, the port with TLS, and the authority's certificate file.
 func serveAsFlash(t *testing.T) (url string, port int, ca string) {
 	t.Helper()
 	config := server.DefaultConfig()
@@ -141,8 +141,8 @@ func serveAsFlash(t *testing.T) (url string, port int, ca string) {
 	return "http://" + plain.Addr().String(), secure.Addr().(*net.TCPAddr).Port, filepath.Join(config.TLSDir, "ca.pem")
 }
 
-// requirePython returns a Python that has what the tutorial's app imports. The
-// test is skipped where there is none, or fails with CI set.
+// requirePython returns a Python with the modules of the tutorial's app. Without one the
+// test is skipped, or fails if CI is set.
 func requirePython(t *testing.T) string {
 	t.Helper()
 	for _, python := range []string{"/usr/bin/python3", "python3"} {
@@ -159,8 +159,8 @@ func requirePython(t *testing.T) string {
 	return ""
 }
 
-// startApp runs the tutorial's app, which trusts ca and finds flash.siwalik.in
-// at port of this machine, and returns its URL.
+// startApp runs the tutorial's app and returns its URL. The app trusts ca and connects to
+// port instead of flash.siwalik.in.
 func startApp(t *testing.T, python string, port int, ca string) string {
 	t.Helper()
 	path, err := filepath.Abs("testdata/python")
@@ -174,7 +174,7 @@ func startApp(t *testing.T, python string, port int, ca string) string {
 	return listens(t, cmd)
 }
 
-// startDemoAPI runs demo-api, which calls slow, and returns its URL.
+// startDemoAPI runs demo-api, with slow as its delay-server, and returns its URL.
 func startDemoAPI(t *testing.T, slow string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "demo-api")
@@ -184,8 +184,8 @@ func startDemoAPI(t *testing.T, slow string) string {
 	return listens(t, cmd)
 }
 
-// listens starts a program that runs until the test ends, and returns the first
-// URL that it prints.
+// listens starts a program that runs until the test ends, and returns the first URL it
+// prints.
 func listens(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	out, in := io.Pipe()

@@ -14,9 +14,9 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// TestTutorialOverlay brings up what of deploy/compose/tutorial.yml needs no
-// registry, delay-server as flash.siwalik.in, and asks it from another
-// container, as the tutorial's app would: by that name alone.
+// TestTutorialOverlay runs the part of deploy/compose/tutorial.yml that needs no registry,
+// delay-server for flash.siwalik.in, and sends it a request from another container by that
+// name.
 func TestTutorialOverlay(t *testing.T) {
 	t.Parallel()
 	requireLoopback(t)

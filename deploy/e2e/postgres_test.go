@@ -7,9 +7,8 @@ import (
 	"flash.test/delay-server/delayserver/dockertest"
 )
 
-// TestPostgresOverlay has every Compose that is installed read the overlay. Its
-// image is a registry's, so it is not brought up; demo-api's own tests have a
-// PostgreSQL of this machine.
+// TestPostgresOverlay reads the overlay with every Compose that is installed. It does not
+// run it, since its image needs a registry; demo-api's tests use a local PostgreSQL.
 func TestPostgresOverlay(t *testing.T) {
 	t.Parallel()
 	for _, command := range [][]string{{"docker", "compose"}, {"docker-compose"}} {

@@ -17,9 +17,8 @@ import (
 
 const goImage = "golang:1.26-alpine"
 
-// provideGoImage sees to it that the Dockerfile's Go image is there for the
-// test: the real one, if the engine has it, or a stand-in of the local Go, a
-// static busybox and the modules that both programs need.
+// provideGoImage provides the Dockerfile's Go image: the real one, if the engine has it, or
+// a substitute with the local Go, a static busybox and the modules of both programs.
 func provideGoImage(t *testing.T) {
 	t.Helper()
 	if _, err := command(nil, "docker", "image", "inspect", goImage); err == nil {
@@ -64,8 +63,8 @@ func findBusybox(t *testing.T) string {
 	return ""
 }
 
-// moduleProxy returns a folder with the modules of both programs in the form of
-// a file-system GOPROXY, taken from the local module cache where that has them.
+// moduleProxy returns a directory with the modules of both programs as a GOPROXY, copied
+// from the local module cache if possible.
 func moduleProxy(t *testing.T) string {
 	t.Helper()
 	cache := t.TempDir()
@@ -78,8 +77,8 @@ func moduleProxy(t *testing.T) string {
 	return filepath.Join(cache, "cache/download")
 }
 
-// packGoImage writes the file system of the stand-in: what a build without cgo
-// reads of goroot, the shell that RUN starts, and modules.
+// packGoImage writes the file system of the substitute: the parts of goroot that a build
+// without cgo needs, the shell for RUN, and modules.
 func packGoImage(w io.Writer, goroot, busybox, modules string) error {
 	tw := tar.NewWriter(w)
 	for _, tree := range []struct{ from, to string }{
@@ -101,8 +100,8 @@ func packGoImage(w io.Writer, goroot, busybox, modules string) error {
 	return tw.Close()
 }
 
-// pack writes the file or tree at from under the name to. It leaves out tests
-// and, at half the size of Go's source, the commands, which are there as binaries.
+// pack writes the file or tree at from with the name to, without tests and without the
+// source of commands, half the size of Go's source.
 func pack(tw *tar.Writer, from, to string) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// stack is both programs as a client on the host sees them: their base URLs.
+// stack is the base URLs of both programs, for clients on the host.
 type stack struct{ delayServer, demoAPI string }
 
 type reply struct {
@@ -20,7 +20,7 @@ type reply struct {
 	took   time.Duration
 }
 
-// patience bounds what must not hang. No measurement is judged by it.
+// patience is the limit after which something counts as hanging.
 const patience = time.Minute
 
 var client = http.Client{Timeout: patience}
@@ -36,14 +36,14 @@ func get(url string) (reply, error) {
 	return reply{resp.StatusCode, resp.Header.Get("Content-Type"), string(body), time.Since(begun)}, err
 }
 
-// getBody fetches url, wants status 200 and the body, and returns the time it took.
+// getBody fetches url, wants status 200 and the body, and returns how long it took.
 func getBody(t *testing.T, url, want string) time.Duration {
 	t.Helper()
 	got, err := get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// which delay-server, as Flash, does not send
+	// delay-server sends no line end, like Flash
 	if got.status != http.StatusOK || strings.TrimSuffix(got.body, "\n") != want {
 		t.Fatalf("GET %s: got %d %q, want 200 %q", url, got.status, got.body, want)
 	}
@@ -61,7 +61,7 @@ func (s stack) awaitHealthz(t *testing.T) {
 	}
 }
 
-// tutorial takes the tutorial's steps with its own figures: calls of 1,000 ms.
+// tutorial performs the tutorial's steps with its delay of 1,000 ms.
 func tutorial(t *testing.T, s stack) {
 	const call = 1000 * time.Millisecond
 

@@ -1,13 +1,12 @@
-"""Leads flash.siwalik.in to FLASH_PORT of this machine. Python runs it at its start.
+"""Redirects connections for flash.siwalik.in to FLASH_PORT on this machine.
 
-Only the way there is made up: what is asked for, whom the certificate is for and
-who is trusted stay as they are.
+Python runs this file when it starts. Requests and certificate checks do not change.
 """
 
 import os
 import socket
 
-FLASH = ("192.0.2.1", 443)  # an address that is nobody's (RFC 5737)
+FLASH = ("192.0.2.1", 443)  # reserved for documentation (RFC 5737)
 HERE = ("127.0.0.1", int(os.environ["FLASH_PORT"]))
 
 resolve, connect = socket.getaddrinfo, socket.socket.connect
