@@ -13,50 +13,79 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// lists returns the methods of a list, sorted.
-func lists(header string) []string {
+// sortedMethods returns the methods of an Allow header, sorted.
+func sortedMethods(header string) []string {
 	all := strings.Split(header, ", ")
 	slices.Sort(all)
 	return all
 }
 
-func TestThoseThatWaitTakeAnyMethod(t *testing.T) {
-	config, _ := withScenario(t, "routes: [{path: '/any/{x}'}, {method: GET, path: /got}, {method: OPTIONS, path: /asked}]")
+func TestMethods(t *testing.T) {
+	config, _ := withScenario(t, `routes:
+  - {path: "/any/{x}"}
+  - {method: GET, path: /got}
+  - {method: OPTIONS, path: /asked}
+`)
 	for name, newClient := range clients {
 		t.Run(name, func(t *testing.T) {
-			upstream := startUpstream(t, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Method", r.Method) })
+			upstream := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("X-Method", r.Method)
+			})
 			config := config
 			config.ProxyHosts = []string{"127.0.0.1"}
 			_, base, _ := start(t, config, io.Discard)
 			client := newClient(t)
 			client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-			for _, path := range []string{"/delay/0", "/delay/0/", "/delay/0/url/a.example", "/delay/0/proxy/" + upstream, "/drip?duration=0&delay=0", "/sse?interval=0", "/status/200", "/bytes/1", "/barrier/b?parties=1", "/hold/h?timeout=1ms", "/any/1"} {
-				for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY", "LINK", "PROPFIND", "REPORT", "BREW", "get", "M-SEARCH", "echo_route_not_found"} {
+			for _, path := range []string{
+				"/delay/0", "/delay/0/", "/delay/0/url/a.example", "/delay/0/proxy/" + upstream,
+				"/drip?duration=0&delay=0", "/sse?interval=0", "/status/200", "/bytes/1",
+				"/barrier/b?parties=1", "/hold/h?timeout=1ms", "/any/1",
+			} {
+				for _, method := range []string{
+					"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE",
+					"QUERY", "LINK", "PROPFIND", "REPORT", "BREW", "get", "M-SEARCH", "echo_route_not_found",
+				} {
 					reply, body := do(t, client, method, base+path, nil)
-					if want := map[bool]int{true: 504, false: 200}[strings.HasPrefix(path, "/hold/")]; reply.StatusCode != want && reply.StatusCode != 302 {
-						t.Errorf("%s %s: got %d %s, want an answer", method, path, reply.StatusCode, body)
+					want := 200
+					if strings.HasPrefix(path, "/hold/") {
+						want = 504
 					}
-					if strings.Contains(path, "/proxy/") && reply.Header.Get("X-Method") != method {
-						t.Errorf("%s %s: upstream was asked %q", method, path, reply.Header.Get("X-Method"))
+					if reply.StatusCode != want && reply.StatusCode != 302 {
+						t.Errorf("%s %s: got %d %s, want %d", method, path, reply.StatusCode, body, want)
+					}
+					if got := reply.Header.Get("X-Method"); strings.Contains(path, "/proxy/") && got != method {
+						t.Errorf("%s %s: upstream got method %q", method, path, got)
 					}
 				}
-				options, _ := do(t, client, "OPTIONS", base+path, nil)
-				if options.StatusCode != 204 || options.Header.Get("Allow") != allMethods {
-					t.Errorf("OPTIONS %s: got %d, Allow %q, want 204 and %s", path, options.StatusCode, options.Header.Get("Allow"), allMethods)
+				reply, _ := do(t, client, "OPTIONS", base+path, nil)
+				if allow := reply.Header.Get("Allow"); reply.StatusCode != 204 || allow != allMethods {
+					t.Errorf("OPTIONS %s: got %d, Allow %q, want 204, %q", path, reply.StatusCode, allow, allMethods)
 				}
-				if reply, body := do(t, client, "TRACE", base+path, nil); reply.StatusCode != 405 || reply.Header.Get("Allow") != allMethods {
-					t.Errorf("TRACE %s: got %d, Allow %q, %s, want 405 and that of OPTIONS", path, reply.StatusCode, reply.Header.Get("Allow"), body)
+				reply, _ = do(t, client, "TRACE", base+path, nil)
+				if allow := reply.Header.Get("Allow"); reply.StatusCode != 405 || allow != allMethods {
+					t.Errorf("TRACE %s: got %d, Allow %q, want 405, %q", path, reply.StatusCode, allow, allMethods)
 				}
 			}
-			for path, methods := range map[string]string{"/got": "GET, HEAD, OPTIONS", "/doc": "GET, HEAD, OPTIONS", "/metrics": "GET, HEAD, OPTIONS", "/admin/clock": "GET, HEAD, OPTIONS, POST", "/asked": "OPTIONS"} {
+			for path, methods := range map[string]string{
+				"/got":         "GET, HEAD, OPTIONS",
+				"/doc":         "GET, HEAD, OPTIONS",
+				"/metrics":     "GET, HEAD, OPTIONS",
+				"/admin/clock": "GET, HEAD, OPTIONS, POST",
+				"/asked":       "OPTIONS",
+			} {
 				for _, method := range []string{"OPTIONS", "QUERY", "TRACE", "PUT", "get"} {
-					reply, body := do(t, client, method, base+path, nil)
-					want := map[bool]int{true: 204, false: 405}[method == "OPTIONS"]
 					if method == "OPTIONS" && path == "/asked" {
-						continue // the file's own
+						continue // answered by the scenario
 					}
-					if got := lists(reply.Header.Get("Allow")); reply.StatusCode != want || strings.Join(got, ", ") != methods {
-						t.Errorf("%s %s: got %d, Allow %q, %s, want %d, %s", method, path, reply.StatusCode, got, body, want, methods)
+					reply, body := do(t, client, method, base+path, nil)
+					want := 405
+					if method == "OPTIONS" {
+						want = 204
+					}
+					got := sortedMethods(reply.Header.Get("Allow"))
+					if reply.StatusCode != want || strings.Join(got, ", ") != methods {
+						t.Errorf("%s %s: got %d %s, Allow %q, want %d, %s",
+							method, path, reply.StatusCode, body, got, want, methods)
 					}
 				}
 			}
@@ -64,8 +93,8 @@ func TestThoseThatWaitTakeAnyMethod(t *testing.T) {
 	}
 }
 
-// Net/http's client does not send these.
-func TestConnectIsRefused(t *testing.T) {
+// TestConnect sends CONNECT requests, which net/http's client cannot.
+func TestConnect(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		_, base, _ := start(t, config, io.Discard)
 		for _, target := range []string{"/delay/1", "/delay/1/", "example.com:80", "/doc"} {
@@ -73,30 +102,38 @@ func TestConnectIsRefused(t *testing.T) {
 			fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n", target)
 			reply, body := conn.Receive("GET")
 			if reply.StatusCode != 405 || reply.Header.Get("Allow") == "" {
-				t.Errorf("CONNECT %s: got %d, Allow %q, %s, want 405", target, reply.StatusCode, reply.Header.Get("Allow"), body)
+				t.Errorf("CONNECT %s: got %d %s, Allow %q, want 405",
+					target, reply.StatusCode, body, reply.Header.Get("Allow"))
 			}
 		}
 	})
 }
 
-func TestAPreflightAllowsTheMethodThatItAsksFor(t *testing.T) {
+func TestPreflightAllowsRequestedMethod(t *testing.T) {
 	srv, err := New(DefaultConfig(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for asked, want := range map[string]string{"": allMethods, "PUT": allMethods, "QUERY": allMethods + ", QUERY", "TRACE": allMethods, "a b": allMethods} {
+	for method, want := range map[string]string{
+		"":      allMethods,
+		"PUT":   allMethods,
+		"QUERY": allMethods + ", QUERY",
+		"TRACE": allMethods,
+		"a b":   allMethods,
+	} {
 		r := httptest.NewRequest("OPTIONS", "/delay/1000", nil)
-		r.Header.Set("Access-Control-Request-Method", asked)
+		r.Header.Set("Access-Control-Request-Method", method)
 		rec := httptest.NewRecorder()
 		srv.Handler().ServeHTTP(rec, r)
-		if got := rec.Header().Get("Access-Control-Allow-Methods"); got != want || rec.Header().Get("Allow") != allMethods {
-			t.Errorf("asked for %q: got %q, Allow %q, want %q, %q", asked, got, rec.Header().Get("Allow"), want, allMethods)
+		got, allow := rec.Header().Get("Access-Control-Allow-Methods"), rec.Header().Get("Allow")
+		if got != want || allow != allMethods {
+			t.Errorf("preflight for %q: got %q, Allow %q, want %q, %q", method, got, allow, want, allMethods)
 		}
 	}
 }
 
-// Net/http's HTTP/2 takes any text for a method.
-func TestAMethodThatIsNoneIsRefused(t *testing.T) {
+// TestInvalidMethod checks methods that net/http accepts over HTTP/2.
+func TestInvalidMethod(t *testing.T) {
 	srv, err := New(DefaultConfig(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -112,10 +149,12 @@ func TestAMethodThatIsNoneIsRefused(t *testing.T) {
 	}
 }
 
-func TestEscapesOfUnreservedCharactersAreTheCharacters(t *testing.T) {
+func TestPercentEncodedPaths(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		scenario, _ := withScenario(t, "routes: [{path: '/shop/{x}/é'}, {path: /%66ile}]")
-		for _, config := range []Config{config, func() Config { config.Scenario = scenario.Scenario; return config }()} {
+		configWithScenario := config
+		configWithScenario.Scenario = scenario.Scenario
+		for _, config := range []Config{config, configWithScenario} {
 			_, base, _ := start(t, config, io.Discard)
 			client := newClient(t)
 			for _, tc := range []struct {

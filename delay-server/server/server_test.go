@@ -23,16 +23,17 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// start serves config on a free port of loopback until the test ends, and
-// returns the server, its URL, and a function that does what SIGTERM does and
-// returns once the server has stopped.
+// start starts a server on a free port of loopback that stops when the test ends. It
+// returns the server, its URL, and a function that shuts it down.
 func start(t testing.TB, config Config, log io.Writer) (srv *Server, base string, stop func()) {
 	t.Helper()
 	return startOn(t, config, log, net.ListenConfig{})
 }
 
-// startOn is start with a listener of its own settings.
-func startOn(t testing.TB, config Config, log io.Writer, listen net.ListenConfig) (srv *Server, base string, stop func()) {
+// startOn is like start with a listener that listen opens.
+func startOn(t testing.TB, config Config, log io.Writer, listen net.ListenConfig) (
+	srv *Server, base string, stop func(),
+) {
 	t.Helper()
 	srv, err := New(config, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
@@ -55,7 +56,7 @@ func startOn(t testing.TB, config Config, log io.Writer, listen net.ListenConfig
 	return srv, "http://" + ln.Addr().String(), stop
 }
 
-// bothWays runs a test with event loops and without: there is one contract.
+// bothWays runs a test with and without event loops, which behave the same.
 func bothWays(t *testing.T, test func(t *testing.T, config Config)) {
 	t.Helper()
 	for _, on := range []bool{true, false} {
@@ -71,8 +72,7 @@ func eventLoop(config Config, on bool) Config {
 	return config
 }
 
-// newClient returns a client of its own connections, which does not follow
-// redirects and is closed by the test's end.
+// newClient returns a client with its own connections that follows no redirects.
 func newClient(t testing.TB) *http.Client {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 10_000}
@@ -83,7 +83,7 @@ func newClient(t testing.TB) *http.Client {
 	}
 }
 
-// do sends one request and reads the reply whole.
+// do sends a request and reads the whole reply.
 func do(t testing.TB, client *http.Client, method, url string, body io.Reader) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
@@ -108,7 +108,7 @@ func compat() Config {
 	return c
 }
 
-// contract is testdata/flash-contract.json: what Flash was seen to answer.
+// contract is the format of testdata/flash-contract.json, recorded replies of Flash.
 type contract struct {
 	Cases []struct {
 		Method, Path      string
@@ -140,21 +140,20 @@ func TestContract(t *testing.T) {
 	for _, mode := range []string{"default", "FLASH_COMPAT"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			bothWays(t, func(t *testing.T, config Config) { answersAsFlash(t, flash, mode, config) })
+			bothWays(t, func(t *testing.T, config Config) { testContract(t, flash, mode, config) })
 		})
 	}
 }
 
-// answersAsFlash fails the test where a server of config, which is in this mode, does
-// not answer as Flash was seen to.
-func answersAsFlash(t *testing.T, flash contract, mode string, config Config) {
+// testContract checks that a server in this mode answers like Flash.
+func testContract(t *testing.T, flash contract, mode string, config Config) {
 	config.FlashCompat = mode == "FLASH_COMPAT"
 	_, base, _ := start(t, config, io.Discard)
-	hurried, err := New(config, slog.New(slog.DiscardHandler))
+	fast, err := New(config, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := hurried.clock.Scale(clock.MinScale); err != nil {
+	if err := fast.clock.Scale(clock.MinScale); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range flash.Cases {
@@ -166,9 +165,9 @@ func answersAsFlash(t *testing.T, flash contract, mode string, config Config) {
 			begin := time.Now()
 			var reply *http.Response
 			var body string
-			if strings.Contains(tc.Path, "random") { // up to nine seconds
+			if strings.Contains(tc.Path, "random") { // would take up to 9 s
 				rec := httptest.NewRecorder()
-				hurried.Handler().ServeHTTP(rec, httptest.NewRequest(tc.Method, tc.Path, nil))
+				fast.Handler().ServeHTTP(rec, httptest.NewRequest(tc.Method, tc.Path, nil))
 				reply, body = rec.Result(), rec.Body.String()
 			} else {
 				reply, body = do(t, newClient(t), tc.Method, base+tc.Path, nil)
@@ -178,7 +177,8 @@ func answersAsFlash(t *testing.T, flash contract, mode string, config Config) {
 			if reply.StatusCode != tc.Status {
 				t.Errorf("status: got %d, want %d", reply.StatusCode, tc.Status)
 			}
-			if tc.ContentType != "" && contentType != tc.ContentType || !strings.HasPrefix(contentType, tc.ContentTypePrefix) {
+			if tc.ContentType != "" && contentType != tc.ContentType ||
+				!strings.HasPrefix(contentType, tc.ContentTypePrefix) {
 				t.Errorf("content type: got %q, want %q", contentType, tc.ContentType+tc.ContentTypePrefix)
 			}
 			if tc.Body != "" && body != tc.Body || !regexp.MustCompile(tc.BodyMatches).MatchString(body) {
@@ -190,8 +190,8 @@ func answersAsFlash(t *testing.T, flash contract, mode string, config Config) {
 			if got := reply.Header.Get("Allow"); tc.Allow != "" && got != tc.Allow {
 				t.Errorf("Allow: got %q, want %q", got, tc.Allow)
 			}
-			if least := time.Duration(tc.MinMilliseconds * float64(time.Millisecond)); took < least {
-				t.Errorf("answered after %v, want %v or more", took, least)
+			if minTime := time.Duration(tc.MinMilliseconds * float64(time.Millisecond)); took < minTime {
+				t.Errorf("answered after %v, want at least %v", took, minTime)
 			}
 			for name, want := range flash.Headers {
 				if got := reply.Header.Get(name); strings.HasPrefix(tc.Path, "/delay/") && got != want {
@@ -199,7 +199,7 @@ func answersAsFlash(t *testing.T, flash contract, mode string, config Config) {
 				}
 			}
 			if reply.Header.Get("Access-Control-Allow-Credentials") != "" {
-				t.Error("Access-Control-Allow-Credentials stands beside a wildcard origin")
+				t.Error("want no Access-Control-Allow-Credentials with a wildcard origin")
 			}
 		})
 	}
@@ -210,68 +210,61 @@ func TestBadInput(t *testing.T) {
 	config.RedirectHosts = []string{"example.com"}
 	_, base, _ := start(t, config, io.Discard)
 	client := newClient(t)
+	large := func() io.Reader { return strings.NewReader(strings.Repeat("x", 10_000_000)) }
 	for _, tc := range []struct {
 		name, method, path string
 		body               io.Reader
-		status             int
-		want               string
+		want               problem.Type
 	}{
-		{"a word", "GET", "/delay/abc", nil, 400, `delay "abc" is not understood`},
-		{"negative", "GET", "/delay/-5", nil, 400, `delay "-5" is negative`},
-		{"not a number", "GET", "/delay/NaN", nil, 400, `delay "NaN" is not understood`},
-		{"exponent", "GET", "/delay/1e300", nil, 400, `delay "1e300" is not understood`},
-		{"hexadecimal", "GET", "/delay/0x10", nil, 400, `delay "0x10" is not understood`},
-		{"blank", "GET", "/delay/%20", nil, 400, `delay " " is not understood`},
-		{"more than an int64", "GET", "/delay/99999999999999999999", nil, 400, "is longer than any clock counts"},
-		{"above MAX_DELAY", "GET", "/delay/600001", nil, 400, "accepted: up to 10m0s (600000 ms), its MAX_DELAY"},
-		{"escaped slash", "GET", "/delay/1%2F2", nil, 400, `delay "1/2" is not understood`},
-		{"script as target", "GET", "/delay/0/url/javascript:alert(1)", nil, 400, "another scheme"},
-		{"line break in a target", "GET", "/delay/0/url/example.com%0d%0aA:b", nil, 400, "control character"},
-		{"target that is not allowed", "GET", "/delay/0/url/evil.example", nil, 403, "REDIRECT_HOSTS"},
-		{"near miss of a parameter", "GET", "/delay/0?rum=1", nil, 400, "did you mean \"run\"?"},
-		{"20 KB URL", "GET", "/delay/" + strings.Repeat("1", 20_000), nil, 414, "/problems/url-too-long"},
-		{"10 MB body, length told", "POST", "/delay/0", strings.NewReader(strings.Repeat("x", 10_000_000)), 413, "/problems/body-too-large"},
-		{"a clock command of 10 MB", "POST", "/admin/clock", strings.NewReader(strings.Repeat("x", 10_000_000)), 413, "/problems/body-too-large"},
-		{"10 MB body, length not told", "POST", "/delay/0", io.MultiReader(strings.NewReader(strings.Repeat("x", 10_000_000))), 413, "/problems/body-too-large"},
-		{"unknown path", "GET", "/nothing", nil, 404, "/problems/not-found"},
-		{"no delay", "GET", "/delay", nil, 404, "/problems/not-found"},
-		{"unknown asset", "GET", "/assets/..%2fserver.go", nil, 404, "/problems/not-found"},
-		{"unknown method", "BREW", "/healthz", nil, 405, "/problems/method-not-allowed"},
-		{"a method about the connection", "TRACE", "/delay/0", nil, 405, "/problems/method-not-allowed"},
-		{"method of another endpoint", "POST", "/healthz", nil, 405, "/problems/method-not-allowed"},
+		{"word", "GET", "/delay/abc", nil, problem.InvalidDelay},
+		{"negative", "GET", "/delay/-5", nil, problem.InvalidDelay},
+		{"not a number", "GET", "/delay/NaN", nil, problem.InvalidDelay},
+		{"exponent", "GET", "/delay/1e300", nil, problem.InvalidDelay},
+		{"hexadecimal", "GET", "/delay/0x10", nil, problem.InvalidDelay},
+		{"blank", "GET", "/delay/%20", nil, problem.InvalidDelay},
+		{"above int64", "GET", "/delay/99999999999999999999", nil, problem.InvalidDelay},
+		{"above MAX_DELAY", "GET", "/delay/600001", nil, problem.InvalidDelay},
+		{"escaped slash", "GET", "/delay/1%2F2", nil, problem.InvalidDelay},
+		{"misspelled parameter", "GET", "/delay/0?rum=1", nil, problem.UnknownParameter},
+		{"20 KB URL", "GET", "/delay/" + strings.Repeat("1", 20_000), nil, problem.URLTooLong},
+		{"10 MB body", "POST", "/delay/0", large(), problem.BodyTooLarge},
+		{"10 MB clock command", "POST", "/admin/clock", large(), problem.BodyTooLarge},
+		{"10 MB body in chunks", "POST", "/delay/0", unsized{large()}, problem.BodyTooLarge},
+		{"unknown path", "GET", "/nothing", nil, problem.NotFound},
+		{"no delay", "GET", "/delay", nil, problem.NotFound},
+		{"unknown asset", "GET", "/assets/..%2fserver.go", nil, problem.NotFound},
+		{"unknown method", "BREW", "/healthz", nil, problem.MethodNotAllowed},
+		{"TRACE", "TRACE", "/delay/0", nil, problem.MethodNotAllowed},
+		{"method of another endpoint", "POST", "/healthz", nil, problem.MethodNotAllowed},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			reply, body := do(t, client, tc.method, base+tc.path, tc.body)
-			var p problem.Problem
-			if err := json.Unmarshal([]byte(body), &p); err != nil {
-				t.Fatalf("%s %.60s: %d %.200s: no problem document: %v", tc.method, tc.path, reply.StatusCode, body, err)
-			}
-			if reply.StatusCode != tc.status || p.Status != tc.status || !strings.Contains(string(p.Type)+" "+p.Detail, tc.want) {
-				t.Errorf("%s %.60s: got %d %s %q, want %d and %q", tc.method, tc.path, reply.StatusCode, p.Type, p.Detail, tc.status, tc.want)
-			}
-			if got := reply.Header.Get("Content-Type"); got != problem.ContentType {
-				t.Errorf("content type %q, want %q", got, problem.ContentType)
+			if p := readProblem(t, reply, body); p.Type != tc.want || p.Status != tc.want.Info().Status {
+				t.Errorf("%s %.60s: got %d %s %q, want %s", tc.method, tc.path, p.Status, p.Type, p.Detail, tc.want)
 			}
 			if len(body) > 1000 {
-				t.Errorf("an answer of %d bytes", len(body))
+				t.Errorf("got a body of %d bytes, want at most 1000", len(body))
 			}
 		})
 	}
 }
 
 func TestFlashCompatErrors(t *testing.T) {
+	const flashError = `Delay value should be valid number(in milliseconds) or "random"`
 	_, base, _ := start(t, compat(), io.Discard)
 	client := newClient(t)
 	for _, delay := range []string{"abc", "-5", "NaN", "1e300", "0x10", "%20", "99999999999999999999", "11m"} {
 		for _, tail := range []string{"", "/", "/url/example.com"} {
 			reply, body := do(t, client, "GET", base+"/delay/"+delay+tail, nil)
-			if reply.StatusCode != 500 || body != `Delay value should be valid number(in milliseconds) or "random"` || reply.Header.Get("Content-Type") != "text/html; charset=utf-8" {
-				t.Errorf("GET /delay/%s%s: got %d %s %q, want Flash's 500", delay, tail, reply.StatusCode, reply.Header.Get("Content-Type"), body)
+			contentType := reply.Header.Get("Content-Type")
+			if reply.StatusCode != 500 || body != flashError || contentType != "text/html; charset=utf-8" {
+				t.Errorf("GET /delay/%s%s: got %d %s %q, want Flash's 500",
+					delay, tail, reply.StatusCode, contentType, body)
 			}
 		}
 	}
 	if reply, _ := do(t, client, "POST", base+"/nothing", nil); reply.StatusCode != 404 {
-		t.Errorf("POST /nothing: got %d, want 404: Flash redirects GET alone", reply.StatusCode)
+		t.Errorf("POST /nothing: got %d, want 404: Flash redirects only GET", reply.StatusCode)
 	}
 }
 
@@ -291,41 +284,45 @@ func TestPagesAndProbes(t *testing.T) {
 	} {
 		t.Run(tc.path, func(t *testing.T) {
 			reply, body := do(t, client, "GET", base+tc.path, nil)
-			if reply.StatusCode != 200 || reply.Header.Get("Content-Type") != tc.contentType || !strings.Contains(body, tc.want) {
-				t.Errorf("GET %s: got %d %q, want 200 %q that says %q; body:\n%.500s", tc.path, reply.StatusCode, reply.Header.Get("Content-Type"), tc.contentType, tc.want, body)
+			contentType := reply.Header.Get("Content-Type")
+			if reply.StatusCode != 200 || contentType != tc.contentType || !strings.Contains(body, tc.want) {
+				t.Errorf("GET %s: got %d %q, want 200 %q with %q; body:\n%.500s",
+					tc.path, reply.StatusCode, contentType, tc.contentType, tc.want, body)
 			}
 			if reply, body := do(t, client, "HEAD", base+tc.path, nil); reply.StatusCode != 200 || body != "" {
-				t.Errorf("HEAD %s: got %d with a body of %d bytes, want 200 with none", tc.path, reply.StatusCode, len(body))
+				t.Errorf("HEAD %s: got %d with %d bytes of body, want 200 without body",
+					tc.path, reply.StatusCode, len(body))
 			}
 		})
 	}
 }
 
-func TestAPanicIsA500AndTheServerGoesOn(t *testing.T) {
+func TestPanic(t *testing.T) {
 	var log strings.Builder
 	srv, err := New(DefaultConfig(), slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv.clock = nil // the next wait dereferences it
+	srv.clock = nil // the next wait panics
 	rec := httptest.NewRecorder()
 	srv.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/delay/0", nil))
-	if rec.Code != 500 || !strings.Contains(rec.Body.String(), "its log says more") || strings.Contains(rec.Body.String(), "nil pointer") {
-		t.Errorf("got %d %s, want 500 without the panic's text", rec.Code, rec.Body)
+	p := readProblem(t, rec.Result(), rec.Body.String())
+	if p.Type != problem.Internal || strings.Contains(p.Detail, "nil pointer") {
+		t.Errorf("got %s: %s, want %s without the panic's text", p.Type, p.Detail, problem.Internal)
 	}
 	if !strings.Contains(log.String(), "nil pointer") {
-		t.Errorf("the log does not say what went wrong: %s", log.String())
+		t.Errorf("want nil pointer in the log, got %s", log.String())
 	}
 }
 
 func TestCORS(t *testing.T) {
 	for _, tc := range []struct{ name, setting, origin, want string }{
-		{"any, without an origin", "*", "", "*"},
+		{"any, no Origin", "*", "", "*"},
 		{"any", "*", "https://a.example", "*"},
 		{"named", "https://a.example", "https://a.example", "https://a.example"},
 		{"not named", "https://a.example", "https://b.example", ""},
 		{"none", "none", "https://a.example", ""},
-		{"an origin called none", "none", "none", ""},
+		{"origin \"none\"", "none", "none", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			config := DefaultConfig()
@@ -340,7 +337,8 @@ func TestCORS(t *testing.T) {
 				rec := httptest.NewRecorder()
 				srv.Handler().ServeHTTP(rec, req)
 				if got := rec.Header().Get("Access-Control-Allow-Origin"); got != tc.want {
-					t.Errorf("CORS_ORIGINS=%s, %s from %q: got %q, want %q", tc.setting, method, tc.origin, got, tc.want)
+					t.Errorf("CORS_ORIGINS=%s, %s from %q: got %q, want %q",
+						tc.setting, method, tc.origin, got, tc.want)
 				}
 			}
 		})
