@@ -1,7 +1,6 @@
 package eventloop
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +21,7 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// open returns loops on free ports of loopback, which are closed by the test's end.
+// open starts loops on free loopback ports. It closes them when the test ends.
 func open(t *testing.T, ports int, change ...func(*Config)) (*Listener, []net.Addr) {
 	t.Helper()
 	config := newConfig(func(journal.Wait) {})
@@ -46,7 +45,7 @@ func open(t *testing.T, ports int, change ...func(*Config)) (*Listener, []net.Ad
 		_ = ln.Close()
 		ln.ForceClose()
 		if n, w := config.Limit.Inside(), config.Engine.Journal.Waiting(); n != 0 || w != 0 {
-			t.Errorf("at the end %d places are taken, %d wait", n, w)
+			t.Errorf("at the end: %d requests in flight, %d waiting; want none", n, w)
 		}
 	})
 	return ln, addrs
@@ -57,40 +56,33 @@ func dial(t *testing.T, addr net.Addr) *wiretest.Conn {
 	return wiretest.Dial(t, addr.String())
 }
 
-// each returns f of each loop, of all that it has been posted before.
-func (ln *Listener) each(f func(*loop) int) (sum int) {
+// sum calls f on each loop, after everything posted before, and adds up the results.
+func (ln *Listener) sum(f func(*loop) int) (sum int) {
 	for _, l := range ln.loops {
-		seen := make(chan int, 1)
-		if l.post(func() { seen <- f(l) }) {
-			sum += <-seen
+		result := make(chan int, 1)
+		if l.post(func() { result <- f(l) }) {
+			sum += <-result
 		}
 	}
 	return sum
 }
 
-// serves returns how many connections the loops serve.
-func (ln *Listener) serves() int { return ln.each(func(l *loop) int { return l.open }) }
+// serves returns the number of connections in the loops.
+func (ln *Listener) serves() int { return ln.sum(func(l *loop) int { return l.open }) }
 
-// reply reads a reply and returns its body, "" for one of a wait.
-func reply(t *testing.T, in *bufio.Reader) string {
+// receive reads a response and returns its body, or "waited" if the loop answered.
+func receive(t *testing.T, c *wiretest.Conn) string {
 	t.Helper()
-	r, err := http.ReadResponse(in, nil)
-	if err != nil {
-		t.Fatalf("reading a reply: %v", err)
-	}
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatalf("reading a body: %v", err)
-	}
+	r, body := c.Receive(http.MethodGet)
 	if r.Header.Get("Server-Timing") != "" {
 		return "waited"
 	}
-	return string(b)
+	return body
 }
 
-// pages is net/http that serves what the loops hand over, as package program does:
-// "/page" is answered at once, and "/slow" once the test sends to slow; left counts
-// the clients that left meanwhile.
+// pages is a server of net/http for the connections that the loops hand over, set up
+// like package program. "/page" responds at once. "/slow" sends to entered, and responds
+// when the test sends to slow, or sends to left if the client leaves.
 type pages struct {
 	*Listener
 	addr    net.Addr
@@ -103,7 +95,10 @@ type pages struct {
 func openPages(t *testing.T) *pages {
 	t.Helper()
 	ln, addrs := open(t, 1)
-	p := &pages{Listener: ln, addr: addrs[0], slow: make(chan struct{}), entered: make(chan struct{}, 9), left: make(chan struct{}, 9)}
+	p := &pages{
+		Listener: ln, addr: addrs[0],
+		slow: make(chan struct{}), entered: make(chan struct{}, 9), left: make(chan struct{}, 9),
+	}
 	p.server = &http.Server{
 		ReadHeaderTimeout: time.Minute,
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
@@ -141,31 +136,30 @@ func openPages(t *testing.T) *pages {
 
 func get(path string) string { return with("GET "+path+" HTTP/1.1", "") }
 
-// A connection that asks for a page goes back to its loop, with what came behind.
-func TestAConnectionGoesBackToItsLoop(t *testing.T) {
+// After a page, net/http returns the connection to its loop, with the data it read.
+func TestConnectionReturnsToItsLoop(t *testing.T) {
+	page, wait := get("/page"), get("/delay/0")
 	post := with("POST /page HTTP/1.1", "Content-Length: 5\r\n")
 	for _, tc := range []struct {
 		name  string
-		steps [][]string // what is sent, and the replies that come then
+		steps [][]string // bytes to send, and the responses to them
 	}{
-		{"a page", [][]string{{get("/page"), "GET/page"}, {get("/delay/0"), "waited"}, {get("/page"), "GET/page"}, {get("/delay/0"), "waited"}}},
-		{"a page first of all", [][]string{{get("/page") + get("/delay/0"), "GET/page", "waited"}}},
-		{"two pages", [][]string{{get("/page") + get("/page") + get("/delay/0"), "GET/page", "GET/page", "waited"}}},
-		{"with a part of the next", [][]string{{get("/page") + get("/delay/0")[:9], "GET/page"}, {get("/delay/0")[9:], "waited"}}},
-		{"a body", [][]string{{post + "hello", "POST/pagehello"}, {post + "hello" + get("/delay/0"), "POST/pagehello", "waited"}}},
-		{"all at once", [][]string{append([]string{strings.Repeat(get("/page")+get("/delay/0"), 9)}, strings.Fields(strings.Repeat("GET/page waited ", 9))...)}},
+		{"a page", [][]string{{page, "GET/page"}, {wait, "waited"}, {page, "GET/page"}, {wait, "waited"}}},
+		{"a page and a wait", [][]string{{page + wait, "GET/page", "waited"}}},
+		{"two pages", [][]string{{page + page + wait, "GET/page", "GET/page", "waited"}}},
+		{"with a part of the next request", [][]string{{page + wait[:9], "GET/page"}, {wait[9:], "waited"}}},
+		{"a body", [][]string{{post + "hello", "POST/pagehello"}, {post + "hello" + wait, "POST/pagehello", "waited"}}},
+		{"all in one packet", [][]string{append(
+			[]string{strings.Repeat(page+wait, 9)}, strings.Fields(strings.Repeat("GET/page waited ", 9))...)}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := openPages(t)
 			c := dial(t, p.addr)
-			in := bufio.NewReader(c)
 			for i, step := range tc.steps {
-				if _, err := io.WriteString(c, step[0]); err != nil {
-					t.Fatal(err)
-				}
+				c.Send(step[0])
 				for _, want := range step[1:] {
-					if got := reply(t, in); got != want {
-						t.Fatalf("step %d: the reply is %q, want %q", i, got, want)
+					if got := receive(t, c); got != want {
+						t.Fatalf("step %d: got response %q, want %q", i, got, want)
 					}
 				}
 			}
@@ -174,24 +168,22 @@ func TestAConnectionGoesBackToItsLoop(t *testing.T) {
 	}
 }
 
-// The body of a page may come in parts, and what is behind it still goes back.
-func TestAPageWhoseBodyComesLate(t *testing.T) {
+// The connection returns to its loop even if the body arrives in parts.
+func TestPageWithSlowBody(t *testing.T) {
 	p := openPages(t)
 	c := dial(t, p.addr)
-	for _, part := range []string{with("POST /page HTTP/1.1", "Content-Length: 5\r\n"), "he", "llo" + get("/delay/0")[:3], get("/delay/0")[3:]} {
-		if _, err := io.WriteString(c, part); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Millisecond) // so that the parts are likely to be read apart
+	head, wait := with("POST /page HTTP/1.1", "Content-Length: 5\r\n"), get("/delay/0")
+	for _, part := range []string{head, "he", "llo" + wait[:3], wait[3:]} {
+		c.Send(part)
+		time.Sleep(time.Millisecond) // usually separates the reads
 	}
-	in := bufio.NewReader(c)
-	if a, b := reply(t, in), reply(t, in); a != "POST/pagehello" || b != "waited" {
+	if a, b := receive(t, c), receive(t, c); a != "POST/pagehello" || b != "waited" {
 		t.Errorf("got %q and %q", a, b)
 	}
 }
 
-// However much comes while a page is made, all of it is answered, and in order.
-func TestMuchComesBehindAPage(t *testing.T) {
+// All requests that arrive while net/http answers are answered in order.
+func TestManyRequestsAfterAPage(t *testing.T) {
 	p := openPages(t)
 	c := dial(t, p.addr)
 	const n = 20_000
@@ -199,49 +191,48 @@ func TestMuchComesBehindAPage(t *testing.T) {
 		_, _ = io.WriteString(c, get("/slow")+strings.Repeat(get("/delay/0"), n)+get("/page"))
 	}()
 	<-p.entered
-	time.Sleep(10 * time.Millisecond) // while net/http looks out for the end of the client
+	time.Sleep(10 * time.Millisecond) // net/http reads ahead meanwhile
 	p.slow <- struct{}{}
-	in := bufio.NewReader(c)
-	if got := reply(t, in); got != "GET/slow" {
-		t.Errorf("the first reply is %q", got)
+	if got := receive(t, c); got != "GET/slow" {
+		t.Errorf("the first response is %q", got)
 	}
 	for i := range n {
-		if got := reply(t, in); got != "waited" {
-			t.Fatalf("reply %d is %q", i, got)
+		if got := receive(t, c); got != "waited" {
+			t.Fatalf("response %d is %q", i, got)
 		}
 	}
-	if got := reply(t, in); got != "GET/page" {
-		t.Errorf("the last reply is %q", got)
+	if got := receive(t, c); got != "GET/page" {
+		t.Errorf("the last response is %q", got)
 	}
 }
 
-// A client that leaves while a page is made is seen to, and nothing of it is left.
-func TestAClientLeavesAPage(t *testing.T) {
+// A client that leaves while net/http answers is noticed, and its connection closed.
+func TestClientLeavesPage(t *testing.T) {
 	for name, leave := range map[string]func(*wiretest.Conn){
 		"closes": func(c *wiretest.Conn) { _ = c.Close() },
 		"resets": func(c *wiretest.Conn) { _ = c.SetLinger(0); _ = c.Close() },
 		"ends":   func(c *wiretest.Conn) { _ = c.CloseWrite() },
 	} {
-		for _, behind := range []string{"", get("/delay/60000")} { // which the loop sees to, and net/http does not
-			t.Run(name+behind, func(t *testing.T) {
+		for _, next := range []string{"", get("/delay/60000")} { // net/http does not read the second request
+			t.Run(name+next, func(t *testing.T) {
 				p := openPages(t)
-				before := files(t)
+				before := openFDs(t)
 				c := dial(t, p.addr)
-				if _, err := io.WriteString(c, get("/slow")+behind); err != nil {
-					t.Fatal(err)
-				}
+				c.Send(get("/slow") + next)
 				<-p.entered
 				leave(c)
 				<-p.left
 				_ = c.Close()
-				wiretest.Eventually(t, "the connection is closed", func() bool { return p.serves() == 0 && files(t) == before })
+				wiretest.Eventually(t, "the connection is closed", func() bool {
+					return p.serves() == 0 && openFDs(t) == before
+				})
 			})
 		}
 	}
 }
 
-// files returns how many descriptors the process has.
-func files(t *testing.T) int {
+// openFDs returns the number of file descriptors of the process.
+func openFDs(t *testing.T) int {
 	t.Helper()
 	list, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -250,44 +241,41 @@ func files(t *testing.T) int {
 	return len(list)
 }
 
-// A page that is made while the listener drains is answered, and its connection
-// ends, whether or not its loop has.
-func TestAPageDuringDrain(t *testing.T) {
+// A page that is in progress when the listener drains is answered and its connection
+// closed, whether or not its loop has ended.
+func TestPageDuringDrain(t *testing.T) {
 	for _, waits := range []bool{false, true} {
-		for _, behind := range []string{"", get("/delay/0")} {
-			t.Run(fmt.Sprint(waits, behind), func(t *testing.T) {
+		for _, next := range []string{"", get("/delay/0")} {
+			t.Run(fmt.Sprint(waits, next), func(t *testing.T) {
 				p := openPages(t)
 				c := dial(t, p.addr)
-				if _, err := io.WriteString(c, get("/slow")+behind); err != nil {
-					t.Fatal(err)
-				}
+				c.Send(get("/slow") + next)
 				<-p.entered
 				var waiting *wiretest.Conn
-				if waits { // so that the loops go on
+				if waits { // keep the loops running
 					for range p.loops {
 						waiting = dial(t, p.addr)
-						if _, err := io.WriteString(waiting, get("/hold/a")); err != nil {
-							t.Fatal(err)
-						}
+						waiting.Send(get("/hold/a"))
 					}
-					wiretest.Eventually(t, "one request waits on each loop", func() bool { return p.config.Engine.Journal.Waiting() == len(p.loops) })
+					wiretest.Eventually(t, "one request waits on each loop", func() bool {
+						return p.config.Engine.Journal.Waiting() == len(p.loops)
+					})
 				}
 				_ = p.Close()
 				if !waits {
 					<-p.ended
 				}
 				p.slow <- struct{}{}
-				in := bufio.NewReader(c)
-				if got := reply(t, in); got != "GET/slow" {
+				if got := receive(t, c); got != "GET/slow" {
 					t.Errorf("got %q", got)
 				}
-				if waits && behind != "" {
-					if got := reply(t, in); got != "waited" {
-						t.Errorf("behind the page the reply is %q", got)
+				if waits && next != "" {
+					if got := receive(t, c); got != "waited" {
+						t.Errorf("after the page, got response %q", got)
 					}
 				}
-				if rest, err := io.ReadAll(in); len(rest) > 0 || err != nil && !errors.Is(err, unix.ECONNRESET) {
-					t.Errorf("the connection goes on with %q, %v", rest, err)
+				if rest, err := io.ReadAll(c); len(rest) > 0 || err != nil && !errors.Is(err, unix.ECONNRESET) {
+					t.Errorf("then got %q, %v, want the connection closed", rest, err)
 				}
 				if waits {
 					if _, err := p.config.Engine.Holds.Release("a", 0); err != nil {
@@ -304,14 +292,16 @@ func TestAPageDuringDrain(t *testing.T) {
 	}
 }
 
-// What net/http ends does not come back.
-func TestWhatNetHTTPEnds(t *testing.T) {
-	for _, sent := range []string{get("/page/last"), with("GET /page HTTP/1.1", "Connection: close\r\n"), "GET /delay/0 HTTP/1.0\r\n\r\n"} {
+// A connection that net/http closes does not return to its loop.
+func TestConnectionClosedByNetHTTP(t *testing.T) {
+	for _, sent := range []string{
+		get("/page/last"),
+		with("GET /page HTTP/1.1", "Connection: close\r\n"),
+		"GET /delay/0 HTTP/1.0\r\n\r\n",
+	} {
 		p := openPages(t)
 		c := dial(t, p.addr)
-		if _, err := io.WriteString(c, sent); err != nil {
-			t.Fatal(err)
-		}
+		c.Send(sent)
 		if b, err := io.ReadAll(c); err != nil || !strings.HasSuffix(string(b), strings.Fields(sent)[1]) {
 			t.Errorf("%q: got %q, %v", sent, b, err)
 		}
@@ -321,48 +311,41 @@ func TestWhatNetHTTPEnds(t *testing.T) {
 	}
 }
 
-// A connection that is handed over can do what net/http and faults ask of TCP.
-func TestWhatIsHandedOverIsTCP(t *testing.T) {
+// A handed-over connection has the methods of TCP that net/http and faults need.
+func TestHandedOverConnectionIsTCP(t *testing.T) {
 	ln, addrs := open(t, 1)
-	if _, err := io.WriteString(dial(t, addrs[0]), get("/page")); err != nil {
-		t.Fatal(err)
-	}
+	dial(t, addrs[0]).Send(get("/page"))
 	conn, err := ln.HTTP1().Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	for _, is := range []bool{is[interface{ CloseWrite() error }](conn), is[interface{ SetLinger(int) error }](conn), is[interface{ Idle() }](conn)} {
-		if !is {
-			t.Error("it cannot")
-		}
+	if _, ok := conn.(interface {
+		CloseWrite() error
+		SetLinger(int) error
+		Idle()
+	}); !ok {
+		t.Errorf("%T lacks a method", conn)
 	}
 }
 
-func is[T any](v any) bool {
-	_, ok := v.(T)
-	return ok
-}
-
-// A connection that is handed over lives on by another descriptor, so its end
-// would leave epoll reporting it.
-func TestEpollForgetsWhatIsHandedOver(t *testing.T) {
+// A handed-over connection stays open through another descriptor, so closing the first
+// one does not remove it from epoll.
+func TestHandOverRemovesFromEpoll(t *testing.T) {
 	ln, addrs := open(t, 1)
 	before := ln.watched(t)
-	if _, err := io.WriteString(dial(t, addrs[0]), get("/page")); err != nil {
-		t.Fatal(err)
-	}
+	dial(t, addrs[0]).Send(get("/page"))
 	conn, err := ln.HTTP1().Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	if after := ln.watched(t); after != before {
-		t.Errorf("epoll reports %d descriptors, want %d as before", after, before)
+		t.Errorf("epoll watches %d descriptors, want %d as before", after, before)
 	}
 }
 
-// watched returns how many descriptors the loops' pollers report.
+// watched returns the number of descriptors that the loops' pollers watch.
 func (ln *Listener) watched(t *testing.T) (n int) {
 	t.Helper()
 	for _, l := range ln.loops {
@@ -375,23 +358,22 @@ func (ln *Listener) watched(t *testing.T) (n int) {
 	return n
 }
 
-// However much a client sends behind a request that waits, the loop leaves it to
-// the system, which holds the client up.
-func TestLittleIsKeptOfAClientThatSendsWithoutEnd(t *testing.T) {
+// The loop buffers little of a client that keeps sending while its requests wait. The
+// kernel's flow control blocks the client.
+func TestReadAheadIsBounded(t *testing.T) {
 	ln, addrs := open(t, 1)
 	conn := dial(t, addrs[0])
 	go func() {
 		many := strings.Repeat(get("/delay/1"), 1000)
 		for {
 			if _, err := io.WriteString(conn, many); err != nil {
-				return // by the test's end
+				return // the test has ended
 			}
 		}
 	}()
-	in := bufio.NewReader(conn)
 	for range 300 {
-		reply(t, in)
-		kept := ln.each(func(l *loop) (n int) {
+		receive(t, conn)
+		buffered := ln.sum(func(l *loop) (n int) {
 			for _, c := range l.conns {
 				if c != nil {
 					n += len(c.buffered())
@@ -399,26 +381,24 @@ func TestLittleIsKeptOfAClientThatSendsWithoutEnd(t *testing.T) {
 			}
 			return n
 		})
-		if kept > maxRead+maxReadAhead {
-			t.Fatalf("%d bytes are kept of it, want %d at the most", kept, maxRead+maxReadAhead)
+		if buffered > maxRead+maxReadAhead {
+			t.Fatalf("%d bytes are buffered, want at most %d", buffered, maxRead+maxReadAhead)
 		}
 	}
 }
 
-// One Listener accepts what comes on several ports, and closes them together.
+// A Listener accepts on several ports and closes them together.
 func TestTwoPorts(t *testing.T) {
 	ln, addrs := open(t, 2)
 	if ln.Addr() != addrs[0] || ln.HTTP1().Addr() != addrs[0] {
-		t.Errorf("the address is %v, want %v", ln.Addr(), addrs[0])
+		t.Errorf("Addr = %v, want %v", ln.Addr(), addrs[0])
 	}
 	for range 2 * len(ln.loops) {
 		for _, addr := range addrs {
 			c := dial(t, addr)
-			if _, err := io.WriteString(c, get("/delay/0")); err != nil {
-				t.Fatal(err)
-			}
-			if got := reply(t, bufio.NewReader(c)); got != "waited" {
-				t.Errorf("got %q at %v", got, addr)
+			c.Send(get("/delay/0"))
+			if got := receive(t, c); got != "waited" {
+				t.Errorf("%v: got %q", addr, got)
 			}
 		}
 	}
@@ -433,31 +413,29 @@ func TestTwoPorts(t *testing.T) {
 	}
 }
 
-func TestAClosedListenerAcceptsNone(t *testing.T) {
+func TestClosedListener(t *testing.T) {
 	ln, addrs := open(t, 1)
 	idle := dial(t, addrs[0])
 	if err := ln.Shutdown(t.Context()); err != nil {
 		t.Fatalf("Shutdown = %v", err)
 	}
 	for _, ln := range []net.Listener{ln, ln.HTTP1()} {
-		if _, err := ln.Accept(); err != net.ErrClosed { // what net.Listener promises, not an error around it
+		if _, err := ln.Accept(); err != net.ErrClosed { // unwrapped
 			t.Errorf("Accept = %v, want net.ErrClosed", err)
 		}
 	}
 	if n, err := idle.Read(make([]byte, 1)); err == nil {
-		t.Errorf("an idle connection reads %d bytes, want its end", n)
+		t.Errorf("idle connection: read %d bytes, want EOF", n)
 	}
 }
 
-// Shutdown waits for requests that wait, and ends with its context; ForceClose ends them.
-func TestShutdownAndCut(t *testing.T) {
+// Shutdown waits for requests until its context is done. ForceClose ends them.
+func TestShutdownAndForceClose(t *testing.T) {
 	ln, addrs := open(t, 1)
 	var conns []*wiretest.Conn
 	for range 3 * len(ln.loops) {
 		c := dial(t, addrs[0])
-		if _, err := io.WriteString(c, get("/delay/60000")); err != nil {
-			t.Fatal(err)
-		}
+		c.Send(get("/delay/60000"))
 		conns = append(conns, c)
 	}
 	wiretest.Eventually(t, "all requests wait", func() bool { return ln.config.Engine.Journal.Waiting() == len(conns) })
@@ -468,18 +446,21 @@ func TestShutdownAndCut(t *testing.T) {
 		t.Errorf("Shutdown = %v, want %v", err, cause)
 	}
 	if n := ln.config.Engine.Journal.Waiting(); n != len(conns) {
-		t.Errorf("%d wait, want %d", n, len(conns))
+		t.Errorf("%d requests wait, want %d", n, len(conns))
 	}
 	ln.ForceClose()
 	for _, c := range conns {
-		if b, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(b), "HTTP/1.1 503 ") || !strings.Contains(string(b), "\r\nConnection: close\r\n") {
-			t.Errorf("got %q, %v", b, err)
+		b, err := io.ReadAll(c)
+		closes := strings.Contains(string(b), "\r\nConnection: close\r\n")
+		if err != nil || !closes || !strings.HasPrefix(string(b), "HTTP/1.1 503 ") {
+			t.Errorf("got %q, %v, want 503 and Connection: close", b, err)
 		}
 	}
 }
 
-// limitFiles lets the process have so many descriptors until the end of the test.
-func limitFiles(t *testing.T) (limit func(n int)) {
+// limitFDs returns a function that limits the process to n descriptors until the test
+// ends; a negative n lifts the limit.
+func limitFDs(t *testing.T) (limit func(n int)) {
 	t.Helper()
 	var old unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
@@ -497,7 +478,7 @@ func limitFiles(t *testing.T) (limit func(n int)) {
 	}
 }
 
-// nextFD returns the lowest descriptor that is free.
+// nextFD returns the lowest free descriptor.
 func nextFD(t *testing.T) int {
 	t.Helper()
 	fd, err := reserveFD()
@@ -508,18 +489,18 @@ func nextFD(t *testing.T) int {
 	return fd
 }
 
-// A process that has no descriptors left is told so, whichever is the one that
-// it lacks, and has as many as before.
+// Listen without free descriptors returns EMFILE and leaks none, whichever one is
+// missing.
 func TestListenWithoutDescriptors(t *testing.T) {
-	open(t, 1) // whatever the runtime opens on first use, it has opened
+	open(t, 1) // the runtime opens descriptors on first use
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tcp.Close()
-	limit := limitFiles(t)
+	limit := limitFDs(t)
 	free := nextFD(t)
-	for more := range 2 + 4*runtime.GOMAXPROCS(0) { // the reserved one, four a loop, and that of the port
+	for more := range 2 + 4*runtime.GOMAXPROCS(0) { // the reserve, four for each loop, and the port
 		limit(free + more)
 		ln, err := Listen(newConfig(func(journal.Wait) {}), tcp.(*net.TCPListener))
 		if !errors.Is(err, unix.EMFILE) {
@@ -527,25 +508,23 @@ func TestListenWithoutDescriptors(t *testing.T) {
 		}
 		limit(-1)
 		if again := nextFD(t); again != free {
-			t.Errorf("after Listen with %d descriptors free: the next is %d, want %d as before", more, again, free)
+			t.Errorf("after Listen with %d descriptors free: the next one is %d, want %d as before", more, again, free)
 		}
 	}
 }
 
-// A client that a process has no descriptor for waits until there is one.
+// A client waits while the process has no free descriptor.
 func TestAcceptWithoutDescriptors(t *testing.T) {
 	ln, addrs := open(t, 1)
 	c := dial(t, addrs[0])
-	if _, err := io.WriteString(c, get("/delay/0")); err != nil {
-		t.Fatal(err)
-	}
-	reply(t, bufio.NewReader(c))
+	c.Send(get("/delay/0"))
+	receive(t, c)
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closeFD(fd)
-	limit := limitFiles(t)
+	limit := limitFDs(t)
 	limit(nextFD(t))
 	to := unix.SockaddrInet4{Port: addrs[0].(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}}
 	if err := unix.Connect(fd, &to); err != nil {
@@ -562,11 +541,9 @@ func TestAcceptWithoutDescriptors(t *testing.T) {
 	if n := ln.serves(); n != 1 {
 		t.Errorf("%d connections are open, want 1", n)
 	}
-	if _, err := io.WriteString(c, get("/delay/0")); err != nil {
-		t.Fatal(err)
-	}
-	if got := reply(t, bufio.NewReader(c)); got != "waited" { // meanwhile
-		t.Errorf("another client has %q", got)
+	c.Send(get("/delay/0"))
+	if got := receive(t, c); got != "waited" {
+		t.Errorf("another client got %q", got)
 	}
 	limit(-1)
 	b := make([]byte, 12)
@@ -575,48 +552,38 @@ func TestAcceptWithoutDescriptors(t *testing.T) {
 	}
 }
 
-// A hand-over, and the way back, need no descriptor that the process has not.
+// Handing over and returning a connection need no free descriptor.
 func TestHandOverWithoutDescriptors(t *testing.T) {
 	p := openPages(t)
-	type client struct {
-		*wiretest.Conn
-		in *bufio.Reader
-	}
-	var clients [2]client
-	ask := func(c client, path, want string) {
+	var clients [2]*wiretest.Conn
+	exchange := func(c *wiretest.Conn, path, want string) {
 		t.Helper()
-		if _, err := io.WriteString(c, get(path)); err != nil {
-			t.Fatal(err)
-		}
-		if want == "" {
-			return
-		}
-		if got := reply(t, c.in); got != want {
+		c.Send(get(path))
+		if got := receive(t, c); got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)
 		}
 	}
 	for i := range clients {
-		c := dial(t, p.addr)
-		clients[i] = client{c, bufio.NewReader(c)}
-		ask(clients[i], "/page", "GET/page") // whatever is opened on first use
-		ask(clients[i], "/delay/0", "waited")
+		clients[i] = dial(t, p.addr)
+		exchange(clients[i], "/page", "GET/page") // the runtime opens descriptors on first use
+		exchange(clients[i], "/delay/0", "waited")
 	}
-	limitFiles(t)(nextFD(t))
+	limitFDs(t)(nextFD(t))
 	for range 3 {
 		for _, c := range clients {
-			ask(c, "/slow", "")
+			c.Send(get("/slow"))
 			<-p.entered
 		}
 		for _, c := range clients {
 			p.slow <- struct{}{}
-			if got := reply(t, c.in); got != "GET/slow" {
+			if got := receive(t, c); got != "GET/slow" {
 				t.Errorf("got %q", got)
 			}
-			ask(c, "/delay/0", "waited")
+			exchange(c, "/delay/0", "waited")
 		}
 		p.reserve.Lock()
 		if p.reserve.fd < 0 {
-			t.Error("the reserved descriptor is lost")
+			t.Error("no reserved descriptor")
 		}
 		p.reserve.Unlock()
 	}
