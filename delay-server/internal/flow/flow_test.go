@@ -23,6 +23,9 @@ func TestAnswers(t *testing.T) {
 	set := func(change func(a *answer.Answer)) *plan.Plan {
 		return with(planOf(0, "hello"), func(p *plan.Plan) { change(&p.Answer) })
 	}
+	truncated := func(body answer.Body) *plan.Plan {
+		return set(func(a *answer.Answer) { a.Body, a.Fault = body, answer.Truncate })
+	}
 	for _, tc := range []struct {
 		name, method string
 		plan         *plan.Plan
@@ -55,21 +58,13 @@ func TestAnswers(t *testing.T) {
 			`begin 200 of 5; wait until 1s; send "hello", the last; done`},
 		{"truncate", "GET", set(func(a *answer.Answer) { a.Fault = answer.Truncate }),
 			`begin 200 of 5; send "he"; fault truncate`},
-		{"truncate in parts, in time", "GET", set(func(a *answer.Answer) {
-			a.Body,
-				a.Fault = parts(true, 0, s, 2*s, 3*s), answer.Truncate
-		}),
+		{"truncate in parts, in time", "GET", truncated(parts(true, 0, s, 2*s, 3*s)),
 			`begin 200 of 4; send "a"; wait until 1s; send "b"; fault truncate`},
-		{"truncate of one byte", "GET", set(func(a *answer.Answer) {
-			a.Body.Whole, a.Fault = []byte("x"),
-				answer.Truncate
-		}), `begin 200 of 1; send ""; fault truncate`},
-		{"truncate of no known length", "GET", set(func(a *answer.Answer) {
-			a.Body, a.Fault = parts(false, 0, s),
-				answer.Truncate
-		}),
+		{"truncate of one byte", "GET", truncated(answer.Body{Whole: []byte("x")}),
+			`begin 200 of 1; send ""; fault truncate`},
+		{"truncate of no known length", "GET", truncated(parts(false, 0, s)),
 			`begin 200 in chunks; send "a"; wait until 1s; send "b"; send ""; fault truncate`},
-		{"truncate of nothing", "GET", set(func(a *answer.Answer) { a.Body, a.Fault = answer.Body{}, answer.Truncate }),
+		{"truncate of nothing", "GET", truncated(answer.Body{}),
 			`begin 200 of 0; send "", the last; done`},
 		{"truncate of HEAD", "HEAD", set(func(a *answer.Answer) { a.Fault = answer.Truncate }),
 			`begin 200 of 5; send "", the last; done`},
@@ -102,8 +97,8 @@ func TestHeadAndTiming(t *testing.T) {
 	e := newEngine(t, 9)
 	e.Origin = ours
 	p := with(planOf(2*s, "a"), func(p *plan.Plan) {
-		p.Pool, p.Hold, p.Cut = &gate.PoolSpec{Name: "a", Workers: 1, Queue: -1},
-			&gate.HoldSpec{Name: "a", Timeout: time.Minute}, true
+		p.Pool, p.Cut = &gate.PoolSpec{Name: "a", Workers: 1, Queue: -1}, true
+		p.Hold = &gate.HoldSpec{Name: "a", Timeout: time.Minute}
 		p.Template.Ignored = []string{"x"}
 	})
 	first := e.begin(with(planOf(4*s, ""), func(first *plan.Plan) { first.Pool = p.Pool }))
@@ -118,9 +113,9 @@ func TestHeadAndTiming(t *testing.T) {
 	e.wake()
 	e.advance(2 * s)
 	o.want("wait", "wait until 1m4s", "wait until 9s", "begin 200 of 1", `send "a", the last`, "done")
-	if got, want := o.timing, (answer.Timing{Asked: 2 * s, Queued: 4 * s, Held: 3 * s, Waited: 5 * s,
-		Real: o.timing.Real, Cut: true}); got != want || got.Real < 0 {
-		t.Errorf("timing %+v, want %+v", got, want)
+	timing := answer.Timing{Asked: 2 * s, Queued: 4 * s, Held: 3 * s, Waited: 5 * s, Real: o.timing.Real, Cut: true}
+	if o.timing != timing || timing.Real < 0 {
+		t.Errorf("timing %+v, want %+v", o.timing, timing)
 	}
 	h := o.header()
 	if h.Get("Access-Control-Allow-Origin") != "http://a" || h.Get("X-Content-Type-Options") != "nosniff" ||
@@ -140,16 +135,17 @@ func TestHeadsByOrigin(t *testing.T) {
 	e := newEngine(t, 9)
 	e.Origin = ours
 	p := planOf(0, "a")
-	for _, tc := range []struct{ origin, want string }{{"http://a", "http://a"}, {"http://b", "http://b"}, {"", ""},
-		{"http://a", "http://a"}, {"https://c", ""}} {
-		if got := e.beginAs(flow.Request{Method: "GET", Origin: tc.origin},
-			p).header().Get("Access-Control-Allow-Origin"); got != tc.want {
+	for _, tc := range []struct{ origin, want string }{
+		{"http://a", "http://a"}, {"http://b", "http://b"}, {"", ""}, {"http://a", "http://a"}, {"https://c", ""},
+	} {
+		o := e.beginAs(flow.Request{Method: "GET", Origin: tc.origin}, p)
+		if got := o.header().Get("Access-Control-Allow-Origin"); got != tc.want {
 			t.Errorf("origin %q gets %q, want %q", tc.origin, got, tc.want)
 		}
 	}
 	e.Origin = nil
-	if got := e.beginAs(flow.Request{Method: "GET", Origin: "http://a"},
-		planOf(0, "")).header().Get("Access-Control-Allow-Origin"); got != "" {
+	o := e.beginAs(flow.Request{Method: "GET", Origin: "http://a"}, planOf(0, ""))
+	if got := o.header().Get("Access-Control-Allow-Origin"); got != "" {
 		t.Errorf("without Engine.Origin, an origin gets %q", got)
 	}
 }
@@ -261,8 +257,8 @@ func TestFreedAtTheTimeout(t *testing.T) {
 func TestPoolAndBarrier(t *testing.T) {
 	e := newEngine(t, 9)
 	p := with(planOf(s, "a"), func(p *plan.Plan) {
-		p.Pool, p.Barrier = &gate.PoolSpec{Name: "a", Workers: 2, Queue: -1}, &gate.BarrierSpec{Name: "a", Parties: 2,
-			Timeout: 9 * s}
+		p.Pool = &gate.PoolSpec{Name: "a", Workers: 2, Queue: -1}
+		p.Barrier = &gate.BarrierSpec{Name: "a", Parties: 2, Timeout: 9 * s}
 	})
 	var o [4]*output
 	for i := range o {
@@ -330,25 +326,21 @@ func states() []state {
 		}},
 		{"held at a barrier", false, false, 0, func(e *engine) *output {
 			return e.begin(with(planOf(s, "a"), func(p *plan.Plan) {
-				p.Barrier = &gate.BarrierSpec{Name: "a",
-					Parties: 2, Timeout: time.Minute}
+				p.Barrier = &gate.BarrierSpec{Name: "a", Parties: 2, Timeout: time.Minute}
 			}))
 		}},
 		{"waiting", false, false, 0, func(e *engine) *output { return e.begin(with(planOf(s, "a"), worker)) }},
 		{"sleeping", true, false, 0, func(e *engine) *output {
-			return e.begin(with(with(planOf(0, ""), body),
-				worker))
+			return e.begin(with(with(planOf(0, ""), body), worker))
 		}},
 		{"blocked", true, false, 0, func(e *engine) *output {
-			return refusing(e, 1,
-				with(with(planOf(0, ""), body), worker))
+			return refusing(e, 1, with(with(planOf(0, ""), body), worker))
 		}},
 		{"sent", true, true, 0, func(e *engine) *output { return refusing(e, 1, with(planOf(0, "a"), worker)) }},
 		{"sent, an error", true, true, 1, func(e *engine) *output {
 			e.Barriers.Enter(&gate.Ticket{}, gate.BarrierSpec{Name: "c", Parties: 3})
 			return refusing(e, 1, with(planOf(0, "a"), func(p *plan.Plan) {
-				p.Barrier = &gate.BarrierSpec{Name: "c",
-					Parties: 2}
+				p.Barrier = &gate.BarrierSpec{Name: "c", Parties: 2}
 			}))
 		}},
 	}
@@ -428,8 +420,7 @@ func TestSpuriousCalls(t *testing.T) {
 		t.Run(st.name, func(t *testing.T) {
 			e := newEngine(t, 2)
 			other := e.begin(with(planOf(time.Hour, ""), func(p *plan.Plan) {
-				p.Pool = &gate.PoolSpec{Name: "b",
-					Workers: 1, Queue: -1}
+				p.Pool = &gate.PoolSpec{Name: "b", Workers: 1, Queue: -1}
 			}))
 			o := st.reach(e)
 			freed := strings.HasSuffix(st.name, "and freed") || strings.HasSuffix(st.name, "and released")
@@ -530,8 +521,7 @@ func TestPlaceIsFreeBeforeTheLastByte(t *testing.T) {
 			t.Run(fmt.Sprint(tc.name, ", refused: ", refused), func(t *testing.T) {
 				e, n := newEngine(t, 1), 0
 				p := with(with(planOf(s, "a"), func(p *plan.Plan) {
-					p.Pool = &gate.PoolSpec{Name: "a", Workers: 1,
-						Queue: 0}
+					p.Pool = &gate.PoolSpec{Name: "a", Workers: 1, Queue: 0}
 				}), tc.set)
 				o := &output{engine: e}
 				o.onSend = func(last bool) {
