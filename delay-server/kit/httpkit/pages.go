@@ -1,10 +1,10 @@
 package httpkit
 
 import (
-	"bytes"
 	_ "embed"
 	"errors"
 	"html/template"
+	"io"
 	"io/fs"
 	"net/http"
 	"path"
@@ -89,26 +89,26 @@ var problemsTemplate = template.Must(template.New("problems").Parse(problemsHTML
 // Problems returns the handler of /problems, which lists the types of problem, and
 // of /problems/:name, which shows one. It uses the program's /assets/style.css.
 func Problems(program string) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		view := struct {
-			Program string
-			One     bool
-			Types   []problem.Info
-		}{Program: program, Types: problem.Types}
-		if name := c.Param("name"); name != "" {
-			info, ok := problem.Find(name)
-			if !ok {
-				return echo.ErrNotFound
-			}
-			view.One, view.Types = true, []problem.Info{info}
-		}
-		var html bytes.Buffer
-		if err := problemsTemplate.Execute(&html, view); err != nil {
-			return err
-		}
-		PageHeader(c.Response().Header())
-		return c.HTMLBlob(http.StatusOK, html.Bytes())
+	pages := map[string]echo.HandlerFunc{"": problemsPage(program, false, problem.Types)}
+	for _, info := range problem.Types {
+		pages[info.Type.Name()] = problemsPage(program, true, []problem.Info{info})
 	}
+	return func(c echo.Context) error {
+		page, ok := pages[c.Param("name")]
+		if !ok {
+			return echo.ErrNotFound
+		}
+		return page(c)
+	}
+}
+
+func problemsPage(program string, one bool, types []problem.Info) echo.HandlerFunc {
+	view := struct {
+		Program string
+		One     bool
+		Types   []problem.Info
+	}{program, one, types}
+	return Page(func(w io.Writer) error { return problemsTemplate.Execute(w, view) })
 }
 
 func isStatus(err error, status int) bool {

@@ -259,15 +259,6 @@ func (t Type) Info() Info {
 	return Types[i]
 }
 
-// Find returns the description of the type with a name such as pool-full.
-func Find(name string) (info Info, ok bool) {
-	i, ok := byType[Type(prefix+name)]
-	if !ok {
-		return Info{}, false
-	}
-	return Types[i], true
-}
-
 const prefix = "/problems/"
 
 // Name returns the type without its path, such as pool-full.

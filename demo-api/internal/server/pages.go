@@ -13,7 +13,8 @@ import (
 	"flash.test/demo-api/internal/web"
 )
 
-// html responds with a page.
+// html responds with a page that depends on the query. For other pages, see
+// httpkit.Page.
 func (s *Server) html(c echo.Context, status int, name string, view any) error {
 	var html bytes.Buffer
 	if err := web.Page(&html, name, view); err != nil {
@@ -24,8 +25,8 @@ func (s *Server) html(c echo.Context, status int, name string, view any) error {
 }
 
 // site returns the view of the parts that all pages share.
-func site(c echo.Context) web.Site {
-	return web.Site{Path: c.Path(), Base: baseURL(c), Build: version.Get().String()}
+func site(path, baseURL string) web.Site {
+	return web.Site{Path: path, Base: baseURL, Build: version.Get().String()}
 }
 
 // baseURL returns the scheme and host that the client used.

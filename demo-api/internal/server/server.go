@@ -92,7 +92,7 @@ func (s *Server) routes() *echo.Echo {
 		e.Match([]string{http.MethodGet, http.MethodHead}, path, handler, s.discardBody)
 	}
 	get("/", s.racePage)
-	get("/tutorial", s.tutorialPage)
+	get("/tutorial", s.tutorialPage())
 	get("/problems", httpkit.Problems("demo-api"))
 	get("/problems/:name", httpkit.Problems("demo-api"))
 	get("/assets/:name", httpkit.Assets(web.Assets, "."))

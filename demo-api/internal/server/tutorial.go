@@ -2,10 +2,12 @@ package server
 
 import (
 	_ "embed" // fetch.go is shown by the tutorial
-	"net/http"
+	"io"
 	"strings"
 
 	"github.com/labstack/echo/v4"
+
+	"flash.test/delay-server/kit/httpkit"
 
 	"flash.test/demo-api/internal/fetch"
 	"flash.test/demo-api/internal/web"
@@ -14,25 +16,26 @@ import (
 //go:embed fetch.go
 var fetchSource string
 
-// tutorialPage serves the steps of the tutorial, with the source of the functions
-// that they run.
-func (s *Server) tutorialPage(c echo.Context) error {
+// tutorialPage returns the handler of the steps of the tutorial, with the source of
+// the functions that they run.
+func (s *Server) tutorialPage() echo.HandlerFunc {
 	var runs []web.Run
 	for _, step := range web.Steps {
 		runs = append(runs, web.Run{
 			Step:           step,
-			SequentialCurl: curlCommand(baseURL(c), sequential.path, step.Query),
-			ConcurrentCurl: curlCommand(baseURL(c), concurrent.path, step.Query),
+			SequentialCurl: curlCommand(httpkit.BaseURL, sequential.path, step.Query),
+			ConcurrentCurl: curlCommand(httpkit.BaseURL, concurrent.path, step.Query),
 		})
 	}
-	return s.html(c, http.StatusOK, "tutorial.html", web.Tutorial{
-		Site:             site(c),
+	view := web.Tutorial{
+		Site:             site("/tutorial", httpkit.BaseURL),
 		Runs:             runs,
 		SequentialSource: function(fetch.Source, "func Sequential("),
 		ConcurrentSource: function(fetch.Source, "func Concurrent("),
 		CallsSource:      function(fetchSource, "func (s *Server) calls("),
 		Upstream:         s.options.UpstreamURL,
-	})
+	}
+	return httpkit.Page(func(w io.Writer) error { return web.Page(w, "tutorial.html", view) })
 }
 
 // function returns the function of a gofmted source that starts with prefix.
