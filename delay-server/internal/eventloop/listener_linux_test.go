@@ -134,12 +134,12 @@ func openPages(t *testing.T) *pages {
 	return p
 }
 
-func get(path string) string { return with("GET "+path+" HTTP/1.1", "") }
+func get(path string) string { return reqHead("GET "+path+" HTTP/1.1", "") }
 
 // After a page, net/http returns the connection to its loop, with the data it read.
 func TestConnectionReturnsToItsLoop(t *testing.T) {
 	page, wait := get("/page"), get("/delay/0")
-	post := with("POST /page HTTP/1.1", "Content-Length: 5\r\n")
+	post := reqHead("POST /page HTTP/1.1", "Content-Length: 5\r\n")
 	for _, tc := range []struct {
 		name  string
 		steps [][]string // bytes to send, and the responses to them
@@ -172,7 +172,7 @@ func TestConnectionReturnsToItsLoop(t *testing.T) {
 func TestPageWithSlowBody(t *testing.T) {
 	p := openPages(t)
 	c := dial(t, p.addr)
-	head, wait := with("POST /page HTTP/1.1", "Content-Length: 5\r\n"), get("/delay/0")
+	head, wait := reqHead("POST /page HTTP/1.1", "Content-Length: 5\r\n"), get("/delay/0")
 	for _, part := range []string{head, "he", "llo" + wait[:3], wait[3:]} {
 		c.Send(part)
 		time.Sleep(time.Millisecond) // usually separates the reads
@@ -296,7 +296,7 @@ func TestPageDuringDrain(t *testing.T) {
 func TestConnectionClosedByNetHTTP(t *testing.T) {
 	for _, sent := range []string{
 		get("/page/last"),
-		with("GET /page HTTP/1.1", "Connection: close\r\n"),
+		reqHead("GET /page HTTP/1.1", "Connection: close\r\n"),
 		"GET /delay/0 HTTP/1.0\r\n\r\n",
 	} {
 		p := openPages(t)
