@@ -3,26 +3,21 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	_ "embed" // the template
 	"errors"
 	"flag"
 	"fmt"
 	"html/template"
 	"io"
-	"log/slog"
 	"math"
 	"os"
 	"strconv"
 	"time"
 
-	"flash.test/delay-server/delay"
-	"flash.test/delay-server/kit/program"
 	"flash.test/delay-server/kit/settings"
 
 	"flash.test/demo-api/internal/config"
 	"flash.test/demo-api/internal/fetch"
-	"flash.test/demo-api/internal/upstream"
 )
 
 // runRace makes the same calls one after another and all at once, prints the two
@@ -32,26 +27,22 @@ func runRace(ctx context.Context, args []string, cfg config.Config, stdout, stde
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	} else if err != nil {
-		return fmt.Errorf("race: %w\ndemo-api race %w", err, program.ErrUsage)
+		return usageError("race", err)
 	}
-	cfg.LogLevel = max(cfg.LogLevel, slog.LevelWarn) // an embedded delay-server logs its drain
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	slow, err := connectDelayServer(cfg, cfg.NewLogger(stderr), cancel)
+	caller, err := newCaller(cfg, stderr, cancel)
 	if err != nil {
 		return err
 	}
-	defer slow.stop()
-	client := upstream.New(slow.url, cfg.Timeout, cfg.MaxCalls)
-	defer client.Close()
-	runID := rand.Text()
+	defer caller.close()
 	calls := make([]fetch.Call, flags.calls)
 	for i := range calls {
 		calls[i] = fetch.Call{Name: "r" + strconv.Itoa(i+1), Do: func(ctx context.Context) (int, error) {
-			return client.Get(ctx, upstream.Request{Delay: flags.delay, RunID: runID})
+			return caller.call(ctx, flags.delay)
 		}}
 	}
-	if _, err := calls[0].Do(ctx); err != nil { // connects, so that the first call is no slower than the others
+	if _, err := calls[0].Do(ctx); err != nil { // opens a connection: otherwise the first call is slower
 		return fmt.Errorf("race: %w", err)
 	}
 
@@ -97,7 +88,7 @@ usage:
 
 `
 
-// maxRaceCalls bounds the height of the picture.
+// maxRaceCalls limits the height of the picture.
 const maxRaceCalls = 20
 
 // parseRaceFlags parses the flags. After --help, it prints the help to help and
@@ -120,14 +111,11 @@ func parseRaceFlags(args []string, cfg config.Config, help io.Writer) (raceFlags
 	}
 	var v settings.Validation
 	v.Check(1 <= f.calls && f.calls <= maxRaceCalls, "--calls: %d is invalid: use 1 to %d", f.calls, maxRaceCalls)
-	d, err := delay.Parse(f.delay)
-	v.Check(err == nil, "--delay: %v", err)
-	fixed, _ := d.Fixed()
-	v.Check(fixed <= cfg.MaxDelay, "--delay: %q is too long: use at most %v (MAX_DELAY)", f.delay, cfg.MaxDelay)
+	checkDelay(&v, f.delay, cfg.MaxDelay)
 	return f, v.Err()
 }
 
-// seconds formats a duration, such as "5.02 s".
+// seconds returns a duration such as "5.02 s".
 func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 2, 64) + " s" }
 
 //go:embed race.svg.tmpl
@@ -143,7 +131,7 @@ const (
 	raceGap             = 28.0         // between the lanes
 )
 
-// raceLane is one lane: what it does, what came of it, and where it is drawn.
+// raceLane is a lane of the picture and its results.
 type raceLane struct {
 	Class, Name, Path string
 	fetch             func(context.Context, []fetch.Call) ([]fetch.Result, error)

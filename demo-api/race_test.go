@@ -73,7 +73,7 @@ func TestRace(t *testing.T) {
 	}
 	got := drawn(outline(t, svg))
 	if want := drawn(outline(t, committed)); !slices.Equal(got, want) {
-		t.Errorf("race draws %v, deploy/race.svg has %v: make it anew by demo-api race --out deploy/race.svg", got, want)
+		t.Errorf("race draws %v, deploy/race.svg has %v: run demo-api race --out deploy/race.svg", got, want)
 	}
 	if n := strings.Count(strings.Join(got, " "), "rect.bar"); n != 10 {
 		t.Errorf("the picture has %d bars, want 5 in each of 2 lanes", n)

@@ -2,27 +2,20 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
 
-	"flash.test/delay-server/delay"
-	"flash.test/delay-server/kit/program"
 	"flash.test/delay-server/kit/settings"
 
 	"flash.test/demo-api/internal/config"
 	"flash.test/demo-api/internal/sweep"
-	"flash.test/demo-api/internal/upstream"
 )
 
 // runSweep measures both ways with more and more calls. It prints a table to
@@ -33,27 +26,21 @@ func runSweep(ctx context.Context, args []string, cfg config.Config, stdout, std
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	} else if err != nil {
-		return fmt.Errorf("sweep: %w\ndemo-api sweep %w", err, program.ErrUsage)
+		return usageError("sweep", err)
 	}
 	if err := flags.checkOut(); err != nil {
 		return err
 	}
-	cfg.LogLevel = max(cfg.LogLevel, slog.LevelWarn) // an embedded delay-server logs its drain
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	slow, err := connectDelayServer(cfg, cfg.NewLogger(stderr), cancel)
+	caller, err := newCaller(cfg, stderr, cancel)
 	if err != nil {
 		return err
 	}
-	defer slow.stop()
-	client := upstream.New(slow.url, cfg.Timeout, cfg.MaxCalls)
-	defer client.Close()
-	runID := rand.Text()
-	flags.Call = func(ctx context.Context) (int, error) {
-		return client.Get(ctx, upstream.Request{Delay: flags.delay, RunID: runID})
-	}
+	defer caller.close()
+	flags.Call = func(ctx context.Context) (int, error) { return caller.call(ctx, flags.delay) }
 
-	fmt.Fprintf(stdout, "%s, delay-server at %s\n\n", flags.title(), slow.displayAddr())
+	fmt.Fprintf(stdout, "%s, delay-server at %s\n\n", flags.title(), caller.server.displayAddr())
 	points, err := measure(ctx, flags.Sweep, stdout, stderr)
 	printNotes(stdout, points, flags.Sweep)
 	return errors.Join(err, flags.drawChart(points, stdout))
@@ -101,24 +88,10 @@ func parseSweepFlags(args []string, cfg config.Config, help io.Writer) (sweepFla
 	return f, errors.Join(err, f.validate(cfg.MaxDelay))
 }
 
-// printFlags prints a table of the flags.
-func printFlags(w io.Writer, set *flag.FlagSet) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "FLAG\tDEFAULT\t")
-	set.VisitAll(func(f *flag.Flag) {
-		value, help := flag.UnquoteUsage(f)
-		fmt.Fprintf(tw, "--%s %s\t%s\t%s\n", f.Name, value, cmp.Or(f.DefValue, "(none)"), help)
-	})
-	return tw.Flush()
-}
-
 // validate returns one error for each invalid flag, joined.
 func (f sweepFlags) validate(maxDelay time.Duration) error {
 	var v settings.Validation
-	d, err := delay.Parse(f.delay)
-	v.Check(err == nil, "--delay: %v", err)
-	fixed, _ := d.Fixed()
-	v.Check(fixed <= maxDelay, "--delay: %q is too long: use at most %v (MAX_DELAY)", f.delay, maxDelay)
+	checkDelay(&v, f.delay, maxDelay)
 	v.Check(f.Limit >= 0, "--limit: %d is invalid: use 1 or more, or 0 for no limit", f.Limit)
 	v.Check(f.Budget > 0, "--budget: %v is invalid: use more than 0", f.Budget)
 	format := f.format()
