@@ -76,7 +76,8 @@ func TestAxisOfARaceInABrowser(t *testing.T) {
 	base := startDemoAPI(t, serveDelays(t, func(*server.Config) {}))
 	tab, _ := newTab(t, strings.TrimPrefix(base, "http://"))
 	const labels = `(() => {
-		const said = [], canvas = document.querySelector("#sequential canvas"), fill = CanvasRenderingContext2D.prototype.fillText;
+		const said = [], canvas = document.querySelector("#sequential canvas");
+		const fill = CanvasRenderingContext2D.prototype.fillText;
 		CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
 			if (this.canvas === canvas && / m?s$/.test(text)) said.push([text, x, x + this.measureText(text).width]);
 			return fill.call(this, text, x, y);

@@ -103,7 +103,8 @@ const drawn = `(id) => {
 	const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
 	let n = 0;
 	for (let i = 0; i < data.length; i += 4) {
-		if (data[i + 3] > 100 && Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b) < 24) n++;
+		const distance = Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b);
+		if (data[i + 3] > 100 && distance < 24) n++;
 	}
 	return n;
 }`

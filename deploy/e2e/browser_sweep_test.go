@@ -37,13 +37,14 @@ func TestSweepInABrowser(t *testing.T) {
 		}
 	}
 	rows := evaluate[[][]string](t, tab,
-		`[...document.querySelectorAll("#figures tbody tr")].map((row) => [...row.cells].map((cell) => cell.textContent))`)
+		`[...document.querySelectorAll("#figures tbody tr")]
+			.map((row) => [...row.cells].map((cell) => cell.textContent))`)
 	for i, calls := range []string{"1", "2", "4", "8", "1000"} {
-		least := []time.Duration{150, 300, 600, 1200, 150_000}[i] * time.Millisecond
+		minInTurn := []time.Duration{150, 300, 600, 1200, 150_000}[i] * time.Millisecond
 		turn := inSeconds(t, strings.TrimPrefix(rows[i][1], "≈ "))
-		if rows[i][0] != calls || turn < least || strings.HasPrefix(rows[i][1], "≈") != (calls == "1000") ||
+		if rows[i][0] != calls || turn < minInTurn || strings.HasPrefix(rows[i][1], "≈") != (calls == "1000") ||
 			inSeconds(t, rows[i][2]) < 150*time.Millisecond {
-			t.Errorf("row %d is %q, want %s calls, %v or more in turn, 150ms or more at once", i, rows[i], calls, least)
+			t.Errorf("row %d is %q, want %s calls, %v or more in turn, 150ms or more at once", i, rows[i], calls, minInTurn)
 		}
 	}
 	if at := inSeconds(t, rows[4][2]); at < 1500*time.Millisecond {

@@ -122,8 +122,8 @@ func TestLandingPageInABrowser(t *testing.T) {
 
 	do(try("soon"))
 	if got := text(t, tab, "#result"); !strings.HasPrefix(got, "400 Bad Request") ||
-		!strings.Contains(got, "accepted: milliseconds") {
-		t.Errorf("after sending soon: the page says %q, want 400 and what is accepted", got)
+		!strings.Contains(got, "/problems/invalid-delay") {
+		t.Errorf("after sending soon: the page says %q, want 400 and its problem", got)
 	}
 }
 

@@ -96,7 +96,7 @@ func (c *contract) errorsOfAll(t *testing.T, impatient, full string) {
 	}
 }
 
-// tooLarge returns a request whose body is too large for every endpoint, with Expect:
+// tooLarge returns a request whose body is too large forevery endpoint, with Expect:
 // 100-continue.
 func tooLarge(t *testing.T, url string) *http.Request {
 	t.Helper()
