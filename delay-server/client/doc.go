@@ -19,8 +19,8 @@
 //
 //	if errors.Is(err, client.ProblemRunNotFound) { … }
 //
-// Besides those that a method documents, every method may return
-// [ProblemTokenRequired], [ProblemHostNotAllowed] and [ProblemAdminDisabled].
+// Every method may also return [ProblemTokenRequired], [ProblemHostNotAllowed] and
+// [ProblemAdminDisabled].
 // Any other reply, such as a proxy's page, is an error with its status and its
 // first 200 characters.
 //

@@ -22,8 +22,8 @@ func TestNewServerTakesSettings(t *testing.T) {
 	srv.Clock().Freeze() // with the token
 }
 
-// TestServerStopsWithTest checks a request that waits when the test ends, and one
-// that is made later.
+// TestServerStopsWithTest checks a request that waits when the test ends, and a later
+// request.
 func TestServerStopsWithTest(t *testing.T) {
 	var waiting <-chan answer
 	var url string

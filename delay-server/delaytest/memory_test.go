@@ -32,8 +32,8 @@ func TestInMemoryServer(t *testing.T) {
 	})
 }
 
-// TestInMemoryServerStops checks a request that waits when the test ends, and one
-// that is made later.
+// TestInMemoryServerStops checks a request that waits when the test ends, and a later
+// request.
 func TestInMemoryServerStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var waiting <-chan answer
