@@ -23,7 +23,7 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// withScenario returns settings of a scenario of that text, and its file.
+// withScenario writes a scenario file and returns a config that uses it, and its path.
 func withScenario(t *testing.T, text string) (Config, string) {
 	t.Helper()
 	config := DefaultConfig()
@@ -41,26 +41,29 @@ func write(t *testing.T, file, text string) {
 
 var asked = regexp.MustCompile(`asked;dur=([0-9.]+).*waited;dur=([0-9.]+)`)
 
-// TestShop learns from deploy/scenarios/shop.yaml what its readers do.
+// TestShop checks each route of deploy/scenarios/shop.yaml.
 func TestShop(t *testing.T) {
 	config := DefaultConfig()
 	config.Scenario = "../../deploy/scenarios/shop.yaml"
-	seed := uint64(1) // so that no charge is refused by chance
+	seed := uint64(1) // with it, no charge is refused at random
 	config.Seed = &seed
 	_, base, _ := start(t, config, io.Discard)
 	client := newClient(t)
 	for _, tc := range []struct {
 		name, method, path string
 		status             int
-		atLeast            float64 // milliseconds asked
+		minAsked           float64 // milliseconds
 		want               string
 	}{
-		{"catalog", "GET", "/catalog/products", 200, 1, `[{"id":7,"name":"kettle","price":39.5},{"id":8,"name":"teapot","price":24}]`},
-		{"catalog, one product", "GET", "/catalog/products/7", 200, 1, `{"id":7,"name":"kettle","price":39.5}`},
-		{"catalog, an image", "GET", "/catalog/products/7/image", 200, 20, ""},
+		{"catalog", "GET", "/catalog/products", 200, 1,
+			`[{"id":7,"name":"kettle","price":39.5},{"id":8,"name":"teapot","price":24}]`},
+		{"product", "GET", "/catalog/products/7", 200, 1, `{"id":7,"name":"kettle","price":39.5}`},
+		{"product image", "GET", "/catalog/products/7/image", 200, 20, ""},
 		{"cart", "GET", "/cart/anna", 200, 15, `{"items":[{"product":7,"count":1}],"total":39.5}`},
-		{"cart, the first write", "POST", "/cart/anna/items", 503, 0, `{"items":[{"product":7,"count":2}],"total":79}`},
-		{"cart, the second write", "POST", "/cart/anna/items", 200, 0, `{"items":[{"product":7,"count":2}],"total":79}`},
+		{"first write to a cart", "POST", "/cart/anna/items", 503, 0,
+			`{"items":[{"product":7,"count":2}],"total":79}`},
+		{"second write to a cart", "POST", "/cart/anna/items", 200, 0,
+			`{"items":[{"product":7,"count":2}],"total":79}`},
 		{"payment", "POST", "/payment/charges", 200, 50, `{"charge":"ch_1","state":"accepted"}`},
 		{"inventory", "GET", "/inventory/sku-1", 200, 0, `{"in_stock":12}`},
 		{"recommendations", "GET", "/recommendations/anna", 200, 80, `{"products":[8,7]}`},
@@ -70,26 +73,29 @@ func TestShop(t *testing.T) {
 			reply, body := do(t, client, tc.method, base+tc.path, nil)
 			took := time.Since(begin)
 			if reply.StatusCode != tc.status || tc.want != "" && body != tc.want {
-				t.Errorf("%s %s: got %d %.200s, want %d %s", tc.method, tc.path, reply.StatusCode, body, tc.status, tc.want)
+				t.Errorf("%s %s: got %d %.200s, want %d %s",
+					tc.method, tc.path, reply.StatusCode, body, tc.status, tc.want)
 			}
-			timing := asked.FindStringSubmatch(reply.Header.Get("Server-Timing"))
+			header := reply.Header.Get("Server-Timing")
+			timing := asked.FindStringSubmatch(header)
 			if timing == nil {
-				t.Fatalf("%s %s: Server-Timing %q, want asked and waited", tc.method, tc.path, reply.Header.Get("Server-Timing"))
+				t.Fatalf("%s %s: got Server-Timing %q, want asked and waited", tc.method, tc.path, header)
 			}
 			asked, _ := strconv.ParseFloat(timing[1], 64)
 			waited, _ := strconv.ParseFloat(timing[2], 64)
-			if asked < tc.atLeast || waited < asked || took.Seconds()*1000 < waited {
-				t.Errorf("%s %s: %v ms asked, %v waited, took %v: want %v or more asked, and each no less than the one before", tc.method, tc.path, asked, waited, took, tc.atLeast)
+			if asked < tc.minAsked || waited < asked || took.Seconds()*1000 < waited {
+				t.Errorf("%s %s: asked %v ms, waited %v ms, took %v; want %v ms ≤ asked ≤ waited ≤ took",
+					tc.method, tc.path, asked, waited, took, tc.minAsked)
 			}
-			if hasQueue := strings.Contains(reply.Header.Get("Server-Timing"), "queued;dur="); hasQueue != (tc.name == "payment") {
-				t.Errorf("%s %s: Server-Timing %q: want queued of payment alone", tc.method, tc.path, reply.Header.Get("Server-Timing"))
+			if hasQueue := strings.Contains(header, "queued;dur="); hasQueue != (tc.name == "payment") {
+				t.Errorf("%s %s: got Server-Timing %q, want queued only for payment", tc.method, tc.path, header)
 			}
 		})
 	}
 }
 
-// TestShopAtItsWorst sees what the shop's services do beside answering late.
-func TestShopAtItsWorst(t *testing.T) {
+// TestShopFaults checks the faults and limits of deploy/scenarios/shop.yaml.
+func TestShopFaults(t *testing.T) {
 	config := DefaultConfig()
 	config.Scenario = "../../deploy/scenarios/shop.yaml"
 	_, base, _ := start(t, config, io.Discard)
@@ -97,22 +103,25 @@ func TestShopAtItsWorst(t *testing.T) {
 
 	begin := time.Now()
 	reply, body := do(t, client, "GET", base+"/catalog/products/7/image", nil)
-	if took := time.Since(begin); reply.Header.Get("Content-Type") != "image/jpeg" || len(body) != 60000 || took < 150*time.Millisecond {
-		t.Errorf("the image: got %s of %d bytes in %v, want image/jpeg of 60000 in 150ms or more", reply.Header.Get("Content-Type"), len(body), took)
+	took, contentType := time.Since(begin), reply.Header.Get("Content-Type")
+	if contentType != "image/jpeg" || len(body) != 60000 || took < 150*time.Millisecond {
+		t.Errorf("image: got %s of %d bytes in %v, want image/jpeg of 60000 bytes in at least 150ms",
+			contentType, len(body), took)
 	}
 
-	cut, err := client.Get(base + "/recommendations/anna/similar")
+	truncated, err := client.Get(base + "/recommendations/anna/similar")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cut.Body.Close()
-	if half, err := io.ReadAll(cut.Body); err == nil || len(half) != int(cut.ContentLength)/2 {
-		t.Errorf("the truncated answer: got %d of %d bytes, error %v, want half and an error", len(half), cut.ContentLength, err)
+	defer truncated.Body.Close()
+	if half, err := io.ReadAll(truncated.Body); err == nil || len(half) != int(truncated.ContentLength)/2 {
+		t.Errorf("truncated answer: got %d of %d bytes, error %v, want half and an error",
+			len(half), truncated.ContentLength, err)
 	}
 
 	for _, tc := range []struct {
 		method, path, want string
-		n                  int // requests at once, of which one or more are refused
+		n                  int // concurrent requests, of which some are refused
 	}{
 		{"GET", "/inventory/sku-1", "429 Too Many Requests, Retry-After: 1", 20},
 		{"POST", "/payment/charges", "503 Service Unavailable, Retry-After: 1", 20},
@@ -129,7 +138,7 @@ func TestShopAtItsWorst(t *testing.T) {
 		}
 		wg.Wait()
 		if refused.Load() == 0 {
-			t.Errorf("%d of %s %s at once: none is refused, want %s", tc.n, tc.method, tc.path, tc.want)
+			t.Errorf("%d concurrent %s %s: none refused, want %s", tc.n, tc.method, tc.path, tc.want)
 		}
 	}
 }
@@ -182,7 +191,11 @@ func TestSchemaOfEditors(t *testing.T) {
 func TestScenarioRoutes(t *testing.T) {
 	config, _ := withScenario(t, `
 routes:
-  - {method: GET, path: /a, delay: 1ms, body: text, headers: {Access-Control-Allow-Origin: "https://own.example", Server: shop, Vary: Accept}}
+  - method: GET
+    path: /a
+    delay: 1ms
+    body: text
+    headers: {Access-Control-Allow-Origin: "https://own.example", Server: shop, Vary: Accept}
   - {method: POST, path: /doc, status: 201}
   - {method: GET, path: "/{rest...}", status: 404, body: gone, headers: {Content-Type: text/html}}
 `)
@@ -194,17 +207,26 @@ routes:
 		header             http.Header
 		body               string
 	}{
-		{"a route", "GET", "/a?status=500&stauts=1&zzz=2", 200, http.Header{
-			"Content-Type": {"text/plain; charset=utf-8"}, "Content-Length": {"4"}, "Server": {"shop"}, "X-Ignored-Parameters": nil,
+		{"route", "GET", "/a?status=500&stauts=1&zzz=2", 200, http.Header{
+			"Content-Type": {"text/plain; charset=utf-8"}, "Content-Length": {"4"},
+			"Server": {"shop"}, "X-Ignored-Parameters": nil,
 			"Access-Control-Allow-Origin": {"https://own.example"}, "X-Content-Type-Options": {"nosniff"},
 		}, "text"},
 		{"HEAD", "HEAD", "/a", 200, http.Header{"Content-Length": {"4"}}, ""},
-		{"another method", "PUT", "/a", 405, http.Header{"Allow": {"GET, HEAD, OPTIONS"}}, "/problems/method-not-allowed"},
-		{"a preflight", "OPTIONS", "/a", 204, http.Header{"Allow": {"GET, HEAD, OPTIONS"}, "Access-Control-Allow-Methods": {"GET, HEAD, OPTIONS"}}, ""},
-		{"a page of the server's that the file answers", "POST", "/doc", 201, http.Header{"Content-Length": {"0"}, "Content-Type": nil, "Access-Control-Allow-Origin": {"*"}}, ""},
-		{"the rest", "GET", "/what/ever", 404, http.Header{"Content-Type": {"text/html"}}, "gone"},
-		{"a probe", "GET", "/healthz", 200, nil, "ok\n"},
-		{"a request's own delay, after the file", "POST", "/delay/1", 405, http.Header{"Allow": {"GET, HEAD, OPTIONS"}}, "/problems/method-not-allowed"},
+		{"other method", "PUT", "/a", 405, http.Header{
+			"Allow": {"GET, HEAD, OPTIONS"},
+		}, "/problems/method-not-allowed"},
+		{"preflight", "OPTIONS", "/a", 204, http.Header{
+			"Allow": {"GET, HEAD, OPTIONS"}, "Access-Control-Allow-Methods": {"GET, HEAD, OPTIONS"},
+		}, ""},
+		{"path of a page", "POST", "/doc", 201, http.Header{
+			"Content-Length": {"0"}, "Content-Type": nil, "Access-Control-Allow-Origin": {"*"},
+		}, ""},
+		{"wildcard", "GET", "/what/ever", 404, http.Header{"Content-Type": {"text/html"}}, "gone"},
+		{"probe", "GET", "/healthz", 200, nil, "ok\n"},
+		{"path of a delay", "POST", "/delay/1", 405, http.Header{
+			"Allow": {"GET, HEAD, OPTIONS"},
+		}, "/problems/method-not-allowed"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			reply, body := do(t, client, tc.method, base+tc.path, nil)
@@ -220,16 +242,18 @@ routes:
 	}
 }
 
-func TestScenarioLeavesTheOtherPathsAlone(t *testing.T) {
+func TestScenarioOtherPaths(t *testing.T) {
 	config, _ := withScenario(t, "routes: [{method: GET, path: /a}]")
 	_, base, _ := start(t, config, io.Discard)
 	client := newClient(t)
-	if reply, body := do(t, client, "GET", base+"/delay/1/url/http://example.com//x", nil); reply.StatusCode != 302 || reply.Header.Get("Location") != "http://example.com//x" {
-		t.Errorf("a redirect: got %d %s %s, want 302", reply.StatusCode, reply.Header.Get("Location"), body)
+	reply, body := do(t, client, "GET", base+"/delay/1/url/http://example.com//x", nil)
+	if location := reply.Header.Get("Location"); reply.StatusCode != 302 || location != "http://example.com//x" {
+		t.Errorf("redirect: got %d %s %s, want 302", reply.StatusCode, location, body)
 	}
 	for _, path := range []string{"/a/", "//a", "/b"} {
-		if reply, body := do(t, client, "GET", base+path, nil); reply.StatusCode != 404 || !strings.Contains(body, "/problems/not-found") {
-			t.Errorf("GET %s: got %d %s, want 404", path, reply.StatusCode, body)
+		_, body := do(t, client, "GET", base+path, nil)
+		if !strings.Contains(body, `"type":"/problems/not-found"`) {
+			t.Errorf("GET %s: got %s, want problem not-found", path, body)
 		}
 	}
 }
@@ -240,10 +264,10 @@ func TestScenarioHeadersAddToLists(t *testing.T) {
 	_, base, _ := start(t, config, io.Discard)
 	reply, _ := do(t, newClient(t), "GET", base+"/a", nil)
 	if got := reply.Header["Vary"]; !slices.Equal(got, []string{"Origin", "Accept"}) {
-		t.Errorf("Vary: got %q, want the server's and the file's", got)
+		t.Errorf("Vary: got %q, want the values of server and scenario", got)
 	}
 	if got := reply.Header["Server-Timing"]; len(got) != 2 || got[1] != "db;dur=1" {
-		t.Errorf("Server-Timing: got %q, want the server's and the file's", got)
+		t.Errorf("Server-Timing: got %q, want the values of server and scenario", got)
 	}
 }
 
@@ -256,17 +280,24 @@ func TestScenarioLimit(t *testing.T) {
 		if reply.StatusCode != want {
 			t.Fatalf("request %d: got %d %s, want %d", i+1, reply.StatusCode, body, want)
 		}
-		// An hour, less what has passed since the burst.
-		if after, _ := strconv.Atoi(reply.Header.Get("Retry-After")); want == 429 && (after < 3500 || after > 3600 || !strings.Contains(body, `"type":"/problems/rate-limited"`)) {
-			t.Errorf("request %d: Retry-After %q, %s: want an hour", i+1, reply.Header.Get("Retry-After"), body)
+		if want != 429 {
+			continue
+		}
+		if !strings.Contains(body, `"type":"/problems/rate-limited"`) {
+			t.Errorf("request %d: got %s, want problem rate-limited", i+1, body)
+		}
+		// An hour minus the time since the burst.
+		if after, _ := strconv.Atoi(reply.Header.Get("Retry-After")); after < 3500 || after > 3600 {
+			t.Errorf("request %d: got Retry-After %q, want about an hour", i+1, reply.Header.Get("Retry-After"))
 		}
 	}
-	if _, metrics := do(t, client, "GET", base+"/metrics", nil); !strings.Contains(metrics, `delay_server_waits_total{outcome="refused"} 2`) {
-		t.Errorf("the metrics do not say that 2 were refused:\n%s", grep(metrics, "delay_server_waits"))
+	_, metrics := do(t, client, "GET", base+"/metrics", nil)
+	if want := `delay_server_waits_total{outcome="refused"} 2`; !strings.Contains(metrics, want) {
+		t.Errorf("want %s in the metrics, got:\n%s", want, grep(metrics, "delay_server_waits"))
 	}
 }
 
-// A file's barriers and holds are those of the endpoints, by another path.
+// TestScenarioEvents checks that routes share barriers and holds with the endpoints.
 func TestScenarioEvents(t *testing.T) {
 	config, _ := withScenario(t, `
 routes:
@@ -286,11 +317,14 @@ routes:
 		last := ask(t, client, 1, base+"/orders/8")
 		wantAll(t, mixed, 1, 200, `"barrier":"checkout"`)
 		s.advance(2*time.Second - 1)
-		s.timed(2) // for the wait after the event
+		s.timed(2) // the delay after the barrier
 		s.advance(1)
 		wantAll(t, last, 1, 200, "ordered")
-		if got := next(t, ordered); got.text != "ordered" || !strings.HasPrefix(got.header.Get("Server-Timing"), "asked;dur=2000, held;dur=1000, waited;dur=3000, ") {
-			t.Errorf("the first to come: got %d %s, Server-Timing %s, want 1000 held and 2000 after it", got.status, got.text, got.header.Get("Server-Timing"))
+		got := next(t, ordered)
+		timing := got.header.Get("Server-Timing")
+		if got.text != "ordered" || !strings.HasPrefix(timing, "asked;dur=2000, held;dur=1000, waited;dur=3000, ") {
+			t.Errorf("first request: got %d %s, Server-Timing %s, want 1000 held and 2000 asked",
+				got.status, got.text, timing)
 		}
 
 		alone := ask(t, client, 1, base+"/orders/9")
@@ -304,7 +338,7 @@ routes:
 		mixed := ask(t, client, 1, base+"/hold/checkout")
 		s.held("checkout", 2)
 		if got := s.release("checkout"); got != 2 {
-			t.Errorf("released %d, want both", got)
+			t.Errorf("released %d requests, want 2", got)
 		}
 		wantAll(t, mixed, 1, 200, `"hold":"checkout"`)
 		s.advance(2*time.Second - 1)
@@ -312,10 +346,10 @@ routes:
 		s.advance(1)
 		wantAll(t, carts, 1, 201, "held")
 
-		left := ask(t, client, 1, base+"/carts/7")
+		unreleased := ask(t, client, 1, base+"/carts/7")
 		s.held("checkout", 1)
 		s.advance(5 * time.Second)
-		wantAll(t, left, 1, 504, `"type":"/problems/hold-timeout"`)
+		wantAll(t, unreleased, 1, 504, `"type":"/problems/hold-timeout"`)
 	})
 }
 
@@ -328,8 +362,10 @@ func TestReloadScenario(t *testing.T) {
 	client := newClient(t)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if reply, body := do(t, client, "GET", base+"/a", nil); reply.StatusCode != 200 || body != "old" || !strings.Contains(reply.Header.Get("Server-Timing"), "asked;dur=300,") {
-			t.Errorf("in flight: got %d %s %s, want its old plan", reply.StatusCode, body, reply.Header.Get("Server-Timing"))
+		reply, body := do(t, client, "GET", base+"/a", nil)
+		timing := reply.Header.Get("Server-Timing")
+		if reply.StatusCode != 200 || body != "old" || !strings.Contains(timing, "asked;dur=300,") {
+			t.Errorf("request in flight: got %d %s %s, want the old answer", reply.StatusCode, body, timing)
 		}
 	})
 	wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
@@ -337,35 +373,37 @@ func TestReloadScenario(t *testing.T) {
 	write(t, file, "routes: [{path: /a, dely: 1}]")
 	srv.ReloadScenario()
 	if got := log.String(); !strings.Contains(got, "level=ERROR") || !strings.Contains(got, `did you mean delay?`) {
-		t.Errorf("a bad file: the log says\n%s", got)
+		t.Errorf("invalid file: got log\n%s", got)
 	}
 
 	write(t, file, fmt.Sprintf(route, 0, "new", 2))
 	srv.ReloadScenario()
 	if reply, body := do(t, client, "GET", base+"/a", nil); reply.StatusCode != 200 || body != "new" {
-		t.Errorf("a good file: got %d %s, want the new answer at once, of a pool of another size", reply.StatusCode, body)
+		t.Errorf("valid file: got %d %s, want the new answer, from a pool of another size", reply.StatusCode, body)
 	}
 	if srv.journal.Waiting() != 1 {
 		t.Errorf("%d wait, want the one that began with the old file", srv.journal.Waiting())
 	}
-	if reply, metrics := do(t, client, "GET", base+"/metrics", nil); reply.StatusCode != 200 || !strings.Contains(metrics, `delay_server_pool_busy_workers{pool="db"} 1`) {
-		t.Errorf("the metrics of both pools: got %d\n%s", reply.StatusCode, grep(metrics, "pool"))
+	_, metrics := do(t, client, "GET", base+"/metrics", nil)
+	if want := `delay_server_pool_busy_workers{pool="db"} 1`; !strings.Contains(metrics, want) {
+		t.Errorf("want %s in the metrics, got:\n%s", want, grep(metrics, "pool"))
 	}
 	wg.Wait()
 }
 
-func TestABadScenarioStopsTheStart(t *testing.T) {
+func TestInvalidScenario(t *testing.T) {
 	config, file := withScenario(t, "routes:\n  - path: /healthz\n  - path: /b\n    delay: x\n")
 	_, err := New(config, slog.New(slog.DiscardHandler))
 	for _, want := range []string{"SCENARIO: " + file + ":2:5: path", file + ":4:5: delay"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("New: got %v, want %s", err, want)
+			t.Errorf("New: got error %v, want %s", err, want)
 		}
 	}
 }
 
-// A body that stands whole in the file is sent in blocks, each with its time.
-func TestAClientThatDoesNotReadALargeBodyIsGivenUp(t *testing.T) {
+// TestWriteTimeoutOfLargeBody checks that a client has WRITE_TIMEOUT for each part of a
+// body, and is disconnected if it does not read.
+func TestWriteTimeoutOfLargeBody(t *testing.T) {
 	t.Parallel()
 	config, _ := withScenario(t, "routes: [{path: /large, body: "+strings.Repeat("x", 20_000_000)+"}]")
 	config.WriteTimeout = 100 * time.Millisecond
@@ -375,21 +413,22 @@ func TestAClientThatDoesNotReadALargeBodyIsGivenUp(t *testing.T) {
 	wiretest.Eventually(t, "it is being answered", func() bool { return srv.journal.Waiting() == 1 })
 	wiretest.Eventually(t, "it is given up", func() bool { return srv.journal.Waiting() == 0 })
 	if _, body := do(t, newClient(t), "GET", base+"/large", nil); len(body) != 20_000_000 {
-		t.Errorf("a client that reads: got %d bytes, want 20000000", len(body))
+		t.Errorf("client that reads: got %d bytes, want 20000000", len(body))
 	}
 }
 
-// The scenario's examples in /doc are asked of shop.yaml too, which the README starts.
-func TestTheManualsScenarioExamplesAreAnsweredByTheShop(t *testing.T) {
+// TestShopAnswersExamplesOfDoc checks that shop.yaml has the routes of the examples in
+// /doc.
+func TestShopAnswersExamplesOfDoc(t *testing.T) {
 	page, err := pages.ReadFile("pages/recipes.html")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, section, _ := strings.Cut(string(page), `<section class="recipe" id="services">`)
 	section, _, _ = strings.Cut(section, "</section>")
-	asked := regexp.MustCompile(`\{\{\.Base\}\}(/[^'\s]*)`).FindAllStringSubmatch(section, -1)
-	if len(asked) < 2 {
-		t.Fatalf("got %d examples, want the page's", len(asked))
+	examples := regexp.MustCompile(`\{\{\.Base\}\}(/[^'\s]*)`).FindAllStringSubmatch(section, -1)
+	if len(examples) < 2 {
+		t.Fatalf("got %d examples, want at least 2", len(examples))
 	}
 	config := DefaultConfig()
 	config.Scenario = "../../deploy/scenarios/shop.yaml"
@@ -397,13 +436,13 @@ func TestTheManualsScenarioExamplesAreAnsweredByTheShop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range asked {
+	for _, m := range examples {
 		path := strings.ReplaceAll(m[1], "[1-3]", "1")
 		if template, _ := srv.scenario.Current().Find("GET", path); template == nil {
 			t.Errorf("GET %s: shop.yaml has no route", path)
 		}
 	}
 	if method, path := srv.ScenarioExample(); method != "GET" || path != "/catalog/products" {
-		t.Errorf("the example of the start: got %s %s, want GET /catalog/products", method, path)
+		t.Errorf("ScenarioExample: got %s %s, want GET /catalog/products", method, path)
 	}
 }
