@@ -286,7 +286,7 @@ func TestAScaleHurriesWaitingRequests(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, _ := start(t, config, io.Discard)
 		replies := ask(t, newClient(t), 20, base+"/delay/600000")
-		wiretest.Eventually(t, "all wait", func() bool { return srv.journal.Waiting() == 20 })
+		wiretest.Eventually(t, "all wait", func() bool { return srv.engine.Journal.Waiting() == 20 })
 		setClock(t, newClient(t), base, `{"scale":0.000001}`)
 		wantAll(t, replies, 20, 200, `"600000 ms"`)
 	})

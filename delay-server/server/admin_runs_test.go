@@ -140,7 +140,7 @@ func TestOutcomes(t *testing.T) {
 	s.waiting("shutdown", 1)
 	stop()
 	wantAll(t, cut, 1, 503, "shutting down")
-	if run, _ := srv.journal.Run("shutdown"); len(run.Waits) != 1 || run.Waits[0].Outcome != "shutdown" {
+	if run, _ := srv.engine.Journal.Run("shutdown"); len(run.Waits) != 1 || run.Waits[0].Outcome != "shutdown" {
 		t.Errorf("run shutdown: got %+v, want one of that outcome", run.Waits)
 	}
 }

@@ -123,7 +123,7 @@ func TestAClientThatDoesNotRead(t *testing.T) {
 		in := bufio.NewReader(conn)
 		readReplies(t, in, sent/len(plain("0")), 200)
 		conn.Close()
-		wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+		wiretest.Eventually(t, "none waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 		stop()
 	})
 }
@@ -141,7 +141,7 @@ func TestAClientThatNeverReads(t *testing.T) {
 			}
 		}
 		conn.Close()
-		wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+		wiretest.Eventually(t, "none waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 	})
 }
 
@@ -154,13 +154,13 @@ func TestDrainingClosesWhatIsIdle(t *testing.T) {
 		readReplies(t, bufio.NewReader(idle), 1, 200)
 		fmt.Fprint(waiting, plain("1000"))
 		fmt.Fprint(behind, plain("1000")+plain("0"))
-		wiretest.Eventually(t, "two wait", func() bool { return srv.journal.Waiting() == 2 })
+		wiretest.Eventually(t, "two wait", func() bool { return srv.engine.Journal.Waiting() == 2 })
 		var stopping sync.WaitGroup
 		stopping.Go(stop)
 		if rest, err := io.ReadAll(idle); len(rest) > 0 || err != nil {
 			t.Errorf("an idle connection: got %q, %v, want its end", rest, err)
 		}
-		if n := srv.journal.Waiting(); n != 2 {
+		if n := srv.engine.Journal.Waiting(); n != 2 {
 			t.Errorf("%d wait when an idle connection has been closed, want 2", n)
 		}
 		if reply, err := newClient(t).Get(base + "/delay/0"); err == nil {

@@ -107,7 +107,7 @@ func (p pair) readAll(conn net.Conn, heard chan<- struct{}) (string, error) {
 func (s target) await(t testing.TB, id string, ok func(journal.Summary) bool) journal.Run {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	run, err := s.srv.journal.Await(ctx, id, ok)
+	run, err := s.srv.engine.Journal.Await(ctx, id, ok)
 	if err != nil {
 		t.Errorf("run %s: %v, %+v", id, err, run.Summary)
 	}
@@ -120,7 +120,7 @@ func (s target) remembered(t testing.TB, id string) string {
 	for _, w := range s.await(t, id, journal.Summary.Settled).Waits {
 		text += fmt.Sprintf("\n%s %s, asked %v: %s", w.Method, w.Path, w.Asked, w.Outcome)
 	}
-	s.srv.journal.Forget(id)
+	s.srv.engine.Journal.Forget(id)
 	return text
 }
 

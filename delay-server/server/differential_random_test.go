@@ -180,9 +180,9 @@ func (p pair) fuzz(t *testing.T, whole string, at uint16) {
 	split.sent = split.sent[:i] + cut + split.sent[i:]
 	for _, s := range []stream{{"whole", whole, flood}, split} {
 		for _, server := range []target{p.loops, p.netHTTP} {
-			wiretest.Eventually(t, "none waits", func() bool { return server.srv.journal.Waiting() == 0 })
-			server.srv.planner.ForgetAll()
-			server.srv.journal.ForgetAll()
+			wiretest.Eventually(t, "none waits", func() bool { return server.srv.engine.Journal.Waiting() == 0 })
+			server.srv.requests.Planner.ForgetAll()
+			server.srv.engine.Journal.ForgetAll()
 		}
 		p.compare(t, s.withSentinel(""))
 	}

@@ -55,7 +55,7 @@ func startPairOn(t testing.TB, config Config, listen net.ListenConfig) pair {
 
 // outcomes returns the counts of all waits, once none is left.
 func (s target) outcomes(t testing.TB) string {
-	wiretest.Eventually(t, "none waits", func() bool { return s.srv.journal.Waiting() == 0 })
+	wiretest.Eventually(t, "none waits", func() bool { return s.srv.engine.Journal.Waiting() == 0 })
 	metrics := httptest.NewRecorder()
 	s.srv.Handler().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	return grep(metrics.Body.String(), "waits_total{")

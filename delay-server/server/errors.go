@@ -14,12 +14,11 @@ import (
 	"flash.test/delay-server/kit/program"
 )
 
-// fail answers an error: the one map from error to status. Where no answer can
-// be given any more it ends the connection, or the stream of HTTP/2: net/http
-// would make a whole answer of what was sent so far.
+// fail answers err. If the response has begun or the client has left, it ends the
+// connection, or the HTTP/2 stream: net/http would complete the response.
 func (s *Server) fail(err error, c echo.Context) {
 	committed := c.Response().Committed
-	if !committed && s.config.FlashCompat && s.failAsFlash(err, c) {
+	if !committed && s.config.FlashCompat && !admin.IsPath(c.Request().URL.Path) && s.flash().Fail(err, c) {
 		return
 	}
 	p := s.problem(err, c)
@@ -34,18 +33,18 @@ func (s *Server) fail(err error, c echo.Context) {
 
 func (s *Server) write(w http.ResponseWriter, p *problem.Problem) {
 	if err := p.Write(w); err != nil {
-		s.log.Debug("answer", "error", err)
+		s.log.Debug("response not sent", "error", err)
 	}
 }
 
-// problem returns what err is to the client, nil where the client has left, and
-// logs one of the server's own.
+// problem returns the problem of any error, or nil if the client has left. It logs
+// internal errors.
 func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 	r := c.Request()
 	if p := clientProblem(err); p != nil {
 		return p
 	}
-	if s.adminIsOff(r) && errors.Is(err, echo.ErrNotFound) {
+	if s.admin == nil && admin.IsPath(r.URL.Path) && errors.Is(err, echo.ErrNotFound) {
 		return problem.AdminDisabled.New("the admin API is disabled (ADMIN=false)")
 	}
 	if p := httpkit.RouteProblem(err, c, "see /doc"); p != nil {
@@ -58,31 +57,24 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 	return flow.ErrInternal
 }
 
-// clientProblem returns an error that is made for the client, nil for any other.
+// clientProblem returns the problem of an error that the client can see, or nil.
 func clientProblem(err error) *problem.Problem {
-	var known *problem.Problem
-	var bad *plan.DelayError
+	var p *problem.Problem
+	var invalid *plan.DelayError
 	switch {
-	case errors.As(err, &known):
-		return known
-	case errors.As(err, &bad):
-		return problem.InvalidDelay.New("%v", bad)
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &invalid):
+		return problem.InvalidDelay.New("%v", invalid)
 	}
 	return nil
 }
 
-// planProblem is clientProblem of an error of a plan that is not answered as Flash
-// does.
+// planProblem is clientProblem for an error of a plan. It returns nil for an error
+// that net/http's side answers as Flash does.
 func (s *Server) planProblem(err error) *problem.Problem {
 	if s.config.FlashCompat && errors.As(err, new(*plan.DelayError)) {
 		return nil
 	}
 	return clientProblem(err)
 }
-
-// adminIsOff reports whether r asks for the admin API where there is none.
-func (s *Server) adminIsOff(r *http.Request) bool {
-	return s.admin == nil && admin.IsPath(r.URL.Path)
-}
-
-func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }

@@ -7,10 +7,10 @@ import (
 	"flash.test/delay-server/internal/eventloop"
 )
 
-// openLoops has event loops accept what comes on the listeners of plain TCP, where
-// the settings want that. All lns are closed where the error is not nil.
+// openLoops opens event loops on the listeners of plain TCP, unless EVENT_LOOP is
+// false. On error it closes all lns.
 func (s *Server) openLoops(lns []net.Listener) (listeners, error) {
-	// net/http answers all while each request is reported to a collector.
+	// Only net/http traces requests.
 	if !s.config.EventLoop || s.config.OTLPEndpoint != "" {
 		return listeners{all: lns}, nil
 	}
@@ -29,7 +29,7 @@ func (s *Server) openLoops(lns []net.Listener) (listeners, error) {
 	loops, err := eventloop.Listen(eventloop.Config{
 		Engine:       s.engine,
 		Log:          s.log,
-		Limit:        s.limit,
+		Limit:        s.requests.Limit,
 		Find:         s.find,
 		Problem:      s.planProblem,
 		ReadTimeout:  s.config.ReadTimeout,
@@ -40,7 +40,7 @@ func (s *Server) openLoops(lns []net.Listener) (listeners, error) {
 		for _, ln := range lns {
 			_ = ln.Close()
 		}
-		return listeners{}, fmt.Errorf("open the event loops (EVENT_LOOP=false does without): %w", err)
+		return listeners{}, fmt.Errorf("open event loops (EVENT_LOOP=false serves without them): %w", err)
 	}
 	opened.all = append(opened.all, loops)
 	opened.http1 = append(opened.http1, loops.HTTP1())

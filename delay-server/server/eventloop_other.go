@@ -4,7 +4,7 @@ package server
 
 import "net"
 
-// openLoops returns lns: there are event loops on Linux alone.
+// openLoops returns lns: event loops exist only on Linux.
 func (s *Server) openLoops(lns []net.Listener) (listeners, error) {
 	return listeners{all: lns}, nil
 }

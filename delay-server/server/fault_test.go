@@ -83,7 +83,7 @@ func TestFaultsOnAGoClient(t *testing.T) {
 			})
 		}
 	}
-	wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+	wiretest.Eventually(t, "none waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 	_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
 	if strings.Contains(metrics, `delay_server_waits_total{outcome="faulted"} 0`) {
 		t.Errorf("the metrics count no fault:\n%s", grep(metrics, "waits_total"))
@@ -129,7 +129,7 @@ func TestHangEndsWithTheClientOrWithMaxDelay(t *testing.T) {
 	defer leave()
 	go func() {
 		defer leave()
-		wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 })
+		wiretest.Eventually(t, "one waits", func() bool { return srv.engine.Journal.Waiting() == 1 })
 	}()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/delay/0?fault=hang", nil)
 	if err != nil {
@@ -139,7 +139,7 @@ func TestHangEndsWithTheClientOrWithMaxDelay(t *testing.T) {
 		reply.Body.Close()
 		t.Error("a hanging request was answered")
 	}
-	wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+	wiretest.Eventually(t, "none waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 }
 
 func TestBodyDelayAndRate(t *testing.T) {
@@ -196,11 +196,11 @@ func TestHeadersComeBeforeTheBodyDelay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reply.Body.Close()
-	if n := srv.journal.Waiting(); n != 1 {
+	if n := srv.engine.Journal.Waiting(); n != 1 {
 		t.Errorf("%d wait while a body is due, want 1", n)
 	}
 	leave()
-	wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+	wiretest.Eventually(t, "none waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 }
 
 // WRITE_TIMEOUT bounds the sending of a part, not the pause before the next.
@@ -222,6 +222,6 @@ func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
 	srv, base, _ := start(t, config, io.Discard)
 	conn := wiretest.Dial(t, base)
 	fmt.Fprint(conn, "GET /delay/0?size=100000000 HTTP/1.1\r\nHost: x\r\n\r\n")
-	wiretest.Eventually(t, "it is being answered", func() bool { return srv.journal.Waiting() == 1 })
-	wiretest.Eventually(t, "it is given up", func() bool { return srv.journal.Waiting() == 0 })
+	wiretest.Eventually(t, "it is being answered", func() bool { return srv.engine.Journal.Waiting() == 1 })
+	wiretest.Eventually(t, "it is given up", func() bool { return srv.engine.Journal.Waiting() == 0 })
 }

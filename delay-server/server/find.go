@@ -8,9 +8,8 @@ import (
 	"flash.test/delay-server/kit/urlpath"
 )
 
-// find returns the template of a request to an endpoint that waits, as the routes
-// and the scenario have it, and normalizes the request's path. It is nil for a
-// request that net/http is to answer.
+// find returns the template of the scenario or the endpoint that waits, and
+// normalizes the request's path. It is nil if net/http must answer the request.
 func (s *Server) find(r *plan.Request) (*plan.Template, error) {
 	if strings.ContainsFunc(r.Path, isUnusual) {
 		u, err := url.ParseRequestURI(r.Path)
@@ -25,13 +24,13 @@ func (s *Server) find(r *plan.Request) (*plan.Template, error) {
 			return template, nil
 		}
 	}
-	if s.config.FlashCompat && strings.Contains(r.Path, "/url/") { // not of any method, nor of any path
+	if s.config.FlashCompat && strings.Contains(r.Path, "/url/") { // flash.Redirects decides
 		return nil, nil
 	}
-	return s.planner.Find(*r)
+	return s.requests.Planner.Find(*r)
 }
 
-// isUnusual reports whether a character of a path may be written in another way.
+// isUnusual reports whether c may be written in another way in a path.
 func isUnusual(c rune) bool {
 	return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("/-._~:,;=@!$&'()*+", c))
 }

@@ -132,7 +132,7 @@ func TestRapidResetsEndTheConnection(t *testing.T) {
 				t.Errorf("after %d resets: the connection is ended: %v, want %v", tc.resets, ended, tc.ended)
 			}
 			do(t, newClient(t), "GET", base+"/healthz", nil)
-			wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 && srv.limit.Inside() == 0 })
+			wiretest.Eventually(t, "none waits", func() bool { return srv.engine.Journal.Waiting() == 0 && srv.requests.Limit.Inside() == 0 })
 		})
 	}
 }
@@ -186,12 +186,12 @@ func TestAWindowOfZeroEndsAfterTheWriteTimeout(t *testing.T) {
 				t.Errorf("ended after %v, want WRITE_TIMEOUT, %v, or more", took, config.WriteTimeout)
 			}
 			if tc.beside != "" {
-				if c.pingFails() || srv.journal.Waiting() != 1 {
+				if c.pingFails() || srv.engine.Journal.Waiting() != 1 {
 					t.Error("the connection of a request that waits is ended")
 				}
 				return
 			}
-			wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+			wiretest.Eventually(t, "none waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 		})
 	}
 }
@@ -237,7 +237,7 @@ func TestAClientsShare(t *testing.T) {
 		plainConn, other := wiretest.Dial(t, base), dialH2(t, base)
 		fmt.Fprint(plainConn, plain("600000"))
 		other.get("/delay/10m")
-		wiretest.Eventually(t, "two wait", func() bool { return srv.journal.Waiting() == 2 })
+		wiretest.Eventually(t, "two wait", func() bool { return srv.engine.Journal.Waiting() == 2 })
 		for protocol, client := range map[string]*http.Client{"HTTP/1.1": newClient(t), "HTTP/2": newH2CClient(t)} {
 			reply, body := do(t, client, "GET", base+"/delay/1", nil)
 			if reply.StatusCode != 503 || reply.Header.Get("Retry-After") == "" || !strings.Contains(body, "MAX_IN_FLIGHT_PER_CLIENT") {
@@ -246,7 +246,7 @@ func TestAClientsShare(t *testing.T) {
 		}
 		ready(503)
 		plainConn.Close()
-		wiretest.Eventually(t, "one waits", func() bool { return srv.journal.Waiting() == 1 && srv.limit.Inside() == 1 })
+		wiretest.Eventually(t, "one waits", func() bool { return srv.engine.Journal.Waiting() == 1 && srv.requests.Limit.Inside() == 1 })
 		ready(200)
 	})
 }

@@ -238,7 +238,7 @@ func TestEventsComeWhenTheyAreDue(t *testing.T) {
 		t.Errorf("event %d tells %d, want event 0 and a time from %d, which is 20 ms after the request, to %d", told.ID, told.Timestamp, begin.UnixMilli()+20, came.UnixMilli())
 	}
 	leave()
-	wiretest.Eventually(t, "none waits", func() bool { return srv.journal.Waiting() == 0 })
+	wiretest.Eventually(t, "none waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 }
 
 func TestAStreamIsCutWithoutItsEnd(t *testing.T) {

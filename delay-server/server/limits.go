@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"runtime"
 
+	"flash.test/delay-server/internal/flash"
 	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/urlpath"
 )
@@ -37,7 +38,7 @@ func (l limits) normalize(w http.ResponseWriter, r *http.Request) *http.Request 
 	}
 	u := urlpath.Normalize(r.URL)
 	if l.config.FlashCompat {
-		u = flashURL(u)
+		u = flash.URL(u)
 	}
 	return urlpath.WithURL(r, u)
 }

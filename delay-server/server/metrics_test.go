@@ -10,8 +10,11 @@ import (
 	"sync"
 	"testing"
 
+	"flash.test/delay-server/internal/metrics"
 	"flash.test/delay-server/kit/wiretest"
 )
+
+const maxPoolLabels = metrics.MaxPoolLabels
 
 // Each label is a time series that Prometheus keeps: requests must not be able to make any number of them.
 func TestPoolsThatRequestsNameMakeABoundedNumberOfLabels(t *testing.T) {
@@ -40,11 +43,11 @@ func TestPoolsThatRequestsNameMakeABoundedNumberOfLabels(t *testing.T) {
 		for i := range requests {
 			get(fmt.Sprintf("/delay/1m?pool=%s%d&workers=1", generation, i))
 		}
-		wiretest.Eventually(t, "all wait", func() bool { return srv.journal.Waiting() == requests+1 })
+		wiretest.Eventually(t, "all wait", func() bool { return srv.engine.Journal.Waiting() == requests+1 })
 		_, metrics := do(t, client, "GET", base+"/metrics", nil)
 		leave()
 		wg.Wait()
-		wiretest.Eventually(t, "all have left", func() bool { return srv.journal.Waiting() == 0 })
+		wiretest.Eventually(t, "all have left", func() bool { return srv.engine.Journal.Waiting() == 0 })
 
 		var labels []string
 		for _, found := range regexp.MustCompile(`pool_busy_workers\{pool="(.*?)"\} 1\n`).FindAllStringSubmatch(metrics, -1) {
@@ -57,12 +60,12 @@ func TestPoolsThatRequestsNameMakeABoundedNumberOfLabels(t *testing.T) {
 			first = labels
 		}
 		others := requests + 1 - len(labels)
-		if want := fmt.Sprintf("delay_server_pool_busy_workers{pool=\"other pools\"} %d\n", others); len(first) != mostPoolLabels+1 || !strings.Contains(metrics, want) {
-			t.Errorf("%s: %d labels at first, want %d of requests and the scenario's, and %s in\n%s", generation, len(first), mostPoolLabels, want, grep(metrics, "pool_busy"))
+		if want := fmt.Sprintf("delay_server_pool_busy_workers{pool=\"other pools\"} %d\n", others); len(first) != maxPoolLabels+1 || !strings.Contains(metrics, want) {
+			t.Errorf("%s: %d labels at first, want %d of requests and the scenario's, and %s in\n%s", generation, len(first), maxPoolLabels, want, grep(metrics, "pool_busy"))
 		}
 		for _, label := range labels {
 			if !slices.Contains(first, label) {
-				t.Errorf("%s: new label %s, want none once %d are known", generation, label, mostPoolLabels)
+				t.Errorf("%s: new label %s, want none once %d are known", generation, label, maxPoolLabels)
 			}
 		}
 	}

@@ -27,7 +27,7 @@ func TestPool(t *testing.T) {
 			}
 		})
 	}
-	wiretest.Eventually(t, "four are in the pool", func() bool { return srv.journal.Waiting() == 4 })
+	wiretest.Eventually(t, "four are in the pool", func() bool { return srv.engine.Journal.Waiting() == 4 })
 	reply, body := do(t, client, "GET", url, nil)
 	if !strings.Contains(body, `"type":"/problems/pool-full"`) || reply.Header.Get("Retry-After") != "1" {
 		t.Errorf("fifth request: got %s, Retry-After %q", body, reply.Header.Get("Retry-After"))

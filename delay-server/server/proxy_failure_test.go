@@ -171,7 +171,7 @@ func TestProxyTruncatedReply(t *testing.T) {
 			if body, err := io.ReadAll(reply.Body); err == nil || string(body) != "half" {
 				t.Errorf("got %q, error %v, want %q and an error", body, err, "half")
 			}
-			wiretest.Eventually(t, "no request waits", func() bool { return srv.journal.Waiting() == 0 })
+			wiretest.Eventually(t, "no request waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 		})
 	}
 }

@@ -120,7 +120,7 @@ func TestClientCancelsProxiedRequest(t *testing.T) {
 						t.Fatalf("got %v, want %v", err, context.Canceled)
 					}
 					<-ended
-					wiretest.Eventually(t, "no request waits", func() bool { return srv.journal.Waiting() == 0 })
+					wiretest.Eventually(t, "no request waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 					_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
 					const want = `delay_server_waits_total{outcome="client_closed"} 1`
 					if reply == "before the reply" && !strings.Contains(metrics, want) {
@@ -149,7 +149,7 @@ func TestClientCancelsWaitBeforeProxying(t *testing.T) {
 			defer cancel()
 			go func() {
 				defer cancel()
-				wiretest.Eventually(t, "a request waits", func() bool { return srv.journal.Waiting() == 1 })
+				wiretest.Eventually(t, "a request waits", func() bool { return srv.engine.Journal.Waiting() == 1 })
 			}()
 			req, _ := http.NewRequestWithContext(ctx, "POST", base+"/delay/10m/proxy/"+host, tc.body)
 			if reply, err := tc.newClient(t).Do(req); !errors.Is(err, context.Canceled) {
@@ -158,7 +158,7 @@ func TestClientCancelsWaitBeforeProxying(t *testing.T) {
 				}
 				t.Fatalf("got %v, want %v", err, context.Canceled)
 			}
-			wiretest.Eventually(t, "no request waits", func() bool { return srv.journal.Waiting() == 0 })
+			wiretest.Eventually(t, "no request waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 		})
 	}
 }
@@ -230,7 +230,7 @@ func TestProxyForwardsReplyBeforeBody(t *testing.T) {
 			if reply, _ := do(t, newClient(t), "POST", base+"/delay/0/proxy/"+host, body); reply.StatusCode != 413 {
 				t.Errorf("got %d, want the upstream's 413", reply.StatusCode)
 			}
-			wiretest.Eventually(t, "no request waits", func() bool { return srv.journal.Waiting() == 0 })
+			wiretest.Eventually(t, "no request waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 		})
 	}
 }

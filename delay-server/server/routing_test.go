@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"flash.test/delay-server/internal/cors"
 	"flash.test/delay-server/kit/wiretest"
 )
 
@@ -58,12 +59,12 @@ func TestMethods(t *testing.T) {
 					}
 				}
 				reply, _ := do(t, client, "OPTIONS", base+path, nil)
-				if allow := reply.Header.Get("Allow"); reply.StatusCode != 204 || allow != allMethods {
-					t.Errorf("OPTIONS %s: got %d, Allow %q, want 204, %q", path, reply.StatusCode, allow, allMethods)
+				if allow := reply.Header.Get("Allow"); reply.StatusCode != 204 || allow != cors.AnyMethod {
+					t.Errorf("OPTIONS %s: got %d, Allow %q, want 204, %q", path, reply.StatusCode, allow, cors.AnyMethod)
 				}
 				reply, _ = do(t, client, "TRACE", base+path, nil)
-				if allow := reply.Header.Get("Allow"); reply.StatusCode != 405 || allow != allMethods {
-					t.Errorf("TRACE %s: got %d, Allow %q, want 405, %q", path, reply.StatusCode, allow, allMethods)
+				if allow := reply.Header.Get("Allow"); reply.StatusCode != 405 || allow != cors.AnyMethod {
+					t.Errorf("TRACE %s: got %d, Allow %q, want 405, %q", path, reply.StatusCode, allow, cors.AnyMethod)
 				}
 			}
 			for path, methods := range map[string]string{
@@ -115,19 +116,19 @@ func TestPreflightAllowsRequestedMethod(t *testing.T) {
 		t.Fatal(err)
 	}
 	for method, want := range map[string]string{
-		"":      allMethods,
-		"PUT":   allMethods,
-		"QUERY": allMethods + ", QUERY",
-		"TRACE": allMethods,
-		"a b":   allMethods,
+		"":      cors.AnyMethod,
+		"PUT":   cors.AnyMethod,
+		"QUERY": cors.AnyMethod + ", QUERY",
+		"TRACE": cors.AnyMethod,
+		"a b":   cors.AnyMethod,
 	} {
 		r := httptest.NewRequest("OPTIONS", "/delay/1000", nil)
 		r.Header.Set("Access-Control-Request-Method", method)
 		rec := httptest.NewRecorder()
 		srv.Handler().ServeHTTP(rec, r)
 		got, allow := rec.Header().Get("Access-Control-Allow-Methods"), rec.Header().Get("Allow")
-		if got != want || allow != allMethods {
-			t.Errorf("preflight for %q: got %q, Allow %q, want %q, %q", method, got, allow, want, allMethods)
+		if got != want || allow != cors.AnyMethod {
+			t.Errorf("preflight for %q: got %q, Allow %q, want %q, %q", method, got, allow, want, cors.AnyMethod)
 		}
 	}
 }

@@ -3,39 +3,40 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/internal/scenario"
 	"flash.test/delay-server/kit/httpkit"
 )
 
-// openScenario reads SCENARIO; nil where it is "".
-func (s *Server) openScenario() (*scenario.File, error) {
-	if s.config.Scenario == "" {
+// openScenario reads SCENARIO. It returns nil if that is "".
+func openScenario(config Config, planner *plan.Planner, log *slog.Logger) (*scenario.File, error) {
+	if config.Scenario == "" {
 		return nil, nil
 	}
-	file, err := scenario.Open(s.config.Scenario, s.planner, s.log)
+	file, err := scenario.Open(config.Scenario, planner, log)
 	if err != nil {
 		return nil, fmt.Errorf("SCENARIO: %w", err)
 	}
 	return file, nil
 }
 
-// ReloadScenario reads the file of SCENARIO again, as SIGHUP asks for; a file
-// that is wrong leaves all as it was, but for a line in the log. Without
-// SCENARIO it does nothing.
+// ReloadScenario reads the file of SCENARIO again, as on SIGHUP. If the file is
+// invalid it logs why and keeps the routes.
 func (s *Server) ReloadScenario() {
 	if s.scenario != nil {
 		s.scenario.Reload()
 	}
 }
 
-// ScenarioExample returns the method and the path of a request that a route of
-// SCENARIO answers, percent-encoded; "" and "" without SCENARIO.
+// ScenarioExample returns the method and the percent-encoded path of a request that
+// a route of SCENARIO answers, or "" and "" without SCENARIO.
 func (s *Server) ScenarioExample() (method, path string) {
 	if s.scenario == nil {
 		return "", ""
@@ -43,8 +44,8 @@ func (s *Server) ScenarioExample() (method, path string) {
 	return s.scenario.Current().Example()
 }
 
-// scenarioPoll is how often the file of SCENARIO is looked at for a change, which
-// is read when it is the same at two looks in a row.
+// scenarioPoll is how often the file of SCENARIO is checked for a change. It is read
+// when two checks in a row see the same change.
 const scenarioPoll = time.Second
 
 // watchScenario reloads the file of SCENARIO when it changes, until stop is called.
@@ -63,19 +64,19 @@ func (s *Server) watchScenario() (stop func()) {
 	}
 }
 
-// standIn answers requests that the scenario has a route for, by the one way of
-// all that wait, and leaves the others to the server's own routes.
-func (s *Server) standIn(next echo.HandlerFunc) echo.HandlerFunc {
+// serveScenario is middleware that answers requests for which the scenario has a
+// route.
+func (s *Server) serveScenario(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		template, allowed := s.scenario.Current().Find(r.Method, r.URL.EscapedPath())
 		switch {
 		case template != nil:
-			return s.cors(func(c echo.Context) error { return s.run(c, template) })(c)
+			return s.requests.SetCORS(func(c echo.Context) error { return s.requests.ServeTemplate(c, template) })(c)
 		case allowed == "":
 			return next(c)
 		case r.Method == http.MethodOptions:
-			return s.preflight(c, allowed)
+			return s.requests.ServePreflight(c, allowed)
 		default:
 			return httpkit.MethodNotAllowed(c, allowed)
 		}

@@ -11,19 +11,19 @@ import (
 	"flash.test/delay-server/kit/program"
 )
 
-// Serve answers the connections of all lns until ctx is done. It then serves on
-// for SHUTDOWN_DELAY, while /readyz answers 503, and drains: it stops accepting, lets
-// waiting requests finish up to SHUTDOWN_TIMEOUT, answers those left 503, logs how
-// many that were, and returns nil. It speaks HTTP/1.1 and HTTP/2, over TLS where a
-// listener is one of TLS. On Linux, event loops accept what comes by TCP without TLS,
-// and hand over to net/http what they do not answer. It closes lns. An error is from
+// Serve answers connections of all lns until ctx is done. Then it serves on for
+// SHUTDOWN_DELAY, while /readyz answers 503, and drains: it stops accepting, gives
+// waiting requests SHUTDOWN_TIMEOUT to finish, answers the rest 503, logs how many
+// those were, and returns nil. It speaks HTTP/1.1 and HTTP/2, and TLS on the
+// listeners that TLS returned. On Linux, event loops accept TCP without TLS and hand
+// over to net/http what they do not answer. Serve closes lns. The error is from
 // accepting.
 func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	defer s.tracing.Close()
-	defer s.proxy.Close()
+	defer s.requests.Proxy.Close()
 	defer s.watchScenario()()
-	if slices.ContainsFunc(lns, isTCP) { // any other is a test's, whose time no timerfd knows
-		defer s.clock.UseTimerfd()()
+	if slices.ContainsFunc(lns, isTCP) { // a test's own listeners may have fake time
+		defer s.engine.Clock.UseTimerfd()()
 	}
 	opened, err := s.openLoops(lns)
 	if err != nil {
@@ -31,7 +31,7 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	}
 	serve := s.config.HTTP(s.Handler(), s.log)
 	serve.MaxStreams = s.config.MaxInFlightPerConnection
-	serve.Waiting = s.journal.Waiting
+	serve.Waiting = s.engine.Journal.Waiting
 	serve.NotReady = func() { s.draining.Store(true) }
 	serve.Draining = func() {
 		if s.admin != nil {
@@ -47,20 +47,15 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 // ready returns why a request of r's client would not be admitted, or nil.
 func (s *Server) ready(r *http.Request) error {
 	if s.draining.Load() {
-		return problem.ShuttingDown.New("server is shutting down; %d requests are waiting", s.journal.Waiting())
+		return problem.ShuttingDown.New("server is shutting down; %d requests are waiting", s.engine.Journal.Waiting())
 	}
-	client := s.limit.Client(clientAddr(r))
-	defer client.Release()
-	if err := client.Full(); err != nil {
-		return s.full(err)
-	}
-	return nil
+	return s.requests.Full(r)
 }
 
-// listeners are what Serve accepts connections from.
+// listeners are the listeners of Serve.
 type listeners struct {
 	all   []net.Listener
-	http1 []net.Listener // of connections that are not of HTTP/2
+	http1 []net.Listener // of connections without HTTP/2
 	loops []program.Drainer
 }
 

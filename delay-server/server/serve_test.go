@@ -45,7 +45,7 @@ func TestShutdownLetsWaitingRequestsFinish(t *testing.T) {
 				}
 			})
 		}
-		wiretest.Eventually(t, "all requests wait", func() bool { return srv.journal.Waiting() == n })
+		wiretest.Eventually(t, "all requests wait", func() bool { return srv.engine.Journal.Waiting() == n })
 		stop()
 		wg.Wait()
 		for _, want := range []string{"draining waiting=200", "stopped aborted=0"} {
@@ -77,7 +77,7 @@ func TestShutdownTimeout(t *testing.T) {
 				}
 			})
 		}
-		wiretest.Eventually(t, "all requests wait", func() bool { return srv.journal.Waiting() == n })
+		wiretest.Eventually(t, "all requests wait", func() bool { return srv.engine.Journal.Waiting() == n })
 		stop()
 		wg.Wait()
 		if got := log.String(); !strings.Contains(got, "level=WARN msg=stopped aborted=50") {
@@ -93,7 +93,7 @@ func TestNotReadyWhileDraining(t *testing.T) {
 		client := newClient(t)
 		var wg sync.WaitGroup
 		wg.Go(func() { do(t, client, "GET", base+"/delay/500", nil) })
-		wiretest.Eventually(t, "a request waits", func() bool { return srv.journal.Waiting() == 1 })
+		wiretest.Eventually(t, "a request waits", func() bool { return srv.engine.Journal.Waiting() == 1 })
 		wg.Go(stop)
 		wiretest.Eventually(t, "server is draining", srv.draining.Load)
 		rec := httptest.NewRecorder()

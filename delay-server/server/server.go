@@ -1,6 +1,5 @@
-// Package server is delay-server: its settings, the one table of routes, the pages
-// and the admin API. Requests that wait go through package flow, in event loops or
-// here, on goroutines of net/http.
+// Package server is delay-server: its settings, its routes and pages, and Serve. It
+// wires the packages that do the work.
 package server
 
 import (
@@ -18,13 +17,18 @@ import (
 	"flash.test/delay-server/internal/admin"
 	"flash.test/delay-server/internal/authority"
 	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/cors"
+	"flash.test/delay-server/internal/flash"
 	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/forward"
 	"flash.test/delay-server/internal/gate"
+	"flash.test/delay-server/internal/httpflow"
 	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/internal/metrics"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/internal/scenario"
 	"flash.test/delay-server/kit/httpkit"
+	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/tracing"
 )
 
@@ -32,27 +36,18 @@ import (
 type Server struct {
 	config   Config
 	log      *slog.Logger
-	clock    *clock.Clock
-	planner  *plan.Planner
-	limit    *gate.Shares
-	pools    *gate.Pools
-	barriers *gate.Barriers
-	holds    *gate.Holds
-	proxy    *forward.Proxy
-	origins  origins
-	admin    *admin.API           // nil with ADMIN=false
-	scenario *scenario.File       // nil for none
-	ca       *authority.Authority // nil without TLS_HOSTS
-	journal  *journal.Journal
 	engine   *flow.Engine
-	metrics  *metrics
+	requests *httpflow.Handler    // what net/http reads of the requests that wait
+	admin    *admin.API           // nil with ADMIN=false
+	scenario *scenario.File       // nil without SCENARIO
+	ca       *authority.Authority // nil without TLS_HOSTS
 	tracing  tracing.Tracing
 	echo     *echo.Echo
-	draining atomic.Bool
+	draining atomic.Bool // /readyz answers 503
 }
 
 // New returns a server of these settings that logs to log. The error is
-// Config.Validate's, or that of a file that a setting names.
+// Config.Validate's, or is about a file that a setting names.
 func New(config Config, log *slog.Logger) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -68,56 +63,80 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := clock.New()
-	if config.TimeScale != 1 {
-		if err := now.Scale(config.TimeScale); err != nil {
-			return nil, err
-		}
+	policy := cors.New(config.CORSOrigins)
+	engine, m, err := newEngine(config, policy, log)
+	if err != nil {
+		return nil, err
 	}
 	s := &Server{
-		config: config,
-		log:    log,
-		ca:     ca,
-		clock:  now,
-		planner: plan.New(plan.Limits{
-			MaxDelay: config.MaxDelay, MaxBody: config.MaxBodySize, Seed: config.Seed,
-			RedirectHosts: config.RedirectHosts, ProxyHosts: config.ProxyHosts, Recordings: recordings,
-			MaxInFlight: config.MaxInFlight, Now: now.Now, Flash: config.FlashCompat,
-		}),
-		limit:    gate.NewShares(config.MaxInFlight, config.clientShare()),
-		pools:    new(gate.Pools),
-		barriers: new(gate.Barriers),
-		holds:    gate.NewHolds(),
-		origins:  newOrigins(config.CORSOrigins),
-		proxy:    forward.New(plan.HostList(config.ProxyHosts).Addresses(), config.ProxyTimeout, log),
+		config: config, log: log, engine: engine, ca: ca,
+		requests: &httpflow.Handler{
+			Engine: engine,
+			Planner: plan.New(plan.Limits{
+				MaxDelay: config.MaxDelay, MaxBody: config.MaxBodySize, Seed: config.Seed,
+				RedirectHosts: config.RedirectHosts, ProxyHosts: config.ProxyHosts, Recordings: recordings,
+				MaxInFlight: config.MaxInFlight, Now: engine.Clock.Now, Flash: config.FlashCompat,
+			}),
+			Limit: gate.NewShares(config.MaxInFlight, config.clientShare()),
+			Proxy: forward.New(plan.HostList(config.ProxyHosts).Addresses(), config.ProxyTimeout, log),
+			CORS:  policy, Log: log, ReadTimeout: config.ReadTimeout, Trace: config.OTLPEndpoint != "",
+		},
 	}
-	if s.scenario, err = s.openScenario(); err != nil {
+	if s.scenario, err = openScenario(config, s.requests.Planner, log); err != nil {
 		return nil, err
 	}
 	if s.tracing, err = tracing.Start(context.Background(), "delay-server", config.OTLPEndpoint, log); err != nil {
 		return nil, err
 	}
-	s.journal = journal.New(config.JournalSize, s.clock.Now, s.ended)
-	s.metrics = newMetrics(s.journal, s.pools)
-	s.engine = &flow.Engine{
-		Clock: s.clock, Journal: s.journal, Pools: s.pools, Barriers: s.barriers, Holds: s.holds,
-		Header: s.origins.allow, Origin: s.origins.relevant(), Full: s.full,
-		Record: log != nil && log.Enabled(context.Background(), slog.LevelDebug),
-	}
 	if config.Admin {
 		s.admin = admin.New(admin.Options{
 			Host: config.Host, Token: config.AdminToken, Hosts: config.AdminHosts,
 			ReadTimeout: config.ReadTimeout, TimeScale: config.TimeScale, JournalSize: config.JournalSize,
-			Clock: s.clock, Holds: s.holds, Journal: s.journal, Counts: s.planner,
+			Clock: engine.Clock, Holds: engine.Holds, Journal: engine.Journal, Counts: s.requests.Planner,
 		})
 	}
-	s.echo = s.routes()
+	s.echo = s.routes(m)
 	return s, nil
 }
 
+// newEngine returns what the flows of a server share, and metrics of its waits.
+func newEngine(config Config, policy cors.Policy, log *slog.Logger) (*flow.Engine, *metrics.Metrics, error) {
+	now := clock.New()
+	if config.TimeScale != 1 {
+		if err := now.Scale(config.TimeScale); err != nil {
+			return nil, nil, err
+		}
+	}
+	debug := log != nil && log.Enabled(context.Background(), slog.LevelDebug)
+	e := &flow.Engine{
+		Clock: now, Pools: new(gate.Pools), Barriers: new(gate.Barriers), Holds: gate.NewHolds(),
+		Header: policy.SetHeaders, Origin: policy.Varies(), Full: config.full, Record: debug,
+	}
+	m := metrics.New(func() int { return e.Journal.Waiting() }, e.Pools)
+	e.Journal = journal.New(config.JournalSize, now.Now, func(w journal.Wait) {
+		m.Observe(w)
+		if debug {
+			log.Debug("waited", "method", w.Method, "path", w.Path, "run", w.Run,
+				"asked", w.Asked, "queued", w.Queued, "waited", w.Waited, "outcome", w.Outcome)
+		}
+	})
+	return e, m, nil
+}
+
+// full returns the problem of an error of gate.Client.Enter.
+func (c Config) full(err error) *problem.Problem {
+	if errors.Is(err, gate.ErrShareFull) {
+		return problem.TooManyFromClient.New("too many requests in flight from this client's address (MAX_IN_FLIGHT_PER_CLIENT=%d)", c.clientShare())
+	}
+	return problem.TooManyInFlight.New("too many requests in flight (MAX_IN_FLIGHT=%d)", c.MaxInFlight)
+}
+
+// flash answers errors with FLASH_COMPAT.
+func (s *Server) flash() flash.Compat { return flash.Compat{CORS: s.requests.CORS, Log: s.log} }
+
 // AdminToken returns the token that writes to the admin API need: ADMIN_TOKEN, or
-// the random one of a server that listens beyond loopback without it. It is ""
-// if every client may write.
+// the random token of a server that listens beyond loopback without it. It is "" if
+// every client may write.
 func (s *Server) AdminToken() string {
 	if s.admin == nil {
 		return ""
@@ -125,32 +144,32 @@ func (s *Server) AdminToken() string {
 	return s.admin.Token()
 }
 
-// Handler returns the server's HTTP handler, for a test or a server of one's own.
+// Handler returns the server's HTTP handler, for a test or for another HTTP server.
 func (s *Server) Handler() http.Handler { return s.tracing.Handler(limits{s}) }
 
-// routes is the table of all that the server answers.
-func (s *Server) routes() *echo.Echo {
+// routes returns the table of routes.
+func (s *Server) routes(m *metrics.Metrics) *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = s.fail
 	if s.scenario != nil {
-		e.Pre(httpkit.RecoverPanics, s.standIn)
+		e.Pre(httpkit.RecoverPanics, s.serveScenario)
 	}
 
-	// What wraps a handler does so here, not as middleware, which Echo would build
-	// for each request.
+	// Handlers are wrapped here, not by Echo's middleware, which Echo would build for
+	// each request.
 	waits := func(path string, with ...echo.MiddlewareFunc) { // a path of plan's endpoints
-		handler := s.cors(httpkit.RecoverPanics(s.wait))
+		handler := s.requests.SetCORS(httpkit.RecoverPanics(s.requests.Serve))
 		for _, wrap := range with {
 			handler = wrap(handler)
 		}
-		// Echo's one way to route any method, not just those that it knows.
+		// the only route of Echo that takes every method
 		e.RouteNotFound(path, handler)
 	}
 	var redirects []echo.MiddlewareFunc
 	if s.config.FlashCompat {
-		redirects = append(redirects, flashRedirects)
-		e.OPTIONS("/", s.flashOptions)
-		e.OPTIONS("/doc", s.flashOptions)
+		redirects = append(redirects, flash.Redirects)
+		e.OPTIONS("/", s.flash().Options)
+		e.OPTIONS("/doc", s.flash().Options)
 	}
 	waits("/delay/:delay")
 	waits("/delay/:delay/")
@@ -175,7 +194,7 @@ func (s *Server) routes() *echo.Echo {
 	gets("/healthz", httpkit.Healthz)
 	gets("/readyz", httpkit.Readyz(s.ready))
 	gets("/version", httpkit.Version)
-	gets("/metrics", s.metrics.handler)
+	gets("/metrics", echo.WrapHandler(m))
 	gets("/ca.pem", s.caPEM)
 	if s.admin != nil {
 		s.admin.Routes(e)
@@ -203,12 +222,4 @@ func readRecordings(config Config, log *slog.Logger) (map[string]delay.Recording
 		log.Warn("recordings: "+warning, "dir", dir)
 	}
 	return recordings, nil
-}
-
-// ended is told of each wait that has ended.
-func (s *Server) ended(w journal.Wait) {
-	s.metrics.observe(w)
-	if s.log.Enabled(context.Background(), slog.LevelDebug) {
-		s.log.Debug("waited", "method", w.Method, "path", w.Path, "run", w.Run, "asked", w.Asked, "queued", w.Queued, "waited", w.Waited, "outcome", w.Outcome)
-	}
 }

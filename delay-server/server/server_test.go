@@ -153,7 +153,7 @@ func testContract(t *testing.T, flash contract, mode string, config Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := fast.clock.Scale(clock.MinScale); err != nil {
+	if err := fast.engine.Clock.Scale(clock.MinScale); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range flash.Cases {
@@ -303,7 +303,7 @@ func TestPanic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv.clock = nil // the next wait panics
+	srv.engine.Clock = nil // the next wait panics
 	rec := httptest.NewRecorder()
 	srv.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/delay/0", nil))
 	p := readProblem(t, rec.Result(), rec.Body.String())

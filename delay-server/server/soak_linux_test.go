@@ -171,7 +171,7 @@ func runSoakServer() error {
 		return err
 	}
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		state := soakState{Waiting: srv.journal.Waiting()}
+		state := soakState{Waiting: srv.engine.Journal.Waiting()}
 		if lines.Text() == fullState {
 			if err := state.readFull(srv); err != nil {
 				return err
@@ -195,11 +195,11 @@ func (state *soakState) readFull(srv *Server) error {
 	runtime.ReadMemStats(&mem)
 	files, err := os.ReadDir("/proc/self/fd")
 	state.Descriptors, state.Goroutines, state.Heap = len(files), runtime.NumGoroutine(), mem.HeapAlloc
-	state.Timed, state.InFlight, state.Pools = srv.clock.State().Waiting, srv.limit.Inside(), len(srv.pools.States())
-	for _, hold := range srv.holds.States() {
+	state.Timed, state.InFlight, state.Pools = srv.engine.Clock.State().Waiting, srv.requests.Limit.Inside(), len(srv.engine.Pools.States())
+	for _, hold := range srv.engine.Holds.States() {
 		state.Held += hold.Waiting
 	}
-	for _, run := range srv.journal.Runs() {
+	for _, run := range srv.engine.Journal.Runs() {
 		state.Runs++
 		state.Unsettled += run.Waiting
 		state.Records += run.Requests - int(run.Dropped)
@@ -321,7 +321,7 @@ func TestClosedConnectionsLeaveNothing(t *testing.T) {
 			conn.Close()
 		})
 		wiretest.Eventually(t, "no request waits", func() bool {
-			return srv.journal.Waiting() == 0 && srv.clock.State().Waiting == 0
+			return srv.engine.Journal.Waiting() == 0 && srv.engine.Clock.State().Waiting == 0
 		})
 		what := fmt.Sprintf("at most %d descriptors and %d goroutines", files, goroutines)
 		wiretest.Eventually(t, what, func() bool {

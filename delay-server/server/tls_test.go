@@ -157,7 +157,7 @@ func TestShutdownDrainsAllListeners(t *testing.T) {
 			})
 		}
 	}
-	wiretest.Eventually(t, "all requests wait", func() bool { return srv.journal.Waiting() == 3*each })
+	wiretest.Eventually(t, "all requests wait", func() bool { return srv.engine.Journal.Waiting() == 3*each })
 	stop()
 	wg.Wait()
 	for _, want := range []string{"draining waiting=60", "stopped aborted=0"} {

@@ -189,12 +189,12 @@ func TestClientCancelsWait(t *testing.T) {
 						_, err = newClient(t).Do(req)
 						done <- err
 					}()
-					wiretest.Eventually(t, "a request waits", func() bool { return srv.journal.Waiting() == 1 })
+					wiretest.Eventually(t, "a request waits", func() bool { return srv.engine.Journal.Waiting() == 1 })
 					cancel()
 					if err := <-done; !errors.Is(err, context.Canceled) {
 						t.Fatalf("got %v, want %v", err, context.Canceled)
 					}
-					wiretest.Eventually(t, "no request waits", func() bool { return srv.journal.Waiting() == 0 })
+					wiretest.Eventually(t, "no request waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 					_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
 					if !strings.Contains(metrics, `delay_server_waits_total{outcome="client_closed"} 1`) {
 						t.Errorf("want client_closed in the metrics, got:\n%s", grep(metrics, "delay_server_waits"))
@@ -230,7 +230,7 @@ func TestMaxInFlight(t *testing.T) {
 				}
 			})
 		}
-		wiretest.Eventually(t, "two requests wait", func() bool { return srv.journal.Waiting() == config.MaxInFlight })
+		wiretest.Eventually(t, "two requests wait", func() bool { return srv.engine.Journal.Waiting() == config.MaxInFlight })
 		reply, body := do(t, client, "GET", base+"/delay/0", nil)
 		if reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, "/problems/too-many-in-flight") {
 			t.Errorf("third request: got %d %s, Retry-After %q, want problem too-many-in-flight, 1",

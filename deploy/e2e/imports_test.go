@@ -29,8 +29,12 @@ var mayImport = map[string][]rule{
 
 		{"delay", "kit/spelling"},
 		{"(main)", "server " + kit},
-		{"server", "admin delay plan answer scenario journal gate forward clock flow eventloop authority " + kit},
+		{"server", "admin delay plan answer scenario journal gate forward clock cors flash flow httpflow eventloop authority metrics " + kit},
 		{"admin", "client delay plan gate journal clock kit/httpkit kit/problem kit/program kit/query kit/spelling"},
+		{"cors", "kit/httpkit"},
+		{"flash", "cors plan kit/urlpath"},
+		{"httpflow", "answer clock cors flow forward gate journal plan kit/httpkit kit/problem kit/program kit/tracing"},
+		{"metrics", "gate journal"},
 		{"scenario", "plan kit/problem kit/spelling"},
 		{"plan", "delay gate answer kit/problem kit/query"},
 		{"gate", "clock cond"},
@@ -77,8 +81,8 @@ type rule struct{ pkg, may string }
 
 // Who may import what others wrote. A module that is not here may not be imported.
 var onlyImporters = []struct{ module, importers string }{
-	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/admin delay-server/forward delay-server/server demo-api/server deploy/bench/peer"},
-	{"github.com/prometheus/client_golang", "delay-server/server"},
+	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/admin delay-server/flash delay-server/forward delay-server/httpflow delay-server/server demo-api/server deploy/bench/peer"},
+	{"github.com/prometheus/client_golang", "delay-server/metrics"},
 	{"github.com/caarlos0/env", "delay-server/kit/settings"},
 	{"github.com/KimMachineGun/automemlimit", "delay-server/(main) delay-server/server"},
 	{"github.com/agnivade/levenshtein", "delay-server/kit/spelling"},
@@ -89,7 +93,7 @@ var onlyImporters = []struct{ module, importers string }{
 	{"go.yaml.in/yaml", "delay-server/scenario"},
 	{"golang.org/x/sys", "delay-server/eventloop delay-server/timerfd deploy/bench/drive"},
 	{"golang.org/x/crypto", "delay-server/(main) demo-api/(main)"},
-	{"go.opentelemetry.io/otel", "delay-server/kit/tracing delay-server/server"},
+	{"go.opentelemetry.io/otel", "delay-server/kit/tracing delay-server/httpflow"},
 	{"go.opentelemetry.io/contrib", "delay-server/kit/tracing"},
 	{"github.com/go-logr/logr", "delay-server/kit/tracing"},
 	{"modernc.org/sqlite", "demo-api/upstream"},

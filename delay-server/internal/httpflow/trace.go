@@ -1,4 +1,4 @@
-package server
+package httpflow
 
 import (
 	"github.com/labstack/echo/v4"
@@ -8,8 +8,8 @@ import (
 	"flash.test/delay-server/kit/tracing"
 )
 
-// annotate has the request's span, where there is one, say what the journal does.
-// Its times are in milliseconds.
+// annotate adds to the span of the request, if it has one, what the journal records.
+// Times are in milliseconds.
 func annotate(c echo.Context, w *journal.Wait, outcome journal.Outcome) {
 	tracing.Annotate(c.Request().Context(), func() (name string, more []attribute.KeyValue) {
 		return w.Method + " " + c.Path(), []attribute.KeyValue{

@@ -1,4 +1,4 @@
-package server
+package httpflow
 
 import (
 	"crypto/tls"
@@ -8,13 +8,13 @@ import (
 	"flash.test/delay-server/internal/answer"
 )
 
-// sendFault ends the connection, or the stream of HTTP/2, as f has it, or reports
-// that net/http is to end it once the handler panics with http.ErrAbortHandler.
+// sendFault ends the connection, or the HTTP/2 stream, with fault f. If abort is
+// true, the handler must panic with http.ErrAbortHandler so that net/http ends it.
 func sendFault(w http.ResponseWriter, r *http.Request, f answer.Fault) (abort bool, err error) {
 	control := http.NewResponseController(w)
 	if r.ProtoMajor >= 2 || f == answer.Empty || f == answer.Truncate {
 		if f == answer.Garbage {
-			_, _ = w.Write([]byte(answer.NoHTTP)) // the stream ends all the same
+			_, _ = w.Write([]byte(answer.NoHTTP)) // the stream ends in any case
 		}
 		if f != answer.Empty {
 			_ = control.Flush()
@@ -31,9 +31,9 @@ func sendFault(w http.ResponseWriter, r *http.Request, f answer.Fault) (abort bo
 		return false, err
 	}
 	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn() // whose end no alert of TLS announces
+		conn = secure.NetConn() // so that no TLS alert announces the end
 	}
-	if tcp, ok := conn.(interface{ SetLinger(int) error }); ok { // as a TCP connection has it
+	if tcp, ok := conn.(interface{ SetLinger(int) error }); ok { // a *net.TCPConn, also within a wrapper
 		return false, tcp.SetLinger(0)
 	}
 	return false, nil
