@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// A client that has read all of a reply asks again at once, by a connection that
-// the server has done with already: HTTP/1.1 would take turns on one by itself.
-// TEST_SLOW=1 makes four times as many requests.
-func TestASequentialClientNeverHasTwoInFlight(t *testing.T) {
+// A client that reads each reply before its next request has one request in flight. It
+// uses two connections in turn, since one would be sequential anyway. TEST_SLOW=1 makes
+// four times as many requests.
+func TestSequentialClientHasOneInFlight(t *testing.T) {
 	t.Parallel()
 	upstream := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
 		switch kind := strings.TrimPrefix(r.URL.Path, "/"); kind {
@@ -55,12 +55,12 @@ func TestASequentialClientNeverHasTwoInFlight(t *testing.T) {
 			{"a body of one part", "GET", "/delay/0?size=1000", few},
 			{"a body of many parts", "GET", "/delay/0?size=100000", many},
 			{"HEAD of many parts", "HEAD", "/delay/0?size=100000", many},
-			{"parts that are due later", "GET", "/delay/0?size=3&body_delay=0.05", few},
-			{"a body at a rate", "GET", "/delay/0?size=100&rate=10000", few},
-			{"a whole body that no buffer holds", "GET", "/page", many},
+			{"delayed parts", "GET", "/delay/0?size=3&body_delay=0.05", few},
+			{"a throttled body", "GET", "/delay/0?size=100&rate=10000", few},
+			{"a body larger than the buffers", "GET", "/page", many},
 			{"bytes", "GET", "/bytes/100000?seed=1", few},
 			{"a drip", "GET", "/drip?delay=0&duration=0&numbytes=10", many},
-			{"a drip in time", "GET", "/drip?delay=0&duration=1ms&numbytes=3", few},
+			{"a drip over time", "GET", "/drip?delay=0&duration=1ms&numbytes=3", few},
 			{"events", "GET", "/sse?delay=0&duration=1ms&count=3", few},
 			{"no content", "GET", "/status/204", few},
 			{"not modified", "GET", "/delay/0?status=304", few},
@@ -71,8 +71,8 @@ func TestASequentialClientNeverHasTwoInFlight(t *testing.T) {
 			{"a reset", "GET", "/delay/0?fault=reset", few},
 			{"a redirect", "GET", "/delay/0/url/example.com", few},
 			{"a barrier", "GET", "/barrier/b?parties=1", few},
-			{"a barrier in vain", "GET", "/barrier/b?parties=2&timeout=0.05", few},
-			{"a hold in vain", "GET", "/hold/x?timeout=0.05", few},
+			{"a barrier that times out", "GET", "/barrier/b?parties=2&timeout=0.05", few},
+			{"a hold that times out", "GET", "/hold/x?timeout=0.05", few},
 			{"a pool", "GET", "/delay/0?pool=db&workers=1&queue=0", few},
 			{"proxied", "GET", "/delay/0/proxy/UPSTREAM/small", few},
 			{"proxied HEAD", "HEAD", "/delay/0/proxy/UPSTREAM/large", many},
@@ -88,28 +88,28 @@ func TestASequentialClientNeverHasTwoInFlight(t *testing.T) {
 				pair := [2]*http.Client{newClient(t), newClient(t)}
 				target := base + strings.Replace(tc.target, "UPSTREAM", upstream, 1)
 				for i := range tc.n {
-					readNoMoreThanIsTold(t, pair[i%2], tc.method, target)
+					readReply(t, pair[i%2], tc.method, target)
 				}
 				run := steer(t, base).settled("r")
 				if run.Requests != tc.n || run.PeakInFlight != 1 {
-					t.Errorf("%s %s, %d one after the other: got a peak of %d of %d requests in flight, want 1", tc.method, tc.target, tc.n, run.PeakInFlight, run.Requests)
+					t.Errorf("%s %s, %d sequential requests: got a peak of %d of %d requests in flight, want 1",
+						tc.method, tc.target, tc.n, run.PeakInFlight, run.Requests)
 				}
 			})
 		}
 	}
 }
 
-// readNoMoreThanIsTold sends one request of run r and reads the reply up to its
-// Content-Length, where it has one: it waits for no more word that it has ended.
-// A fault that ends it does so too.
-func readNoMoreThanIsTold(t *testing.T, client *http.Client, method, url string) {
+// readReply sends a request of run r and reads the reply, up to its Content-Length if it
+// has one. A reply that a fault ends is fine.
+func readReply(t *testing.T, client *http.Client, method, url string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("X-Run-Id", "r")
-	reply, err := client.Transport.RoundTrip(req) // which follows no redirect
+	reply, err := client.Transport.RoundTrip(req) // does not follow redirects
 	if err != nil {
 		if !strings.Contains(url, "fault=") {
 			t.Fatal(err)

@@ -23,8 +23,7 @@ type adminCall struct {
 	status               int
 }
 
-// adminCalls are calls of each path of the admin API, all of which succeed on a
-// new server but for those of what is not there.
+// adminCalls are calls of each path of the admin API, with the status on a new server.
 var adminCalls = []adminCall{
 	{"GET", "/admin/runs", "", 200},
 	{"HEAD", "/admin/runs", "", 200},
@@ -41,9 +40,11 @@ var adminCalls = []adminCall{
 	{"POST", "/admin/clock", `{"scale":1}`, 200},
 }
 
-// call has a new server of config answer one request that has host, if it is not
-// "", and header.
-func call(t testing.TB, config Config, method, target, body, host string, header map[string]string) *httptest.ResponseRecorder {
+// call returns the answer of a new server with the config. A host that is not "" is the
+// request's Host.
+func call(
+	t testing.TB, config Config, method, target, body, host string, header map[string]string,
+) *httptest.ResponseRecorder {
 	t.Helper()
 	srv, err := New(config, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -71,7 +72,7 @@ func TestAdminHasNoCORS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if method != tc.method { // as a browser asks before it lets a page call
+			if method != tc.method { // a browser's preflight request
 				req.Header.Set("Origin", "https://evil.example")
 				req.Header.Set("Access-Control-Request-Method", tc.method)
 			}
@@ -88,14 +89,17 @@ func TestAdminHasNoCORS(t *testing.T) {
 					t.Errorf("%s %s: %s: %s", method, tc.target, name, reply.Header.Get(name))
 				}
 			}
-			if method == tc.method && (reply.Header.Get("Cache-Control") != "no-store" || reply.Header.Get("Cross-Origin-Resource-Policy") != "same-origin" || reply.Header.Get("X-Content-Type-Options") != "nosniff") {
-				t.Errorf("%s %s: got headers %v, want no-store, same-origin and nosniff", method, tc.target, reply.Header)
+			if method == tc.method && (reply.Header.Get("Cache-Control") != "no-store" ||
+				reply.Header.Get("Cross-Origin-Resource-Policy") != "same-origin" ||
+				reply.Header.Get("X-Content-Type-Options") != "nosniff") {
+				t.Errorf("%s %s: got headers %v, want no-store, same-origin and nosniff", method, tc.target,
+					reply.Header)
 			}
 		}
 	}
 }
 
-func TestAdminRefusesOtherOrigins(t *testing.T) {
+func TestAdminRefusesCrossOriginRequests(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		header map[string]string
@@ -103,13 +107,13 @@ func TestAdminRefusesOtherOrigins(t *testing.T) {
 	}{
 		{"curl", nil, true},
 		{"this origin", map[string]string{"Origin": "http://127.0.0.1:3000"}, true},
-		{"this origin, as browsers say it", map[string]string{"Sec-Fetch-Site": "same-origin"}, true},
+		{"this origin, by Sec-Fetch-Site", map[string]string{"Sec-Fetch-Site": "same-origin"}, true},
 		{"the address bar", map[string]string{"Sec-Fetch-Site": "none"}, true},
 		{"another origin", map[string]string{"Origin": "https://evil.example"}, false},
 		{"another port", map[string]string{"Origin": "http://127.0.0.1:8080"}, false},
 		{"a sandboxed page", map[string]string{"Origin": "null"}, false},
 		{"another site", map[string]string{"Sec-Fetch-Site": "cross-site"}, false},
-		{"another of this site", map[string]string{"Sec-Fetch-Site": "same-site"}, false},
+		{"another host of this site", map[string]string{"Sec-Fetch-Site": "same-site"}, false},
 	} {
 		for _, c := range adminCalls {
 			rec := call(t, DefaultConfig(), c.method, c.target, c.body, "", tc.header)
@@ -130,21 +134,24 @@ func TestAdminOff(t *testing.T) {
 	for _, c := range adminCalls {
 		rec := call(t, config, c.method, c.target, c.body, "", nil)
 		var p problem.Problem
-		if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil || rec.Code != 404 || p.Type != problem.AdminDisabled {
-			t.Errorf("ADMIN=false, %s %s: got %d %s, want 404 that says so", c.method, c.target, rec.Code, rec.Body)
+		if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil || rec.Code != 404 ||
+			p.Type != problem.AdminDisabled {
+			t.Errorf("ADMIN=false, %s %s: got %d %s, want 404 and admin-disabled", c.method, c.target, rec.Code,
+				rec.Body)
 		}
 	}
 	if rec := call(t, config, "GET", "/barrier/b?parties=1", "", "", nil); rec.Code != 200 {
 		t.Errorf("ADMIN=false, GET /barrier/b: got %d, want 200", rec.Code)
 	}
-	if rec := call(t, DefaultConfig(), "GET", "/admin/nothing", "", "", nil); rec.Code != 404 || !strings.Contains(rec.Body.String(), string(problem.NotFound)) {
-		t.Errorf("GET /admin/nothing: got %d %s, want 404 that says nothing is there", rec.Code, rec.Body)
+	if rec := call(t, DefaultConfig(), "GET", "/admin/nothing", "", "", nil); rec.Code != 404 ||
+		!strings.Contains(rec.Body.String(), string(problem.NotFound)) {
+		t.Errorf("GET /admin/nothing: got %d %s, want 404 and not-found", rec.Code, rec.Body)
 	}
 }
 
-func TestShutdownCutsWaitsOfTheAdminAPI(t *testing.T) {
-	ctx, cut := context.WithCancelCause(t.Context())
-	cut(flow.ErrShutdown) // as a shutdown does whose time is over
+func TestShutdownEndsWaitsOfTheAdminAPI(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(flow.ErrShutdown) // as after SHUTDOWN_TIMEOUT
 	for _, target := range []string{"/admin/holds/x?waiting=1", "/admin/runs/r?waiting=1", "/admin/clock?waiting=1"} {
 		srv, err := New(DefaultConfig(), slog.New(slog.DiscardHandler))
 		if err != nil {

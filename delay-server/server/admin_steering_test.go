@@ -14,7 +14,7 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// steering is the admin API of a test's server: a call that fails ends the test.
+// steering is a client of the admin API. A call that fails ends the test.
 type steering struct {
 	t   testing.TB
 	api *client.Client
@@ -46,14 +46,14 @@ func (s steering) settled(id string) client.Run {
 	return succeeded(s.t, run, err)
 }
 
-// waiting returns once n of the run wait.
+// waiting returns once n requests of the run wait.
 func (s steering) waiting(id string, n int) client.Run {
 	s.t.Helper()
 	run, err := s.api.AwaitWaiting(s.t.Context(), id, n)
 	return succeeded(s.t, run, err)
 }
 
-// held returns once the hold holds n, and ends the test where it holds more.
+// held returns once n requests are in the hold. It ends the test if there are more.
 func (s steering) held(name string, n int) {
 	s.t.Helper()
 	hold, err := s.api.Hold(s.t.Context(), name)
@@ -61,7 +61,7 @@ func (s steering) held(name string, n int) {
 		hold, err = s.api.AwaitHeld(s.t.Context(), name, n)
 	}
 	if succeeded(s.t, hold, err).Waiting != n {
-		s.t.Fatalf("hold %s holds %d, want %d", name, hold.Waiting, n)
+		s.t.Fatalf("hold %s has %d requests, want %d", name, hold.Waiting, n)
 	}
 }
 
@@ -83,7 +83,7 @@ func (s steering) freeze() {
 	succeeded(s.t, 0, err)
 }
 
-// timed returns once n wait for a time on the clock.
+// timed returns once n requests wait for a time on the clock.
 func (s steering) timed(n int) client.Clock {
 	s.t.Helper()
 	state, err := s.api.AwaitClock(s.t.Context(), n)
@@ -96,7 +96,7 @@ func (s steering) advance(d time.Duration) client.Clock {
 	return succeeded(s.t, state, err)
 }
 
-// answered is a reply that has been read whole.
+// answered is a reply with its body.
 type answered struct {
 	status int
 	header http.Header
@@ -104,14 +104,14 @@ type answered struct {
 	err    error
 }
 
-// ask sends a request n times at once. The replies come in the order in which
-// they are read. A test that ends leaves those that are left.
+// ask sends n requests concurrently. The replies come in the order in which they are
+// read. The end of the test cancels the rest.
 func ask(t testing.TB, client *http.Client, n int, url string) <-chan answered {
 	t.Helper()
 	return askUntil(t, t.Context(), client, n, url)
 }
 
-// askUntil is ask by a client that leaves when ctx is done.
+// askUntil is ask with a client that leaves when ctx is done.
 func askUntil(t testing.TB, ctx context.Context, client *http.Client, n int, url string) <-chan answered {
 	t.Helper()
 	replies := make(chan answered, n)
@@ -137,20 +137,19 @@ func fetch(ctx context.Context, client *http.Client, url string) answered {
 	return answered{reply.StatusCode, reply.Header, string(text), err}
 }
 
-// next returns the next of the replies, or ends the test where none comes.
+// next returns the next reply. It ends the test if there is none in 20 s.
 func next(t testing.TB, replies <-chan answered) answered {
 	t.Helper()
 	select {
 	case a := <-replies:
 		return succeeded(t, a, a.err)
 	case <-time.After(20 * time.Second):
-		t.Fatal("not within 20 s: a reply")
+		t.Fatal("no reply within 20 s")
 		return answered{}
 	}
 }
 
-// wantAll fails the test where one of the next n replies has another status or
-// does not say want.
+// wantAll ends the test unless the next n replies have the status and contain want.
 func wantAll(t testing.TB, replies <-chan answered, n, status int, want string) {
 	t.Helper()
 	for i := range n {
@@ -160,20 +159,21 @@ func wantAll(t testing.TB, replies <-chan answered, n, status int, want string) 
 	}
 }
 
-// wantProblem fails the test where a reply is not a problem document of the
-// status, which says want.
+// wantProblem fails the test unless the reply is a problem document with the status and
+// with want in its type or detail.
 func wantProblem(t testing.TB, call string, reply *http.Response, text string, status int, want string) {
 	t.Helper()
 	var p problem.Problem
 	if err := json.Unmarshal([]byte(text), &p); err != nil || reply.Header.Get("Content-Type") != problem.ContentType {
-		t.Errorf("%s: got %d %s %.300q, want a problem document", call, reply.StatusCode, reply.Header.Get("Content-Type"), text)
+		t.Errorf("%s: got %d %s %.300q, want a problem document", call, reply.StatusCode,
+			reply.Header.Get("Content-Type"), text)
 	}
 	if reply.StatusCode != status || p.Status != status || !strings.Contains(string(p.Type)+" "+p.Detail, want) {
 		t.Errorf("%s: got %d %s %s, want %d that says %s", call, reply.StatusCode, p.Type, p.Detail, status, want)
 	}
 }
 
-// frozen starts a server whose clock stands still.
+// frozen starts a server with a frozen clock.
 func frozen(t testing.TB, config Config) (base string, s steering) {
 	t.Helper()
 	_, base, _ = start(t, config, io.Discard)

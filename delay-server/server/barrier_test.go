@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// The clock stands still: only arrivals let anybody pass.
-func TestBarrierLetsAllPassTogether(t *testing.T) {
+// With a frozen clock, only arrivals make a barrier pass.
+func TestBarrierPassesTogether(t *testing.T) {
 	const n = 50
 	for name, newClient := range clients {
 		t.Run(name, func(t *testing.T) {
@@ -32,28 +32,29 @@ func TestBarrierLetsAllPassTogether(t *testing.T) {
 					if got.status != 200 || got.text != want || got.text != last.text {
 						t.Fatalf("got %d %s, the last to come %s, want 200 %s", got.status, got.text, last.text, want)
 					}
-					if timing := got.header.Get("Server-Timing"); !strings.HasPrefix(timing, "asked;dur=0, held;dur=0, waited;dur=0, real;dur=") {
+					if timing := got.header.Get("Server-Timing"); !strings.HasPrefix(timing,
+						"asked;dur=0, held;dur=0, waited;dur=0, real;dur=") {
 						t.Fatalf("Server-Timing %s, want asked, held and waited of 0, and real", timing)
 					}
 				}
 				if got := s.clock().Waiting; got != 0 {
-					t.Fatalf("%d still stand there once all have passed", got)
+					t.Fatalf("%d still wait after all have passed", got)
 				}
 			}
 		})
 	}
 }
 
-func TestMoreThanThePartiesPassInRounds(t *testing.T) {
+func TestBarrierPassesInRounds(t *testing.T) {
 	base, s := frozen(t, DefaultConfig())
 	replies := ask(t, newClient(t), 7, base+"/barrier/b?parties=3")
 	wantAll(t, replies, 6, 200, `"parties":3`)
 	s.timed(1)
-	s.advance(10 * time.Second) // what a request stands there without timeout=
+	s.advance(10 * time.Second) // the default timeout
 	wantAll(t, replies, 1, 504, `"type":"/problems/barrier-timeout"`)
 }
 
-func TestASequentialClientNeverPassesABarrier(t *testing.T) {
+func TestSequentialClientDoesNotPassABarrier(t *testing.T) {
 	base, s := frozen(t, DefaultConfig())
 	client := newClient(t)
 	for range 3 {
@@ -71,7 +72,7 @@ func TestASequentialClientNeverPassesABarrier(t *testing.T) {
 	}
 }
 
-func TestABrokenBarrierFreesAllWithTheReason(t *testing.T) {
+func TestBrokenBarrierFreesAll(t *testing.T) {
 	base, s := frozen(t, DefaultConfig())
 	client := newClient(t)
 	patient := ask(t, client, 2, base+"/barrier/b?parties=4&timeout=1m&run=patient")
@@ -87,11 +88,11 @@ func TestABrokenBarrierFreesAllWithTheReason(t *testing.T) {
 			}
 		}
 	}
-	// Nothing of the broken one is left: the parties may be others.
+	// The next barrier may have other parties.
 	wantAll(t, ask(t, client, 2, base+"/barrier/b?parties=2"), 2, 200, `"parties":2`)
 }
 
-func TestOneThatLeavesABarrierGivesItsPlaceUp(t *testing.T) {
+func TestLeavingABarrier(t *testing.T) {
 	for name, newClient := range clients {
 		t.Run(name, func(t *testing.T) {
 			base, s := frozen(t, DefaultConfig())
@@ -111,14 +112,14 @@ func TestOneThatLeavesABarrierGivesItsPlaceUp(t *testing.T) {
 			}
 			client := newClient(t)
 			first := ask(t, client, 2, base+"/barrier/b?parties=3")
-			s.timed(2) // those that left do not count
+			s.timed(2) // without the two that left
 			wantAll(t, ask(t, client, 1, base+"/barrier/b?parties=3"), 1, 200, "")
 			wantAll(t, first, 2, 200, "")
 		})
 	}
 }
 
-func TestABarrierHasTheParametersOfEveryWait(t *testing.T) {
+func TestBarrierParameters(t *testing.T) {
 	base, s := frozen(t, DefaultConfig())
 	client := newClient(t)
 	for _, tc := range []struct {
@@ -147,8 +148,10 @@ func TestABarrierHasTheParametersOfEveryWait(t *testing.T) {
 				if got.status != tc.status || got.text != tc.text {
 					t.Errorf("got %d %s, want %d %s", got.status, got.text, tc.status, tc.text)
 				}
-				if strings.HasPrefix(tc.query, "delay") && !strings.HasPrefix(got.header.Get("Server-Timing"), "asked;dur=2000, held;dur=0, waited;dur=2000, real;") {
-					t.Errorf("Server-Timing %s, want a wait of 2000 after an event at once", got.header.Get("Server-Timing"))
+				if strings.HasPrefix(tc.query, "delay") && !strings.HasPrefix(got.header.Get("Server-Timing"),
+					"asked;dur=2000, held;dur=0, waited;dur=2000, real;") {
+					t.Errorf("Server-Timing %s, want a wait of 2000 after an event at once",
+						got.header.Get("Server-Timing"))
 				}
 				if tc.name == "header" && got.header.Get("X-Colour") != "blue" {
 					t.Errorf("X-Colour %q, want blue", got.header.Get("X-Colour"))
@@ -172,7 +175,7 @@ func TestABarrierHasTheParametersOfEveryWait(t *testing.T) {
 	}
 }
 
-func TestABarrierTakesEveryMethodButOptions(t *testing.T) {
+func TestBarrierMethods(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	client := newClient(t)
 	for _, method := range []string{"GET", "HEAD", "POST", "DELETE"} {
@@ -182,15 +185,16 @@ func TestABarrierTakesEveryMethodButOptions(t *testing.T) {
 			want = ""
 		}
 		if reply.StatusCode != 200 || text != want || reply.Header.Get("Access-Control-Allow-Origin") != "*" {
-			t.Errorf("%s: got %d %q from any origin %q, want 200 %q", method, reply.StatusCode, text, reply.Header.Get("Access-Control-Allow-Origin"), want)
+			t.Errorf("%s: got %d %q from any origin %q, want 200 %q", method, reply.StatusCode, text,
+				reply.Header.Get("Access-Control-Allow-Origin"), want)
 		}
 	}
 	if reply, _ := do(t, client, "OPTIONS", base+"/barrier/b?parties=2", nil); reply.StatusCode != 204 {
-		t.Errorf("OPTIONS: got %d, want 204 at once", reply.StatusCode)
+		t.Errorf("OPTIONS: got %d, want 204", reply.StatusCode)
 	}
 }
 
-func TestABarrierRefuses(t *testing.T) {
+func TestBarrierRefuses(t *testing.T) {
 	config := DefaultConfig()
 	config.MaxInFlight = 1000
 	base, s := frozen(t, config)
@@ -208,18 +212,21 @@ func TestABarrierRefuses(t *testing.T) {
 		{"negative", "b?parties=-3", 400, `parties "-3" is not accepted`},
 		{"a fraction", "b?parties=2.5", 400, `parties "2.5" is not accepted`},
 		{"a word", "b?parties=all", 400, `parties "all" is not accepted`},
-		{"more than MAX_IN_FLIGHT lets in", "b?parties=1001", 400, `parties "1001" is not accepted; accepted: a whole number from 1 to 1000`},
+		{"more than MAX_IN_FLIGHT", "b?parties=1001", 400,
+			`parties "1001" is not accepted; accepted: a whole number from 1 to 1000`},
 		{"twice", "b?parties=2&parties=3", 400, "parameter parties is given 2 times: give it once"},
 		{"near miss", "b?partes=3", 400, `unknown parameter "partes"; did you mean "parties"?`},
 		{"two slips", "b?partys=3", 400, "a barrier needs parties"},
 		{"near miss of timeout", "b?parties=1&timout=3s", 400, `did you mean "timeout"?`},
-		{"a timeout of nothing", "b?parties=1&timeout=0", 400, `timeout "0" is not accepted; accepted: a fixed time above 0 and up to 10m0s`},
+		{"a timeout of nothing", "b?parties=1&timeout=0", 400,
+			`timeout "0" is not accepted; accepted: a fixed time above 0 and up to 10m0s`},
 		{"a timeout that is none", "b?parties=1&timeout=soon", 400, `timeout "soon" is not accepted`},
 		{"a timeout by chance", "b?parties=1&timeout=random", 400, `timeout "random" is not accepted`},
 		{"a timeout above MAX_DELAY", "b?parties=1&timeout=11m", 400, `timeout "11m" is not accepted`},
 		{"a delay above MAX_DELAY", "b?parties=1&delay=11m", 400, "MAX_DELAY"},
 		{"no name", "?parties=1", 404, "/problems/not-found"},
-		{"a blank", "%20?parties=1", 400, `the barrier's name: " " is no name; accepted: 1 to 200 visible ASCII characters`},
+		{"a blank", "%20?parties=1", 400,
+			`the barrier's name: " " is no name; accepted: 1 to 200 visible ASCII characters`},
 		{"a space within", "a%20b?parties=1", 400, `"a b" is no name`},
 		{"201 bytes", strings.Repeat("x", 201) + "?parties=1", 400, "is no name; accepted: 1 to 200 visible"},
 		{"another script", "%C3%A9?parties=1", 400, "is no name"},
@@ -231,11 +238,12 @@ func TestABarrierRefuses(t *testing.T) {
 		})
 	}
 	for _, name := range []string{strings.Repeat("x", 200), "a%2Fb", "100%25", "a%3Fb"} {
-		if reply, text := do(t, client, "GET", base+"/barrier/"+name+"?parties=1", nil); reply.StatusCode != http.StatusOK {
+		if reply, text := do(t, client, "GET", base+"/barrier/"+name+"?parties=1",
+			nil); reply.StatusCode != http.StatusOK {
 			t.Errorf("GET /barrier/%s: got %d %s, want 200", name, reply.StatusCode, text)
 		}
 	}
-	// None of those refused took a place.
+	// The refused requests took no place.
 	wantAll(t, ask(t, client, 2, base+"/barrier/taken?parties=3"), 2, 200, "")
 	wantAll(t, stands, 1, 200, "")
 }

@@ -14,7 +14,7 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// scene is a server whose clock stands still, and its clients.
+// scene is a server with a frozen clock, and its clients.
 type scene struct {
 	steering
 	base    string
@@ -22,8 +22,8 @@ type scene struct {
 	replies []string
 }
 
-// ask sends GET of the path, in run r and as the last of a connection of its
-// own, once n of the run have been waiting.
+// ask sends a GET in run r on a new connection, once n requests of the run wait. The
+// connection ends with the reply.
 func (s *scene) ask(n int, path string, headers ...string) *wiretest.Conn {
 	s.t.Helper()
 	return s.send(n, get(path, append(headers, "X-Run-Id: r", "Connection: close")...))
@@ -40,8 +40,8 @@ func (s *scene) send(n int, text string) *wiretest.Conn {
 	return conn
 }
 
-// atOnce is ask of what is answered at once.
-func (s *scene) atOnce(path string) {
+// exchange is ask for a request that does not wait, with its reply.
+func (s *scene) exchange(path string) {
 	s.t.Helper()
 	s.read(s.ask(0, path))
 	s.conns = s.conns[:len(s.conns)-1]
@@ -51,12 +51,12 @@ func (s *scene) atOnce(path string) {
 func (s *scene) read(conn *wiretest.Conn) {
 	text, err := io.ReadAll(conn)
 	if err != nil {
-		err = net.ErrClosed // by the client
+		err = net.ErrClosed // any error
 	}
 	s.replies = append(s.replies, fmt.Sprintf("%s[%v]", masked(string(text), realTime), err))
 }
 
-// leaves has the client leave of whom n are waiting, and waits for it.
+// leaves closes conn once n requests wait, and waits until the server has noticed.
 func (s *scene) leaves(n int, conn *wiretest.Conn) {
 	s.t.Helper()
 	s.waiting("r", n)
@@ -64,8 +64,8 @@ func (s *scene) leaves(n int, conn *wiretest.Conn) {
 	wiretest.Eventually(s.t, "the client has left", func() bool { return s.run("r").Waiting == n-1 })
 }
 
-// scenes have requests on several connections that have to do with one another.
-// On a clock that stands still their times are exact.
+// scenes have related requests on several connections. With a frozen clock, their times
+// are exact.
 var scenes = map[string]func(s *scene){
 	"a pool with a queue": func(s *scene) {
 		for n := range 4 {
@@ -79,8 +79,8 @@ var scenes = map[string]func(s *scene){
 		s.ask(0, "/delay/1500?pool=p&workers=1&queue=1")
 		s.ask(1, "/delay/1500?pool=p&workers=1&queue=1")
 		s.waiting("r", 2)
-		s.atOnce("/delay/1500?pool=p&workers=1&queue=1")
-		s.atOnce("/delay/1500?pool=p&workers=2")
+		s.exchange("/delay/1500?pool=p&workers=1&queue=1")
+		s.exchange("/delay/1500?pool=p&workers=2")
 		s.advance(3 * time.Second)
 	},
 	"clients leave a pool": func(s *scene) {
@@ -106,7 +106,7 @@ var scenes = map[string]func(s *scene){
 		s.advance(time.Second)
 		s.ask(1, "/barrier/b?parties=3&timeout=2s")
 		s.timed(2)
-		s.atOnce("/barrier/b?parties=4&timeout=2s")
+		s.exchange("/barrier/b?parties=4&timeout=2s")
 		s.advance(time.Second)
 	},
 	"a client leaves a barrier": func(s *scene) {
@@ -151,7 +151,8 @@ var scenes = map[string]func(s *scene){
 		}
 	},
 	"waits, pipelined": func(s *scene) {
-		s.send(0, get("/delay/1000", "X-Run-Id: r")+get("/delay/500?run=r&status=404")+get("/drip?delay=1s&duration=1s&numbytes=2&run=r")+get("/delay/250", "X-Run-Id: r", "Connection: close"))
+		s.send(0, get("/delay/1000", "X-Run-Id: r")+get("/delay/500?run=r&status=404")+
+			get("/drip?delay=1s&duration=1s&numbytes=2&run=r")+get("/delay/250", "X-Run-Id: r", "Connection: close"))
 		for _, n := range []time.Duration{1000, 500, 1000, 1000, 250} {
 			s.timed(1)
 			s.advance(n * time.Millisecond)
@@ -167,14 +168,14 @@ var scenes = map[string]func(s *scene){
 		s.advance(10 * time.Minute)
 	},
 	"a route's limit, pool and hold": func(s *scene) {
-		s.atOnce("/limited")
-		s.atOnce("/limited")
+		s.exchange("/limited")
+		s.exchange("/limited")
 		s.advance(time.Second)
-		s.atOnce("/limited")
+		s.exchange("/limited")
 		s.ask(0, "/pooled/1")
 		s.ask(1, "/pooled/2")
 		s.waiting("r", 2)
-		s.atOnce("/pooled/3")
+		s.exchange("/pooled/3")
 		s.ask(2, "/held")
 		s.held("h", 1)
 		s.advance(2 * time.Second)
@@ -207,8 +208,7 @@ func TestDifferentialScenes(t *testing.T) {
 	}
 }
 
-// playScene returns all replies and the run's record, but for the times of the
-// machine's clock.
+// playScene returns all replies and the run's record, without wall times.
 func playScene(t *testing.T, config Config, play func(*scene)) string {
 	base, steering := frozen(t, config)
 	s := &scene{steering: steering, base: base}
