@@ -93,7 +93,8 @@ func TestParsed(t *testing.T) {
 		end := strings.Index(tc.in, "\r\n\r\n") + 4
 		got, want := fieldsOf(&r), tc.want.orDefault()
 		if result != parsed || n != end || got != want || r.ProtoMajor != 1 {
-			t.Errorf("%s: parse(%.80q) = %d, %v, and %+v; want %d, parsed, %+v", tc.name, tc.in, n, result, got, end, want)
+			t.Errorf("%s: parse(%.80q) = %d, %v, and %+v; want %d, parsed, %+v",
+				tc.name, tc.in, n, result, got, end, want)
 		}
 	}
 }
