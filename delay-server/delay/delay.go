@@ -1,5 +1,5 @@
-// Package delay is the grammar of a delay: how long to wait, as it is written
-// in a path, a query parameter or a file. It knows no HTTP and no clock.
+// Package delay parses delays, as they are written in a path, a query parameter or a
+// file, and draws waiting times from them. It knows neither HTTP nor a clock.
 package delay
 
 import (
@@ -13,16 +13,15 @@ import (
 	"flash.test/delay-server/kit/spelling"
 )
 
-// Delay is a distribution of waiting times. The zero value is no wait at all.
+// A Delay is a distribution of waiting times. The zero value is no wait.
 type Delay struct {
 	fixed time.Duration
-	dist  distribution // nil where fixed is the one time
-	text  string       // what String returns, where dist is not nil
+	dist  distribution // nil if all samples are fixed
+	text  string       // the result of String, unless dist is nil
 }
 
-// distribution is the quantile function of waiting times, in milliseconds: the
-// inverse of the cumulative distribution, for 0 < p < 1. All of gonum's distuv
-// have it.
+// A distribution is the quantile function of waiting times in milliseconds: the
+// inverse of the cumulative distribution, for 0 < p < 1. gonum's distuv types have it.
 type distribution interface {
 	Quantile(p float64) float64
 }
@@ -30,11 +29,11 @@ type distribution interface {
 // Fixed returns the delay that is always d. A negative d is no wait.
 func Fixed(d time.Duration) Delay { return Delay{fixed: max(d, 0)} }
 
-// Fixed returns the one time that d is, or false where samples differ.
+// Fixed returns the time that all samples of d are. It returns false if they differ.
 func (d Delay) Fixed() (time.Duration, bool) { return d.fixed, d.dist == nil }
 
-// Quantile returns the time that a share p of all samples do not exceed, for
-// 0 < p < 1: zero or more, to the nanosecond.
+// Quantile returns the time, zero or more, that a share p of all samples do not exceed,
+// for 0 < p < 1.
 func (d Delay) Quantile(p float64) time.Duration {
 	if d.dist == nil {
 		return d.fixed
@@ -44,12 +43,11 @@ func (d Delay) Quantile(p float64) time.Duration {
 	return time.Duration(math.Round(ms * 1e6))
 }
 
-// Sample draws one waiting time, zero or more, by inverting the distribution:
-// one number of r makes one sample. One that is computed, not chosen, is
-// rounded to the microsecond, so that it is the same on machines whose
-// floating-point units differ in the last digit.
+// Sample draws a waiting time, zero or more, from one number of r. A sample that is
+// computed is rounded to the microsecond, so that machines whose floating-point units
+// differ in the last digit agree on it.
 //
-// It panics for a recorded delay that With has not been called for.
+// Sample panics for a recorded delay that did not go through With.
 func (d Delay) Sample(r *rand.Rand) time.Duration {
 	if d.dist == nil {
 		return d.fixed
@@ -89,7 +87,7 @@ type runtimeSource struct{}
 
 func (runtimeSource) Uint64() uint64 { return rand.Uint64() }
 
-// String returns d in the form that Parse reads back to the same delay.
+// String returns d in a form that Parse parses to the same delay.
 func (d Delay) String() string {
 	if d.dist == nil {
 		return Milliseconds(d.fixed)
@@ -97,8 +95,8 @@ func (d Delay) String() string {
 	return d.text
 }
 
-// Milliseconds writes d as a decimal number of milliseconds, to the
-// nanosecond, with no more digits than it takes: "1000", "1.5", "0.000001".
+// Milliseconds returns d as a decimal number of milliseconds, with as few digits as
+// possible: "1000", "1.5", "0.000001".
 func Milliseconds(d time.Duration) string {
 	var buf [24]byte
 	return string(AppendMilliseconds(buf[:0], d))
@@ -125,28 +123,26 @@ func AppendMilliseconds(b []byte, d time.Duration) []byte {
 	return b
 }
 
-// SyntaxError is what Parse returns: the text that is no delay, and why.
+// A SyntaxError is the error of Parse.
 type SyntaxError struct {
-	Read     string // the whole text, as it came
-	Reason   string // what is wrong with it
-	Accepted string // what would be right
+	Read     string // the whole text
+	Reason   string // what is wrong with it, such as "negative"
+	Accepted string // what is valid
 }
 
-// Error says what was read, what is wrong with it and what is accepted.
+// Error returns the text, the reason and what is valid.
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("delay %s %s; accepted: %s", spelling.Quote(e.Read), e.Reason, e.Accepted)
+	return fmt.Sprintf("delay %s is invalid (%s): use %s", spelling.Quote(e.Read), e.Reason, e.Accepted)
 }
 
-// Parse reads a delay: one of Forms. The error is a *SyntaxError.
+// Parse parses a delay, which has one of Forms. The error is a *SyntaxError.
 func Parse(s string) (Delay, error) { return parse(s, time.Millisecond) }
 
-// ParseSeconds reads a delay as Parse does but for a bare number, alone or
-// within a form, which is seconds.
+// ParseSeconds parses a delay as Parse does, except that bare numbers are seconds.
 func ParseSeconds(s string) (Delay, error) { return parse(s, time.Second) }
 
-// ParseNumber reads a delay that is a bare number of milliseconds, such as 1000
-// or 1.5, and allocates nothing. It is not ok for any other text, for which
-// Parse is.
+// ParseNumber parses a bare number of milliseconds, such as 1000 or 1.5, without an
+// allocation. It is not ok for the other forms of Parse.
 func ParseNumber(text []byte) (d time.Duration, ok bool) {
 	const longest = 32 // bytes of a string that needs no allocation
 	if len(text) == 0 || len(text) > longest {
@@ -161,7 +157,7 @@ func ParseNumber(text []byte) (d time.Duration, ok bool) {
 	return d, reason == ""
 }
 
-// parse reads a delay whose bare numbers count units.
+// parse parses a delay whose bare numbers count units.
 func parse(s string, unit time.Duration) (Delay, error) {
 	name, _, _ := strings.Cut(s, ":")
 	if _, known := forms[name]; known {
@@ -177,29 +173,29 @@ func parse(s string, unit time.Duration) (Delay, error) {
 	return Delay{fixed: fixed}, nil
 }
 
-// parseForm reads one of forms.
+// parseForm parses one of forms.
 func parseForm(s string, unit time.Duration) (Delay, error) {
 	name, args, hasArgs := strings.Cut(s, ":")
 	f := forms[name]
 	if !hasArgs {
-		return Delay{}, &SyntaxError{Read: s, Reason: "has no arguments", Accepted: f.usage()}
+		return Delay{}, &SyntaxError{Read: s, Reason: "no arguments", Accepted: f.usage()}
 	}
 	d, err := f.parse(args, unit)
 	if err != nil {
-		return Delay{}, &SyntaxError{Read: s, Reason: "is not accepted: " + err.Error(), Accepted: f.usage()}
+		return Delay{}, &SyntaxError{Read: s, Reason: err.Error(), Accepted: f.usage()}
 	}
 	return d, nil
 }
 
-// parseTime reads a fixed time, or says what is wrong with it.
+// parseTime parses a fixed time. The reason is "" or what is wrong with it.
 func parseTime(s string, unit time.Duration) (d time.Duration, reason string) {
 	switch {
 	case s == "":
-		return 0, "is empty"
+		return 0, "empty"
 	case s[0] == '-':
-		return 0, "is negative"
+		return 0, "negative"
 	case s[0] == '+':
-		return 0, "has a sign"
+		return 0, "it has a sign"
 	case strings.Trim(s, "0123456789.") == "":
 		return parseNumber(s, unit)
 	default:
@@ -207,7 +203,7 @@ func parseTime(s string, unit time.Duration) (d time.Duration, reason string) {
 	}
 }
 
-const tooLong = "is longer than any clock counts (292 years)"
+const tooLong = "longer than 292 years"
 
 func parseDuration(s string) (d time.Duration, reason string) {
 	d, err := time.ParseDuration(s)
@@ -217,12 +213,12 @@ func parseDuration(s string) (d time.Duration, reason string) {
 	case looksLikeDuration(s):
 		return 0, tooLong
 	default:
-		return 0, "is not understood"
+		return 0, "unknown form"
 	}
 }
 
-// looksLikeDuration reports whether s fails as a duration by its size alone:
-// the same text with each run of digits cut to one parses.
+// looksLikeDuration reports whether s is a duration except for its size: it parses once
+// each run of digits is cut to one.
 func looksLikeDuration(s string) bool {
 	short := make([]byte, 0, 32)
 	for i := 0; i < len(s) && len(short) < cap(short); i++ {
@@ -235,12 +231,12 @@ func looksLikeDuration(s string) bool {
 	return err == nil && len(short) < cap(short)
 }
 
-// parseNumber reads digits with at most one point between them. It counts in
-// whole nanoseconds, since a float would wait a little less than was asked.
+// parseNumber parses digits with at most one point between them. It counts whole
+// nanoseconds, since a float could be a little less than the number.
 func parseNumber(s string, unit time.Duration) (d time.Duration, reason string) {
 	whole, fraction, point := strings.Cut(s, ".")
 	if whole == "" || point && strings.Trim(fraction, "0123456789") != "" || point && fraction == "" {
-		return 0, "is no decimal number"
+		return 0, "not a decimal number"
 	}
 	n, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil || n >= math.MaxInt64/int64(unit) {

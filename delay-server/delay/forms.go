@@ -13,46 +13,48 @@ import (
 	"flash.test/delay-server/kit/spelling"
 )
 
-// Form is one way to write a delay, for a table in a manual.
+// A Form is one way to write a delay.
 type Form struct {
 	Example string // such as "uniform:100ms,900ms"
 	Usage   string // such as "uniform:MIN,MAX"
 	Means   string
 }
 
-// Forms are all ways to write a delay. A bare number within a form is
-// milliseconds too, or seconds for ParseSeconds.
+// Forms are all ways to write a delay. A bare number within a form is in milliseconds,
+// or for ParseSeconds in seconds.
 var Forms = []Form{
-	{"1000", "MILLISECONDS", "milliseconds, Flash's unit; decimals count (1.5), finer than a nanosecond is rounded up"},
+	{"1000", "MILLISECONDS", "milliseconds, with decimals (1.5), rounded up to a nanosecond"},
 	{"250ms", "DURATION", "a Go duration: 250ms, 1.5s, 2m"},
-	{"random", "random", "a whole number of seconds from 0 to 9, each as likely (Flash's)"},
+	{"random", "random", "a whole number of seconds from 0 to 9, each as likely"},
 	{"uniform:100ms,900ms", "uniform:MIN,MAX", "any time from MIN to MAX, each as likely"},
-	{"normal:500ms,100ms", "normal:MEAN,STDDEV", "the normal distribution; what would be below 0 is 0"},
-	{"lognormal:120ms,900ms", "lognormal:MEDIAN,P99", "the lognormal distribution of this median and 99th percentile"},
+	{"normal:500ms,100ms", "normal:MEAN,STDDEV", "the normal distribution, cut at 0"},
+	{"lognormal:120ms,900ms", "lognormal:MEDIAN,P99", "the lognormal distribution with this median and 99th percentile"},
 	{"exponential:200ms", "exponential:MEAN", "the exponential distribution"},
-	{"pareto:100ms,1.5", "pareto:MIN,SHAPE", "the Pareto distribution: never below MIN, the longer tail the smaller SHAPE"},
-	{"weighted:150us:10,2ms:5,0.5s:1", "weighted:TIME:PERCENT,…", "each TIME in so many PERCENT of the cases, no wait in the rest"},
-	{"percentiles:p50=100ms,p90=300ms,p99=1.2s", "percentiles:pN=TIME,…", "interpolated between the points, from 0 at p0; beyond the last it stays at its TIME"},
+	{"pareto:100ms,1.5", "pareto:MIN,SHAPE", "the Pareto distribution from MIN on; a smaller SHAPE has a longer tail"},
+	{"weighted:150us:10,2ms:5,0.5s:1", "weighted:TIME:PERCENT,…", "each TIME in PERCENT of all cases, and no wait in the rest"},
+	{"percentiles:p50=100ms,p90=300ms,p99=1.2s", "percentiles:pN=TIME,…", "interpolated between the points, from 0 at p0 to the last TIME"},
 	{"recorded:NAME", "recorded:NAME", "the times of the recording NAME, each as likely"},
 }
 
-// Accepted names all forms in one sentence, for messages.
+// Accepted names all forms, for messages.
 var Accepted = accepted(time.Millisecond)
 
-// accepted names all forms where a bare number counts units.
+// accepted names all forms, with bare numbers that count units.
 func accepted(unit time.Duration) string {
 	number := "milliseconds (1000, 1.5)"
 	if unit == time.Second {
 		number = "seconds (10, 1.5)"
 	}
-	names := []string{number, "a Go duration (250ms, 1.5s, 2m)"}
-	for _, f := range Forms[2:] {
-		names = append(names, f.Usage)
+	var names []string
+	for _, f := range Forms {
+		if name, _, ok := strings.Cut(f.Usage, ":"); ok {
+			names = append(names, name)
+		}
 	}
-	return strings.Join(names, ", ")
+	return number + ", a Go duration (250ms), random or a distribution (" + strings.Join(names, ", ") + ")"
 }
 
-// form is a way to write a distribution, behind "name:".
+// A form is a way to write a distribution, after "name:".
 type form struct {
 	Form
 	parse func(args string, unit time.Duration) (Delay, error)
@@ -65,7 +67,7 @@ func (f form) usage() string {
 	return f.Usage + ", such as " + f.Example
 }
 
-// forms are those of Forms that have arguments, by name.
+// forms are the Forms that have arguments, by name.
 var forms = func() map[string]form {
 	parsers := map[string]func(string, time.Duration) (Delay, error){
 		"uniform": parseUniform, "normal": parseNormal, "lognormal": parseLognormal,
@@ -82,11 +84,11 @@ var forms = func() map[string]form {
 	return byName
 }()
 
-// arguments reads as many comma-separated times as there are names.
+// arguments parses one comma-separated time for each name.
 func arguments(args string, unit time.Duration, names ...string) ([]time.Duration, error) {
 	fields := strings.Split(args, ",")
 	if len(fields) != len(names) {
-		return nil, fmt.Errorf("%d arguments: want %d: %s", len(fields), len(names), strings.Join(names, ", "))
+		return nil, fmt.Errorf("%d arguments, want %d: %s", len(fields), len(names), strings.Join(names, ", "))
 	}
 	times := make([]time.Duration, len(fields))
 	for i, field := range fields {
@@ -101,16 +103,16 @@ func arguments(args string, unit time.Duration, names ...string) ([]time.Duratio
 func argument(name, text string, unit time.Duration) (time.Duration, error) {
 	d, reason := parseTime(text, unit)
 	if reason != "" {
-		return 0, fmt.Errorf("%s %s %s", name, spelling.Quote(text), reason)
+		return 0, fmt.Errorf("%s %s: %s", name, spelling.Quote(text), reason)
 	}
 	return d, nil
 }
 
-// number reads a plain decimal number above 0.
+// number parses a decimal number above 0.
 func number(name, text string) (float64, error) {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || strings.Trim(text, "0123456789.") != "" || n <= 0 || math.IsInf(n, 1) {
-		return 0, fmt.Errorf("%s %s is no decimal number above 0", name, spelling.Quote(text))
+		return 0, fmt.Errorf("%s %s: not a decimal number above 0", name, spelling.Quote(text))
 	}
 	return n, nil
 }
@@ -119,7 +121,7 @@ func printNumber(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) 
 
 func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
 
-// written returns the delay of a distribution with its canonical text.
+// written returns the delay of a distribution, with its canonical text.
 func written(d distribution, name string, args ...string) Delay {
 	return Delay{dist: d, text: name + ":" + strings.Join(args, ",")}
 }
@@ -141,7 +143,7 @@ func parseNormal(args string, unit time.Duration) (Delay, error) {
 		return Delay{}, err
 	}
 	if t[1] == 0 {
-		return Delay{}, errors.New("STDDEV 0 is no distribution: write the time alone")
+		return Delay{}, errors.New("STDDEV is 0")
 	}
 	return written(distuv.Normal{Mu: milliseconds(t[0]), Sigma: milliseconds(t[1])}, "normal", Milliseconds(t[0]), Milliseconds(t[1])), nil
 }
@@ -155,9 +157,9 @@ func parseLognormal(args string, unit time.Duration) (Delay, error) {
 	}
 	switch {
 	case t[0] == 0:
-		return Delay{}, errors.New("MEDIAN 0: want more than 0")
+		return Delay{}, errors.New("MEDIAN is 0")
 	case t[1] == t[0]:
-		return Delay{}, fmt.Errorf("P99 %v is the MEDIAN, so that sigma is 0: write the time alone", t[1])
+		return Delay{}, fmt.Errorf("P99 %v equals MEDIAN", t[1])
 	case t[1] < t[0]:
 		return Delay{}, fmt.Errorf("P99 %v is below MEDIAN %v", t[1], t[0])
 	}
@@ -172,7 +174,7 @@ func parseExponential(args string, unit time.Duration) (Delay, error) {
 		return Delay{}, err
 	}
 	if t[0] == 0 {
-		return Delay{}, errors.New("MEAN 0: want more than 0")
+		return Delay{}, errors.New("MEAN is 0")
 	}
 	return written(distuv.Exponential{Rate: 1 / milliseconds(t[0])}, "exponential", Milliseconds(t[0])), nil
 }
@@ -180,18 +182,18 @@ func parseExponential(args string, unit time.Duration) (Delay, error) {
 func parsePareto(args string, unit time.Duration) (Delay, error) {
 	first, second, two := strings.Cut(args, ",")
 	if !two || strings.Contains(second, ",") {
-		return Delay{}, fmt.Errorf("%d arguments: want 2: MIN, SHAPE", strings.Count(args, ",")+1)
+		return Delay{}, fmt.Errorf("%d arguments, want 2: MIN, SHAPE", strings.Count(args, ",")+1)
 	}
-	least, err := argument("MIN", first, unit)
+	minimum, err := argument("MIN", first, unit)
 	if err != nil {
 		return Delay{}, err
 	}
-	if least == 0 {
-		return Delay{}, errors.New("MIN 0: want more than 0")
+	if minimum == 0 {
+		return Delay{}, errors.New("MIN is 0")
 	}
 	shape, err := number("SHAPE", second)
 	if err != nil {
 		return Delay{}, err
 	}
-	return written(distuv.Pareto{Xm: milliseconds(least), Alpha: shape}, "pareto", Milliseconds(least), printNumber(shape)), nil
+	return written(distuv.Pareto{Xm: milliseconds(minimum), Alpha: shape}, "pareto", Milliseconds(minimum), printNumber(shape)), nil
 }

@@ -11,14 +11,14 @@ import (
 	"flash.test/delay-server/kit/spelling"
 )
 
-// Recording is times that were measured once, to be replayed by their empirical
-// quantile function. Use NewRecording.
+// A Recording is a list of measured times, sampled by their empirical quantile
+// function. Use NewRecording.
 type Recording struct{ sorted []time.Duration }
 
-// NewRecording returns the recording of at least one time, none negative.
+// NewRecording returns the recording of the times: at least one, and none negative.
 func NewRecording(times []time.Duration) (Recording, error) {
 	if len(times) == 0 {
-		return Recording{}, errors.New("no times: want at least one")
+		return Recording{}, errors.New("no times")
 	}
 	sorted := slices.Sorted(slices.Values(times))
 	if sorted[0] < 0 {
@@ -27,36 +27,35 @@ func NewRecording(times []time.Duration) (Recording, error) {
 	return Recording{sorted}, nil
 }
 
-// Len returns how many times r holds.
+// Len returns the number of times of r.
 func (r Recording) Len() int { return len(r.sorted) }
 
 // Min returns the shortest time of r.
 func (r Recording) Min() time.Duration { return r.sorted[0] }
 
-// Quantile returns in milliseconds the time that a share p of the recording
-// does not exceed, for 0 < p < 1.
+// Quantile returns, in milliseconds, the time that a share p of the recording does not
+// exceed, for 0 < p < 1.
 func (r Recording) Quantile(p float64) float64 {
 	i := int(math.Ceil(p*float64(len(r.sorted)))) - 1
 	return milliseconds(r.sorted[min(max(i, 0), len(r.sorted)-1)])
 }
 
-// unresolved is the recorded delay whose times are not known yet.
+// unresolved is a recorded delay that did not go through With.
 type unresolved struct{ name string }
 
 func (u unresolved) Quantile(float64) float64 {
-	panic("delay: recorded:" + u.name + " is sampled before With gave it its recording")
+	panic("delay: recorded:" + u.name + " is sampled before With")
 }
 
 func parseRecorded(name string) (Delay, error) {
 	if name == "" || len(name) > 100 || strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
-		return Delay{}, fmt.Errorf("%s is no name of a recording: want 1 to 100 letters, digits, dots, hyphens and underscores", spelling.Quote(name))
+		return Delay{}, fmt.Errorf("%s is not 1 to 100 letters, digits, dots, hyphens and underscores", spelling.Quote(name))
 	}
 	return written(unresolved{name}, "recorded", name), nil
 }
 
-// With returns d with its recording taken from recordings, where it is a
-// recorded delay, and d itself otherwise. A name that is not among them is a
-// *SyntaxError that lists those that are.
+// With returns d with its recording from recordings if it is a recorded delay, and d
+// itself otherwise. The error is a *SyntaxError, for an unknown name.
 func (d Delay) With(recordings map[string]Recording) (Delay, error) {
 	u, ok := d.dist.(unresolved)
 	if !ok {
@@ -64,7 +63,7 @@ func (d Delay) With(recordings map[string]Recording) (Delay, error) {
 	}
 	r, ok := recordings[u.name]
 	if !ok {
-		return Delay{}, &SyntaxError{Read: d.text, Reason: "names no recording of this server", Accepted: "recorded: with one of " + names(recordings)}
+		return Delay{}, &SyntaxError{Read: d.text, Reason: "no such recording", Accepted: "recorded: with " + names(recordings)}
 	}
 	d.dist = r
 	return d, nil
@@ -72,7 +71,7 @@ func (d Delay) With(recordings map[string]Recording) (Delay, error) {
 
 func names(recordings map[string]Recording) string {
 	if len(recordings) == 0 {
-		return "none: this server was started without recordings (RECORDINGS_DIR)"
+		return "a recording of RECORDINGS_DIR, which has none"
 	}
 	var names []string
 	for name := range recordings {

@@ -18,14 +18,13 @@ type random struct{}
 
 func (random) Quantile(p float64) float64 { return math.Floor(p*10) * 1000 }
 
-// step says that a share of the samples, up to and with upTo, do not exceed ms.
+// In a step, the share upTo of all samples does not exceed ms.
 type step struct {
 	upTo float64 // 0 to 1
 	ms   float64
 }
 
-// steps is a distribution of a few times, by rising share and time. The last
-// step goes up to 1.
+// steps is a distribution of a few times, by rising share and time. The last upTo is 1.
 type steps []step
 
 func (s steps) Quantile(p float64) float64 {
@@ -33,7 +32,7 @@ func (s steps) Quantile(p float64) float64 {
 	return s[i].ms
 }
 
-// parseWeighted reads fortio's form: the rest of the 100 percent is no wait.
+// parseWeighted parses fortio's form: the rest of the 100 percent is no wait.
 func parseWeighted(args string, unit time.Duration) (Delay, error) {
 	var (
 		dist  steps
@@ -43,7 +42,7 @@ func parseWeighted(args string, unit time.Duration) (Delay, error) {
 	for pair := range strings.SplitSeq(args, ",") {
 		value, weight, ok := strings.Cut(pair, ":")
 		if !ok {
-			return Delay{}, fmt.Errorf("%s has no percentage: want TIME:PERCENT", spelling.Quote(pair))
+			return Delay{}, fmt.Errorf("%s has no percentage", spelling.Quote(pair))
 		}
 		wait, err := argument("TIME", value, unit)
 		if err != nil {
@@ -59,7 +58,7 @@ func parseWeighted(args string, unit time.Duration) (Delay, error) {
 	}
 	const rounding = 1e-9 // three weights of 33.333333333333 and one of the rest are 100
 	if sum > 100+rounding {
-		return Delay{}, fmt.Errorf("the percentages add up to %s: want 100 at most", printNumber(sum))
+		return Delay{}, fmt.Errorf("the percentages add up to %s", printNumber(sum))
 	}
 	dist = append(dist, step{upTo: max(0, 1-sum/100), ms: 0})
 	slices.SortStableFunc(dist, func(a, b step) int { return cmp.Compare(a.ms, b.ms) })
@@ -71,7 +70,7 @@ func parseWeighted(args string, unit time.Duration) (Delay, error) {
 	return written(dist, "weighted", texts...), nil
 }
 
-// points is a quantile function given at a few shares, straight lines between.
+// points is a quantile function of a few points and straight lines between them.
 type points []step
 
 func (s points) Quantile(p float64) float64 {
@@ -87,7 +86,7 @@ func (s points) Quantile(p float64) float64 {
 		return s[i].ms
 	}
 	share := (p - from.upTo) / (s[i].upTo - from.upTo)
-	return from.ms + float64(share*(s[i].ms-from.ms)) // float64 keeps the compiler from fusing the two, which some machines would
+	return from.ms + float64(share*(s[i].ms-from.ms)) // float64 prevents a fused multiply-add
 }
 
 func parsePercentiles(args string, unit time.Duration) (Delay, error) {
@@ -99,14 +98,14 @@ func parsePercentiles(args string, unit time.Duration) (Delay, error) {
 		name, value, ok := strings.Cut(pair, "=")
 		rank, isRank := strings.CutPrefix(name, "p")
 		if !ok || !isRank {
-			return Delay{}, fmt.Errorf("%s is no point: want pN=TIME", spelling.Quote(pair))
+			return Delay{}, fmt.Errorf("%s is not pN=TIME", spelling.Quote(pair))
 		}
 		percent, err := number("percentile", rank)
 		if strings.Trim(rank, "0") == "" && rank != "" {
 			percent, err = 0, nil
 		}
 		if err != nil || percent > 100 {
-			return Delay{}, fmt.Errorf("percentile %s is not accepted: want p0 to p100", spelling.Quote(name))
+			return Delay{}, fmt.Errorf("%s is not a percentile from p0 to p100", spelling.Quote(name))
 		}
 		wait, err := argument(name, value, unit)
 		if err != nil {
@@ -114,13 +113,13 @@ func parsePercentiles(args string, unit time.Duration) (Delay, error) {
 		}
 		point := step{upTo: percent / 100, ms: milliseconds(wait)}
 		if n := len(dist); n > 0 && (point.upTo <= dist[n-1].upTo || point.ms < dist[n-1].ms) {
-			return Delay{}, fmt.Errorf("%s does not rise: want percentiles and times in rising order", spelling.Quote(pair))
+			return Delay{}, fmt.Errorf("%s does not rise", spelling.Quote(pair))
 		}
 		dist = append(dist, point)
 		texts = append(texts, "p"+printNumber(percent)+"="+Milliseconds(wait))
 	}
 	if last := dist[len(dist)-1]; last.upTo == 0 {
-		return Delay{}, errors.New("p0 alone is no distribution: want a percentile above it")
+		return Delay{}, errors.New("no percentile above p0")
 	}
 	return written(dist, "percentiles", texts...), nil
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"io"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"flash.test/delay-server/internal/cors"
+	"flash.test/delay-server/internal/scenario"
 )
 
 // openAPI is what the tests here read of the document. deploy/e2e validates
@@ -32,12 +34,8 @@ type openAPIParameter struct{ Name, In string }
 
 func readOpenAPI(t *testing.T) openAPI {
 	t.Helper()
-	text, err := pages.ReadFile("pages/openapi.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var document openAPI
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	if err := yaml.Unmarshal(openAPIDocument(), &document); err != nil {
 		t.Fatal(err)
 	}
 	return document
@@ -45,11 +43,7 @@ func readOpenAPI(t *testing.T) openAPI {
 
 func TestOpenAPIIsServed(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
-	want, err := pages.ReadFile("pages/openapi.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for method, want := range map[string]string{"GET": string(want), "HEAD": ""} {
+	for method, want := range map[string]string{"GET": string(openAPIDocument()), "HEAD": ""} {
 		reply, body := do(t, newClient(t), method, base+"/openapi.yaml", nil)
 		if kind := reply.Header.Get("Content-Type"); reply.StatusCode != http.StatusOK || kind != "application/yaml" || body != want {
 			t.Errorf("%s /openapi.yaml: got %d, %q, %d bytes, want 200, application/yaml, %d bytes", method, reply.StatusCode, kind, len(body), len(want))
@@ -96,5 +90,17 @@ func TestOpenAPIHasTheRoutes(t *testing.T) {
 		if !slices.Contains(routes, operation) {
 			t.Errorf("openapi.yaml has %s, which is no route", operation)
 		}
+	}
+}
+
+func TestScenarioSchemaIsServed(t *testing.T) {
+	_, base, _ := start(t, DefaultConfig(), io.Discard)
+	reply, body := do(t, newClient(t), "GET", base+"/scenario.schema.json", nil)
+	if kind := reply.Header.Get("Content-Type"); reply.StatusCode != http.StatusOK || kind != "application/schema+json" || body != string(scenario.Schema()) {
+		t.Errorf("GET /scenario.schema.json: got %d, %q, %d bytes", reply.StatusCode, kind, len(body))
+	}
+	shop, err := os.ReadFile("../../deploy/scenarios/shop.yaml")
+	if line, _, _ := strings.Cut(string(shop), "\n"); err != nil || !strings.HasSuffix(line, "/scenario.schema.json") {
+		t.Errorf("shop.yaml begins with %q, %v, want the schema's URL", line, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"io"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/settings"
@@ -22,7 +24,7 @@ import (
 //go:embed pages
 var pages embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{"short": short}).ParseFS(pages, "pages/*.html"))
+var templates = template.Must(template.New("").Funcs(template.FuncMap{"short": short, "markdown": markdown}).ParseFS(pages, "pages/*.html"))
 
 // short writes a duration without the units that are 0: "10m", not "10m0s".
 func short(d time.Duration) string {
@@ -34,6 +36,17 @@ func short(d time.Duration) string {
 		text = strings.TrimSuffix(text, "0m")
 	}
 	return text
+}
+
+var (
+	codeSpan = regexp.MustCompile("`([^`]*)`")
+	link     = regexp.MustCompile(`\[([^]]*)\]\(([^)]*)\)`)
+)
+
+// markdown returns text as HTML, with Markdown's `code` and [links](/doc#to).
+func markdown(text string) template.HTML {
+	html := codeSpan.ReplaceAllString(template.HTMLEscapeString(text), "<code>$1</code>")
+	return template.HTML(link.ReplaceAllString(html, `<a href="$2">$1</a>`))
 }
 
 // pageView is the view of a page. A placeholder of httpkit stands for each value of
@@ -48,10 +61,14 @@ type pageView struct {
 	Config Config
 	Build  version.Info
 
-	Forms    []delay.Form
-	Faults   []answer.Fault
-	Problems []problem.Info
-	Settings []settings.Setting
+	Forms      []delay.Form
+	Endpoints  []plan.Endpoint
+	Parameters []plan.Parameter // of all endpoints with a query
+	Settable   []string         // header fields that a request may set
+	Reserved   []string         // fields X-… that it may not
+	Faults     []answer.Fault
+	Problems   []problem.Info
+	Settings   []settings.Setting
 }
 
 func (s *Server) pageView() pageView {
@@ -65,7 +82,9 @@ func (s *Server) pageView() pageView {
 	return pageView{
 		Base: httpkit.BaseURL, Host: httpkit.Host, Name: httpkit.Hostname, Secure: secure, Run: httpkit.NewRun,
 		Auth: auth, Config: s.config, Build: version.Get(),
-		Forms: delay.Forms, Faults: answer.Faults, Problems: problem.Types, Settings: settings.List(Config{}),
+		Forms: delay.Forms, Endpoints: plan.Endpoints(), Parameters: plan.QueryParameters(),
+		Settable: plan.SettableHeaders(), Reserved: plan.ReservedHeaders(), Faults: answer.Faults,
+		Problems: problem.Types, Settings: settings.List(Config{}),
 	}
 }
 
@@ -74,11 +93,7 @@ func (s *Server) page(name string) echo.HandlerFunc {
 	return httpkit.Page(func(w io.Writer) error { return templates.ExecuteTemplate(w, name, s.pageView()) })
 }
 
-// serveOpenAPI returns the handler of the description of all endpoints.
-func serveOpenAPI() echo.HandlerFunc {
-	body, err := pages.ReadFile("pages/openapi.yaml")
-	if err != nil {
-		panic(err)
-	}
-	return func(c echo.Context) error { return httpkit.SendFile(c, "application/yaml", body) }
+// serve returns the handler of a document.
+func serve(mediaType string, body []byte) echo.HandlerFunc {
+	return func(c echo.Context) error { return httpkit.SendFile(c, mediaType, body) }
 }

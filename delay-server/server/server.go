@@ -171,16 +171,15 @@ func (s *Server) routes(m *metrics.Metrics) *echo.Echo {
 		e.OPTIONS("/", s.flash().Options)
 		e.OPTIONS("/doc", s.flash().Options)
 	}
-	waits("/delay/:delay")
-	waits("/delay/:delay/")
-	waits("/delay/:delay/url/*", redirects...)
-	waits("/delay/:delay/proxy/*")
-	waits("/drip")
-	waits("/sse")
-	waits("/status/:codes")
-	waits("/bytes/:n")
-	waits("/barrier/:name")
-	waits("/hold/:name")
+	for _, e := range plan.Endpoints() {
+		for _, pattern := range e.Patterns() {
+			if e.Redirects {
+				waits(echoPath(pattern), redirects...)
+			} else {
+				waits(echoPath(pattern))
+			}
+		}
+	}
 
 	gets := func(path string, handler echo.HandlerFunc) {
 		e.Match([]string{http.MethodGet, http.MethodHead}, path, httpkit.RecoverPanics(handler))
@@ -190,7 +189,8 @@ func (s *Server) routes(m *metrics.Metrics) *echo.Echo {
 	gets("/assets/:name", httpkit.Assets(pages, "pages"))
 	gets("/problems", httpkit.Problems("delay-server"))
 	gets("/problems/:name", httpkit.Problems("delay-server"))
-	gets("/openapi.yaml", serveOpenAPI())
+	gets("/openapi.yaml", serve("application/yaml", openAPIDocument()))
+	gets("/scenario.schema.json", serve("application/schema+json", scenario.Schema()))
 	gets("/healthz", httpkit.Healthz)
 	gets("/readyz", httpkit.Readyz(s.ready))
 	gets("/version", httpkit.Version)

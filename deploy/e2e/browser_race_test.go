@@ -233,7 +233,7 @@ func TestRaceInABrowserOtherwise(t *testing.T) {
 	}
 
 	do(t, tab, chromedp.SetValue("#delay", "soon"), click, chromedp.WaitVisible("#delay-note.bad"))
-	says("of delay soon", "#delay-note", `delay "soon" is not understood: use milliseconds`)
+	says("of delay soon", "#delay-note", `delay "soon" is invalid (unknown form): use milliseconds`)
 
 	do(t, tab, chromedp.Click(`.presets li:nth-child(5) a`), chromedp.WaitVisible("#notice"))
 	says("the preset of a database call", "#notice", "as long as the slowest")

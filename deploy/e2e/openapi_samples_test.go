@@ -35,6 +35,7 @@ var samples = map[string]sample{
 	"/assets/{name}":             {"/assets/style.css", 200, nil},
 	"/problems":                  {"/problems", 200, nil},
 	"/problems/{name}":           {"/problems/pool-full", 200, nil},
+	"/scenario.schema.json":      {"/scenario.schema.json", 200, nil},
 	"/openapi.yaml":              {"/openapi.yaml", 200, nil},
 	"/healthz":                   {"/healthz", 200, nil},
 	"/readyz":                    {"/readyz", 200, nil},

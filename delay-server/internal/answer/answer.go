@@ -30,6 +30,10 @@ type Answer struct {
 	Body        Body
 	Fault       Fault // "" for none
 
+	// Dynamic sets header fields whose values depend on when the response begins, nil
+	// for none. Such an answer does not share its head.
+	Dynamic func(http.Header)
+
 	// Upstream is the URL to forward the request to, nil for none. With it, the other
 	// fields are ignored.
 	Upstream *url.URL
@@ -65,6 +69,9 @@ func (a *Answer) SetHeader(h http.Header) {
 	}
 	for _, f := range a.Header {
 		h.Add(f.Name, f.Value)
+	}
+	if a.Dynamic != nil {
+		a.Dynamic(h)
 	}
 }
 

@@ -24,5 +24,8 @@ const (
 // Faults lists all faults.
 var Faults = []Fault{Reset, Empty, Garbage, Truncate, Hang}
 
+// ReplacesResponse reports whether f is sent in place of a response: all but Truncate are.
+func (f Fault) ReplacesResponse() bool { return f != "" && f != Truncate }
+
 // NoHTTP is what Garbage sends. No version of HTTP begins with these bytes.
 const NoHTTP = "\x00\xff\xfe GARBAGE \x7f\x00 this is no HTTP \xff\x00\r\n\r\n"

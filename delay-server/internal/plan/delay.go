@@ -8,18 +8,80 @@ import (
 
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
-	"flash.test/delay-server/kit/problem"
 )
 
-// delay parses /delay/{delay}: the wait, then Flash's answer, or what the
-// parameters make of it.
+var _ = registerEndpoint(Endpoint{
+	Pattern: "/delay/{delay}", Group: "waits",
+	Summary:    "Wait, then give Flash's answer",
+	Meaning:    "Waits, then answers as Flash does, or as the [parameters](/doc#parameters) say.",
+	Example:    "/delay/250ms",
+	Parameters: []Parameter{pathDelay},
+	Responses: `
+"200": { $ref: "#/components/responses/Flash" }
+"500": { $ref: "#/components/responses/InternalServerError" }
+`,
+	parse: (*Planner).delay,
+})
+
+var _ = registerEndpoint(Endpoint{
+	Pattern: "/delay/{delay}/url/{url...}", Group: "waits",
+	Summary:    "Wait, then redirect",
+	Meaning:    "Waits, then [redirects](/doc#targets) to the URL. The query belongs to the URL.",
+	Example:    "/delay/250ms/url/example.com",
+	Parameters: []Parameter{pathDelay, pathTarget},
+	Responses: `
+"302":
+  description: A redirect to the URL.
+  headers:
+    Server-Timing: { $ref: "#/components/headers/Server-Timing" }
+    Location: { $ref: "#/components/headers/Location" }
+"403": { $ref: "#/components/responses/Forbidden" }
+"500": { $ref: "#/components/responses/InternalServerError" }
+`,
+	TargetQuery: true, Redirects: true,
+	parse: (*Planner).redirect,
+})
+
+var _ = registerEndpoint(Endpoint{
+	Pattern: "/delay/{delay}/proxy/{url...}", Group: "waits",
+	Summary: "Wait, then forward the request to the URL and its response back",
+	Meaning: "Waits, then [forwards the request](/doc#targets) to the URL, if `PROXY_HOSTS` allows its host. " +
+		"The query belongs to the URL.",
+	Example:    "/delay/250ms/proxy/example.com",
+	Parameters: []Parameter{pathDelay, pathTarget},
+	Responses: `
+"403": { $ref: "#/components/responses/Forbidden" }
+"413": null
+"500": { $ref: "#/components/responses/InternalServerError" }
+"502": { $ref: "#/components/responses/BadGateway" }
+"504": { $ref: "#/components/responses/GatewayTimeout" }
+default: { $ref: "#/components/responses/Forwarded" }
+`,
+	TargetQuery: true, Forwards: true,
+	parse: (*Planner).proxy,
+})
+
+var pathDelay = Parameter{
+	Name: "delay", In: InPath, Required: true,
+	Usage: "a delay", Meaning: "The wait. A bare number is milliseconds.",
+	Example: "250ms", Schema: `{ $ref: "#/components/schemas/Delay" }`,
+}
+
+var pathTarget = Parameter{
+	Name: "url", In: InPath, Required: true,
+	Usage:   "host, host/path or a URL",
+	Meaning: "An http or https URL, as it is or percent-encoded as a whole. Without a scheme it is an http one.",
+	Example: "example.com", Schema: `{ type: string, minLength: 1 }`,
+}
+
+// delay parses /delay/{delay}: the wait, then Flash's answer, changed by the parameters.
 func (p *Planner) delay(a args) (*Template, error) {
 	text := unescaped(a.param)
 	d, err := p.pathDelay(text)
 	if err != nil {
 		return nil, err
 	}
-	params, err := readParameters(a.query, a.known)
+	in, err := p.read(a)
 	if err != nil {
 		return nil, err
 	}
@@ -27,10 +89,10 @@ func (p *Planner) delay(a args) (*Template, error) {
 	if p.limits.Flash && isNumber(text) { // which Flash repeats as it is written
 		t.body = func(_ *Template, a *answer.Answer, _ rng, _ time.Duration) { a.FlashText(text) }
 	}
-	if params.values != nil {
+	if in.values != nil {
 		t.measure = p.measureFlash(t)
 	}
-	if err := p.parseOptions(t, params); err != nil {
+	if err := p.parseOptions(t, in); err != nil {
 		return nil, err
 	}
 	return t.ready(a.name()), nil
@@ -89,7 +151,7 @@ func (p *Planner) proxy(a args) (*Template, error) {
 // withoutQuery returns the template of an endpoint that reads no parameters.
 func (p *Planner) withoutQuery(a args, d delay.Delay, body bodyFunc) (*Template, error) {
 	t := &Template{planner: p, delay: d, content: content{body: body}}
-	if err := p.parseOptions(t, parameters{}); err != nil {
+	if err := p.parseOptions(t, &input{Planner: p}); err != nil {
 		return nil, err
 	}
 	return t.ready(a.name()), nil
@@ -97,7 +159,7 @@ func (p *Planner) withoutQuery(a args, d delay.Delay, body bodyFunc) (*Template,
 
 // pathDelay reads the delay of a path. The error is a *DelayError.
 func (p *Planner) pathDelay(text string) (delay.Delay, error) {
-	d, err := p.parseDelay(p.number(text))
+	d, err := p.checkLimit(p.number(text), delay.Parse)
 	if err != nil {
 		return d, &DelayError{err}
 	}
@@ -119,12 +181,8 @@ func (p *Planner) number(text string) string {
 // isNumber reports whether text is a number if it is a delay.
 func isNumber(text string) bool { return strings.Trim(text, "0123456789.") == "" }
 
-// parseDelay reads a delay that this server waits.
-func (p *Planner) parseDelay(text string) (delay.Delay, error) {
-	return p.checkLimit(text, delay.Parse)
-}
-
-// checkLimit reads a delay by parse and checks it against the limits.
+// checkLimit parses a delay by parse and checks it against the limits. The error is a
+// *delay.SyntaxError.
 func (p *Planner) checkLimit(text string, parse func(string) (delay.Delay, error)) (delay.Delay, error) {
 	d, err := parse(text)
 	if err != nil {
@@ -133,15 +191,11 @@ func (p *Planner) checkLimit(text string, parse func(string) (delay.Delay, error
 	if d, err = d.With(p.limits.Recordings); err != nil {
 		return d, err
 	}
-	if d.Min() > p.limits.MaxDelay {
-		return d, p.tooLong(text)
+	if maxDelay := p.limits.MaxDelay; d.Min() > maxDelay {
+		valid := fmt.Sprintf("up to %v (%s ms)", maxDelay, delay.Milliseconds(maxDelay))
+		return d, &delay.SyntaxError{Read: text, Reason: "longer than MAX_DELAY", Accepted: valid}
 	}
 	return d, nil
-}
-
-func (p *Planner) tooLong(text string) error {
-	return fmt.Errorf("delay %s is longer than this server waits: accepted: up to %v (%s ms), its MAX_DELAY",
-		problem.Quote(text), p.limits.MaxDelay, delay.Milliseconds(p.limits.MaxDelay))
 }
 
 // isFixed reports whether samples of d draw nothing.

@@ -1,42 +1,129 @@
 package plan
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
 )
 
-// endpoints are all endpoints that wait. Their paths have no match in common.
-var endpoints = []*endpoint{
-	newEndpoint("/delay/{delay}", (*Planner).delay, known),
-	newEndpoint("/delay/{delay}/url/{target...}", (*Planner).redirect, nil),
-	newEndpoint("/delay/{delay}/proxy/{target...}", (*Planner).proxy, nil),
-	newEndpoint("/drip", (*Planner).drip, known, ofHTTPBin, ofDrip),
-	newEndpoint("/sse", (*Planner).sse, known, ofHTTPBin, ofSSE),
-	newEndpoint("/status/{codes...}", (*Planner).status, known, ofHTTPBin),
-	newEndpoint("/bytes/{n...}", (*Planner).bytes, known, ofHTTPBin),
-	newEndpoint("/barrier/{name...}", (*Planner).barrier, known, ofBarrier),
-	newEndpoint("/hold/{name...}", (*Planner).hold, known, ofHold),
+// Endpoint describes an endpoint that waits. It is a row of the only table of these
+// endpoints: the server's routes, OpenAPI and /doc are derived from it.
+type Endpoint struct {
+	Pattern    string            // such as "/delay/{delay}/url/{url...}"
+	Group      string            // one of groups
+	Summary    string            // in the imperative
+	Meaning    string            // what it does, in Markdown
+	Example    string            // path and query of a quick request
+	Parameters []Parameter       // that the others do not have
+	Omits      map[string]string // parameters of the others that this one has another way to write: that way
+	Responses  string            // OpenAPI's responses, as YAML, besides those of all endpoints
+
+	TargetQuery bool // the query belongs to the target URL
+	Redirects   bool
+	Forwards    bool // another server answers
+
+	seconds bool // a bare number in a time is seconds
+	parse   func(*Planner, args) (*Template, error)
 }
 
-// endpoint is an endpoint that waits.
+// registered are all endpoints, in no order. Their paths have no match in common.
+var registered []Endpoint
+
+// registerEndpoint adds a row to the table, as register does.
+func registerEndpoint(e Endpoint) Endpoint {
+	registered = append(registered, e)
+	return e
+}
+
+// groups are the groups of endpoints, in the order of the documentation.
+var groups = []string{"waits", "go-httpbin", "events"}
+
+// Endpoints returns all endpoints that wait, by group and pattern.
+func Endpoints() []Endpoint {
+	return slices.SortedFunc(slices.Values(registered), func(a, b Endpoint) int {
+		return cmp.Or(cmp.Compare(slices.Index(groups, a.Group), slices.Index(groups, b.Group)), cmp.Compare(a.Pattern, b.Pattern))
+	})
+}
+
+// Accepts returns the parameters of e: its own, then those that it has in common with
+// the others.
+func (e Endpoint) Accepts() []Parameter {
+	all := slices.Clone(e.Parameters)
+	if e.TargetQuery {
+		return all
+	}
+	for _, p := range Parameters() {
+		if _, omitted := e.Omits[p.Name]; p.In == InQuery && !omitted {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// Patterns returns e's pattern, and with a slash behind it if one may follow.
+func (e Endpoint) Patterns() []string {
+	if p := newPattern(e.Pattern); p.kind == segment && p.suffix == "" {
+		return []string{e.Pattern, e.Pattern + "/"}
+	}
+	return []string{e.Pattern}
+}
+
+// Paths returns e's patterns without dots, as OpenAPI writes paths.
+func (e Endpoint) Paths() []string {
+	paths := e.Patterns()
+	for i, p := range paths {
+		paths[i] = strings.Replace(p, "...", "", 1)
+	}
+	return paths
+}
+
+// endpoint is an Endpoint, prepared for requests.
 type endpoint struct {
+	Endpoint
 	pattern
-	parse func(*Planner, args) (*Template, error)
-	known []string // query parameters; nil where the query is not the endpoint's own
+	rows     []*Parameter
+	known    []string // query parameters, with those that it omits; nil for a query of a target
+	repeated []string // those of known that may be given more than once
 }
 
-func newEndpoint(pattern string, parse func(*Planner, args) (*Template, error), known ...[]string) *endpoint {
-	return &endpoint{newPattern(pattern), parse, slices.Concat(known...)}
+func newEndpoints() []*endpoint {
+	var all []*endpoint
+	for _, e := range Endpoints() {
+		prepared := &endpoint{Endpoint: e, pattern: newPattern(e.Pattern), rows: pointers(e.Accepts())}
+		for _, p := range prepared.rows {
+			if p.In != InQuery {
+				continue
+			}
+			prepared.known = append(prepared.known, p.Name)
+			if p.Repeated {
+				prepared.repeated = append(prepared.repeated, p.Name)
+			}
+		}
+		for name := range e.Omits {
+			prepared.known = append(prepared.known, name)
+		}
+		slices.Sort(prepared.known)
+		all = append(all, prepared)
+	}
+	return all
+}
+
+func pointers(rows []Parameter) []*Parameter {
+	all := make([]*Parameter, len(rows))
+	for i := range rows {
+		all[i] = &rows[i]
+	}
+	return all
 }
 
 // args are what a request gives to an endpoint.
 type args struct {
-	path  string   // percent-encoded
-	param string   // {name} or {name...} of the pattern, percent-encoded; "" for none
-	rest  string   // what {name...} matches behind {name}, percent-encoded
-	query string   // percent-encoded
-	known []string // query parameters
+	*endpoint
+	path  string // percent-encoded
+	param string // {name} or {name...} of the pattern, percent-encoded; "" for none
+	rest  string // what {name...} matches behind {name}, percent-encoded
+	query string // percent-encoded
 }
 
 // name returns what fail_first counts a template's requests by.
@@ -54,7 +141,7 @@ func unescaped(part string) string {
 // endpoint that waits is at the path. Any goroutine may call it. The error is a
 // *DelayError or a *problem.Problem.
 func (p *Planner) Find(r Request) (*Template, error) {
-	e := find(r.Path)
+	e := p.find(r.Path)
 	if e == nil {
 		return nil, nil
 	}
@@ -84,8 +171,8 @@ func (p *Planner) findByKey(e *endpoint, r Request) (*Template, error) { // inli
 }
 
 // find returns the endpoint at the path, or nil.
-func find(path string) *endpoint {
-	for _, e := range endpoints {
+func (p *Planner) find(path string) *endpoint {
+	for _, e := range p.endpoints {
 		if _, _, ok := e.match(path); ok {
 			return e
 		}
@@ -97,9 +184,9 @@ func find(path string) *endpoint {
 //
 //go:noinline
 func (p *Planner) parse(e *endpoint, r Request) (*Template, error) {
-	a := args{path: strings.Clone(r.Path), query: strings.Clone(r.Query), known: e.known}
+	a := args{endpoint: e, path: strings.Clone(r.Path), query: strings.Clone(r.Query)}
 	a.param, a.rest, _ = e.match(a.path)
-	return e.parse(p, a)
+	return e.Endpoint.parse(p, a)
 }
 
 // appendKey appends to b the part of the query that tells templates of e apart:

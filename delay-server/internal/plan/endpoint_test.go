@@ -7,6 +7,7 @@ import (
 )
 
 func TestEndpointsMatchPaths(t *testing.T) {
+	p := New(Limits{})
 	for _, tc := range []struct {
 		name, path  string
 		want        string // the end of the endpoint's prefix and suffix; "" for no endpoint
@@ -45,7 +46,7 @@ func TestEndpointsMatchPaths(t *testing.T) {
 		{"OPTIONS *", "*", "", "", ""},
 	} {
 		got, param, rest := "", "", ""
-		if e := find(tc.path); e != nil {
+		if e := p.find(tc.path); e != nil {
 			got = strings.TrimSpace(e.prefix + " " + e.suffix)
 			param, rest, _ = e.match(tc.path)
 		}
@@ -59,7 +60,7 @@ func TestEndpointsMatchPaths(t *testing.T) {
 func TestAPathHasOneEndpoint(t *testing.T) {
 	for _, path := range []string{"/delay/1", "/delay/1/", "/delay/1/url/a/proxy/b", "/delay/1/proxy/a/url/b", "/drip", "/status/1", "/hold/a"} {
 		n := 0
-		for _, e := range endpoints {
+		for _, e := range newEndpoints() {
 			if _, _, ok := e.match(path); ok {
 				n++
 			}
@@ -71,7 +72,8 @@ func TestAPathHasOneEndpoint(t *testing.T) {
 }
 
 func TestTheKeyOfAQuery(t *testing.T) {
-	e := find("/delay/1")
+	p := New(Limits{})
+	e := p.find("/delay/1")
 	for _, tc := range []struct {
 		name, a, b string
 		same       bool
@@ -98,7 +100,7 @@ func TestTheKeyOfAQuery(t *testing.T) {
 		}
 	}
 	const query = "run=a&size=1"
-	if key := find("/delay/1/url/x").appendKey(nil, query); string(key) != query {
+	if key := p.find("/delay/1/url/x").appendKey(nil, query); string(key) != query {
 		t.Errorf("a redirect's key of %q is %q: the query is the target's", query, key)
 	}
 }

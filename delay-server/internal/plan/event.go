@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,19 +15,83 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// barrierTimeout is how long a request stands at a barrier that says nothing
-// else: long for a machine, short for a person.
+// barrierTimeout is the timeout of a barrier that sets none: long for a machine,
+// short for a person.
 const barrierTimeout = 10 * time.Second
 
-// Parameters that the endpoints of events have beside those of every endpoint
-// that waits.
-var (
-	ofBarrier = []string{"delay", "parties", "timeout"}
-	ofHold    = []string{"delay", "timeout"}
-)
+var _ = registerEndpoint(Endpoint{
+	Pattern: "/barrier/{name...}", Group: "events",
+	Summary: "Wait until enough requests are at the barrier, then answer all of them",
+	Meaning: "Answers when `parties` requests [have arrived](/doc#events).",
+	Example: "/barrier/checkout?parties=1",
+	Parameters: []Parameter{pathName("checkout"), afterEvent, {
+		Name: "parties", In: InQuery, Route: "barrier.parties", Same: true, Required: true,
+		Usage:   "1 to MAX_IN_FLIGHT",
+		Meaning: "The number of requests that pass the barrier together. All of them must give the same.",
+		Example: "3", Schema: `{ type: integer, minimum: 1, maximum: 2147483647 }`,
+	}, {
+		Name: "timeout", In: InQuery, Route: "barrier.timeout",
+		Usage:   "up to MAX_DELAY",
+		Meaning: "The maximum wait at the barrier. The first request that exceeds its timeout breaks the barrier for all.",
+		Example: "5s", Schema: `{ type: string, allOf: [{ $ref: "#/components/schemas/Timeout" }], default: 10s }`,
+	}},
+	Responses: eventResponses,
+	parse:     (*Planner).barrier,
+})
 
-// barrier parses /barrier/{name...}: a wait until so many stand there as parties
-// says, then that of delay, then an answer that names the barrier.
+var _ = registerEndpoint(Endpoint{
+	Pattern: "/hold/{name...}", Group: "events",
+	Summary: "Wait until the hold is released",
+	Meaning: "Answers when the hold [is released](/doc#events).",
+	Example: "/hold/checkout?timeout=1ms",
+	Parameters: []Parameter{pathName("checkout"), afterEvent, {
+		Name: "timeout", In: InQuery, Route: "hold.timeout",
+		Usage:   "up to MAX_DELAY",
+		Meaning: "The maximum wait in the hold; by default `MAX_DELAY`.",
+		Example: "5s", Schema: `{ $ref: "#/components/schemas/Timeout" }`,
+	}},
+	Responses: eventResponses,
+	parse:     (*Planner).hold,
+})
+
+const eventResponses = `
+"200": { $ref: "#/components/responses/Event" }
+"504": { $ref: "#/components/responses/EventTimeout" }
+`
+
+func pathName(example string) Parameter {
+	return Parameter{
+		Name: "name", In: InPath, Required: true,
+		Usage: "1 to 200 visible ASCII characters", Meaning: "A name.",
+		Example: example, Schema: `{ $ref: "#/components/schemas/Name" }`,
+	}
+}
+
+var afterEvent = Parameter{
+	Name: "delay", In: InQuery,
+	Usage: "a delay", Meaning: "The wait after the event.",
+	Example: "250ms", Schema: `{ type: string, allOf: [{ $ref: "#/components/schemas/Delay" }], default: "0" }`,
+}
+
+var _ = register(Parameter{
+	Name: "barrier", Route: "barrier.name", Requires: "parties",
+	Usage:   "a name of up to 200 visible ASCII characters",
+	Meaning: "A barrier at which a request waits before its delay, as at `/barrier/{name}`.",
+	Example: "checkout", Schema: `{ $ref: "#/components/schemas/Name" }`,
+	parse: parseBarrier,
+})
+
+var _ = register(Parameter{
+	Name: "hold", Route: "hold.name",
+	Usage:   "a name of up to 200 visible ASCII characters",
+	Meaning: "A hold in which a request waits before its delay, as at `/hold/{name}`.",
+	Example: "checkout", Schema: `{ $ref: "#/components/schemas/Name" }`,
+	excludes: []exclusion{{"barrier", "a request waits for one event"}},
+	parse:    parseHold,
+})
+
+// barrier parses /barrier/{name...}: the wait at the barrier, then the one of delay,
+// then an answer that names the barrier.
 func (p *Planner) barrier(a args) (*Template, error) {
 	return p.event(a, "barrier", func(o *options, status int) any {
 		return struct {
@@ -37,8 +102,8 @@ func (p *Planner) barrier(a args) (*Template, error) {
 	})
 }
 
-// hold parses /hold/{name...}: a wait until the hold is released, then that of
-// delay, then an answer that names the hold.
+// hold parses /hold/{name...}: the wait in the hold, then the one of delay, then an
+// answer that names the hold.
 func (p *Planner) hold(a args) (*Template, error) {
 	return p.event(a, "hold", func(o *options, status int) any {
 		return struct {
@@ -48,26 +113,27 @@ func (p *Planner) hold(a args) (*Template, error) {
 	})
 }
 
-// event parses the wait for an event, be it barrier or hold, whose name is in the
-// path, then that of delay, then the JSON of body. A slash behind the name is not
-// part of it.
+// event parses a wait at the event, a barrier or a hold, whose name is in the path,
+// then the wait of delay, then the JSON of body. A slash after the name is not part
+// of it.
 func (p *Planner) event(a args, event string, body func(o *options, status int) any) (*Template, error) {
-	params, err := readParameters(a.query, a.known)
+	in, err := p.read(a)
 	if err != nil {
 		return nil, err
 	}
-	if params.values == nil {
-		params.values = url.Values{}
+	if in.values == nil {
+		in.values = url.Values{}
 	}
-	params.values.Set(event, unescaped(strings.TrimSuffix(a.param, "/"))) // as an operator gives it
+	in.values.Set(event, unescaped(strings.TrimSuffix(a.param, "/"))) // as a route sets it
+	in.rows = append(slices.Clip(in.rows), p.routeRow(event))
 	var after delay.Delay
-	if params.has("delay") {
-		if after, err = p.time(params, "delay", params.get("delay")); err != nil {
+	if in.has("delay") {
+		if after, err = in.parseDelay("delay", in.get("delay")); err != nil {
 			return nil, err
 		}
 	}
 	write := func(o *options, status int) []byte {
-		text, _ := json.Marshal(body(o, status)) // of strings and numbers: never an error
+		text, _ := json.Marshal(body(o, status)) // strings and numbers: never an error
 		return text
 	}
 	t := &Template{planner: p, delay: after, content: content{
@@ -76,71 +142,68 @@ func (p *Planner) event(a args, event string, body func(o *options, status int) 
 		},
 		measure: func(o *options) extent { return extent{length: int64(len(write(o, http.StatusOK)))} },
 	}}
-	if err := p.parseOptions(t, params); err != nil {
+	if err := p.parseOptions(t, in); err != nil {
 		return nil, err
 	}
 	return t.ready(a.name()), nil
 }
 
-// readBarrier reads barrier, a name, and parties and timeout.
-func (p *Planner) readBarrier(params parameters) (*gate.BarrierSpec, error) {
-	name := params.get("barrier")
-	if err := checkName("the barrier's name", name); err != nil {
-		return nil, err
+// parseBarrier parses barrier, parties and timeout.
+func parseBarrier(in *input, o *options) error {
+	name := in.get("barrier")
+	if err := checkName("barrier", name); err != nil {
+		return err
 	}
-	highest := int64(math.MaxInt32)
-	if p.limits.MaxInFlight > 0 {
-		highest = int64(p.limits.MaxInFlight) // more could never stand there
+	maxParties := int64(math.MaxInt32)
+	if in.limits.MaxInFlight > 0 {
+		maxParties = int64(in.limits.MaxInFlight) // more could never be there
 	}
-	if !params.has("parties") {
-		return nil, badRequest("a barrier needs parties; accepted: /barrier/%s?parties=N, with N from 1 to %d", name, highest)
-	}
-	parties, err := params.parseInt("parties", 1, highest)
+	parties, err := in.parseInt("parties", 1, maxParties)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	timeout, err := p.timeout(params, min(barrierTimeout, p.limits.MaxDelay))
-	return &gate.BarrierSpec{Name: name, Parties: int(parties), Timeout: timeout}, err
+	timeout, err := in.timeout(min(barrierTimeout, in.limits.MaxDelay))
+	o.barrier = &gate.BarrierSpec{Name: name, Parties: int(parties), Timeout: timeout}
+	return err
 }
 
-// readHold reads hold, a name, and timeout.
-func (p *Planner) readHold(params parameters) (*gate.HoldSpec, error) {
-	if params.has("barrier") {
-		return nil, badRequest("barrier and hold contradict each other: one event ends a wait; accepted: one of the two")
+// parseHold parses hold and timeout.
+func parseHold(in *input, o *options) error {
+	name := in.get("hold")
+	if err := CheckHold(name); err != nil {
+		return err
 	}
-	name := params.get("hold")
-	if err := checkName("the hold's name", name); err != nil {
-		return nil, err
-	}
-	timeout, err := p.timeout(params, p.limits.MaxDelay)
-	return &gate.HoldSpec{Name: name, Timeout: timeout}, err
+	timeout, err := in.timeout(in.limits.MaxDelay)
+	o.hold = &gate.HoldSpec{Name: name, Timeout: timeout}
+	return err
 }
 
-// CheckHold returns a *problem.Problem for what cannot be the name of a hold.
-func CheckHold(name string) error { return checkName("the hold's name", name) }
+// CheckHold returns a *problem.Problem unless name is the name of a hold.
+func CheckHold(name string) error { return checkName("hold", name) }
 
-// CheckRun returns a *problem.Problem for what cannot be the name of a run.
-func CheckRun(name string) error { return checkName("the run's name", name) }
+// CheckRun returns a *problem.Problem unless name is the name of a run.
+func CheckRun(name string) error { return checkName("run", name) }
 
-// timeout reads timeout, a fixed time.
-func (p *Planner) timeout(params parameters, otherwise time.Duration) (time.Duration, error) {
-	if !params.has("timeout") {
+// timeout parses timeout, a fixed time.
+func (in *input) timeout(otherwise time.Duration) (time.Duration, error) {
+	if !in.has("timeout") {
 		return otherwise, nil
 	}
-	timeout, err := ReadTimeout(params.get("timeout"), p.limits.MaxDelay)
+	timeout, err := ReadTimeout(in.get("timeout"), in.limits.MaxDelay)
 	if err != nil {
 		return 0, &ParameterError{"timeout", 0, err}
 	}
 	return timeout, nil
 }
 
-// ReadTimeout reads the parameter timeout, a fixed time above 0 and up to longest.
+// ReadTimeout parses the parameter timeout, a fixed time above 0 and up to longest.
 // The error is a *problem.Problem.
 func ReadTimeout(text string, longest time.Duration) (time.Duration, error) {
 	d, err := delay.Parse(text)
 	timeout, fixed := d.Fixed()
 	if err != nil || !fixed || timeout <= 0 || timeout > longest {
-		return 0, badRequest("timeout %s is not accepted; accepted: a fixed time above 0 and up to %v, such as 5s or 250ms", problem.Quote(text), longest)
+		return 0, problem.InvalidParameter.New("timeout %s is invalid: use a fixed time above 0 and up to %v, such as 5s or 250ms",
+			problem.Quote(text), longest)
 	}
 	return timeout, nil
 }

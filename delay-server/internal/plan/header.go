@@ -10,78 +10,123 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
+var _ = register(Parameter{
+	Name: "header", In: InQuery, Route: "headers", Repeated: true,
+	Usage:   "`Name:value`, up to 50 times",
+	Meaning: "A response header: `X-…` or one of [a list](/doc#headers).",
+	Details: " The list: `" + strings.Join(settable, "`, `") + "`, and any `X-…` except `" + strings.Join(actedOn, "`, `") +
+		"`. `Content-Type` must be a type that no browser runs. A scenario's route may set any field that does not frame " +
+		"the message.",
+	Example: "Cache-Control:no-store",
+	Schema: `{ type: array, maxItems: 50, items: { type: string, pattern: "^[!#$%&'*+.^_` + "`" +
+		`|~0-9A-Za-z-]{1,200}:" } }`,
+	shapes: shapesResponse,
+	parse: func(in *input, o *options) error {
+		fields, err := parseHeader(in.values["header"], in.trusted)
+		o.header = append(o.header, fields...)
+		return err
+	},
+})
+
 var (
 	fieldName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$")
 
 	// safeTypes are media types that no browser runs as a page or a script.
-	safeTypes = regexp.MustCompile(`^(text/(plain|csv|event-stream)|application/(json|x-ndjson|octet-stream|problem\+json|cbor|grpc|protobuf)|(image/(png|jpeg|gif|webp)|audio/[a-z0-9.-]+|video/[a-z0-9.-]+))$`)
+	safeTypes = regexp.MustCompile(`^(text/(plain|csv|event-stream)|` +
+		`application/(json|x-ndjson|octet-stream|problem\+json|cbor|grpc|protobuf)|` +
+		`(image/(png|jpeg|gif|webp)|audio/[a-z0-9.-]+|video/[a-z0-9.-]+))$`)
 
 	mediaParameter = regexp.MustCompile(`^[ \t]*[a-zA-Z0-9-]+=[a-zA-Z0-9_.-]+$`)
 )
 
-// framing are headers that frame a message or speak for the connection.
-var framing = []string{"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
-
-// accepted are the headers beside X-… that a link may set: no browser, proxy or
-// CDN does more by them than to keep an answer, or to ask for it again.
-var accepted = []string{
-	"Accept-Patch", "Accept-Post", "Accept-Ranges", "Age", "Allow", "Cache-Control", "Content-Digest", "Content-Language", "Content-Range",
-	"Content-Type", "Correlation-Id", "Deprecation", "Etag", "Expires", "Grpc-Message", "Grpc-Status", "Last-Modified", "Pragma",
-	"Preference-Applied", "Ratelimit", "Ratelimit-Limit", "Ratelimit-Policy", "Ratelimit-Remaining", "Ratelimit-Reset", "Repr-Digest",
-	"Request-Id", "Retry-After", "Server", "Sunset", "Vary", "Warning",
+// framing are the fields that frame a message or control the connection.
+var framing = []string{
+	"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
 
-// actedOn are beginnings of the names X-… that are the server's own, or that a
-// browser, a proxy or a CDN acts on.
+// settable are the fields besides X-… that a link may set: they let a browser, a proxy
+// or a CDN store a response or repeat a request, and nothing more.
+var settable = []string{
+	"Accept-Patch", "Accept-Post", "Accept-Ranges", "Age", "Allow", "Cache-Control", "Content-Digest",
+	"Content-Language", "Content-Range", "Content-Type", "Correlation-Id", "Deprecation", "ETag", "Expires",
+	"Grpc-Message", "Grpc-Status", "Last-Modified", "Pragma", "Preference-Applied", "RateLimit", "RateLimit-Limit",
+	"RateLimit-Policy", "RateLimit-Remaining", "RateLimit-Reset", "Repr-Digest", "Request-Id", "Retry-After", "Server",
+	"Sunset", "Vary", "Warning",
+}
+
+// actedOn are the fields X-… that a link may not set: the server sets them, or a
+// browser, a proxy or a CDN acts on them. No field may begin like one of them.
 var actedOn = []string{
-	"X-Ignored-Parameters",
-	"X-Auto-Login", "X-Content-Security-Policy", "X-Content-Type-Options", "X-Dns-Prefetch-Control", "X-Download-Options", "X-Frame-Options",
-	"X-Permitted-Cross-Domain-Policies", "X-Pingback", "X-Sourcemap", "X-Ua-Compatible", "X-Webkit-Csp", "X-Xrds-Location", "X-Xss-Protection",
-	"X-Accel-", "X-Appengine-", "X-Envoy-", "X-Hiawatha-", "X-Kong-", "X-Lighttpd-", "X-Litespeed-", "X-Middleware-", "X-Reproxy-", "X-Sendfile",
+	"X-Accel-*", "X-AppEngine-*", "X-Auto-Login", "X-Content-Security-Policy", "X-Content-Type-Options",
+	"X-DNS-Prefetch-Control", "X-Download-Options", "X-Envoy-*", "X-Frame-Options", "X-Hiawatha-*",
+	"X-Ignored-Parameters", "X-Kong-*", "X-LIGHTTPD-*", "X-LiteSpeed-*", "X-Middleware-*",
+	"X-Permitted-Cross-Domain-Policies", "X-Pingback", "X-Reproxy-*", "X-Sendfile*", "X-SourceMap",
+	"X-UA-Compatible", "X-WebKit-CSP", "X-XRDS-Location", "X-XSS-Protection",
 }
 
-// mayBeSet reports whether a link may set the header.
+// SettableHeaders returns the header fields besides X-… that a link may set.
+func SettableHeaders() []string { return slices.Clone(settable) }
+
+// ReservedHeaders returns the fields X-… that a link may not set. A * at the end stands
+// for any end.
+func ReservedHeaders() []string { return slices.Clone(actedOn) }
+
+// mayBeSet reports whether a link may set the field of the canonical name.
 func mayBeSet(name string) bool {
-	return slices.Contains(accepted, name) || strings.HasPrefix(name, "X-") &&
-		!slices.ContainsFunc(actedOn, func(beginning string) bool { return strings.HasPrefix(name, beginning) })
+	is := func(listed string) bool { return strings.EqualFold(listed, name) }
+	begins := func(listed string) bool {
+		prefix := strings.TrimSuffix(listed, "*")
+		return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
+	}
+	return slices.ContainsFunc(settable, is) || strings.HasPrefix(name, "X-") && !slices.ContainsFunc(actedOn, begins)
 }
 
 const maxHeaders = 50
 
-// readHeader reads the values of header=Name:value. Those of an operator may be
-// any but framing. The error is a *ParameterError or a *problem.Problem.
-func readHeader(values []string, trusted bool) ([]answer.Field, error) {
+// parseHeader parses the values of header=Name:value. A trusted one may be of any
+// field except those that frame a message. The error is a *ParameterError or a
+// *problem.Problem.
+func parseHeader(values []string, trusted bool) ([]answer.Field, error) {
 	if len(values) > maxHeaders {
-		return nil, badRequest("header is given %d times; accepted: up to %d times", len(values), maxHeaders)
+		return nil, problem.RepeatedParameter.New("header is given %d times: use up to %d", len(values), maxHeaders)
 	}
 	fields := make([]answer.Field, 0, len(values))
 	for i, text := range values {
-		name, value, hasValue := strings.Cut(text, ":")
-		value = strings.TrimSpace(value)
-		refuse := func(reason string) ([]answer.Field, error) {
-			return nil, &ParameterError{"header", i, badRequest("header %s %s; accepted: Name:value", problem.Quote(text), reason)}
+		field, err := parseField(text, trusted)
+		if err == nil && field.Name == "Content-Type" &&
+			slices.ContainsFunc(fields, func(f answer.Field) bool { return f.Name == field.Name }) {
+			err = problem.RepeatedParameter.New("header Content-Type is given twice: give it once")
 		}
-		if !hasValue || !fieldName.MatchString(name) {
-			return refuse("is no header")
+		if err != nil {
+			return nil, &ParameterError{"header", i, err}
 		}
-		if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c > '~' }) {
-			return refuse("has a value that is not in visible ASCII")
-		}
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		switch {
-		case slices.Contains(framing, name) && trusted:
-			return refuse("is the server's own to set")
-		case !trusted && !mayBeSet(name):
-			return nil, &ParameterError{"header", i, badRequest("header %s is the server's own to set, or one that browsers or proxies may act on; "+
-				"accepted: X-… but for those that they act on, and %s; a scenario may set more", problem.Quote(text), strings.Join(accepted, ", "))}
-		case name == "Content-Type" && !trusted && !isSafeType(value):
-			return refuse("is a type that a browser may run, or not known to be none; of types are accepted: application/json, text/plain, text/csv, application/octet-stream, and of images, audio and video the usual")
-		case name == "Content-Type" && slices.ContainsFunc(fields, func(f answer.Field) bool { return f.Name == name }):
-			return refuse("is given twice")
-		}
-		fields = append(fields, answer.Field{Name: name, Value: value})
+		fields = append(fields, field)
 	}
 	return fields, nil
+}
+
+func parseField(text string, trusted bool) (answer.Field, error) {
+	name, value, hasValue := strings.Cut(text, ":")
+	value = strings.TrimSpace(value)
+	refuse := func(reason, valid string) (answer.Field, error) {
+		return answer.Field{}, invalid("header", text, reason, valid)
+	}
+	if !hasValue || !fieldName.MatchString(name) {
+		return refuse("not a header field", "Name:value")
+	}
+	if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c > '~' }) {
+		return refuse("not visible ASCII", "Name:value")
+	}
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	switch {
+	case slices.Contains(framing, name):
+		return refuse("it frames the message", "another field")
+	case !trusted && !mayBeSet(name):
+		return refuse("browsers or proxies may act on it", "X-… or a field that /doc lists; a scenario may set more")
+	case name == "Content-Type" && !trusted && !isSafeType(value):
+		return refuse("a browser may run this type", "a type such as application/json or text/plain")
+	}
+	return answer.Field{Name: name, Value: value}, nil
 }
 
 func isSafeType(value string) bool {

@@ -20,10 +20,13 @@ type cachedHead struct {
 	head               *answer.Head
 }
 
-// Head returns the head of answers of t with the status, over a version of HTTP,
-// with a body that is paced or not, to pages of an origin: what build returned for the same before, where that is kept.
-// It keeps a copy of origin.
+// Head returns the head of t's answers with the status, over a version of HTTP, with a
+// body that is paced or not, to pages of an origin. It calls build unless it keeps the
+// head that build returned for the same arguments. It keeps a copy of origin.
 func (t *Template) Head(status, protoMajor int, paced bool, origin string, build func() *answer.Head) *answer.Head {
+	if t.dynamic {
+		return build()
+	}
 	old := t.heads.heads.Load()
 	if old != nil {
 		for i := range *old {

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"math/rand" // whose generator go-httpbin's bytes are of
 	"time"
 
@@ -11,39 +10,53 @@ import (
 // block is the most bytes that a part of a made body has.
 const block = 32 << 10
 
-// bytes parses /bytes/{n...}: n random bytes, for each seed those that go-httpbin
-// answers.
+var _ = registerEndpoint(Endpoint{
+	Pattern: "/bytes/{n...}", Group: "go-httpbin",
+	Summary: "Wait, then send random bytes",
+	Meaning: "Answers with random bytes, as [go-httpbin](/doc#go-httpbin).",
+	Example: "/bytes/16",
+	Parameters: []Parameter{{
+		Name: "n", In: InPath, Required: true,
+		Usage: "0 to MAX_BODY_SIZE", Meaning: "The number of bytes.",
+		Example: "1024", Schema: `{ type: integer, minimum: 0 }`,
+		shapes: shapesResponse | shapesBody,
+	}, httpbinDelay("0")},
+	Omits: map[string]string{"size": "the path"},
+	Responses: `
+"200":
+  description: Random bytes; with ` + "`seed`" + ` those of go-httpbin for that seed.
+  headers:
+    Server-Timing: { $ref: "#/components/headers/Server-Timing" }
+  content: { application/octet-stream: {}, "*/*": {} }
+"500": { $ref: "#/components/responses/InternalServerError" }
+`,
+	seconds: true,
+	parse:   (*Planner).bytes,
+})
+
+// bytes parses /bytes/{n...}: n random bytes, for each seed those of go-httpbin.
 func (p *Planner) bytes(a args) (*Template, error) {
-	params, err := readSeconds(a)
+	in, err := p.read(a)
 	if err != nil {
 		return nil, err
 	}
-	n, err := parseInt("the number of bytes", unescaped(a.param), 0, p.limits.MaxBody)
+	n, err := parseInt("n", unescaped(a.param), 0, p.limits.MaxBody)
 	if err != nil {
 		return nil, err
 	}
-	if err := params.forbid("size", "/bytes/{n}, whose n it is"); err != nil {
-		return nil, err
-	}
-	seed, err := p.seed(params)
-	if err != nil {
-		return nil, err
-	}
-	path, seeded := []string{fmt.Sprintf("/bytes/%d", n)}, params.has("seed")
-	h := httpbin{extent: extent{length: n}, aboutAnswer: path, aboutBody: path}
-	h.draws = n > 0 && !seeded
-	h.body = func(_ *Template, a *answer.Answer, rng rng, _ time.Duration) {
+	seeded := in.has("seed")
+	body := func(t *Template, a *answer.Answer, rng rng, _ time.Duration) {
 		a.ContentType = answer.Bytes
 		switch {
 		case n == 0:
 			a.ContentType = ""
 		case seeded:
-			a.Body = noise(n, int64(*seed)) // as go-httpbin, whose seeds are the signed ones
+			a.Body = noise(n, int64(*t.seed)) // as go-httpbin, whose seeds are signed
 		default:
 			a.Body = noise(n, rng.Int64())
 		}
 	}
-	return p.httpbin(a, params, "0", h)
+	return p.httpbin(a, in, "0", content{body: body, draws: n > 0 && !seeded}, extent{length: n})
 }
 
 // noiseBlock is how many bytes of noise are drawn at a time, which takes about

@@ -8,56 +8,84 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
+var _ = registerEndpoint(Endpoint{
+	Pattern: "/drip", Group: "go-httpbin",
+	Summary: "Wait, then send a body evenly over a time",
+	Meaning: "Sends `numbytes` asterisks evenly over `duration`, as [go-httpbin](/doc#go-httpbin).",
+	Example: "/drip?delay=0&duration=0.1",
+	Parameters: []Parameter{httpbinDelay("2s"), {
+		Name: "numbytes", In: InQuery,
+		Usage: "1 to MAX_BODY_SIZE", Meaning: "The length of the body.",
+		Example: "100", Schema: `{ type: integer, minimum: 1, default: 10 }`,
+		shapes: shapesResponse | shapesBody,
+	}, {
+		Name: "duration", In: InQuery,
+		Usage: "a delay", Meaning: "The time from the first byte to the last.",
+		Example: "5", Schema: `{ type: string, allOf: [{ $ref: "#/components/schemas/Delay" }], default: 2s }`,
+		shapes: shapesResponse | shapesBody,
+	}, {
+		Name: "code", In: InQuery,
+		Usage: "200 to 599", Meaning: "The status, as `status`.",
+		Example: "503", Schema: `{ type: integer, minimum: 200, maximum: 599, default: 200 }`,
+		shapes:   shapesResponse,
+		excludes: []exclusion{{"status", "both set the status"}},
+	}},
+	Omits: map[string]string{"size": "numbytes"},
+	Responses: `
+"200":
+  description: Asterisks.
+  headers:
+    Server-Timing: { $ref: "#/components/headers/Server-Timing" }
+  content: { text/plain: { schema: { type: string } }, "*/*": {} }
+"500": { $ref: "#/components/responses/InternalServerError" }
+`,
+	seconds: true,
+	parse:   (*Planner).drip,
+})
+
 // drip parses /drip: the wait of delay, then numbytes bytes, of which the first is
 // due at once and the last after duration.
 func (p *Planner) drip(a args) (*Template, error) {
-	params, err := readSeconds(a)
+	in, err := p.read(a)
 	if err != nil {
 		return nil, err
 	}
-	n, err := parseInt("numbytes", params.or("numbytes", "10"), 1, p.limits.MaxBody)
+	n, err := parseInt("numbytes", in.or("numbytes", "10"), 1, p.limits.MaxBody)
 	if err != nil {
 		return nil, err
 	}
-	duration, err := p.time(params, "duration", params.or("duration", "2s"))
+	duration, err := in.parseDelay("duration", in.or("duration", "2s"))
 	if err != nil {
 		return nil, err
 	}
-	status, err := params.dripStatus()
+	status, err := in.dripStatus()
 	if err != nil {
 		return nil, err
 	}
-	if err := params.forbid("size", "numbytes"); err != nil {
-		return nil, err
-	}
-	if fixed, is := duration.Fixed(); n == 1 && params.has("duration") && !(is && fixed == 0) {
-		return nil, badRequest("numbytes=1 and duration=%s contradict each other: duration is the time from the first byte to the last; accepted: numbytes=2 or more, or duration=0", problem.Quote(params.get("duration")))
-	}
-	h := httpbin{
-		extent:      extent{length: n, takes: duration.Min()},
-		aboutAnswer: params.given("code", "numbytes", "duration"), aboutBody: params.given("numbytes", "duration"),
-	}
+	body := extent{length: n, takes: duration.Min()}
 	if n == 1 {
-		h.extent.takes = 0
+		if fixed, is := duration.Fixed(); in.has("duration") && !(is && fixed == 0) {
+			return nil, problem.ConflictingParameters.New("numbytes=1 and duration conflict: there is one byte; use numbytes=2 or more")
+		}
+		body.takes = 0
 	}
-	h.status, h.draws = status, !isFixed(duration)
-	h.body = func(_ *Template, a *answer.Answer, rng rng, longest time.Duration) {
+	send := func(_ *Template, a *answer.Answer, rng rng, longest time.Duration) {
 		whole, _ := duration.SampleWithin(rng, longest)
 		a.ContentType, a.Body = answer.Text, drip(n, whole)
 	}
-	return p.httpbin(a, params, "2s", h)
+	return p.httpbin(a, in, "2s", content{status: status, body: send, draws: !isFixed(duration)}, body)
 }
 
-// dripStatus reads code, go-httpbin's name for a status that has no weights.
-func (p parameters) dripStatus() (statuses, error) {
-	if !p.has("code") {
+// dripStatus parses code, go-httpbin's name for a status without percentages.
+func (in *input) dripStatus() (statuses, error) {
+	if !in.has("code") {
 		return statuses{}, nil
 	}
-	code, ok := readStatus(p.get("code"))
+	code, ok := parseStatus(in.get("code"))
 	if !ok {
-		return statuses{}, badRequest("code %s is not accepted; accepted: a code from 200 to 599", problem.Quote(p.get("code")))
+		return statuses{}, problem.InvalidParameter.New("code %s is invalid: use a code from 200 to 599", problem.Quote(in.get("code")))
 	}
-	return statuses{[]weightedStatus{{code, 1}}}, p.exclusive("code", "status", "both are the status")
+	return statuses{[]weightedStatus{{code, 1}}}, nil
 }
 
 // together is how close bytes are that drip sends in one part.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 	"time"
 
 	"flash.test/delay-server/delay"
@@ -26,13 +25,63 @@ type stream struct {
 	interval *delay.Delay
 }
 
+var _ = registerEndpoint(Endpoint{
+	Pattern: "/sse", Group: "go-httpbin",
+	Summary: "Wait, then stream events",
+	Meaning: "Streams `count` server-sent events over `duration`, as [go-httpbin](/doc#go-httpbin).",
+	Example: "/sse?count=3&duration=0.1",
+	Parameters: []Parameter{httpbinDelay("0"), {
+		Name: "count", In: InQuery,
+		Usage: "1 to MAX_BODY_SIZE/64", Meaning: "The number of events.",
+		Example: "3", Schema: `{ type: integer, minimum: 1, default: 10 }`,
+		shapes: shapesResponse | shapesBody,
+	}, {
+		Name: "first", In: InQuery,
+		Usage: "a delay", Meaning: "The time from the header to the first event.",
+		Example: "0.5", Schema: `{ type: string, allOf: [{ $ref: "#/components/schemas/Delay" }], default: "0" }`,
+		shapes:   shapesResponse | shapesBody,
+		excludes: []exclusion{{"body_delay", "both are the time to the first event"}},
+	}, {
+		Name: "duration", In: InQuery,
+		Usage: "a delay", Meaning: "The time from the first event to the last; they come evenly.",
+		Example: "5", Schema: `{ type: string, allOf: [{ $ref: "#/components/schemas/Delay" }], default: 5s }`,
+		shapes: shapesResponse | shapesBody,
+	}, {
+		Name: "jitter", In: InQuery,
+		Usage: "0 to 1", Meaning: "The share by which each gap between two events is longer or shorter, at most.",
+		Example: "0.2", Schema: `{ type: number, minimum: 0, maximum: 1, default: 0 }`,
+		shapes: shapesResponse | shapesBody,
+	}, {
+		Name: "interval", In: InQuery,
+		Usage: "a delay", Meaning: "The gap between two events, drawn for each.",
+		Example: "uniform:0.1,0.3", Schema: `{ $ref: "#/components/schemas/Delay" }`,
+		shapes:   shapesResponse | shapesBody,
+		excludes: []exclusion{{"duration", "both set the gaps between events"}, {"jitter", "an interval is drawn for each gap"}},
+	}},
+	Omits: map[string]string{"size": "count"},
+	Responses: `
+"200":
+  description: |
+    Server-sent events, each with its number from 0 and the time of its sending in milliseconds since 1970:
+
+        event: ping
+        data: {"id":0,"timestamp":1767225600000}
+  headers:
+    Server-Timing: { $ref: "#/components/headers/Server-Timing" }
+  content: { text/event-stream: { schema: { type: string } }, "*/*": {} }
+"500": { $ref: "#/components/responses/InternalServerError" }
+`,
+	seconds: true,
+	parse:   (*Planner).sse,
+})
+
 // sse parses /sse: the wait of delay, then a stream of server-sent events.
 func (p *Planner) sse(a args) (*Template, error) {
-	params, err := readSeconds(a)
+	in, err := p.read(a)
 	if err != nil {
 		return nil, err
 	}
-	s, err := p.stream(params)
+	s, err := p.stream(in)
 	if err != nil {
 		return nil, err
 	}
@@ -40,68 +89,57 @@ func (p *Planner) sse(a args) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	given := params.given(ofSSE...)
-	h := httpbin{extent: extent{length: s.length(), takes: takes}, aboutAnswer: given, aboutBody: given}
 	s.sent = s.count
-	if params.get("fault") == string(answer.Truncate) {
+	if in.get("fault") == string(answer.Truncate) {
 		if s.sent /= 2; s.sent == 0 {
-			return nil, badRequest("fault=truncate has nothing to cut: the body has 1 event; accepted: count=2 or more")
+			return nil, problem.ConflictingParameters.New("fault=truncate and count=1 conflict: use count=2 or more")
 		}
 	}
-	h.draws = true
-	h.body = func(_ *Template, a *answer.Answer, rng rng, longest time.Duration) {
+	send := func(_ *Template, a *answer.Answer, rng rng, longest time.Duration) {
 		a.ContentType, a.Body = "text/event-stream; charset=utf-8", p.events(&s, rng, longest)
 	}
-	return p.httpbin(a, params, "0", h)
+	return p.httpbin(a, in, "0", content{body: send, draws: true}, extent{length: s.length(), takes: takes})
 }
 
-// stream reads what /sse has of its own.
-func (p *Planner) stream(params parameters) (s stream, err error) {
-	if err := cmp.Or(
-		params.forbid("size", "count"),
-		params.exclusive("interval", "duration", "each says when the events come"),
-		params.exclusive("interval", "jitter", "each interval is drawn by itself, as of uniform:MIN,MAX"),
-		params.exclusive("first", "body_delay", "each is the time from the headers to the first event"),
-	); err != nil {
+// stream parses the parameters of /sse.
+func (p *Planner) stream(in *input) (s stream, err error) {
+	if s.count, err = parseInt("count", in.or("count", "10"), 1, p.limits.MaxBody/maxEvent); err != nil {
 		return s, err
 	}
-	if s.count, err = parseInt("count", params.or("count", "10"), 1, p.limits.MaxBody/maxEvent); err != nil {
+	if s.first, err = in.parseDelay("first", in.or("first", "0")); err != nil {
 		return s, err
 	}
-	if s.first, err = p.time(params, "first", params.or("first", "0")); err != nil {
-		return s, err
-	}
-	if params.has("interval") {
-		interval, err := p.time(params, "interval", params.get("interval"))
+	if in.has("interval") {
+		interval, err := in.parseDelay("interval", in.get("interval"))
 		if err != nil {
 			return s, err
 		}
 		s.interval = &interval
-		return s, s.requireGaps(params, "interval")
+		return s, s.requireGaps(in, "interval")
 	}
-	if s.duration, err = p.time(params, "duration", params.or("duration", "5s")); err != nil {
+	if s.duration, err = in.parseDelay("duration", in.or("duration", "5s")); err != nil {
 		return s, err
 	}
 	if fixed, is := s.duration.Fixed(); is && fixed == 0 {
-		return s, badRequest("duration=%s is not accepted; accepted: more than 0, or interval=0 for all events at once", problem.Quote(params.get("duration")))
+		return s, problem.InvalidParameter.New("duration %s is invalid: use more than 0, or interval=0", problem.Quote(in.get("duration")))
 	}
-	if s.jitter, err = readShare("jitter", params.or("jitter", "0")); err != nil {
+	if s.jitter, err = parseShare("jitter", in.or("jitter", "0")); err != nil {
 		return s, err
 	}
-	return s, cmp.Or(s.requireGaps(params, "duration"), s.requireGaps(params, "jitter"))
+	return s, cmp.Or(s.requireGaps(in, "duration"), s.requireGaps(in, "jitter"))
 }
 
-// requireGaps refuses a parameter of the time between events, where there is one
-// event.
-func (s stream) requireGaps(params parameters, name string) error {
-	if s.count == 1 && params.has(name) {
-		return badRequest("count=1 and %s=%s contradict each other: there is no time between events; accepted: count=2 or more, or first", name, problem.Quote(params.get(name)))
+// requireGaps returns an error if the parameter, which is about the time between
+// events, is given for a single event.
+func (s stream) requireGaps(in *input, name string) error {
+	if s.count == 1 && in.has(name) {
+		return problem.ConflictingParameters.New("count=1 and %s conflict: there is one event; use count=2 or more, or first", name)
 	}
 	return nil
 }
 
-// minDuration returns a time, from the headers to the last event, that s is not
-// below but by its jitter. It is a problem where that is over MaxDelay.
+// minDuration returns the minimum time from the headers to the last event, without
+// jitter. It is an error if that is over MaxDelay.
 func (p *Planner) minDuration(s stream) (time.Duration, error) {
 	if s.count == 1 {
 		return s.first.Min(), nil
@@ -109,11 +147,12 @@ func (p *Planner) minDuration(s stream) (time.Duration, error) {
 	if s.interval == nil {
 		return s.first.Min() + s.duration.Min(), nil
 	}
-	gaps := time.Duration(s.count - 1)
-	if s.interval.Min() > p.limits.MaxDelay/gaps {
-		return 0, badRequest("%d events with an interval of %v take longer than this server waits; accepted: up to %v in all, its MAX_DELAY", s.count, s.interval.Min(), p.limits.MaxDelay)
+	gaps, interval := time.Duration(s.count-1), s.interval.Min()
+	if interval > p.limits.MaxDelay/gaps {
+		return 0, problem.ConflictingParameters.New("%d events with an interval of %v are longer than MAX_DELAY=%v in total",
+			s.count, interval, p.limits.MaxDelay)
 	}
-	return s.first.Min() + gaps*s.interval.Min(), nil
+	return s.first.Min() + gaps*interval, nil
 }
 
 // length returns the bytes of all events, whose times have 13 digits.
@@ -141,9 +180,6 @@ func (p *Planner) events(s *stream, rng rng, longest time.Duration) answer.Body 
 	}
 	e.first, _ = s.first.SampleWithin(rng, longest-between)
 	e.whole, _ = s.duration.SampleWithin(rng, longest-e.first)
-	if e.now == nil {
-		e.now = time.Now
-	}
 	e.seed1, e.seed2 = rng.Uint64(), rng.Uint64()
 	return answer.Body{Length: -1, Paced: true, Open: e.open}
 }
@@ -224,11 +260,11 @@ func appendEvent(b []byte, id int64, at time.Time) []byte {
 	return append(b, "}\n\n"...)
 }
 
-// readShare reads a decimal number from 0 to 1.
-func readShare(name, text string) (float64, error) {
-	n, err := strconv.ParseFloat(text, 64)
-	if err != nil || strings.Trim(text, "0123456789.") != "" || n > 1 {
-		return 0, badRequest("%s %s is not accepted; accepted: a decimal number from 0 to 1", name, problem.Quote(text))
+// parseShare parses a decimal number from 0 to 1.
+func parseShare(name, text string) (float64, error) {
+	n, ok := parseDecimal(text)
+	if !ok || n > 1 {
+		return 0, problem.InvalidParameter.New("%s %s is invalid: use a decimal number from 0 to 1", name, problem.Quote(text))
 	}
 	return n, nil
 }

@@ -17,92 +17,209 @@ import (
 
 func planner() *plan.Planner { return plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000}) }
 
-// refusedParameters are queries of /delay/0 that are a 400, and what it says.
-// The limits of planner() are a minute and 1000 bytes.
-var refusedParameters = []struct{ name, query, want string }{
-	{"status: a word", "status=ok", `status "ok" is not understood`},
-	{"status: 1xx is no end", "status=100", `status "100" is not understood`},
-	{"status: 600", "status=600", `status "600" is not understood`},
-	{"status: four digits", "status=0200", `status "0200" is not understood`},
-	{"status: empty", "status=", `status "" is not understood`},
-	{"status: weights over 100", "status=404:60,503:60", "percentages that add up to 120, which is over 100"},
-	{"status: negative weight", "status=404:-1", `is not understood at "404:-1"`},
-	{"status: weight not a number", "status=404:NaN", `is not understood at "404:NaN"`},
-	{"status: weight 0", "status=404:0", `is not understood at "404:0"`},
-	{"status: weight with an exponent", "status=404:1e1", `is not understood at "404:1e1"`},
-	{"status: one without its weight", "status=404,503:5", `is not understood at "404"`},
-	{"size: a word", "size=big", `size "big" is not accepted; accepted: a whole number from 0 to 1000`},
-	{"size: negative", "size=-1", `size "-1" is not accepted`},
-	{"size: above MAX_BODY_SIZE", "size=1001", `size "1001" is not accepted; accepted: a whole number from 0 to 1000`},
-	{"size: hexadecimal", "size=0x10", `size "0x10" is not accepted`},
-	{"size: a fraction", "size=1.5", `size "1.5" is not accepted`},
-	{"body_delay: a word", "body_delay=soon", `body_delay: delay "soon" is not understood`},
-	{"body_delay: above MAX_DELAY", "body_delay=2m", `body_delay: delay "2m" is longer than this server waits`},
-	{"body_delay: empty", "body_delay=", `body_delay: delay "" is empty`},
-	{"rate: 0", "rate=0", `rate "0" is not accepted; accepted: kilobytes`},
-	{"rate: negative", "rate=-1", `rate "-1" is not accepted`},
-	{"rate: infinite", "rate=Inf", `rate "Inf" is not accepted`},
-	{"rate: less than a byte a second", "rate=0.0001", `rate "0.0001" is not accepted`},
-	{"rate: the body would take longer than MAX_DELAY", "size=1000&rate=0.01", `a body that takes 1m40s are longer than this server waits; accepted: up to 1m0s in all, its MAX_DELAY`},
-	{"fault: unknown", "fault=explode", `fault "explode" is not known; accepted: reset, empty, garbage, truncate, hang`},
-	{"fault: empty", "fault=", `fault "" is not known`},
-	{"fault and size", "fault=empty&size=10", "fault=empty and size contradict each other"},
-	{"fault and status", "fault=reset&status=503", "fault=reset and status contradict each other"},
-	{"fault and rate", "fault=hang&rate=1", "fault=hang and rate contradict each other"},
-	{"fault and header", "fault=garbage&header=X-A:b", "fault=garbage and header contradict each other"},
-	{"truncate what is empty", "fault=truncate&size=0", "fault=truncate and size=0 contradict each other"},
-	{"slowing an empty body", "size=0&body_delay=1s", "size=0 and body_delay contradict each other"},
-	{"limiting an empty body", "size=0&rate=1", "size=0 and rate contradict each other"},
-	{"a body where there is none", "status=204&size=10", "status=204 and size contradict each other"},
-	{"rate: Flash's body would take longer than MAX_DELAY", "rate=0.001", `a body that takes 1m6s are longer`},
-	{"a body_delay and a rate", "size=40&rate=0.001&body_delay=21000", `a delay of 0s, a body_delay of 21s and a body that takes 40s are longer`},
-	{"205: a body", "status=205&size=10", "status=205 and size contradict each other"},
-	{"205: a body_delay", "status=205&body_delay=1", "status=205 and body_delay contradict each other"},
-	{"truncate where there is no body", "status=304&fault=truncate", "status=304 and fault contradict each other"},
-	{"fail_first: 0", "fail_first=0&run=a", `fail_first "0" is not accepted; accepted: a whole number from 1 to`},
-	{"fail_first: outside a run", "fail_first=2", "fail_first=2 counts within a run"},
-	{"workers without a pool", "workers=2", `workers="2" has no pool`},
-	{"queue without a pool", "queue=2", `queue="2" has no pool`},
-	{"pool without workers", "pool=db", "pool=db has no workers"},
-	{"pool without a name", "pool=&workers=1", `parameter pool: "" is no name`},
-	{"pool with a line break", "pool=a%0ab&workers=1", `parameter pool: "a\nb" is no name`},
-	{"workers: 0", "pool=db&workers=0", `workers "0" is not accepted; accepted: a whole number from 1 to`},
-	{"queue: negative", "pool=db&workers=1&queue=-1", `queue "-1" is not accepted; accepted: a whole number from 0 to`},
-	{"seed: negative", "seed=-1", `seed "-1" is not accepted; accepted: a whole number from 0`},
-	{"seed: a word", "seed=lucky", `seed "lucky" is not accepted`},
-	{"near miss: status", "stauts=503", `unknown parameter "stauts"; did you mean "status"?`},
-	{"near miss: body_delay", "bodydelay=1", `unknown parameter "bodydelay"; did you mean "body_delay"?`},
-	{"near miss: fail_first", "fail-first=1", `unknown parameter "fail-first"; did you mean "fail_first"?`},
-	{"twice", "size=1&size=2", "parameter size is given 2 times: give it once"},
+// Types of problems, for the tables of what is refused.
+const (
+	invalid   = problem.InvalidParameter
+	conflict  = problem.ConflictingParameters
+	unknown   = problem.UnknownParameter
+	repeated  = problem.RepeatedParameter
+	malformed = problem.MalformedQuery
+)
 
-	{"header: no colon", "header=abc", `header "abc" is no header; accepted: Name:value`},
-	{"header: no name", "header=:b", `header ":b" is no header`},
-	{"header: blank in the name", "header=a%20b:c", `header "a b:c" is no header`},
-	{"header: injection by a line break", "header=A:b%0d%0aSet-Cookie:%20x=1", `has a value that is not in visible ASCII`},
-	{"header: injection in the name", "header=A%0d%0aB:c", "is no header"},
-	{"header: a zero byte", "header=A:%00", "is not in visible ASCII"},
-	{"header: framing", "header=Content-Length:5", "is the server's own to set"},
-	{"header: framing, in small letters", "header=transfer-encoding:chunked", "is the server's own to set"},
-	{"header: a cookie", "header=Set-Cookie:a=b", "is the server's own to set"},
-	{"header: a redirect that passes REDIRECT_HOSTS", "header=Location:http://evil.example", "is the server's own to set"},
-	{"header: its own timing", "header=Server-Timing:asked%3Bdur=0", "is the server's own to set"},
-	{"header: CORS", "header=Access-Control-Allow-Credentials:true", "is the server's own to set"},
-	{"header: what is accepted", "header=Link:x", `header "Link:x" is the server's own to set, or one that browsers or proxies may act on; accepted: X-… but for those that they act on, and Accept-Patch, `},
-	{"header: a page", "header=Content-Type:text/html", "is a type that a browser may run"},
-	{"header: a page in capitals", "header=CONTENT-TYPE:TEXT/HTML", "is a type that a browser may run"},
-	{"header: an image that is a page", "header=Content-Type:image/svg%2bxml", "is a type that a browser may run"},
-	{"header: a page behind a comma", "header=Content-Type:text/plain,text/html", "is a type that a browser may run"},
-	{"header: a type twice", "header=Content-Type:text/plain&header=Content-Type:text/csv", "is given twice"},
-	{"header: too many", strings.Repeat("header=A:b&", 51) + "_=1", "header is given 51 times; accepted: up to 50 times"},
+// refusedParameters are queries of /delay/0 that are refused, with the problem. The
+// limits of planner() are a minute and 1000 bytes.
+var refusedParameters = []struct {
+	name, query string
+	kind        problem.Type
+	want        string
+}{
+	{
+		"status: a word", "status=ok", invalid,
+		`status "ok" is invalid (at "ok"): use a code from 200 to 599, or CODE:PERCENT,… such as 404:10,503:5`,
+	},
+	{"status: 1xx is no end", "status=100", invalid, `status "100" is invalid (at "100"): use`},
+	{"status: 600", "status=600", invalid, `status "600" is invalid (at "600"): use`},
+	{"status: four digits", "status=0200", invalid, `status "0200" is invalid (at "0200"): use`},
+	{"status: empty", "status=", invalid, `status "" is invalid (at ""): use`},
+	{
+		"status: weights over 100", "status=404:60,503:60", invalid,
+		`status "404:60,503:60" is invalid (the percentages add up to 120): use`,
+	},
+	{"status: negative weight", "status=404:-1", invalid, `status "404:-1" is invalid (at "404:-1"): use`},
+	{"status: weight not a number", "status=404:NaN", invalid, `status "404:NaN" is invalid (at "404:NaN"): use`},
+	{"status: weight 0", "status=404:0", invalid, `status "404:0" is invalid (at "404:0"): use`},
+	{"status: weight with an exponent", "status=404:1e1", invalid, `status "404:1e1" is invalid (at "404:1e1"): use`},
+	{"status: one without its weight", "status=404,503:5", invalid, `status "404,503:5" is invalid (at "404"): use`},
+	{"size: a word", "size=big", invalid, `size "big" is invalid: use a whole number from 0 to 1000`},
+	{"size: negative", "size=-1", invalid, `size "-1" is invalid: use`},
+	{"size: above MAX_BODY_SIZE", "size=1001", invalid, `size "1001" is invalid: use`},
+	{"size: hexadecimal", "size=0x10", invalid, `size "0x10" is invalid: use`},
+	{"size: a fraction", "size=1.5", invalid, `size "1.5" is invalid: use`},
+	{
+		"body_delay: a word", "body_delay=soon", invalid,
+		`body_delay "soon" is invalid (unknown form): use milliseconds (1000, 1.5), a Go duration (250ms), ra`,
+	},
+	{
+		"body_delay: above MAX_DELAY", "body_delay=2m", invalid,
+		`body_delay "2m" is invalid (longer than MAX_DELAY): use up to 1m0s (60000 ms)`,
+	},
+	{"body_delay: empty", "body_delay=", invalid, `body_delay "" is invalid (empty): use`},
+	{"rate: 0", "rate=0", invalid, `rate "0" is invalid: use kilobytes a second from 0.001 to 1000000000`},
+	{"rate: negative", "rate=-1", invalid, `rate "-1" is invalid: use`},
+	{"rate: infinite", "rate=Inf", invalid, `rate "Inf" is invalid: use`},
+	{"rate: less than a byte a second", "rate=0.0001", invalid, `rate "0.0001" is invalid: use`},
+	{
+		"rate: the body would take longer than MAX_DELAY", "size=1000&rate=0.01", conflict,
+		`delay 0s, body_delay 0s and a body that takes 1m40s are longer than MAX_DELAY=1m0s in total`,
+	},
+	{
+		"fault: unknown", "fault=explode", invalid,
+		`fault "explode" is invalid: use reset, empty, garbage, truncate, hang`,
+	},
+	{"fault: empty", "fault=", invalid, `fault "" is invalid: use`},
+	{
+		"fault and size", "fault=empty&size=10", conflict,
+		`fault=empty and size conflict: this fault sends no response`,
+	},
+	{
+		"fault and status", "fault=reset&status=503", conflict,
+		`fault=reset and status conflict: this fault sends no response`,
+	},
+	{"fault and rate", "fault=hang&rate=1", conflict, `fault=hang and rate conflict: this fault sends no response`},
+	{
+		"fault and header", "fault=garbage&header=X-A:b", conflict,
+		`fault=garbage and header conflict: this fault sends no response`,
+	},
+	{
+		"truncate what is empty", "fault=truncate&size=0", conflict,
+		`fault=truncate and a body of 0 bytes conflict: use a body of 2 bytes or more`,
+	},
+	{
+		"slowing an empty body", "size=0&body_delay=1s", conflict,
+		`body_delay and an empty body conflict: there is nothing to slow`,
+	},
+	{
+		"limiting an empty body", "size=0&rate=1", conflict,
+		`rate and an empty body conflict: there is nothing to slow`,
+	},
+	{
+		"a body where there is none", "status=204&size=10", conflict,
+		`status=204 and size conflict: this status has no body`,
+	},
+	{
+		"rate: Flash's body would take longer than MAX_DELAY", "rate=0.001", conflict,
+		`delay 0s, body_delay 0s and a body that takes 1m6s are longer than MAX_DELAY=1m0s in total`,
+	},
+	{
+		"a body_delay and a rate", "size=40&rate=0.001&body_delay=21000", conflict,
+		`delay 0s, body_delay 21s and a body that takes 40s are longer than MAX_DELAY=1m0s in total`,
+	},
+	{"205: a body", "status=205&size=10", conflict, `status=205 and size conflict: this status has no body`},
+	{
+		"205: a body_delay", "status=205&body_delay=1", conflict,
+		`status=205 and body_delay conflict: this status has no body`,
+	},
+	{
+		"truncate where there is no body", "status=304&fault=truncate", conflict,
+		`status=304 and fault conflict: this status has no body`,
+	},
+	{
+		"fail_first: 0", "fail_first=0&run=a", invalid,
+		`fail_first "0" is invalid: use a whole number from 1 to 2147483647`,
+	},
+	{
+		"fail_first: outside a run", "fail_first=2", conflict,
+		`fail_first needs a run: add run=NAME or the header X-Run-Id`,
+	},
+	{"workers without a pool", "workers=2", conflict, `workers needs pool: add pool=db`},
+	{"queue without a pool", "queue=2", conflict, `queue needs pool: add pool=db`},
+	{"pool without workers", "pool=db", conflict, `pool needs workers: add workers=4`},
+	{"pool without a name", "pool=&workers=1", invalid, `pool "" is invalid: use 1 to 200 visible ASCII characters`},
+	{"pool with a line break", "pool=a%0ab&workers=1", invalid, `pool "a\nb" is invalid: use`},
+	{"workers: 0", "pool=db&workers=0", invalid, `workers "0" is invalid: use a whole number from 1 to 1000000`},
+	{
+		"queue: negative", "pool=db&workers=1&queue=-1", invalid,
+		`queue "-1" is invalid: use a whole number from 0 to 1000000`,
+	},
+	{"seed: negative", "seed=-1", invalid, `seed "-1" is invalid: use a whole number from 0 to 18446744073709551615`},
+	{"seed: a word", "seed=lucky", invalid, `seed "lucky" is invalid: use`},
+	{"near miss: status", "stauts=503", unknown, `unknown parameter "stauts"; did you mean "status"?`},
+	{"near miss: body_delay", "bodydelay=1", unknown, `unknown parameter "bodydelay"; did you mean "body_delay"?`},
+	{"near miss: fail_first", "fail-first=1", unknown, `unknown parameter "fail-first"; did you mean "fail_first"?`},
+	{"twice", "size=1&size=2", repeated, `parameter size is given 2 times: give it once`},
+
+	{"header: no colon", "header=abc", invalid, `header "abc" is invalid (not a header field): use Name:value`},
+	{"header: no name", "header=:b", invalid, `header ":b" is invalid (not a header field): use`},
+	{"header: blank in the name", "header=a%20b:c", invalid, `header "a b:c" is invalid (not a header field): use`},
+	{
+		"header: injection by a line break", "header=A:b%0d%0aSet-Cookie:%20x=1", invalid,
+		`header "A:b\r\nSet-Cookie: x=1" is invalid (not visible ASCII): use`,
+	},
+	{
+		"header: injection in the name", "header=A%0d%0aB:c", invalid,
+		`header "A\r\nB:c" is invalid (not a header field): use`,
+	},
+	{"header: a zero byte", "header=A:%00", invalid, `header "A:\x00" is invalid (not visible ASCII): use`},
+	{
+		"header: framing", "header=Content-Length:5", invalid,
+		`header "Content-Length:5" is invalid (it frames the message): use another field`,
+	},
+	{
+		"header: framing, in small letters", "header=transfer-encoding:chunked", invalid,
+		`header "transfer-encoding:chunked" is invalid (it frames the message): use`,
+	},
+	{
+		"header: a cookie", "header=Set-Cookie:a=b", invalid,
+		`header "Set-Cookie:a=b" is invalid (browsers or proxies may act on it): use X-… or a field that /doc`,
+	},
+	{
+		"header: a redirect that passes REDIRECT_HOSTS", "header=Location:http://evil.example", invalid,
+		`header "Location:http://evil.example" is invalid (browsers or proxies may act on it): use`,
+	},
+	{
+		"header: its own timing", "header=Server-Timing:asked%3Bdur=0", invalid,
+		`header "Server-Timing:asked;dur=0" is invalid (browsers or proxies may act on it): use`,
+	},
+	{
+		"header: CORS", "header=Access-Control-Allow-Credentials:true", invalid,
+		`header "Access-Control-Allow-Credentials:true" is invalid (browsers or proxies may act on it): use`,
+	},
+	{
+		"header: what is accepted", "header=Link:x", invalid,
+		`header "Link:x" is invalid (browsers or proxies may act on it): use`,
+	},
+	{
+		"header: a page", "header=Content-Type:text/html", invalid,
+		`header "Content-Type:text/html" is invalid (a browser may run this type): use a type such as applica`,
+	},
+	{
+		"header: a page in capitals", "header=CONTENT-TYPE:TEXT/HTML", invalid,
+		`header "CONTENT-TYPE:TEXT/HTML" is invalid (a browser may run this type): use`,
+	},
+	{
+		"header: an image that is a page", "header=Content-Type:image/svg%2bxml", invalid,
+		`header "Content-Type:image/svg+xml" is invalid (a browser may run this type): use`,
+	},
+	{
+		"header: a page behind a comma", "header=Content-Type:text/plain,text/html", invalid,
+		`header "Content-Type:text/plain,text/html" is invalid (a browser may run this type): use`,
+	},
+	{
+		"header: a type twice", "header=Content-Type:text/plain&header=Content-Type:text/csv", repeated,
+		`header Content-Type is given twice: give it once`,
+	},
+	{
+		"header: too many", strings.Repeat("header=A:b&", 51) + "_=1", repeated,
+		`header is given 51 times: use up to 50`,
+	},
 }
 
 func TestParametersRefused(t *testing.T) {
 	for _, tc := range refusedParameters {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := planOf(t, planner(), request(t, "/delay/0?"+tc.query))
-			var p *problem.Problem
-			if !errors.As(err, &p) || p.Status != 400 || !strings.Contains(p.Detail, tc.want) {
-				t.Errorf("?%.80s: got %+v, %v, want a 400 that says %s", tc.query, got, err, tc.want)
+			if !errors.Is(err, tc.kind) || !strings.HasPrefix(err.Error(), tc.want) {
+				t.Errorf("?%.80s: got %+v, %v, want %s that begins %s", tc.query, got, err, tc.kind, tc.want)
 			}
 		})
 	}

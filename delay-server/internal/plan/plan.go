@@ -43,9 +43,11 @@ type Plan struct {
 
 // Planner makes plans within limits. Use New.
 type Planner struct {
-	limits Limits
-	runs   runs
-	cache  cache
+	limits    Limits
+	endpoints []*endpoint
+	routeRows []*Parameter
+	runs      runs
+	cache     cache
 }
 
 // Limits are what a Planner plans within.
@@ -63,7 +65,13 @@ type Limits struct {
 
 // New returns a planner within limits.
 func New(limits Limits) *Planner {
-	return &Planner{limits: limits, runs: newRuns(), cache: newCache()}
+	if limits.Now == nil {
+		limits.Now = time.Now
+	}
+	return &Planner{
+		limits: limits, endpoints: newEndpoints(), routeRows: pointers(RouteParameters()),
+		runs: newRuns(), cache: newCache(),
+	}
 }
 
 // DelayError is an error in the delay itself, the one error that Flash has too.

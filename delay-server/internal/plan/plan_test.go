@@ -90,22 +90,32 @@ func TestRunIsTheHeaderThenTheParameterThenTheTrace(t *testing.T) {
 
 func TestDelayRefuses(t *testing.T) {
 	p := plan.New(plan.Limits{MaxDelay: time.Minute})
-	for _, tc := range []struct{ name, target, want string }{
-		{"no delay", "/delay/abc", `delay "abc" is not understood; accepted: `},
-		{"above the limit", "/delay/60000.000001", `delay "60000.000001" is longer than this server waits: accepted: up to 1m0s (60000 ms), its MAX_DELAY`},
-		{"near miss of a parameter", "/delay/1?rnu=x", `unknown parameter "rnu"; did you mean "run"?`},
-		{"repeated parameter", "/delay/1?run=a&run=b", "parameter run is given 2 times: give it once"},
-		{"broken escape", "/delay/1?run=%zz", `query "run=%zz" is malformed`},
-		{"semicolon", "/delay/1?run=a;b=c", `query "run=a;b=c" is malformed`},
-		{"run with a line break", "/delay/1?run=a%0d%0ab", `parameter run: "a\r\nb" is no name; accepted: 1 to 200 visible ASCII characters`},
-		{"run over 200 bytes", "/delay/1?run=" + strings.Repeat("x", 201), "(201 bytes) is no name"},
+	for _, tc := range []struct {
+		name, target string
+		kind         error // nil for a *plan.DelayError
+		want         string
+	}{
+		{"no delay", "/delay/abc", nil, `delay "abc" is invalid (unknown form): use milliseconds (1000, 1.5)`},
+		{"above the limit", "/delay/60000.000001", nil, `delay "60000.000001" is invalid (longer than MAX_DELAY): use up to 1m0s (60000 ms)`},
+		{"near miss of a parameter", "/delay/1?rnu=x", unknown, `unknown parameter "rnu"; did you mean "run"?`},
+		{"repeated parameter", "/delay/1?run=a&run=b", repeated, "parameter run is given 2 times: give it once"},
+		{"broken escape", "/delay/1?run=%zz", malformed, `query "run=%zz" is malformed`},
+		{"semicolon", "/delay/1?run=a;b=c", malformed, `query "run=a;b=c" is malformed`},
+		{"run with a line break", "/delay/1?run=a%0d%0ab", invalid, `run "a\r\nb" is invalid: use 1 to 200 visible ASCII characters`},
+		{"run over 200 bytes", "/delay/1?run=" + strings.Repeat("x", 201), invalid, "(201 bytes) is invalid: use"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := planOf(t, p, request(t, tc.target))
-			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("GET %.60s: got %+v, %v, want an error that says %q", tc.target, got, err, tc.want)
+			_, ofDelay := errors.AsType[*plan.DelayError](err)
+			if err == nil || ofDelay != (tc.kind == nil) || !errors.Is(err, tc.kind) && !ofDelay || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("GET %.60s: got %+v, %v, want %v: %q", tc.target, got, err, tc.kind, tc.want)
 			}
 		})
+	}
+	r := request(t, "/delay/1")
+	r.RunID = "a b"
+	if _, err := planOf(t, p, r); !errors.Is(err, problem.InvalidHeader) {
+		t.Errorf("X-Run-Id: a b: got %v, want %v", err, problem.InvalidHeader)
 	}
 }
 
@@ -169,15 +179,15 @@ func TestRedirect(t *testing.T) {
 }
 
 var refusedRedirects = []struct{ name, target, want string }{
-	{"script", "javascript:alert(1)", "another scheme"},
-	{"script that looks like a URL", "javascript://example.com/%250aalert(1)", "another scheme"},
-	{"data", "data:text/html,x", "another scheme"},
-	{"file", "file:///etc/passwd", "another scheme"},
-	{"scheme-relative", "//evil.example", "names no host"},
-	{"slashes without end", "////evil.example", "names no host"},
-	{"scheme with one slash", "http:/evil.example", "names no host"},
-	{"empty", "", "names no host"},
-	{"port alone", ":80", "names no host"},
+	{"script", "javascript:alert(1)", "its scheme is not http or https"},
+	{"script that looks like a URL", "javascript://example.com/%250aalert(1)", "its scheme is not http or https"},
+	{"data", "data:text/html,x", "its scheme is not http or https"},
+	{"file", "file:///etc/passwd", "its scheme is not http or https"},
+	{"scheme-relative", "//evil.example", "it has no host"},
+	{"slashes without end", "////evil.example", "it has no host"},
+	{"scheme with one slash", "http:/evil.example", "it has no host"},
+	{"empty", "", "it has no host"},
+	{"port alone", ":80", "it has no host"},
 	{"user information", "good.example@evil.example", "user information"},
 	{"user information with a password", "http://a:b@evil.example", "user information"},
 	{"backslash", "good.example%5C@evil.example", "backslash"},
@@ -190,22 +200,22 @@ var refusedRedirects = []struct{ name, target, want string }{
 	{"tab in the scheme", "java%09script:alert(1)", "control character"},
 	{"host in another script", "ｅｖｉｌ.example", "plain ASCII"},
 	{"host with an escaped dot of another script", "evil%E3%80%82example", "plain ASCII"},
-	{"encoded slashes", "%2F%2Fevil.example", "names no host"},
-	{"encoded slashes behind a slash", "%2F/evil.example", "names no host"},
-	{"encoded script", "javascript%3Aalert(1)", "another scheme"},
+	{"encoded slashes", "%2F%2Fevil.example", "it has no host"},
+	{"encoded slashes behind a slash", "%2F/evil.example", "it has no host"},
+	{"encoded script", "javascript%3Aalert(1)", "its scheme is not http or https"},
 	{"encoded script with a host", "javascript%3A%2F%2Fexample.com%2F%250aalert(1)", "control character"},
 	{"encoded user information", "good.example%40evil.example", "user information"},
 	{"encoded user information with a password", "http%3A%2F%2Fgood.example%3A80%40evil.example%2F", "user information"},
-	{"encoded user information that looks like a scheme", "good.example%3A80%40evil.example%2F", "another scheme"},
+	{"encoded user information that looks like a scheme", "good.example%3A80%40evil.example%2F", "its scheme is not http or https"},
 	{"encoded backslash", "good.example%2F%5C..%5C", "backslash"},
 	{"backslash, encoded twice", "good.example%255C%2F", "backslash"},
-	{"slashes, encoded twice", "%252F%252Fevil.example", "is no URL"},
-	{"slash behind the host, encoded twice", "good.example%252F.evil.example", "is no URL"},
-	{"encoded blank in the host", "good.example%20.evil.example", "is no URL"},
+	{"slashes, encoded twice", "%252F%252Fevil.example", "not a URL"},
+	{"slash behind the host, encoded twice", "good.example%252F.evil.example", "not a URL"},
+	{"encoded blank in the host", "good.example%20.evil.example", "not a URL"},
 	{"encoded host in another script", "%EF%BD%85vil.example%2F", "plain ASCII"},
-	{"a scheme within a scheme", "https%3Ahttps%3A%2F%2Fevil.example", "names no host"},
-	{"port out of range", "example.com:99999/", "has a port that is none of 1 to 65535"},
-	{"port out of form", "http://example.com:8a/", "is no URL"},
+	{"a scheme within a scheme", "https%3Ahttps%3A%2F%2Fevil.example", "it has no host"},
+	{"port out of range", "example.com:99999/", "its port is not from 1 to 65535"},
+	{"port out of form", "http://example.com:8a/", "not a URL"},
 }
 
 func TestRedirectRefuses(t *testing.T) {
@@ -213,9 +223,8 @@ func TestRedirectRefuses(t *testing.T) {
 	for _, tc := range refusedRedirects {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := planOf(t, p, request(t, "/delay/0/url/"+tc.target))
-			var bad *problem.Problem
-			if !errors.As(err, &bad) || bad.Status != 400 || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("Redirect(%q) = %+v, %v, want a 400 that says %q", tc.target, got, err, tc.want)
+			if !errors.Is(err, problem.InvalidTarget) || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("Redirect(%q) = %+v, %v, want %v: %q", tc.target, got, err, problem.InvalidTarget, tc.want)
 			}
 		})
 	}
@@ -248,8 +257,7 @@ func TestRedirectHosts(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			p := plan.New(plan.Limits{MaxDelay: time.Minute, RedirectHosts: strings.Split(tc.hosts, ",")})
 			got, err := planOf(t, p, request(t, "/delay/0/url/"+tc.target))
-			var refused *problem.Problem
-			if tc.allowed && err != nil || !tc.allowed && (!errors.As(err, &refused) || refused.Status != 403) {
+			if tc.allowed && err != nil || !tc.allowed && !errors.Is(err, problem.TargetNotAllowed) {
 				t.Errorf("REDIRECT_HOSTS=%s, target %q: got %+v, %v, want allowed %v", tc.hosts, tc.target, got, err, tc.allowed)
 			}
 		})

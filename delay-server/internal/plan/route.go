@@ -1,105 +1,124 @@
 package plan
 
 import (
-	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
-	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/kit/problem"
 )
 
-// Prepare parses what an operator says of the route called name, by the names and
-// in the forms of a query's parameters, but for run and seed. The template is of
-// any path and query: the run of a request is that of its headers. Beside the
-// parameters of a query an operator may give
-//
-//	delay        the wait; none without it
-//	body, json   the body, as it is; empty without either and size
-//	limit        how many requests are admitted: 10/s, 100/m or 1000/h
-//	burst        how many of them may come at once, 1 without it
-//	barrier      the name of one that the request stands at before the wait,
-//	             with parties and timeout, as /barrier/{name} has them
-//	hold         the name of one that it is held by, with timeout, as /hold/{name}
-//
-// and any header but those that frame a message. The errors are all that is
-// wrong.
-func (p *Planner) Prepare(name string, values url.Values) (*Template, []*ParameterError) {
-	var wait delay.Delay
-	var errs []*ParameterError
-	if values.Has("delay") {
-		var err error
-		if wait, err = p.parseDelay(values.Get("delay")); err != nil {
-			wait, errs = delay.Delay{}, append(errs, &ParameterError{"delay", 0, err})
-		}
+// RouteParameters returns the parameters that a scenario's route may set, each once
+// for each of its keys.
+func RouteParameters() []Parameter {
+	all := Parameters()
+	for _, e := range Endpoints() {
+		all = append(all, e.Parameters...)
 	}
-	t := &Template{planner: p, delay: wait, seed: p.limits.Seed, trusted: true, content: content{
+	return slices.DeleteFunc(all, func(p Parameter) bool { return p.Route == "" })
+}
+
+// Prepare parses the values of the parameters of a scenario's route, by name. The
+// template serves any path and query; a request's run is the one of its headers. The
+// name is what fail_first counts by. The errors are all that the values have.
+func (p *Planner) Prepare(name string, values url.Values) (*Template, []*ParameterError) {
+	t := &Template{planner: p, trusted: true, content: content{
 		body: func(t *Template, a *answer.Answer, _ rng, _ time.Duration) {
 			a.ContentType, a.Body.Whole = t.options.contentType, t.options.body
 		},
 		measure: func(o *options) extent { return extent{length: int64(len(o.body))} },
 	}}
-	errs = append(errs, p.readOptions(t, parameters{values: values, trusted: true})...)
-	if errs != nil {
+	in := &input{Planner: p, rows: p.routeRows, values: values, trusted: true}
+	if errs := p.readOptions(t, in); errs != nil {
 		return nil, errs
 	}
-	o := t.options
-	if o.pool != nil {
-		o.pool.Operator = true
-	}
-	if o.size >= 0 {
+	if o := t.options; o.size >= 0 {
 		o.contentType = answer.Bytes
 	}
 	return t.ready(name), nil
 }
 
-// paramError returns err as that of the parameter, where it is not one's already.
-func paramError(parameter string, err error) *ParameterError {
-	var known *ParameterError
-	if errors.As(err, &known) {
-		return known
-	}
-	return &ParameterError{parameter, 0, err}
+// routeRow returns the row of a route's parameter.
+func (p *Planner) routeRow(name string) *Parameter {
+	return p.routeRows[slices.IndexFunc(p.routeRows, func(row *Parameter) bool { return row.Name == name })]
 }
 
-// agreeOnBody refuses what contradicts the one body that an operator gives.
-func agreeOnBody(params parameters, refuse func(ifGiven, format string, args ...any)) {
-	first := ""
-	for _, name := range []string{"body", "json", "size"} {
-		if first == "" && params.has(name) {
-			first = name
-		} else {
-			refuse(name, "%s and %s contradict each other: an answer has one body; accepted: one of the two", first, name)
-		}
+const oneBody = "a response has one body"
+
+var _ = register(Parameter{
+	Name: "delay", Route: "delay",
+	Usage:   "a delay",
+	Meaning: "The wait, after a barrier or a hold if the route has one.",
+	Example: "250ms", Schema: `{ $ref: "#/components/schemas/Delay" }`,
+	parse: func(in *input, o *options) (err error) {
+		o.delay, err = in.parseDelay("delay", in.get("delay"))
+		return err
+	},
+})
+
+var _ = register(Parameter{
+	Name: "body", Route: "body",
+	Usage:   "text",
+	Meaning: "The body.",
+	Example: "hello", Schema: `{ type: [string, number, boolean] }`,
+	shapes: shapesResponse | shapesBody,
+	parse:  func(in *input, o *options) error { return in.setBody(o, in.get("body"), answer.Text) },
+})
+
+var _ = register(Parameter{
+	Name: "json", Route: "json",
+	Usage:   "any value",
+	Meaning: "The body, as JSON.",
+	Example: "{name: kettle}", Schema: `{}`,
+	shapes:   shapesResponse | shapesBody,
+	excludes: []exclusion{{"body", oneBody}},
+	parse:    func(in *input, o *options) error { return in.setBody(o, in.get("json"), answer.JSON) },
+})
+
+func (in *input) setBody(o *options, text, contentType string) error {
+	if int64(len(text)) > in.limits.MaxBody {
+		return problem.InvalidParameter.New("a body of %d bytes is invalid: use up to MAX_BODY_SIZE=%d", len(text), in.limits.MaxBody)
 	}
+	o.body, o.contentType = []byte(text), contentType
+	return nil
 }
 
-func (p *Planner) body(text, contentType string) ([]byte, string, error) {
-	if int64(len(text)) > p.limits.MaxBody {
-		return nil, "", badRequest("the body has %d bytes; accepted: up to %d, this server's MAX_BODY_SIZE", len(text), p.limits.MaxBody)
-	}
-	return []byte(text), contentType, nil
-}
+var _ = register(Parameter{
+	Name: "limit", Route: "limit.rate",
+	Usage:   "0.001 to 1000000 in a second, a minute or an hour: 10/s, 100/m, 1000/h",
+	Meaning: "How many requests the route admits. The others are answered 429 with `Retry-After`.",
+	Example: "10/s", Schema: `{ type: string, pattern: "^[0-9.]+/[smh]$" }`,
+	parse: parseLimit,
+})
 
-// readLimit reads limit, such as 10/s, and burst.
-func readLimit(params parameters) (*gate.RateLimiter, error) {
-	const lowest, highest = 0.001, 1_000_000
-	text := params.get("limit")
+var _ = register(Parameter{
+	Name: "burst", Route: "limit.burst", Requires: "limit",
+	Usage:   "1 to 1000000",
+	Meaning: "How many requests the limit admits at once.",
+	Example: "5", Schema: `{ type: integer, minimum: 1, maximum: 1000000, default: 1 }`,
+})
+
+// parseLimit parses limit, such as 10/s, and burst.
+func parseLimit(in *input, o *options) error {
+	const minLimit, maxLimit = 0.001, 1_000_000
+	text := in.get("limit")
 	count, unit, _ := strings.Cut(text, "/")
-	n, isNumber := decimal(count)
+	n, isNumber := parseDecimal(count)
 	seconds := map[string]float64{"s": 1, "m": 60, "h": 3600}[unit]
-	if !isNumber || seconds == 0 || n < lowest || n > highest {
-		return nil, badRequest("limit %s is not accepted; accepted: a number from %v to %d in a second, a minute or an hour: 10/s, 100/m or 1000/h", problem.Quote(text), lowest, highest)
+	if !isNumber || seconds == 0 || n < minLimit || n > maxLimit {
+		return problem.InvalidParameter.New("limit %s is invalid: use %v to %d a second, minute or hour, such as 10/s, 100/m or 1000/h",
+			problem.Quote(text), minLimit, maxLimit)
 	}
 	burst := int64(1)
-	if params.has("burst") {
+	if in.has("burst") {
 		var err error
-		if burst, err = params.parseInt("burst", 1, highest); err != nil {
-			return nil, err
+		if burst, err = in.parseInt("burst", 1, maxLimit); err != nil {
+			return err
 		}
 	}
-	return gate.NewRateLimiter(n/seconds, int(burst)), nil
+	o.limit = gate.NewRateLimiter(n/seconds, int(burst))
+	return nil
 }

@@ -32,7 +32,7 @@ func TestPrepareReturnsAllErrors(t *testing.T) {
 			t.Errorf("%s: value %d is wrong: want the first, and of header the second", err.Name, err.Index)
 		}
 	}
-	if want := []string{"delay", "status", "header", "workers", "burst"}; !slices.Equal(got, want) {
+	if want := []string{"delay", "header", "burst", "workers", "status"}; !slices.Equal(got, want) {
 		t.Errorf("Prepare: errors of %v, want of %v", got, want)
 	}
 }

@@ -11,7 +11,19 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// statuses are status codes to pick from, by rising share.
+var _ = register(Parameter{
+	Name: "status", In: InQuery, Route: "status",
+	Usage:   "200 to 599, or `CODE:PERCENT,…`",
+	Meaning: "Status of the answer; 200 by default. With percentages one is drawn, and the rest is 200.",
+	Example: "404:10,503:5", Schema: `{ type: string, pattern: '^[2-5]\d\d(:[\d.]+(,[2-5]\d\d:[\d.]+)*)?$', default: "200" }`,
+	shapes: shapesResponse,
+	parse: func(in *input, o *options) (err error) {
+		o.status, err = parseStatuses(in.get("status"))
+		return err
+	},
+})
+
+// statuses are the status codes to pick from, by rising share.
 type statuses struct{ list []weightedStatus }
 
 type weightedStatus struct {
@@ -21,7 +33,7 @@ type weightedStatus struct {
 
 var ok = statuses{[]weightedStatus{{http.StatusOK, 1}}}
 
-// bodiless reports whether no code of s has a body.
+// bodiless reports whether no status of s has a body.
 func (s statuses) bodiless() bool {
 	return !slices.ContainsFunc(s.list, func(c weightedStatus) bool { return answer.HasBody(c.code) })
 }
@@ -35,7 +47,7 @@ func (s statuses) String() string {
 	return strings.Join(codes, ",")
 }
 
-// pick draws a code. A single one draws nothing.
+// pick draws a code. It draws nothing if there is one only.
 func (s statuses) pick(rng rng) int {
 	if len(s.list) == 1 {
 		return s.list[0].code
@@ -49,43 +61,41 @@ func (s statuses) pick(rng rng) int {
 	return s.list[len(s.list)-1].code
 }
 
-const acceptedStatus = "a code from 200 to 599, or CODE:PERCENT,… of which the rest is 200, such as 404:10,503:5"
-
-// readStatuses reads a code, or fortio's weighted codes.
-func readStatuses(text string) (statuses, error) {
-	if code, ok := readStatus(text); ok {
+// parseStatuses parses a code, or fortio's codes with percentages.
+func parseStatuses(text string) (statuses, error) {
+	if code, ok := parseStatus(text); ok {
 		return statuses{[]weightedStatus{{code, 1}}}, nil
 	}
 	refuse := func(reason string) (statuses, error) {
-		return statuses{}, badRequest("status %s %s; accepted: %s", problem.Quote(text), reason, acceptedStatus)
+		return statuses{}, invalid("status", text, reason, "a code from 200 to 599, or CODE:PERCENT,… such as 404:10,503:5")
 	}
 	var list []weightedStatus
 	sum := 0.0
 	for pair := range strings.SplitSeq(text, ",") {
 		codeText, weight, _ := strings.Cut(pair, ":")
-		code, isCode := readStatus(codeText)
-		percent, isPercent := decimal(weight)
-		if !isCode || !isPercent {
-			return refuse("is not understood at " + problem.Quote(pair))
+		code, isCode := parseStatus(codeText)
+		percent, isPercent := parseDecimal(weight)
+		if !isCode || !isPercent || percent == 0 {
+			return refuse("at " + problem.Quote(pair))
 		}
 		sum += percent
 		list = append(list, weightedStatus{code, sum / 100})
 	}
 	const rounding = 1e-9
 	if sum > 100+rounding {
-		return refuse(fmt.Sprintf("has percentages that add up to %v, which is over 100", sum))
+		return refuse(fmt.Sprintf("the percentages add up to %v", sum))
 	}
 	return statuses{append(list, weightedStatus{http.StatusOK, 1})}, nil
 }
 
-func readStatus(text string) (int, bool) {
+func parseStatus(text string) (int, bool) {
 	code, err := strconv.Atoi(text)
 	return code, err == nil && len(text) == 3 && code >= 200 && code <= 599
 }
 
-// require gives a the header that its status requires or that clients rely on
-// (RFC 9110, sections 10.2.3 and 15), where it has none of the name. Upgrade is
-// not a header of HTTP/2 (RFC 9113, section 8.2.2).
+// require adds the header that a's status requires or that clients rely on (RFC 9110,
+// sections 10.2.3 and 15), unless a has one of that name. HTTP/2 has no Upgrade
+// (RFC 9113, section 8.2.2).
 func require(a *answer.Answer, protoMajor int) {
 	length := a.Body.Size()
 	switch a.Status {

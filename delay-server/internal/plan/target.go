@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -79,10 +78,11 @@ func (l HostList) target(rest, query string, kind targetKind) (*url.URL, error) 
 		text, _ = url.PathUnescape(text) // a path has valid escapes only
 	}
 	refuse := func(reason string) (*url.URL, error) {
-		return nil, badRequest("%s target %s %s; accepted: host, host/path or a whole http or https URL", kind.name, problem.Quote(rest), reason)
+		return nil, problem.InvalidTarget.New("%s target %s is invalid (%s): use host, host/path or an http or https URL",
+			kind.name, problem.Quote(rest), reason)
 	}
 	if dangerous.MatchString(text) || control.MatchString(query) {
-		return refuse("has a control character or a backslash in it")
+		return refuse("it has a control character or a backslash")
 	}
 	if !hasScheme(text) {
 		text = "http://" + text
@@ -90,20 +90,20 @@ func (l HostList) target(rest, query string, kind targetKind) (*url.URL, error) 
 	t, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return refuse("is no URL")
+		return refuse("not a URL")
 	case t.Scheme != "http" && t.Scheme != "https":
-		return refuse("is of another scheme than http and https")
+		return refuse("its scheme is not http or https")
 	case t.Hostname() == "":
-		return refuse("names no host")
+		return refuse("it has no host")
 	case t.User != nil:
-		return refuse("has user information before the host")
+		return refuse("it has user information")
 	case !plainHost.MatchString(t.Host):
-		return refuse("has a host that is not written in plain ASCII (letters, digits, dots, hyphens, a port)")
+		return refuse("its host is not plain ASCII")
 	case t.Port() != "" && !isPort(t.Port()):
-		return refuse("has a port that is none of 1 to 65535")
+		return refuse("its port is not from 1 to 65535")
 	case !l.Allows(strings.ToLower(t.Hostname())):
-		return nil, problem.New(http.StatusForbidden, "%s target %s leads to a host that this server's %s does not allow; accepted: the hosts that it lists, as the setting %s=%s would this one",
-			kind.name, problem.Quote(rest), kind.setting, kind.setting, problem.Quote(strings.ToLower(t.Hostname())))
+		return nil, problem.TargetNotAllowed.New("%s to host %s is not allowed; add it to %s",
+			kind.name, problem.Quote(strings.ToLower(t.Hostname())), kind.setting)
 	}
 	t.RawQuery = escape(strings.Trim(t.RawQuery+"&"+query, "&"))
 	return t, nil

@@ -9,8 +9,8 @@ import (
 	"flash.test/delay-server/internal/answer"
 )
 
-// Template is what all plans of a path and query have in common. Any goroutine may
-// use it: nothing of it changes once it is ready, but for the heads that it keeps.
+// Template is what all plans of a path and query have in common. Any goroutine may use
+// it: it does not change, except for the heads that it keeps.
 type Template struct {
 	Ignored  []string // names of query parameters that the endpoint does not know, sorted
 	Forwards bool     // another server answers
@@ -25,17 +25,18 @@ type Template struct {
 	hasRun  bool          // the query has the parameter run
 	seed    *uint64       // nil for samples that do not repeat
 	random  bool          // its plans draw
+	dynamic bool          // the head of its answers depends on when they begin
 
 	seedKey, failKey uint64 // by which runs count for seed and fail_first
 
-	// shared are the plans where nothing but the status is drawn.
+	// shared are the plans if nothing except the status is drawn.
 	shared []sharedPlan
 
 	heads headCache
 }
 
 // sharedPlan is the plan of all requests that draw the status. Its answer may have
-// another, as a redirect's.
+// another status, as a redirect has.
 type sharedPlan struct {
 	status int
 	plan   *Plan
@@ -43,38 +44,26 @@ type sharedPlan struct {
 
 // content is what an endpoint answers before options apply to it.
 type content struct {
-	status  statuses              // empty for those of the parameter status
+	status  statuses              // empty if the parameter status sets them
 	body    bodyFunc              // nil for Flash's answer
 	draws   bool                  // body uses its rng
-	measure func(*options) extent // of the body; nil where nothing depends on it
+	measure func(*options) extent // of the body; nil if nothing depends on it
 }
 
-// bodyFunc makes the rest of an answer that has its status. Its body takes longest
-// at the most.
+// bodyFunc completes an answer that has its status. The body takes at most longest.
 type bodyFunc func(t *Template, a *answer.Answer, rng rng, longest time.Duration)
 
-// extent is what is known of a body before it is made.
+// extent is the length and the duration of a body.
 type extent struct {
 	length int64         // in bytes
 	takes  time.Duration // from its first byte, due at 0, to its last, at the least
 }
 
-// parseOptions reads what parameters say, but for run. The error is a
-// *problem.Problem.
-func (p *Planner) parseOptions(t *Template, params parameters) (err error) {
-	t.Ignored, t.hasRun = params.ignored, params.has("run")
-	if errs := p.readOptions(t, params); errs != nil {
-		return errs[0]
-	}
-	t.seed, err = p.seed(params)
-	return err
-}
-
-// maxShared is the most plans that a template shares.
+// maxShared is the maximum number of plans that a template shares.
 const maxShared = 4
 
-// ready returns t with what it derives from its other fields. Templates of the same
-// name count together for fail_first.
+// ready sets the fields that t derives from its others, and returns t. Templates of the
+// same name count together for fail_first.
 func (t *Template) ready(name string) *Template {
 	runs := &t.planner.runs
 	if t.seed != nil {
@@ -83,6 +72,7 @@ func (t *Template) ready(name string) *Template {
 	if t.options.failFirst > 0 {
 		t.failKey = runs.failKey(name)
 	}
+	t.dynamic = t.options.dynamic != nil
 	fixed := isFixed(t.delay) && isFixed(t.options.bodyDelay) && !t.draws
 	t.random = !fixed || len(t.options.status.list) > 1
 	if statuses := t.statuses(); fixed && len(statuses) <= maxShared {
@@ -145,8 +135,8 @@ func (t *Template) sampleWait(rng rng) (wait time.Duration, cut bool) {
 	return t.delay.SampleWithin(rng, t.planner.limits.MaxDelay-t.after)
 }
 
-// instantiate returns the plan of a request that waits so long and is answered
-// with the status.
+// instantiate returns the plan of a request that waits that long and is answered with
+// the status.
 func (t *Template) instantiate(wait time.Duration, cut bool, status int, rng rng, protoMajor int) *Plan {
 	o := t.options
 	plan := &Plan{Template: t, Limit: o.limit, Pool: o.pool, Barrier: o.barrier, Hold: o.hold, Wait: wait, Cut: cut}

@@ -67,7 +67,7 @@ func TestWatchReloads(t *testing.T) {
 	if f.Current() != old {
 		t.Error("a bad file replaced the old one")
 	}
-	if want := f.name + `:3:5: a route has no key \"dely\": did you mean delay?`; strings.Count(log.String(), want) != 1 || strings.Count(log.String(), "level=ERROR") != 1 {
+	if want := f.name + `:3:5: unknown key \"dely\" of a route; did you mean \"delay\"?`; strings.Count(log.String(), want) != 1 || strings.Count(log.String(), "level=ERROR") != 1 {
 		t.Errorf("a bad file: got the log\n%s\nwant once %s", log, want)
 	}
 

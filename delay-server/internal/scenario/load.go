@@ -12,23 +12,18 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// Load reads the routes of a file of that name. The error joins all that is
-// wrong with it, each as file:line:column: what was read, what is accepted.
+// Load parses the routes of a file. The name is what errors call it. The error joins
+// all that is wrong with the file, each as file:line:column: text.
 //
 //	routes:
-//	  - method: GET                  # any but OPTIONS, CONNECT and TRACE, without it
+//	  - method: GET                  # by default any except OPTIONS, CONNECT and TRACE
 //	    path: /products/{id}         # {id} is one segment, {rest...} all that follow
-//	    delay: lognormal:40ms,300ms  # from here to pool, as everywhere
-//	    body_delay: 10ms
-//	    status: 503:2
-//	    rate: 100
-//	    fault: truncate
-//	    fail_first: 2
+//	    delay: lognormal:40ms,300ms
 //	    pool: {name: db, workers: 4, queue: 16}
-//	    barrier: {name: checkout, parties: 3, timeout: 5s} # or hold: {name: checkout, timeout: 5s}
-//	    json: {name: kettle}         # any value; or body: text, or size: 1000
-//	    headers: {Cache-Control: max-age=60, Set-Cookie: [a=1, b=2]}
-//	    limit: {rate: 10/s, burst: 5} # what is over it is answered 429
+//	    json: {name: kettle}
+//
+// Besides method and path, the keys are those of plan.RouteParameters; Schema describes
+// all of them.
 func Load(file string, text []byte, planner *plan.Planner) (*Scenario, error) {
 	l := loader{
 		reader:  reader{file: file},
@@ -44,16 +39,16 @@ func Load(file string, text []byte, planner *plan.Planner) (*Scenario, error) {
 	return &Scenario{root: l.root, added: l.added}, nil
 }
 
-// loader reads one file.
+// loader loads one file.
 type loader struct {
 	reader
 	planner *plan.Planner
 	root    node
 	added   []pattern
-	shared  map[string]shared // by kind and name
+	shared  map[string]shared // by key and name
 }
 
-// shared is how a pool or a barrier was defined first.
+// shared is the first definition of a pool or a barrier.
 type shared struct {
 	line int
 	as   string
@@ -63,12 +58,12 @@ func (l *loader) routes(root *yaml.Node) {
 	before := len(l.faults)
 	entries := l.mapping(root, "the file", []string{"routes"})
 	if len(entries) == 0 && len(l.faults) == before {
-		l.fail(root, "the file has no routes; accepted: routes: and a list of them")
+		l.fail(root, "the file has no routes: use routes: and a list")
 	}
 	for _, e := range entries {
 		items := l.list(e.value, "routes")
 		if len(items) == 0 && len(l.faults) == before {
-			l.fail(e.key, "routes is empty; accepted: one route or more")
+			l.fail(e.key, "routes is empty: use one route or more")
 		}
 		for _, item := range items {
 			l.route(item)
@@ -76,14 +71,7 @@ func (l *loader) routes(root *yaml.Node) {
 	}
 }
 
-// Keys are those of a route.
-var Keys = []string{
-	"method", "path", "delay", "body_delay", "status", "headers", "body", "json", "size",
-	"rate", "fault", "fail_first", "pool", "barrier", "hold", "limit",
-}
-
-// definition is what a file says of one route: its parameters, and where each
-// of their values was read.
+// definition is the parameters of a route, and where each of their values stands.
 type definition struct {
 	values url.Values
 	at     map[string][]*yaml.Node
@@ -96,44 +84,34 @@ func (d definition) add(name, value string, at *yaml.Node) {
 
 func (l *loader) route(n *yaml.Node) {
 	before := len(l.faults)
-	entries := l.mapping(n, "a route", Keys)
+	entries := l.mapping(n, "a route", names())
 	if len(entries) == 0 && len(l.faults) > before {
 		return
 	}
 	p, ok := pattern{method: AnyMethod}, true
 	d := definition{values: url.Values{}, at: map[string][]*yaml.Node{}}
 	for _, e := range entries {
-		switch name := e.key.Value; name {
-		case "method":
+		switch k := findKey(e.key.Value); {
+		case k.name == "method":
 			p.method, ok = l.readMethod(e)
-		case "path":
+		case k.name == "path":
 			p.path, p.at = l.readPath(e), e.key
-		case "headers":
+		case k.parts != nil:
+			l.parts(e, d, k)
+		case k.parameter.Repeated:
 			l.headers(e, d)
-		case "json":
+		case k.isAny():
 			if text, ok := l.json(e.value); ok {
-				d.add(name, text, e.key)
+				d.add(k.parameter.Name, text, e.key)
 			}
-		case "pool":
-			if l.parts(e, d, []part{{"name", "pool", true}, {"workers", "workers", true}, {"queue", "queue", false}}) {
-				l.share(e, d, "workers", "queue")
-			}
-		case "barrier":
-			if l.parts(e, d, []part{{"name", "barrier", true}, {"parties", "parties", true}, {"timeout", "timeout", false}}) {
-				l.share(e, d, "parties")
-			}
-		case "hold":
-			l.parts(e, d, []part{{"name", "hold", true}, {"timeout", "timeout", false}})
-		case "limit":
-			l.parts(e, d, []part{{"rate", "limit", true}, {"burst", "burst", false}})
 		default:
-			if text, ok := l.scalar(e.value, name); ok {
-				d.add(name, text, e.key)
+			if text, ok := l.scalar(e.value, k.name); ok {
+				d.add(k.parameter.Name, text, e.key)
 			}
 		}
 	}
 	if p.at == nil {
-		l.fail(n, "the route has no path; accepted: path: /products/{id}")
+		l.fail(n, "the route has no path: use path: /products/{id}")
 	}
 	template, errs := l.planner.Prepare(p.String(), d.values)
 	for _, err := range errs {
@@ -148,7 +126,7 @@ func (l *loader) headers(e entry, d definition) {
 	for _, h := range l.mapping(e.value, "headers", nil) {
 		name := h.key.Value
 		if strings.Contains(name, ":") {
-			l.fail(h.key, "header %s has a colon in its name; accepted: Name: value", problem.Quote(name))
+			l.fail(h.key, "header %s has a colon in its name: use Name: value", problem.Quote(name))
 			continue
 		}
 		values := []*yaml.Node{h.value}
@@ -163,53 +141,53 @@ func (l *loader) headers(e entry, d definition) {
 	}
 }
 
-// part is a key within pool, barrier, hold or limit, and the parameter that it is.
-type part struct {
-	key, parameter string
-	required       bool
-}
-
-// parts reads them all, or reports false.
-func (l *loader) parts(e entry, d definition, parts []part) bool {
-	what, before := e.key.Value, len(l.faults)
-	keys := make([]string, len(parts))
-	for i, p := range parts {
-		keys[i] = p.key
+// parts reads the keys of a mapping such as pool.
+func (l *loader) parts(e entry, d definition, k key) {
+	before := len(l.faults)
+	var names []string
+	for _, part := range k.parts {
+		names = append(names, part.name)
 	}
-	entries := l.mapping(e.value, what, keys)
+	entries := l.mapping(e.value, k.name, names)
 	read := definition{values: url.Values{}, at: map[string][]*yaml.Node{}}
-	for _, p := range parts {
-		i := slices.IndexFunc(entries, func(e entry) bool { return e.key.Value == p.key })
+	for _, part := range k.parts {
+		i := slices.IndexFunc(entries, func(e entry) bool { return e.key.Value == part.name })
 		if i >= 0 {
-			if text, ok := l.scalar(entries[i].value, what+"."+p.key); ok {
-				read.add(p.parameter, text, entries[i].key)
+			if text, ok := l.scalar(entries[i].value, k.name+"."+part.name); ok {
+				read.add(part.parameter.Name, text, entries[i].key)
 			}
-		} else if p.required && len(l.faults) == before {
-			l.fail(e.key, "%s has no %s; accepted: %s", what, p.key, strings.Join(keys, ", "))
+		} else if part.required && len(l.faults) == before {
+			l.fail(e.key, "%s needs %s", k.name, part.name)
 		}
 	}
 	if len(l.faults) > before {
-		return false
+		return
 	}
 	maps.Copy(d.values, read.values)
 	maps.Copy(d.at, read.at)
-	return true
+	l.share(e, d, k)
 }
 
-// share has all routes that name a pool or a barrier define it alike, by the
-// parameters.
-func (l *loader) share(e entry, d definition, parameters ...string) {
-	kind := e.key.Value
-	name, mine := d.values.Get(kind), shared{line: e.key.Line}
-	for _, parameter := range parameters {
-		mine.as += " " + d.values.Get(parameter)
+// share requires that all routes that name the same pool or barrier define it alike.
+func (l *loader) share(e entry, d definition, k key) {
+	var same []string
+	mine := shared{line: e.key.Line}
+	for _, part := range k.parts {
+		if part.parameter.Same {
+			same = append(same, part.name)
+			mine.as += " " + d.values.Get(part.parameter.Name)
+		}
 	}
-	first, known := l.shared[kind+" "+name]
+	if same == nil {
+		return
+	}
+	name := d.values.Get(k.parts[0].parameter.Name)
+	first, known := l.shared[k.name+" "+name]
 	switch {
 	case !known:
-		l.shared[kind+" "+name] = mine
+		l.shared[k.name+" "+name] = mine
 	case first.as != mine.as:
-		l.fail(e.key, "%s %s is defined otherwise in line %d; accepted: the same %s wherever it is named",
-			kind, problem.Quote(name), first.line, strings.Join(parameters, " and "))
+		l.fail(e.key, "%s %s is defined otherwise in line %d: use the same %s",
+			k.name, problem.Quote(name), first.line, strings.Join(same, " and "))
 	}
 }

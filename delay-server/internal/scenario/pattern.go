@@ -13,7 +13,7 @@ import (
 	"flash.test/delay-server/kit/spelling"
 )
 
-// pattern is what requests a route answers.
+// pattern is the method and path of a route.
 type pattern struct {
 	at     *yaml.Node
 	method string // one of Methods, or AnyMethod
@@ -25,7 +25,7 @@ func (p pattern) String() string { return strings.TrimPrefix(p.method+" "+p.path
 
 var parameterName = regexp.MustCompile(`\{\w*`)
 
-// likeness is the path without the names of its parameters.
+// likeness returns the path without the names of its parameters.
 func (p pattern) likeness() string { return parameterName.ReplaceAllString(p.path, "{") }
 
 type segmentKind int
@@ -36,7 +36,7 @@ const (
 	following             // {name...}: all that follow
 )
 
-// segment is what stands between two slashes of a pattern's path.
+// segment is a part of a pattern's path between two slashes.
 type segment struct {
 	kind segmentKind
 	text string // of a literal, unescaped
@@ -79,7 +79,7 @@ func (p pattern) example() string {
 	return b.String()
 }
 
-// readMethod reads the method of a route; it is not ok for one that is not accepted.
+// readMethod reads the method of a route. It is not ok for an unknown one.
 func (l *loader) readMethod(e entry) (method string, ok bool) {
 	text, ok := l.scalar(e.value, "method")
 	switch {
@@ -93,9 +93,9 @@ func (l *loader) readMethod(e entry) (method string, ok bool) {
 		guess = spelling.Suggest(guess, Methods)
 	}
 	if guess != "" {
-		l.fail(e.key, "method %s is not accepted: did you mean %s?", problem.Quote(text), guess)
+		l.fail(e.key, "unknown method %s; did you mean %s?", problem.Quote(text), guess)
 	} else {
-		l.fail(e.key, "method %s is not accepted; accepted: %s, or no method for any but OPTIONS", problem.Quote(text), strings.Join(Methods, ", "))
+		l.fail(e.key, "unknown method %s: use %s, or leave method out", problem.Quote(text), strings.Join(Methods, ", "))
 	}
 	return "", false
 }
@@ -106,32 +106,32 @@ var (
 	notInLiteral = regexp.MustCompile(`[\x00-\x20\x7f{}?#\\]|^:|^\*+$`)
 )
 
-const acceptedPath = "/ and segments with / between them, each literal, {name} for any one, or at the end {name...} for all that follow"
+const validPath = "segments after /: literal, {name}, or {name...} at the end"
 
-// readPath reads the path of a route; "" for one that is not accepted.
+// readPath reads the path of a route. It returns "" for an invalid one.
 func (l *loader) readPath(e entry) string {
 	text, ok := l.scalar(e.value, "path")
 	if !ok {
 		return ""
 	}
 	if isReserved(strings.TrimPrefix(text, "/")) {
-		l.fail(e.key, "path %s would hide what is the server's own; accepted: any but /%s and what is below them", problem.Quote(text), strings.Join(reserved, ", /"))
+		l.fail(e.key, "path %s is reserved: use a path outside /%s", problem.Quote(text), strings.Join(reserved, ", /"))
 		return ""
 	}
 	if reason := wrongPath(text); reason != "" {
-		l.fail(e.key, "path %s %s; accepted: %s", problem.Quote(text), reason, acceptedPath)
+		l.fail(e.key, "path %s is invalid (%s): use %s", problem.Quote(text), reason, validPath)
 		return ""
 	}
 	return text
 }
 
-// wrongPath says what is wrong with a path, or "".
+// wrongPath returns what is wrong with a path, or "".
 func wrongPath(text string) string {
 	if !strings.HasPrefix(text, "/") {
-		return "does not begin with /"
+		return "no / at its beginning"
 	}
 	if _, err := url.PathUnescape(text); err != nil {
-		return "has a % that begins no escape"
+		return "an invalid % escape"
 	}
 	segments := strings.Split(text[1:], "/")
 	last := len(segments) - 1
@@ -141,26 +141,26 @@ func wrongPath(text string) string {
 		case parameter.MatchString(s) || i == last && rest.MatchString(s):
 			name := strings.Trim(s, "{.}")
 			if names[name] {
-				return "has the name " + name + " twice"
+				return "the name " + name + " twice"
 			}
 			names[name] = true
 		case notInLiteral.MatchString(s):
-			return "is not understood at " + problem.Quote(s)
+			return "at " + problem.Quote(s)
 		case s == "" && i < last, s == ".", s == "..":
-			return "has the segment " + problem.Quote(s) + ", which no client sends as it is"
+			return "clients remove the segment " + problem.Quote(s)
 		}
 	}
 	return ""
 }
 
-// add adds the route, or refuses one that conflicts with another.
+// add adds the route unless it conflicts with another one.
 func (l *loader) add(p pattern, template *plan.Template) {
 	switch other := l.root.insert(p, template); {
 	case other == nil:
 		l.added = append(l.added, p)
 	case p.likeness() == other.likeness():
-		l.fail(p.at, "%s is answered by the route in line %d already; accepted: one route for a method and a path", p, other.at.Line)
+		l.fail(p.at, "%s repeats the route in line %d", p, other.at.Line)
 	default:
-		l.fail(p.at, "%s and %s of line %d match the same requests, and neither is the more specific; accepted: paths of which one is", p, other.path, other.at.Line)
+		l.fail(p.at, "%s and %s in line %d match the same requests, and neither is more specific", p, other.path, other.at.Line)
 	}
 }

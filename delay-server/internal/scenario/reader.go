@@ -17,13 +17,13 @@ import (
 	"flash.test/delay-server/kit/spelling"
 )
 
-// reader collects all that is wrong with a file.
+// reader reads YAML and collects the errors.
 type reader struct {
 	file   string
 	faults []fault
 }
 
-// fault is one error at its place, each counted from 1.
+// fault is an error at a line and a column, counted from 1.
 type fault struct {
 	line, column int
 	text         string
@@ -33,7 +33,7 @@ func (r *reader) fail(at *yaml.Node, format string, args ...any) {
 	r.faults = append(r.faults, fault{at.Line, at.Column, fmt.Sprintf(format, args...)})
 }
 
-// err joins the errors in the order of their places, each as file:line:column: text.
+// err joins the errors in the order of the file, each as file:line:column: text.
 func (r *reader) err() error {
 	slices.SortStableFunc(r.faults, func(a, b fault) int {
 		if a.line != b.line {
@@ -57,7 +57,7 @@ func (r *reader) document(text []byte) *yaml.Node {
 	err := d.Decode(&first)
 	if err == nil {
 		if err = d.Decode(&second); err == nil {
-			r.fail(&second, "a second document begins here; accepted: one")
+			r.fail(&second, "a second document begins here: use one")
 			return nil
 		}
 	}
@@ -66,13 +66,13 @@ func (r *reader) document(text []byte) *yaml.Node {
 		asWritten(first.Content[0])
 		return first.Content[0]
 	case errors.Is(err, io.EOF):
-		r.fail(&yaml.Node{Line: 1, Column: 1}, "the file is empty; accepted: routes: and a list of them")
+		r.fail(&yaml.Node{Line: 1, Column: 1}, "the file is empty: use routes: and a list")
 	default:
 		at := &yaml.Node{Line: 1, Column: 1}
 		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 			at.Line, _ = strconv.Atoi(m[1])
 		}
-		r.fail(at, "this is no YAML: %s", strings.TrimPrefix(yamlLine.ReplaceAllString(err.Error(), ""), "yaml: "))
+		r.fail(at, "not YAML: %s", strings.TrimPrefix(yamlLine.ReplaceAllString(err.Error(), ""), "yaml: "))
 	}
 	return nil
 }
@@ -80,11 +80,12 @@ func (r *reader) document(text []byte) *yaml.Node {
 // entry is one key of a mapping, and its value.
 type entry struct{ key, value *yaml.Node }
 
-// mapping reads the keys of what n is, of those that are known; nil for any.
+// mapping reads the mapping n, which errors call what. Its keys must be known, unless
+// known is nil.
 func (r *reader) mapping(n *yaml.Node, what string, known []string) []entry {
 	n = target(n)
 	if n.Kind != yaml.MappingNode {
-		r.fail(n, "%s is %s; accepted: a mapping, key: value", what, kind(n))
+		r.fail(n, "%s is %s: use a mapping", what, kind(n))
 		return nil
 	}
 	var entries []entry
@@ -94,9 +95,9 @@ func (r *reader) mapping(n *yaml.Node, what string, known []string) []entry {
 		name := key.Value
 		switch {
 		case key.Kind != yaml.ScalarNode:
-			r.fail(key, "a key of %s is %s; accepted: a word", what, kind(key))
+			r.fail(key, "a key of %s is %s: use a word", what, kind(key))
 		case lines[name] > 0:
-			r.fail(key, "key %s is given twice, first in line %d; accepted: once", problem.Quote(name), lines[name])
+			r.fail(key, "key %s repeats the one in line %d", problem.Quote(name), lines[name])
 		case known != nil && !slices.Contains(known, name):
 			r.fail(key, "%s", unknown(name, what, known))
 		default:
@@ -109,36 +110,36 @@ func (r *reader) mapping(n *yaml.Node, what string, known []string) []entry {
 
 func unknown(name, what string, known []string) string {
 	if s := spelling.Suggest(name, known); s != "" {
-		return fmt.Sprintf("%s has no key %s: did you mean %s?", what, problem.Quote(name), s)
+		return fmt.Sprintf("unknown key %s of %s; did you mean %q?", problem.Quote(name), what, s)
 	}
-	return fmt.Sprintf("%s has no key %s; accepted: %s", what, problem.Quote(name), strings.Join(known, ", "))
+	return fmt.Sprintf("unknown key %s of %s: use %s", problem.Quote(name), what, strings.Join(known, ", "))
 }
 
-// list reads the items of what n is.
+// list reads the list n, which errors call what.
 func (r *reader) list(n *yaml.Node, what string) []*yaml.Node {
 	n = target(n)
 	if n.Kind != yaml.SequenceNode {
-		r.fail(n, "%s is %s; accepted: a list", what, kind(n))
+		r.fail(n, "%s is %s: use a list", what, kind(n))
 		return nil
 	}
 	return n.Content
 }
 
-// scalar reads one value, as it is written.
+// scalar reads one value as text.
 func (r *reader) scalar(n *yaml.Node, what string) (text string, ok bool) {
 	value := target(n)
 	if value.Kind != yaml.ScalarNode || value.ShortTag() == "!!null" {
-		r.fail(n, "%s is %s; accepted: one value", what, kind(value))
+		r.fail(n, "%s is %s: use one value", what, kind(value))
 		return "", false
 	}
 	return value.Value, true
 }
 
-// json writes any value as JSON, the keys of objects in the order of the file.
+// json returns any value as JSON. Keys are in the order of the file.
 func (r *reader) json(n *yaml.Node) (text string, ok bool) {
 	before := len(r.faults)
 	var value any
-	if err := n.Decode(&value); err != nil { // bounds what aliases expand to, and refuses a value within itself
+	if err := n.Decode(&value); err != nil { // also bounds the expansion of aliases and refuses a value within itself
 		r.failJSON(n, strings.TrimPrefix(err.Error(), "yaml: "))
 		return "", false
 	}
@@ -148,10 +149,10 @@ func (r *reader) json(n *yaml.Node) (text string, ok bool) {
 }
 
 func (r *reader) failJSON(at *yaml.Node, reason string) {
-	r.fail(at, "json cannot be written as JSON: %s", reason)
+	r.fail(at, "json is invalid: %s", reason)
 }
 
-// writeJSON writes n, which is read at the place of at: for an alias its own.
+// writeJSON writes n. Errors are at the place of at, which for an alias is its own.
 func (r *reader) writeJSON(b *strings.Builder, n, at *yaml.Node) {
 	n = target(n)
 	switch n.Kind {
@@ -180,8 +181,8 @@ func (r *reader) writeJSON(b *strings.Builder, n, at *yaml.Node) {
 	}
 }
 
-// place returns where the child of n is read, which is read at the place of at:
-// what an alias stands for is read where the alias is.
+// place returns the place of errors in the child of n, if those in n are at the place
+// of at.
 func place(child, n, at *yaml.Node) *yaml.Node {
 	if at != n {
 		return at
@@ -189,15 +190,15 @@ func place(child, n, at *yaml.Node) *yaml.Node {
 	return child
 }
 
-// members returns the entries of a mapping, those that it merges (<<) in the
-// place of the merge. A key of the mapping's own comes before a merged one, and
-// that of an earlier merge before that of a later one.
+// members returns the entries of a mapping. Merged ones (<<) stand in the place of the
+// merge. A key of the mapping itself hides a merged one, and a merged key hides the
+// same key of a later merge.
 func (r *reader) members(n, at *yaml.Node) []entry {
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if key := target(n.Content[i]); !isMerge(key) {
 			if key.ShortTag() != "!!str" {
-				r.failJSON(at, "key "+problem.Quote(key.Value)+" is no string")
+				r.failJSON(at, "key "+problem.Quote(key.Value)+" is not a string")
 				return nil
 			}
 			seen[key.Value] = true
@@ -228,17 +229,17 @@ func (r *reader) members(n, at *yaml.Node) []entry {
 
 func isMerge(key *yaml.Node) bool { return key.ShortTag() == "!!merge" }
 
-// writeScalar writes one value. Its error is told at the place of at.
+// writeScalar writes one value. Errors are at the place of at.
 func (r *reader) writeScalar(b *strings.Builder, n, at *yaml.Node) {
 	switch tag := n.ShortTag(); tag {
 	case "!!int", "!!float":
 		if !keepsNumber(n) {
-			r.fail(at, "json has the number %s, which would not be answered as it is written; accepted: one as JSON has them, of up to %d digits, or a string in quotes", n.Value, digitsKept)
+			r.fail(at, "json number %s is invalid: use a JSON number of up to %d digits, or quotes", n.Value, digitsKept)
 			return
 		}
 	case "!!str", "!!bool", "!!null":
 	default:
-		r.failJSON(at, "JSON has no value of the tag "+problem.Quote(tag))
+		r.failJSON(at, "JSON has no tag "+problem.Quote(tag))
 		return
 	}
 	var value any
@@ -256,18 +257,18 @@ func (r *reader) writeScalar(b *strings.Builder, n, at *yaml.Node) {
 	b.Write(bytes.TrimSuffix(text.Bytes(), []byte("\n")))
 }
 
-// digitsKept is how many digits of a number any float64 keeps.
+// digitsKept is the number of decimal digits that any float64 keeps.
 const digitsKept = 15
 
-// keepsNumber reports whether a number is answered as it is written. That is not
-// so for 01234, which YAML reads as 668, and for one of twenty digits.
+// keepsNumber reports whether JSON has the same number. It has not for 01234, which YAML
+// reads as 668, and for one of twenty digits.
 func keepsNumber(n *yaml.Node) bool {
 	mantissa, _, _ := strings.Cut(strings.ToLower(n.Value), "e")
 	digits := len(strings.Replace(strings.TrimLeft(mantissa, "-0."), ".", "", 1))
 	return json.Valid([]byte(n.Value)) && (n.ShortTag() == "!!int" || digits <= digitsKept)
 }
 
-// asWritten makes strings of what YAML takes for a time: JSON has none.
+// asWritten makes times strings, since JSON has no times.
 func asWritten(n *yaml.Node) {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!timestamp" {
 		n.Tag = "!!str"
@@ -277,7 +278,7 @@ func asWritten(n *yaml.Node) {
 	}
 }
 
-// target returns what an alias stands for.
+// target returns the node that an alias refers to, or n.
 func target(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias
@@ -285,7 +286,7 @@ func target(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// kind says in words what n is.
+// kind returns what n is, for messages.
 func kind(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:

@@ -1,5 +1,5 @@
-// Package scenario turns a YAML file of routes into plans, so that the server
-// stands in for a whole set of slow services.
+// Package scenario loads the routes of a YAML file, so that the server can replace a
+// whole set of slow services.
 package scenario
 
 import (
@@ -11,32 +11,30 @@ import (
 	"flash.test/delay-server/internal/plan"
 )
 
-// Scenario is the routes of one file. It does not change: requests that have
-// begun with it end with it.
+// A Scenario is the routes of one file. It does not change: a request that begins with
+// it ends with it.
 type Scenario struct {
 	root  node
 	added []pattern // in the order of the file
 }
 
-// Routes returns how many routes there are.
+// Routes returns the number of routes.
 func (s *Scenario) Routes() int { return len(s.added) }
 
-// Methods are those that a route may name, sorted.
+// Methods are the methods that a route may name, sorted.
 var Methods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 // AnyMethod is the method of a route that names none. It answers requests of any
-// method but OPTIONS, CONNECT and TRACE.
+// method except OPTIONS, CONNECT and TRACE.
 const AnyMethod = ""
 
-// reserved are the first segments of paths that are the server's own, whatever
-// the file says.
-var reserved = []string{"admin", "ca.pem", "healthz", "metrics", "openapi.yaml", "readyz", "version"}
+// reserved are the first segments of paths that no route may have.
+var reserved = []string{"admin", "ca.pem", "healthz", "metrics", "openapi.yaml", "readyz", "scenario.schema.json", "version"}
 
-// Find returns the template of the route that answers requests of the method and
-// path. Where there is none, it returns the methods that are answered at the path,
-// by comma, if any is: OPTIONS is among them then. A path is percent-encoded, and
-// neither cleaned nor redirected. Its segments are compared unescaped, so that %2F
-// is part of one.
+// Find returns the template of the route that answers requests of the method and path.
+// If there is none, it returns the methods of other routes at the path and OPTIONS,
+// separated by commas, or "". A path is percent-encoded, and neither cleaned nor
+// redirected. Its segments are compared unescaped, so that %2F is part of one.
 func (s *Scenario) Find(method, path string) (template *plan.Template, allowed string) {
 	path, ok := strings.CutPrefix(path, "/")
 	if !ok || isReserved(path) {
@@ -62,8 +60,8 @@ func unescaped(segment string) string {
 	return text
 }
 
-// Example returns a request that a route of the file answers, such as GET and
-// /products/1. It prefers the first route that answers GET.
+// Example returns the method and path of a request that a route answers, such as GET
+// and /products/1. It prefers the first route that answers GET.
 func (s *Scenario) Example() (method, path string) {
 	for _, p := range s.added {
 		if answers(p.method, http.MethodGet) {

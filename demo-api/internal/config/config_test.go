@@ -73,7 +73,7 @@ func TestInvalid(t *testing.T) {
 		{"MAX_CALLS=4001", "MAX_CALLS: 4001 is invalid: use 1 to 4000"},
 		{"MAX_CALLS=1", "CALLS: 2 is invalid: use 0 to 1 (MAX_CALLS)"},
 		{"MAX_IN_FLIGHT=1000", "MAX_IN_FLIGHT: 1000 is invalid: use more than 1000 (MAX_CALLS)"},
-		{"DELAY=soon", `DELAY: delay "soon" is not understood`},
+		{"DELAY=soon", `DELAY: delay "soon" is invalid (unknown form)`},
 		{"DELAY=11m", `DELAY: "11m" is too long: use at most 10m0s (MAX_DELAY)`},
 		{"MAX_DELAY=999ms", `DELAY: "1000" is too long: use at most 999ms (MAX_DELAY)`},
 		{"TIMEOUT=0s", "TIMEOUT: 0s is invalid: use more than 0"},

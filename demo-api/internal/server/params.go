@@ -87,7 +87,7 @@ func parseDelay(name, value string, max time.Duration) (delay.Delay, error) {
 	d, err := delay.Parse(value)
 	var syntax *delay.SyntaxError
 	if errors.As(err, &syntax) {
-		return d, problem.InvalidParameter.New("%s %s %s: use %s",
+		return d, problem.InvalidParameter.New("%s %s is invalid (%s): use %s",
 			name, problem.Quote(value), syntax.Reason, syntax.Accepted)
 	}
 	if !isRecorded(d) && d.Min() > max {
