@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// onHangup calls reload for each SIGHUP, until stop is called. Where a system
-// has no such signal, none comes.
+// onHangup calls reload for each SIGHUP until stop is called. Some systems have no
+// SIGHUP.
 func onHangup(reload func()) (stop func()) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)

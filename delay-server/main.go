@@ -32,9 +32,9 @@ var delayServer = program.Program[server.Config]{
 
 func serve(ctx context.Context, cfg server.Config, stdout, stderr io.Writer) error {
 	log := cfg.NewLogger(stderr)
-	// In a container of little memory the garbage is collected before it fills it.
+	// The garbage collector must respect the memory limit of a container.
 	if _, err := memlimit.Set(); err != nil && !errors.Is(err, memlimit.ErrCgroupsNotSupported) && !errors.Is(err, memlimit.ErrNoCgroup) {
-		log.Warn("the memory limit is not known", "error", err)
+		log.Warn("memory limit unknown", "error", err)
 	}
 	srv, err := server.New(cfg, log)
 	if err != nil {
@@ -60,8 +60,8 @@ func serve(ctx context.Context, cfg server.Config, stdout, stderr io.Writer) err
 	return srv.Serve(ctx, lns...)
 }
 
-// announce says where the server listens: in words that a person can type, or,
-// with LOG_FORMAT=json, in a line of the log.
+// announce prints where the server listens and commands to try, or, with
+// LOG_FORMAT=json, logs it.
 func announce(cfg server.Config, srv *server.Server, addr net.Addr, stdout io.Writer, log *slog.Logger) {
 	if cfg.LogFormat == "json" {
 		log.Info("listening", "url", program.URLs("http", addr)[0], "version", version.Get().Version)
@@ -73,28 +73,29 @@ func announce(cfg server.Config, srv *server.Server, addr net.Addr, stdout io.Wr
 	banner.Write(stdout)
 }
 
-// logAccess logs who may write to the admin API, unless the server listens on
-// loopback alone or has a token of the operator's.
+// logAccess logs who may write to the admin API, unless the server listens only on
+// loopback or has an ADMIN_TOKEN.
 func logAccess(cfg server.Config, token string, addr net.Addr, log *slog.Logger) {
 	switch {
 	case cfg.AdminToken == "none":
-		log.Warn("ADMIN_TOKEN=none: anybody who reaches this server may freeze its clock, release holds and delete runs")
+		log.Warn("ADMIN_TOKEN=none: every client may freeze the clock, release holds and delete runs")
 	case token != cfg.AdminToken:
 		base := program.URLs("http", addr)[0]
 		if p := cfg.PublishedPort; p != nil && *p != 0 {
 			base = fmt.Sprintf("http://%s:%d", program.Localhost, *p)
 		}
-		log.Info("writing to the admin API needs a token, made at random for this start; set ADMIN_TOKEN to choose one, or to none to let anybody write",
+		log.Info("writing to the admin API needs this random token; set ADMIN_TOKEN to choose one, or to none for no token",
 			"token", token, "try", "curl -X DELETE -H 'Authorization: Bearer "+token+"' "+base+"/admin/runs")
 	}
 }
 
-// commands are what to type first: method and path are of a scenario's route, "" for none.
+// commands returns commands to try. method and path are those of a route of the
+// scenario, or "".
 func commands(base, method, path string) [][2]string {
 	all := [][2]string{
-		{"curl " + base + "/delay/1000/", "an answer after a second"},
-		{"curl " + base + "/delay/lognormal:120ms,900ms", "one that is mostly quick and sometimes slow"},
-		{"curl '" + base + "/delay/100?status=503:50'", "one that fails half of the time"},
+		{"curl " + base + "/delay/1000/", "answers after a second"},
+		{"curl " + base + "/delay/lognormal:120ms,900ms", "mostly fast, sometimes slow"},
+		{"curl '" + base + "/delay/100?status=503:50'", "fails half of the time"},
 	}
 	if path != "" {
 		request := "'" + base + path + "'"
@@ -103,7 +104,7 @@ func commands(base, method, path string) [][2]string {
 		}
 		all = append(all, [2]string{"curl -i " + request, "a route of the scenario"})
 	}
-	return append(all, [2]string{base + "/doc", "everything else, in a browser"})
+	return append(all, [2]string{base + "/doc", "documentation, in a browser"})
 }
 
 // listen listens on PORT and, with TLS_HOSTS, on TLS_PORT.

@@ -84,10 +84,10 @@ func TestStartSaysWhoMayWrite(t *testing.T) {
 		environ    []string
 	}{
 		{"loopback", "", false, nil},
-		{"beyond", "writing to the admin API needs a token", true, []string{"HOST=0.0.0.0"}},
-		{"beyond, in JSON", "writing to the admin API needs a token", true, []string{"HOST=0.0.0.0", "LOG_FORMAT=json"}},
+		{"beyond", "writing to the admin API needs this random token", true, []string{"HOST=0.0.0.0"}},
+		{"beyond, in JSON", "writing to the admin API needs this random token", true, []string{"HOST=0.0.0.0", "LOG_FORMAT=json"}},
 		{"the operator's token", "", false, []string{"HOST=0.0.0.0", "ADMIN_TOKEN=s3cret"}},
-		{"none", "ADMIN_TOKEN=none: anybody who reaches this server may freeze its clock", false, []string{"HOST=0.0.0.0", "ADMIN_TOKEN=none"}},
+		{"none", "ADMIN_TOKEN=none: every client may freeze the clock", false, []string{"HOST=0.0.0.0", "ADMIN_TOKEN=none"}},
 		{"off", "", false, []string{"HOST=0.0.0.0", "ADMIN=false"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

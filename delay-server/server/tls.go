@@ -5,17 +5,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/internal/authority"
+	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/program"
 )
 
-// openAuthority opens that of TLS_DIR; nil without TLS_HOSTS.
+// openAuthority opens the authority in TLS_DIR. It returns nil without TLS_HOSTS.
 func openAuthority(config Config, log *slog.Logger) (*authority.Authority, error) {
 	if !config.TLS() {
 		return nil, nil
@@ -27,8 +27,8 @@ func openAuthority(config Config, log *slog.Logger) (*authority.Authority, error
 	return ca, nil
 }
 
-// TLS returns ln with TLS, for Serve, by the certificate for TLS_HOSTS, without
-// which it may not be called. A client chooses HTTP/2 or HTTP/1.1.
+// TLS returns ln with TLS and the certificate for TLS_HOSTS, for Serve. The client
+// chooses HTTP/2 or HTTP/1.1. TLS needs TLS_HOSTS.
 func (s *Server) TLS(ln net.Listener) net.Listener {
 	return tls.NewListener(program.Fair(ln), &tls.Config{
 		GetCertificate: s.ca.GetCertificate,
@@ -36,12 +36,10 @@ func (s *Server) TLS(ln net.Listener) net.Listener {
 	})
 }
 
-// caPEM answers the certificate that clients have to trust.
+// caPEM answers the certificate that clients must trust.
 func (s *Server) caPEM(c echo.Context) error {
 	if s.ca == nil {
-		return problem.New(http.StatusNotFound, "this server has no TLS, and no authority; accepted: with TLS_HOSTS")
+		return problem.TLSDisabled.New("TLS is disabled; set TLS_HOSTS")
 	}
-	c.Response().Header().Set("X-Content-Type-Options", "nosniff")
-	c.Response().Header().Set("Cache-Control", "no-cache")
-	return c.Blob(http.StatusOK, "application/x-pem-file", s.ca.PEM())
+	return httpkit.SendFile(c, "application/x-pem-file", s.ca.PEM())
 }

@@ -10,78 +10,88 @@ import (
 	"testing"
 )
 
-// Who may import whom, of our own packages. A package is named by its path
-// without flash.test/ and internal/; those of the same module need only the rest
-// of theirs. A package that is not here may not exist.
+// mayImport says which of our packages a package may import. No arrow runs up: the
+// lines of a module are in order, and a package imports only packages of lines above
+// its own. A package is named by its path without flash.test/ and internal/, and
+// within its module without the module's path. A package without a line may not
+// exist.
 var mayImport = map[string][]rule{
 	"delay-server": {
-		// What both programs share, from the bottom up.
+		// Shared by both programs.
 		{"kit/spelling", ""},
+		{"kit/tracing", ""},
 		{"kit/urlpath", ""},
 		{"kit/version", ""},
-		{"kit/wiretest", ""}, // imported by tests alone, which this table does not see
+		{"kit/wiretest", ""}, // only tests import it, and this table ignores tests
 		{"kit/problem", "kit/spelling"},
-		{"kit/tracing", ""},
 		{"kit/program", "kit/version"},
 		{"kit/query", "kit/problem kit/spelling"},
 		{"kit/settings", "kit/spelling"},
 		{"kit/httpkit", "kit/problem kit/program kit/settings kit/version"},
 
+		// What a request asks for and what it waits for. None of these knows HTTP servers.
 		{"delay", "kit/spelling"},
-		{"(main)", "server " + kit},
-		{"server", "admin delay plan answer scenario journal gate forward clock cors flash flow httpflow eventloop authority metrics " + kit},
-		{"admin", "client delay plan gate journal clock kit/httpkit kit/problem kit/program kit/query kit/spelling"},
-		{"cors", "kit/httpkit"},
-		{"flash", "cors plan kit/urlpath"},
-		{"httpflow", "answer clock cors flow forward gate journal plan kit/httpkit kit/problem kit/program kit/tracing"},
-		{"metrics", "gate journal"},
-		{"scenario", "plan kit/problem kit/spelling"},
-		{"plan", "delay gate answer kit/problem kit/query"},
+		{"cond", ""},
+		{"timerfd", ""},
+		{"authority", ""},
+		{"clock", "cond timerfd"},
 		{"gate", "clock cond"},
 		{"journal", "delay cond"},
 		{"answer", "delay kit/problem"},
-		{"forward", "answer kit/httpkit kit/problem"},
-		{"authority", ""},
-		{"clock", "cond timerfd"},
-		{"cond", ""},
-		{"timerfd", ""},
+		{"plan", "delay gate answer kit/problem kit/query"},
+		{"scenario", "plan kit/problem kit/spelling"},
 		{"flow", "plan answer journal gate clock kit/problem kit/query"},
 		{"eventloop", "flow plan answer gate clock timerfd kit/problem"},
+
+		// Over net/http.
+		{"cors", "kit/httpkit"},
+		{"flash", "cors plan kit/urlpath"},
+		{"forward", "answer kit/httpkit kit/problem"},
+		{"httpflow", "answer clock cors flow forward gate journal plan kit/httpkit kit/problem kit/program kit/tracing"},
+		{"metrics", "gate journal"},
 		{"client", "delay kit/problem"},
+		{"admin", "client delay plan gate journal clock kit/httpkit kit/problem kit/program kit/query kit/spelling"},
+
+		{"server", "admin answer authority clock cors delay eventloop flash flow forward gate httpflow journal metrics plan scenario " + kit},
 		{"delaytest", "server client delay"},
+		{"(main)", "server " + kit},
 	},
 	"delay-server/delayserver": {
 		{"", "delay-server/client delay-server/delay"},
 		{"dockertest", "delay-server/delayserver"},
 	},
 	"demo-api": {
-		{"(main)", "config server sweep upstream delay-server/server delay-server/delay " + kitOfDelayServer},
-		{"config", "delay-server/delay " + kitOfDelayServer},
-		{"server", "fetch sweep upstream web delay-server/delay " + kitOfDelayServer},
-		{"sweep", "fetch"},
-		{"upstream", "fetch delay-server/client " + kitOfDelayServer},
 		{"fetch", ""},
 		{"web", ""},
+		{"sweep", "fetch"},
+		{"config", "delay-server/delay " + kitOfDelayServer},
+		{"upstream", "fetch delay-server/client " + kitOfDelayServer},
+		{"server", "fetch sweep upstream web delay-server/delay " + kitOfDelayServer},
+		{"(main)", "config fetch server sweep upstream delay-server/server delay-server/delay " + kitOfDelayServer},
 	},
 	"deploy/bench": { // never delay-server: it is measured from outside, as its peers are
-		{"", "drive peer report"},
-		{"attack", "drive peer"},
 		{"drive", ""},
 		{"peer", ""},
 		{"report", ""},
+		{"attack", "drive peer"},
+		{"", "drive peer report"},
 	},
 }
 
 const (
-	kit              = "kit/httpkit kit/problem kit/program kit/query kit/settings kit/spelling kit/tracing kit/urlpath kit/version"
-	kitOfDelayServer = "delay-server/kit/httpkit delay-server/kit/problem delay-server/kit/program delay-server/kit/query delay-server/kit/settings delay-server/kit/spelling delay-server/kit/tracing delay-server/kit/urlpath delay-server/kit/version"
+	kit = "kit/httpkit kit/problem kit/program kit/query kit/settings kit/spelling kit/tracing kit/urlpath kit/version"
+
+	kitOfDelayServer = "delay-server/kit/httpkit delay-server/kit/problem delay-server/kit/program delay-server/kit/query " +
+		"delay-server/kit/settings delay-server/kit/spelling delay-server/kit/tracing delay-server/kit/urlpath delay-server/kit/version"
 )
 
 type rule struct{ pkg, may string }
 
-// Who may import what others wrote. A module that is not here may not be imported.
+// onlyImporters says which packages may import a third-party module. A module that is
+// not listed may not be imported.
 var onlyImporters = []struct{ module, importers string }{
-	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/admin delay-server/flash delay-server/forward delay-server/httpflow delay-server/server demo-api/server deploy/bench/peer"},
+	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/admin delay-server/flash delay-server/forward " +
+		"delay-server/httpflow delay-server/server demo-api/server deploy/bench/peer"},
 	{"github.com/prometheus/client_golang", "delay-server/metrics"},
 	{"github.com/caarlos0/env", "delay-server/kit/settings"},
 	{"github.com/KimMachineGun/automemlimit", "delay-server/(main) delay-server/server"},
@@ -107,7 +117,7 @@ var onlyImporters = []struct{ module, importers string }{
 	{"fortio.org/fortio", "deploy/bench/peer"},
 }
 
-// pkg is what `go list` says of a package.
+// pkg is a package as `go list` prints it.
 type pkg struct {
 	Dir        string
 	ImportPath string
@@ -116,7 +126,7 @@ type pkg struct {
 	Imports    []string
 }
 
-// list returns the packages of a module, as they are built for the images.
+// list returns the packages of a module as they are built for the images.
 func list(t *testing.T, module string) []pkg {
 	t.Helper()
 	out, err := command([]string{"GOWORK=off", "GOOS=linux", "CGO_ENABLED=0"}, "go", "list", "-C", module, "-json=Dir,ImportPath,Name,GoFiles,Imports", "./...")
@@ -135,13 +145,27 @@ func list(t *testing.T, module string) []pkg {
 	}
 }
 
+func TestNoImportRunsUp(t *testing.T) {
+	for module, rules := range mayImport {
+		var above []string
+		for _, r := range rules {
+			for _, imported := range strings.Fields(r.may) {
+				if !strings.HasPrefix(imported, "delay-server/") && !slices.Contains(above, imported) {
+					t.Errorf("%s: package %q imports %s, whose line is not above its own", module, r.pkg, imported)
+				}
+			}
+			above = append(above, r.pkg)
+		}
+	}
+}
+
 func TestImportRules(t *testing.T) {
 	for module, rules := range mayImport {
 		for _, p := range list(t, module) {
 			name := shortName(p.ImportPath)
 			i := slices.IndexFunc(rules, func(r rule) bool { return path.Join(module, r.pkg) == name })
 			if i < 0 {
-				t.Errorf("package %s: no line in the table: whom may it import?", name)
+				t.Errorf("package %s: mayImport has no line for it", name)
 				continue
 			}
 			for _, imported := range p.Imports {
@@ -153,13 +177,13 @@ func TestImportRules(t *testing.T) {
 	}
 }
 
-// forbidden says why the package name may not import another, or "".
+// forbidden returns why the package name may not import another, or "".
 func forbidden(module, name, may, imported string) string {
 	switch first, _, _ := strings.Cut(imported, "/"); {
 	case first == "flash.test":
 		short := strings.TrimPrefix(shortName(imported), module+"/")
 		if !slices.Contains(strings.Fields(may), short) {
-			return "of ours it may import only: " + may
+			return "mayImport allows only: " + may
 		}
 	case strings.Contains(first, "."):
 		for _, rule := range onlyImporters {
@@ -171,7 +195,7 @@ func forbidden(module, name, may, imported string) string {
 			}
 			return ""
 		}
-		return "no line in the table of others' modules: who may import it?"
+		return "onlyImporters has no line for it"
 	}
 	return ""
 }
