@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-func TestARunIsTold(t *testing.T) {
+func TestRunJSON(t *testing.T) {
 	base, s := frozen(t, DefaultConfig())
 	client := newClient(t)
 	ask(t, client, 1, base+"/delay/1000?run=r1")
@@ -28,12 +28,20 @@ func TestARunIsTold(t *testing.T) {
 		advance time.Duration
 		want    string
 	}{
-		{"while one waits", 0, `{"id":"r1","requests":2,"waiting":1,"settled":false,"peak_in_flight":2,"dropped":0,"wall_ms":2000,"sum_ms":1000,"speedup":0.5,"waits":[` +
-			`{"method":"GET","path":"/delay/1000","outcome":"answered","start_ms":0,"end_ms":1000,"asked_ms":1000,"queued_ms":0,"waited_ms":1000},` +
-			`{"method":"GET","path":"/delay/1500.25","start_ms":500,"asked_ms":1500.25,"queued_ms":0,"waited_ms":0}]}`},
-		{"once it is settled", time.Second, `{"id":"r1","requests":2,"waiting":0,"settled":true,"peak_in_flight":2,"dropped":0,"wall_ms":2000.25,"sum_ms":2500.25,"speedup":1.25,"waits":[` +
-			`{"method":"GET","path":"/delay/1000","outcome":"answered","start_ms":0,"end_ms":1000,"asked_ms":1000,"queued_ms":0,"waited_ms":1000},` +
-			`{"method":"GET","path":"/delay/1500.25","outcome":"answered","start_ms":500,"end_ms":2000.25,"asked_ms":1500.25,"queued_ms":0,"waited_ms":1500.25}]}`},
+		{"one waits", 0,
+			`{"id":"r1","requests":2,"waiting":1,"settled":false,"peak_in_flight":2,"dropped":0,` +
+				`"wall_ms":2000,"sum_ms":1000,"speedup":0.5,"waits":[` +
+				`{"method":"GET","path":"/delay/1000","outcome":"answered",` +
+				`"start_ms":0,"end_ms":1000,"asked_ms":1000,"queued_ms":0,"waited_ms":1000},` +
+				`{"method":"GET","path":"/delay/1500.25",` +
+				`"start_ms":500,"asked_ms":1500.25,"queued_ms":0,"waited_ms":0}]}`},
+		{"settled", time.Second,
+			`{"id":"r1","requests":2,"waiting":0,"settled":true,"peak_in_flight":2,"dropped":0,` +
+				`"wall_ms":2000.25,"sum_ms":2500.25,"speedup":1.25,"waits":[` +
+				`{"method":"GET","path":"/delay/1000","outcome":"answered",` +
+				`"start_ms":0,"end_ms":1000,"asked_ms":1000,"queued_ms":0,"waited_ms":1000},` +
+				`{"method":"GET","path":"/delay/1500.25","outcome":"answered",` +
+				`"start_ms":500,"end_ms":2000.25,"asked_ms":1500.25,"queued_ms":0,"waited_ms":1500.25}]}`},
 	} {
 		if tc.advance > 0 {
 			s.advance(tc.advance)
@@ -45,15 +53,15 @@ func TestARunIsTold(t *testing.T) {
 	}
 }
 
-func TestTheRunThatARequestBelongsTo(t *testing.T) {
+func TestRunOfARequest(t *testing.T) {
 	const trace, parent = "0af7651916cd43dd8448eb211c80319c", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	client, s := newClient(t), steer(t, base)
 	for i, tc := range []struct{ name, header, param, traceparent, want string }{
-		{"the header before all others", "a", "b", parent, "a"},
-		{"the parameter before a trace", "", "b", parent, "b"},
+		{"the header has priority", "a", "b", parent, "a"},
+		{"the parameter, rather than the trace", "", "b", parent, "b"},
 		{"a trace", "", "", parent, trace},
-		{"a trace that is malformed", "", "", "00-xyz-1-01", ""},
+		{"a malformed trace", "", "", "00-xyz-1-01", ""},
 		{"none", "", "", "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -98,8 +106,10 @@ func TestConcurrentRequestsOfARun(t *testing.T) {
 			s.timed(n)
 			s.advance(wait)
 			run := s.run("r")
-			if run.PeakInFlight != n || run.Wall != wait || run.Sum != n*wait || run.Speedup() != n || run.Requests != n {
-				t.Errorf("got peak %d, wall %v, sum %v, speed-up %v of %d requests, want %d, %v, %v, %d of %[6]d", run.PeakInFlight, run.Wall, run.Sum, run.Speedup(), run.Requests, n, wait, n*wait, n)
+			if run.PeakInFlight != n || run.Wall != wait || run.Sum != n*wait || run.Speedup() != n ||
+				run.Requests != n {
+				t.Errorf("got peak %d, wall %v, sum %v, speed-up %v of %d requests, want %d, %v, %v, %d of %[6]d",
+					run.PeakInFlight, run.Wall, run.Sum, run.Speedup(), run.Requests, n, wait, n*wait, n)
 			}
 		})
 	}
@@ -120,10 +130,11 @@ func TestOutcomes(t *testing.T) {
 	busy := ask(t, client, 1, base+"/hold/x?pool=db&workers=1&queue=0&run=failed")
 	s.held("x", 1)
 	for _, tc := range []struct{ run, target string }{
-		{"answered", "/delay/0?"}, {"faulted", "/delay/0?fault=empty&"}, {"refused", "/delay/0?pool=db&workers=1&queue=0&"},
+		{"answered", "/delay/0?"}, {"faulted", "/delay/0?fault=empty&"},
+		{"refused", "/delay/0?pool=db&workers=1&queue=0&"},
 		{"timed_out", "/hold/y?timeout=1&"},
 	} {
-		// By a connection of its own: net/http asks again where a kept one ends.
+		// On a new connection: net/http retries if a kept one ends.
 		fetch(t.Context(), newClient(t), base+tc.target+"run="+tc.run)
 	}
 	if _, err := s.api.FailHold(t.Context(), "x"); err != nil {
@@ -133,22 +144,22 @@ func TestOutcomes(t *testing.T) {
 	for _, outcome := range []string{"answered", "faulted", "client_closed", "refused", "timed_out", "failed"} {
 		run := s.settled(outcome)
 		if len(run.Waits) != 1 || run.Waits[0].Outcome != outcome {
-			t.Errorf("run %s: got %+v, want one of that outcome", outcome, run.Waits)
+			t.Errorf("run %s: got %+v, want one with that outcome", outcome, run.Waits)
 		}
 	}
-	cut := ask(t, client, 1, base+"/delay/1m?run=shutdown")
+	ended := ask(t, client, 1, base+"/delay/1m?run=shutdown")
 	s.waiting("shutdown", 1)
 	stop()
-	wantAll(t, cut, 1, 503, "shutting down")
+	wantAll(t, ended, 1, 503, `"type":"/problems/shutting-down"`)
 	if run, _ := srv.engine.Journal.Run("shutdown"); len(run.Waits) != 1 || run.Waits[0].Outcome != "shutdown" {
-		t.Errorf("run shutdown: got %+v, want one of that outcome", run.Waits)
+		t.Errorf("run shutdown: got %+v, want one with that outcome", run.Waits)
 	}
 }
 
-func TestRunsAreAwaited(t *testing.T) {
+func TestAwaitRuns(t *testing.T) {
 	base, s := frozen(t, DefaultConfig())
 	client := newClient(t)
-	toCome := ask(t, client, 1, base+"/admin/runs/r?waiting=3")
+	third := ask(t, client, 1, base+"/admin/runs/r?waiting=3")
 	ask(t, client, 2, base+"/delay/1m?run=r")
 	s.waiting("r", 2)
 	for _, tc := range []struct{ condition, want string }{
@@ -158,20 +169,20 @@ func TestRunsAreAwaited(t *testing.T) {
 		reply, text := do(t, client, "GET", base+"/admin/runs/r?timeout=1ms&"+tc.condition, nil)
 		wantProblem(t, tc.condition, reply, text, 504, tc.want)
 	}
-	if len(toCome) > 0 {
+	if len(third) > 0 {
 		t.Error("waiting=3 was answered while 2 wait")
 	}
 	ask(t, client, 1, base+"/delay/1m?run=r")
-	wantAll(t, toCome, 1, 200, `"waiting":3`)
+	wantAll(t, third, 1, 200, `"waiting":3`)
 	settled := ask(t, client, 1, base+"/admin/runs/r?settled=true")
 	s.advance(time.Minute)
 	wantAll(t, settled, 1, 200, `"waiting":0,"settled":true`)
 	wantAll(t, ask(t, client, 1, base+"/admin/runs/r?settled=false"), 1, 200, `"settled":true`)
 	reply, text := do(t, client, "GET", base+"/admin/runs/other?waiting=1&timeout=1ms", nil)
-	wantProblem(t, "a run that does not come", reply, text, 504, "/problems/wait-timeout")
+	wantProblem(t, "a run that does not begin", reply, text, 504, "/problems/wait-timeout")
 }
 
-func TestTheJournalsSizeIsSaid(t *testing.T) {
+func TestJournalSize(t *testing.T) {
 	config := DefaultConfig()
 	config.JournalSize = 3
 	_, base, _ := start(t, config, io.Discard)
@@ -179,22 +190,24 @@ func TestTheJournalsSizeIsSaid(t *testing.T) {
 	for i := range 5 {
 		do(t, client, "GET", fmt.Sprintf("%s/delay/0.%d?run=r", base, i), nil)
 	}
-	run := s.run("r")
-	if run.Requests != 5 || run.Dropped != 2 || len(run.Waits) != 3 || run.Waits[0].Path != "/delay/0.2" || !run.Settled {
+	run := s.settled("r")
+	if run.Requests != 5 || run.Dropped != 2 || len(run.Waits) != 3 || run.Waits[0].Path != "/delay/0.2" ||
+		!run.Settled {
 		t.Errorf("got %+v, want the last 3 of 5 requests, and 2 dropped", run)
 	}
 	for range 3 {
 		do(t, client, "GET", base+"/delay/0?run=other", nil)
 	}
 	reply, text := do(t, client, "GET", base+"/admin/runs/r", nil)
-	wantProblem(t, "a run that was dropped", reply, text, 404, "the last 3 requests are remembered (JOURNAL_SIZE), 5 were dropped")
+	wantProblem(t, "a run that was dropped", reply, text, 404,
+		"JOURNAL_SIZE=3, 5 dropped")
 	runs, err := s.api.Runs(t.Context())
 	if succeeded(t, runs, err); runs.Dropped != 5 || len(runs.Runs) != 1 || runs.Runs[0].ID != "other" {
 		t.Errorf("got %+v, want the other run and 5 dropped", runs)
 	}
 }
 
-func TestRunsAreListedAndForgotten(t *testing.T) {
+func TestListAndForgetRuns(t *testing.T) {
 	base, s := frozen(t, DefaultConfig())
 	client := newClient(t)
 	list := func() []string {
@@ -214,7 +227,7 @@ func TestRunsAreListedAndForgotten(t *testing.T) {
 	waits := ask(t, client, 1, base+"/delay/1s?run=d")
 	s.waiting("d", 1)
 	if got, want := list(), []string{"d", "c", "a", "b"}; !slices.Equal(got, want) {
-		t.Errorf("listed %v, want %v: the most recently begun first", got, want)
+		t.Errorf("listed %v, want %v, the newest first", got, want)
 	}
 	for _, id := range []string{"a", "d"} {
 		if reply, text := do(t, client, "DELETE", base+"/admin/runs/"+id, nil); reply.StatusCode != 204 || text != "" {
@@ -225,23 +238,24 @@ func TestRunsAreListedAndForgotten(t *testing.T) {
 		t.Errorf("listed %v, want %v", got, want)
 	}
 	s.advance(time.Second)
-	wantAll(t, waits, 1, 200, "") // it was forgotten, not ended
+	wantAll(t, waits, 1, 200, "") // still answered
 	do(t, client, "GET", base+"/delay/0?run=d", nil)
-	if run := s.run("d"); run.Requests != 1 || run.Waiting != 0 {
-		t.Errorf("got %+v, want a run of its own", run)
+	if run := s.settled("d"); run.Requests != 1 || run.Waiting != 0 {
+		t.Errorf("got %+v, want a new run", run)
 	}
 	if reply, _ := do(t, client, "DELETE", base+"/admin/runs", nil); reply.StatusCode != 204 {
 		t.Errorf("DELETE of all: got %d, want 204", reply.StatusCode)
 	}
 	if got := list(); got != nil {
-		t.Errorf("listed %v after all were forgotten", got)
+		t.Errorf("listed %v after DELETE of all, want none", got)
 	}
 }
 
-func TestRunsOfOddNames(t *testing.T) {
+func TestRunIDs(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	client, s := newClient(t), steer(t, base)
-	for _, id := range []string{"a/b", "a?b", "100%", "a%2Fb", "a&b=c;d", "..", ".", "a+b", "#", "<script>alert(1)</script>", `"'`, "waterfall.svg", "r/waterfall.txt", strings.Repeat("x", 200)} {
+	for _, id := range []string{"a/b", "a?b", "100%", "a%2Fb", "a&b=c;d", "..", ".", "a+b", "#",
+		"<script>alert(1)</script>", `"'`, "waterfall.svg", "r/waterfall.txt", strings.Repeat("x", 200)} {
 		t.Run(id[:min(len(id), 20)], func(t *testing.T) {
 			req, err := http.NewRequestWithContext(t.Context(), "GET", base+"/delay/0", nil)
 			if err != nil {
@@ -279,7 +293,7 @@ func TestWaterfall(t *testing.T) {
 	} {
 		reply, text := do(t, client, "GET", base+"/admin/runs/r/waterfall."+tc.name, nil)
 		if reply.StatusCode != 200 || !strings.Contains(text, tc.want) {
-			t.Errorf("%s: got %d\n%s\nwant 200 that says %s", tc.name, reply.StatusCode, text, tc.want)
+			t.Errorf("%s: got %d\n%s\nwant 200 with %s", tc.name, reply.StatusCode, text, tc.want)
 		}
 		for name, want := range map[string]string{
 			"Content-Type": tc.kind, "Content-Security-Policy": tc.policy,
@@ -289,8 +303,10 @@ func TestWaterfall(t *testing.T) {
 				t.Errorf("%s: %s: got %q, want %q", tc.name, name, got, want)
 			}
 		}
-		if reply, text := do(t, client, "HEAD", base+"/admin/runs/r/waterfall."+tc.name, nil); reply.StatusCode != 200 || text != "" || reply.Header.Get("Content-Type") != tc.kind {
-			t.Errorf("HEAD of %s: got %d %s with %d bytes, want 200 %s with none", tc.name, reply.StatusCode, reply.Header.Get("Content-Type"), len(text), tc.kind)
+		if reply, text := do(t, client, "HEAD", base+"/admin/runs/r/waterfall."+tc.name,
+			nil); reply.StatusCode != 200 || text != "" || reply.Header.Get("Content-Type") != tc.kind {
+			t.Errorf("HEAD of %s: got %d %s with %d bytes, want 200 %s with none", tc.name, reply.StatusCode,
+				reply.Header.Get("Content-Type"), len(text), tc.kind)
 		}
 		if tc.name == "svg" {
 			if strings.Contains(text, "</script") {
@@ -307,10 +323,10 @@ func TestWaterfall(t *testing.T) {
 	}
 }
 
-// A test suite that forgets its run starts anew: fail_first counts from 0 again.
-func TestForgettingARunForgetsItsFailFirst(t *testing.T) {
+// After a run was forgotten, fail_first counts from 0 again.
+func TestForgettingARunResetsFailFirst(t *testing.T) {
 	config := DefaultConfig()
-	config.JournalSize = 1 // the journal drops the run, and the counts are there all the same
+	config.JournalSize = 1 // the journal drops the run, but not its counts
 	for name, config := range map[string]Config{"remembered": DefaultConfig(), "dropped": config} {
 		for _, path := range []string{"/admin/runs/f", "/admin/runs"} {
 			t.Run(name+" "+path, func(t *testing.T) {
@@ -323,7 +339,8 @@ func TestForgettingARunForgetsItsFailFirst(t *testing.T) {
 							t.Errorf("DELETE %s: got %d %s, want 204", path, reply.StatusCode, text)
 						}
 					}
-					if reply, _ := do(t, client, "GET", base+"/delay/0?fail_first=1&run=f", nil); reply.StatusCode != want {
+					if reply, _ := do(t, client, "GET", base+"/delay/0?fail_first=1&run=f",
+						nil); reply.StatusCode != want {
 						t.Errorf("request %d: got %d, want %d", i+1, reply.StatusCode, want)
 					}
 				}

@@ -15,16 +15,15 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// plain is a request as the event loops answer it.
+// plain is a request for the event loops.
 func plain(delay string) string { return "GET /delay/" + delay + " HTTP/1.1\r\nHost: x\r\n\r\n" }
 
-// upgrading is a request that the event loops leave to net/http, with its
-// connection, and that waits there.
+// upgrading is a request that the event loops hand over to net/http, with its connection.
 func upgrading(delay string) string {
 	return "GET /delay/" + delay + " HTTP/1.1\r\nHost: x\r\nUpgrade: x\r\n\r\n"
 }
 
-// readReplies reads n replies, and ends the test where one has not this status.
+// readReplies reads n replies. It ends the test unless they have the status.
 func readReplies(t testing.TB, from *bufio.Reader, n, status int) (last *http.Response, body string) {
 	t.Helper()
 	for i := range n {
@@ -41,32 +40,35 @@ func readReplies(t testing.TB, from *bufio.Reader, n, status int) (last *http.Re
 	return last, body
 }
 
-// A client has READ_TIMEOUT for a header and IDLE_TIMEOUT between requests; a
-// wait outlasts both.
-func TestConnectionsThatKeepTheServerWaitingEnd(t *testing.T) {
+// READ_TIMEOUT applies to headers and IDLE_TIMEOUT between requests, but not to waits.
+func TestConnectionTimeouts(t *testing.T) {
 	const short, long = 150 * time.Millisecond, time.Hour
 	header := strings.Repeat("A: b\r\n", 1000)
 	for _, tc := range []struct {
-		says       string
+		name       string
 		read, idle time.Duration
-		sent       string // at once
-		replies    int    // to it
-		slowly     string // then, some bytes at a time
-		least      time.Duration
+		sent       string
+		replies    int           // to sent
+		slowly     string        // sent next, a few bytes at a time
+		min        time.Duration // until the connection ends
 	}{
 		{"nothing comes", short, long, "", 0, "", short},
 		{"half of a line comes", short, long, "GET /del", 0, "", short},
 		{"all but the end comes", short, long, strings.TrimSuffix(plain("0"), "\r\n"), 0, "", short},
 		{"a header comes slowly", short, long, "", 0, "GET /delay/0 HTTP/1.1\r\nHost: x\r\n" + header, short},
-		{"a second header comes slowly", short, long, plain("0"), 1, "GET /delay/0 HTTP/1.1\r\nHost: x\r\n" + header, short},
-		{"a second header comes slowly, begun while the first request waits", short, long, plain("300") + "GET /delay/0 HT", 1, "TP/1.1\r\nHost: x\r\n" + header, 300*time.Millisecond + short},
+		{"a second header comes slowly", short, long, plain("0"), 1, "GET /delay/0 HTTP/1.1\r\nHost: x\r\n" + header,
+			short},
+		{"a second header begins while the first request waits", short, long, plain("300") + "GET /delay/0 HT", 1,
+			"TP/1.1\r\nHost: x\r\n" + header, 300*time.Millisecond + short},
 		{"a second request does not come", long, short, plain("0"), 1, "", short},
-		{"a second request does not come after a wait of longer", long, short, plain("300"), 1, "", 300*time.Millisecond + short},
+		{"a second request does not come after a longer wait", long, short, plain("300"), 1, "",
+			300*time.Millisecond + short},
 		{"a third request does not come", long, short, plain("0") + plain("1"), 2, "", short},
-		{"a request of another endpoint does not come again", long, short, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 1, "", short},
-		{"a wait outlasts both", short, short, plain("500"), 1, "", 500*time.Millisecond + short},
+		{"a second request does not come after a page", long, short, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 1, "",
+			short},
+		{"a wait longer than both", short, short, plain("500"), 1, "", 500*time.Millisecond + short},
 	} {
-		t.Run(tc.says, func(t *testing.T) {
+		t.Run(tc.name, func(t *testing.T) {
 			bothWays(t, func(t *testing.T, config Config) {
 				t.Parallel()
 				config.ReadTimeout, config.IdleTimeout = tc.read, tc.idle
@@ -79,14 +81,14 @@ func TestConnectionsThatKeepTheServerWaitingEnd(t *testing.T) {
 				go func() {
 					for i := 0; i < len(tc.slowly); i += 2 {
 						if _, err := io.WriteString(conn, tc.slowly[i:min(i+2, len(tc.slowly))]); err != nil {
-							return // it has ended
+							return // the connection has ended
 						}
 						time.Sleep(short / 15)
 					}
 				}()
 				rest, err := io.ReadAll(in)
-				if lasted := time.Since(begin); lasted < tc.least {
-					t.Errorf("it ended after %v, want %v or more", lasted, tc.least)
+				if lasted := time.Since(begin); lasted < tc.min {
+					t.Errorf("the connection ended after %v, want %v or more", lasted, tc.min)
 				}
 				if errors.Is(err, os.ErrDeadlineExceeded) || strings.Contains(string(rest), " 200 OK") {
 					t.Errorf("got %q, %v, want the end without another answer", rest, err)
@@ -96,17 +98,17 @@ func TestConnectionsThatKeepTheServerWaitingEnd(t *testing.T) {
 	}
 }
 
-// A client that sends requests and reads no reply is not read from for ever, and
-// has all its replies once it reads.
-func TestAClientThatDoesNotRead(t *testing.T) {
+// The server stops reading from a client that does not read replies. Once the client
+// reads, it gets all replies.
+func TestClientThatReadsLate(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, stop := start(t, config, io.Discard)
 		conn := wiretest.Dial(t, base)
 		_ = conn.SetWriteBuffer(16 << 10)
 		many := strings.Repeat(plain("0"), 1000)
-		const most = 64 << 20 // far above what the system holds of a connection
+		const maxSent = 64 << 20 // far more than the system buffers
 		sent := 0
-		for sent < most {
+		for sent < maxSent {
 			_ = conn.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
 			n, err := io.WriteString(conn, many[sent%len(plain("0")):])
 			sent += n
@@ -114,10 +116,10 @@ func TestAClientThatDoesNotRead(t *testing.T) {
 				break
 			}
 		}
-		if sent >= most {
-			t.Fatalf("the server took %d bytes of requests and more, of which no reply was read", sent)
+		if sent >= maxSent {
+			t.Fatalf("the server took at least %d bytes of requests, while no reply was read", sent)
 		}
-		// Meanwhile others are answered.
+		// Other clients are answered meanwhile.
 		do(t, newClient(t), "GET", base+"/delay/1", nil)
 		do(t, newClient(t), "GET", base+"/healthz", nil)
 		in := bufio.NewReader(conn)
@@ -128,8 +130,8 @@ func TestAClientThatDoesNotRead(t *testing.T) {
 	})
 }
 
-// A client that never reads a reply and goes leaves nothing behind.
-func TestAClientThatNeverReads(t *testing.T) {
+// A client that closes without reading leaves no request.
+func TestClientThatNeverReads(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, _ := start(t, config, io.Discard)
 		conn := wiretest.Dial(t, base)
@@ -145,7 +147,7 @@ func TestAClientThatNeverReads(t *testing.T) {
 	})
 }
 
-func TestDrainingClosesWhatIsIdle(t *testing.T) {
+func TestDrainingClosesIdleConnections(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, stop := start(t, config, io.Discard)
@@ -161,19 +163,19 @@ func TestDrainingClosesWhatIsIdle(t *testing.T) {
 			t.Errorf("an idle connection: got %q, %v, want its end", rest, err)
 		}
 		if n := srv.engine.Journal.Waiting(); n != 2 {
-			t.Errorf("%d wait when an idle connection has been closed, want 2", n)
+			t.Errorf("%d wait after an idle connection was closed, want 2", n)
 		}
 		if reply, err := newClient(t).Get(base + "/delay/0"); err == nil {
 			reply.Body.Close()
-			t.Error("a server that drains lets a connection in")
+			t.Error("a draining server accepts a connection")
 		}
 		for _, conn := range []io.Reader{waiting, behind} {
 			in := bufio.NewReader(conn)
 			if reply, _ := readReplies(t, in, 1, 200); !reply.Close {
-				t.Error("the last reply of a connection does not say so")
+				t.Error("the last reply of a connection has no Connection: close")
 			}
 			if rest, err := io.ReadAll(in); len(rest) > 0 || err != nil {
-				t.Errorf("behind the last reply: got %q, %v, want the end", rest, err)
+				t.Errorf("after the last reply: got %q, %v, want the end", rest, err)
 			}
 		}
 		stopping.Wait()

@@ -15,8 +15,8 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// What ends a wait otherwise than by its time, a server answers, counts and
-// logs alike whether or not the event loops are on.
+// Waits that end early are answered, counted and logged in the same way with and without
+// event loops.
 func TestDifferentialWaitsEnd(t *testing.T) {
 	for _, origins := range []string{"*", "none", "https://a.example"} {
 		t.Run(origins, func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestDifferentialWaitsEnd(t *testing.T) {
 	}
 }
 
-// endsOfWaits has a server end waits in all ways and returns what is to be seen of it.
+// endsOfWaits ends waits in all ways, and returns what a client or operator sees.
 func endsOfWaits(t *testing.T, config Config) map[string]string {
 	config.MaxInFlight, config.ShutdownTimeout = 2, 1500*time.Millisecond
 	var log logbook
@@ -48,8 +48,11 @@ func endsOfWaits(t *testing.T, config Config) map[string]string {
 		text, err := io.ReadAll(conn)
 		return fmt.Sprintf("%s[%v]", masked(string(text), anyTime), err)
 	}
-	fmt.Fprint(wiretest.Dial(t, base), plain("0")) // a connection that is answered and stays
-	wiretest.Eventually(t, "one was answered", func() bool { return strings.Contains(log.String(), "outcome=answered") })
+	fmt.Fprint(wiretest.Dial(t, base), plain("0")) // an idle connection
+	wiretest.Eventually(t, "one was answered", func() bool {
+		return strings.Contains(log.String(),
+			"outcome=answered")
+	})
 
 	leaves := wiretest.Dial(t, base)
 	fmt.Fprint(leaves, plain("600000"))
@@ -57,8 +60,8 @@ func endsOfWaits(t *testing.T, config Config) map[string]string {
 	leaves.Close()
 	wiretest.Eventually(t, "it has left", func() bool { return srv.engine.Journal.Waiting() == 0 })
 
-	drained, cut := wiretest.Dial(t, base), wiretest.Dial(t, base)
-	fmt.Fprint(cut, plain("600000/"))
+	drained, shutdown := wiretest.Dial(t, base), wiretest.Dial(t, base)
+	fmt.Fprint(shutdown, plain("600000/"))
 	wiretest.Eventually(t, "one waits", func() bool { return srv.engine.Journal.Waiting() == 1 })
 	fmt.Fprint(drained, plain("1000")+plain("0"))
 	wiretest.Eventually(t, "two wait", func() bool { return srv.engine.Journal.Waiting() == 2 })
@@ -67,9 +70,10 @@ func endsOfWaits(t *testing.T, config Config) map[string]string {
 	seen["refused"] = all(refused)
 
 	_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
-	seen["metrics"] = regexp.MustCompile(`(?m)^.*(bucket|_sum).*\n`).ReplaceAllString(grep(metrics, "delay_server_"), "")
+	seen["metrics"] = regexp.MustCompile(`(?m)^.*(bucket|_sum).*\n`).ReplaceAllString(grep(metrics, "delay_server_"),
+		"")
 	stop()
-	seen["drained"], seen["cut"] = all(drained), all(cut)
+	seen["drained"], seen["shutdown"] = all(drained), all(shutdown)
 	times := regexp.MustCompile(`(time|waited|until)=[0-9][^ ]*`)
 	lines := strings.Split(times.ReplaceAllString(grep(log.String(), "msg=waited"), "$1=…"), "\n")
 	slices.Sort(lines)
@@ -78,10 +82,10 @@ func endsOfWaits(t *testing.T, config Config) map[string]string {
 	return seen
 }
 
-// A malformed request is answered when it has come, however short, whether or
-// not the connection has had an answer: net/http looks for 14 bytes of HTTP/2's
-// preface, up to READ_TIMEOUT, on connections that may be of HTTP/2.
-func TestShortMalformedRequestsAreAnsweredAtOnce(t *testing.T) {
+// A malformed request is answered when it has arrived, even if it is shorter than the 14
+// bytes of HTTP/2's preface, which net/http looks for until READ_TIMEOUT on some
+// connections.
+func TestShortMalformedRequests(t *testing.T) {
 	config := DefaultConfig()
 	config.ReadTimeout = time.Hour
 	_, base, _ := start(t, config, io.Discard)

@@ -19,11 +19,9 @@ import (
 	"flash.test/delay-server/internal/journal"
 )
 
-// exchange sends a stream to one of the two and returns all that came back, how
-// the connection ended, and what the journal has of the stream's run: each
-// without what differs from one exchange to the next. Between packets it pauses
-// for the server to read each by itself; where the pause is too short two come
-// as one, which no reply may tell.
+// exchange sends a stream to a server. It returns the replies, how the connection ended,
+// and the stream's run from the journal, all without what differs each time. It pauses
+// between packets, so that the server usually reads them separately.
 func (p pair) exchange(t testing.TB, with target, s stream) string {
 	id := runID.FindString(s.whole())
 	conn, err := p.dial(with.addr)
@@ -45,16 +43,16 @@ func (p pair) exchange(t testing.TB, with target, s stream) string {
 	sending.Wait()
 	text := masked(replies, anyTime)
 	if s.end == closes || s.end == resets {
-		text, _, _ = strings.Cut(text, "\r\n\r\n") // how much of a body has come differs
+		text, _, _ = strings.Cut(text, "\r\n\r\n") // the received part of a body differs
 	}
 	text += s.ending(replies, err)
 	if id != "" {
-		text = strings.ReplaceAll(text+with.remembered(t, id), id, runName)
+		text = strings.ReplaceAll(text+with.records(t, id), id, runName)
 	}
 	return text
 }
 
-// dial returns a connection that leaves no socket behind in TIME_WAIT.
+// dial returns a connection that leaves no socket in TIME_WAIT.
 func (p pair) dial(addr string) (*net.TCPConn, error) {
 	dialer := net.Dialer{Timeout: 30 * time.Second}
 	if p.slow {
@@ -66,25 +64,24 @@ func (p pair) dial(addr string) (*net.TCPConn, error) {
 	}
 	tcp := conn.(*net.TCPConn)
 	_ = tcp.SetLinger(0)
-	_ = tcp.SetDeadline(time.Now().Add(time.Minute)) // longer than all time-outs of DefaultConfig but IDLE_TIMEOUT
+	_ = tcp.SetDeadline(time.Now().Add(time.Minute)) // longer than all timeouts of DefaultConfig except IDLE_TIMEOUT
 	return tcp, nil
 }
 
-// smallBuffer sets the size of a socket's buffer. Those that a listener accepts
-// have its own.
+// smallBuffer sets a socket's buffer size. Accepted sockets inherit the listener's.
 func smallBuffer(which int) func(_, _ string, raw syscall.RawConn) error {
 	return func(_, _ string, raw syscall.RawConn) error {
 		return raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, which, 8<<10) })
 	}
 }
 
-// readAll returns what comes until an error, io.EOF too. heard is sent to with
-// each read, and closed at the end.
+// readAll reads until an error, such as io.EOF. It sends to heard with each read, and
+// closes heard at the end.
 func (p pair) readAll(conn net.Conn, heard chan<- struct{}) (string, error) {
 	defer close(heard)
 	buf := make([]byte, 64<<10)
 	if p.slow {
-		time.Sleep(50 * time.Millisecond) // until the server can send no more
+		time.Sleep(50 * time.Millisecond) // until buffers are full
 	}
 	var replies strings.Builder
 	for {
@@ -103,7 +100,7 @@ func (p pair) readAll(conn net.Conn, heard chan<- struct{}) (string, error) {
 	}
 }
 
-// await returns the run once ok reports true of it.
+// await returns the run once ok reports true.
 func (s target) await(t testing.TB, id string, ok func(journal.Summary) bool) journal.Run {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -114,8 +111,8 @@ func (s target) await(t testing.TB, id string, ok func(journal.Summary) bool) jo
 	return run
 }
 
-// remembered returns the requests of the run, once all have ended.
-func (s target) remembered(t testing.TB, id string) string {
+// records returns the requests of the run, after all have ended.
+func (s target) records(t testing.TB, id string) string {
 	text := ""
 	for _, w := range s.await(t, id, journal.Summary.Settled).Waits {
 		text += fmt.Sprintf("\n%s %s, asked %v: %s", w.Method, w.Path, w.Asked, w.Outcome)
@@ -124,8 +121,8 @@ func (s target) remembered(t testing.TB, id string) string {
 	return text
 }
 
-// send sends s packet by packet; heard tells of replies, and of the connection's
-// end. An error is the server's end of the connection.
+// send sends s packet by packet. heard receives when a reply has come, and is closed when
+// the connection has ended. Write errors mean that too.
 func (s stream) send(conn *net.TCPConn, heard <-chan struct{}, pause time.Duration) {
 	for i, packet := range strings.Split(s.sent, cut) {
 		packet, late := strings.CutPrefix(packet, after)
@@ -150,8 +147,8 @@ func (s stream) leave(conn *net.TCPConn) {
 	_ = conn.Close()
 }
 
-// ending says how the connection of s ended: in order or by a reset, which are
-// the same where the server may have ended it before all that came was read.
+// ending returns how the connection of s ended. FIN and RST are the same if the server
+// may not have read all input.
 func (s stream) ending(replies string, err error) string {
 	certain := s.end == lastReply || s.end == sentinel && strings.HasSuffix(replies, sentinelReply)
 	var errno syscall.Errno
@@ -169,15 +166,15 @@ func (s stream) ending(replies string, err error) string {
 var runID = regexp.MustCompile(`r[0-9]{8}`)
 
 var (
-	dateLine   = regexp.MustCompile(`\r\nDate: [A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT\r\n`)
+	dateLine = regexp.MustCompile(`\r\nDate: [A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} ` +
+		`[0-9]{2}:[0-9]{2}:[0-9]{2} GMT\r\n`)
 	timingLine = regexp.MustCompile(`\r\nServer-Timing: [^\r]*\r`)
 	anyTime    = regexp.MustCompile(`(queued|held|waited|real);dur=(0|[1-9][0-9]*)(\.[0-9]{0,5}[1-9])?([,\r])`)
 	realTime   = regexp.MustCompile(`(real);dur=(0|[1-9][0-9]*)(\.[0-9]{0,5}[1-9])?([,\r])`)
 	eventTime  = regexp.MustCompile(`"timestamp":[0-9]{13}}`)
 )
 
-// masked returns replies without the date and the measured times, where they are
-// written as they should be, and without the sizes of chunks.
+// masked returns replies without valid dates and measured times, and without chunk sizes.
 func masked(replies string, measured *regexp.Regexp) string {
 	replies = dateLine.ReplaceAllString(unchunked(replies), "\r\nDate: …\r\n")
 	replies = timingLine.ReplaceAllStringFunc(replies, func(line string) string {
@@ -186,7 +183,7 @@ func masked(replies string, measured *regexp.Regexp) string {
 	return eventTime.ReplaceAllString(replies, `"timestamp":…}`)
 }
 
-// unchunked returns replies with the chunks of each body as one.
+// unchunked returns replies with the chunks of each body joined.
 func unchunked(replies string) string {
 	const header, end = "\r\nTransfer-Encoding: chunked", "\r\n\r\n"
 	var b strings.Builder

@@ -15,28 +15,42 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// What composed requests are made of, sound and unsound. An entry that is listed
-// twice comes twice as often.
+// Parts of random requests, valid and invalid. An entry listed twice is twice as likely.
 var (
-	someMethods = []string{"GET", "GET", "GET", "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW", "get"}
-	somePaths   = []string{
-		"/delay/0", "/delay/0", "/delay/1", "/delay/1", "/delay/2/", "/delay/1ms", "/delay/uniform:0,2", "/delay/exponential:1ms", "/delay/0/url/example.com", "/delay/99999", "/delay/x", "/delay/%31", "/nothing", "/healthz", "/delay",
-		"/drip", "/drip?delay=0&duration=0", "/drip?delay=0&duration=1ms&numbytes=3", "/sse?count=2&interval=0", "/sse?count=2&duration=1ms", "/status/200", "/status/204", "/status/503:1,200:1", "/bytes/0", "/bytes/10", "/bytes/5000", "/barrier/RUN?parties=1", "/barrier/RUN?parties=2&timeout=1ms", "/hold/RUN?timeout=1ms", "/hold/RUN",
+	someMethods = []string{"GET", "GET", "GET", "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW",
+		"get"}
+	somePaths = []string{
+		"/delay/0", "/delay/0", "/delay/1", "/delay/1", "/delay/2/", "/delay/1ms", "/delay/uniform:0,2",
+		"/delay/exponential:1ms", "/delay/0/url/example.com", "/delay/99999", "/delay/x", "/delay/%31", "/nothing",
+		"/healthz", "/delay",
+		"/drip", "/drip?delay=0&duration=0", "/drip?delay=0&duration=1ms&numbytes=3", "/sse?count=2&interval=0",
+		"/sse?count=2&duration=1ms", "/status/200", "/status/204", "/status/503:1,200:1", "/bytes/0", "/bytes/10",
+		"/bytes/5000", "/barrier/RUN?parties=1", "/barrier/RUN?parties=2&timeout=1ms", "/hold/RUN?timeout=1ms",
+		"/hold/RUN",
 	}
 	someParameters = []string{
-		"run=RUN", "run=RUN", "run=RUN", "run=a+b", "_=17", "status=503", "status=204", "status=503:50", "status=x", "size=0", "size=10", "size=5000", "size=70000", "header=X-A:b", "header=Content-Type:a/b", "header=Date:x", "rate=1000", "body_delay=1", "body_delay=uniform:0,1", "fault=reset", "fault=empty", "fault=garbage", "fault=truncate", "fault=hang",
-		"fail_first=1", "pool=RUN&workers=1", "pool=RUN&workers=1&queue=0", "workers=1", "seed=7", "seed=x", "stauts=1", "%zz", "a;b", "delay=1ms",
+		"run=RUN", "run=RUN", "run=RUN", "run=a+b", "_=17", "status=503", "status=204", "status=503:50", "status=x",
+		"size=0", "size=10", "size=5000", "size=70000", "header=X-A:b", "header=Content-Type:a/b", "header=Date:x",
+		"rate=1000", "body_delay=1", "body_delay=uniform:0,1", "fault=reset", "fault=empty", "fault=garbage",
+		"fault=truncate", "fault=hang",
+		"fail_first=1", "pool=RUN&workers=1", "pool=RUN&workers=1&queue=0", "workers=1", "seed=7", "seed=x", "stauts=1",
+		"%zz", "a;b", "delay=1ms",
 	}
 	someHeaders = []string{
-		"Host: x", "host: y", "Accept: */*", "A:", "A : b", " folded", "\tfolded", "no colon", "A: \x00", "A: b\nC: d", "Connection: close", "Connection: keep-alive", "Connection: close, TE", "Connection: TE", "X-Run-Id: RUN", "X-Run-Id: a b", "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-		"Origin: https://a.example", "Origin: null", "Expect: 100-continue", "Upgrade: h2c", "Content-Length: 0", "Content-Length: 3", "Content-Length: +3", "Transfer-Encoding: chunked", "Trailer: A", "TE: trailers", "Cookie: a=b",
+		"Host: x", "host: y", "Accept: */*", "A:", "A : b", " folded", "\tfolded", "no colon", "A: \x00", "A: b\nC: d",
+		"Connection: close", "Connection: keep-alive", "Connection: close, TE", "Connection: TE", "X-Run-Id: RUN",
+		"X-Run-Id: a b", "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		"Origin: https://a.example", "Origin: null", "Expect: 100-continue", "Upgrade: h2c", "Content-Length: 0",
+		"Content-Length: 3", "Content-Length: +3", "Transfer-Encoding: chunked", "Trailer: A", "TE: trailers",
+		"Cookie: a=b",
 	}
-	someVersions = []string{"HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/1.2"}
-	drawing      = regexp.MustCompile(`uniform|exponential|:50|:1|bytes|seed|fail_first`)
+	someVersions = []string{"HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0",
+		"HTTP/1.2"}
+	drawing = regexp.MustCompile(`uniform|exponential|:50|:1|bytes|seed|fail_first`)
 )
 
-// compose returns a request made by choices, each from 0 up to n. What it draws
-// or counts it does in the run of its exchange.
+// compose returns a random request. Requests that need random numbers or counts are in
+// the run of their exchange.
 func compose(choose func(n int) int) string {
 	one := func(of []string) string { return of[choose(len(of))] }
 	target := one(somePaths)
@@ -67,7 +81,7 @@ func compose(choose func(n int) int) string {
 	return request(one(someMethods)+" "+target+" "+one(someVersions), headers...) + body
 }
 
-// randomConfig has each wait end soon, and each draw be the same on both servers.
+// randomConfig has short waits, and the same random numbers on both servers.
 func randomConfig() Config {
 	config := DefaultConfig()
 	config.MaxDelay, config.ReadTimeout = 5*time.Millisecond, time.Second
@@ -77,7 +91,7 @@ func randomConfig() Config {
 	return config
 }
 
-// Requests that are composed and split by a seed.
+// Random requests, split at random.
 func TestDifferentialRandom(t *testing.T) {
 	t.Parallel()
 	p := startPair(t, randomConfig())
@@ -107,8 +121,7 @@ func TestDifferentialRandom(t *testing.T) {
 	})
 }
 
-// FuzzRequests sends requests composed by choices, a packet of which ends at
-// byte at.
+// FuzzRequests sends requests that choices compose, in two packets split at byte at.
 func FuzzRequests(f *testing.F) {
 	p := startFuzzed(f)
 	for seed := range uint64(50) {
@@ -138,14 +151,14 @@ func FuzzRequests(f *testing.F) {
 	})
 }
 
-// unsteady are what FuzzBytes leaves out: pages that differ each time, and what
-// answers in frames, or once more of a body has come than a flood has.
+// unsteady matches what FuzzBytes leaves out: pages that differ each time, HTTP/2, and
+// bodies longer than a flood.
 var unsteady = regexp.MustCompile(`(?i)metrics|doc|PRI \* HTTP/2|length[\t ]*:[\t ]*[0-9]{4}`)
 
-// FuzzBytes sends bytes, a packet of which ends at byte at.
+// FuzzBytes sends bytes in two packets, split at byte at.
 func FuzzBytes(f *testing.F) {
 	for i, s := range streams(sentinel) {
-		if whole := s.packed(); len(whole.sent) < 1000 && i%4 == 0 { // the tables have them all
+		if whole := s.packed(); len(whole.sent) < 1000 && i%4 == 0 { // a sample
 			f.Add([]byte(whole.sent), uint16(len(whole.sent)*len(s.says)%97))
 		}
 	}
@@ -166,14 +179,14 @@ func FuzzBytes(f *testing.F) {
 func startFuzzed(f *testing.F) pair {
 	f.Helper()
 	config := randomConfig()
-	config.ReadTimeout = 10 * time.Second // longer than a busy machine keeps a server from reading
+	config.ReadTimeout = 10 * time.Second // for busy machines
 	p := startPair(f, config)
 	p.pause = 100 * time.Microsecond
 	return p
 }
 
-// fuzz compares the replies to whole, and to its two parts. Before each both
-// servers forget what they have counted and drawn so far.
+// fuzz compares the replies to whole in one packet and in two. Before each, both servers
+// forget their counts and random numbers.
 func (p pair) fuzz(t *testing.T, whole string, at uint16) {
 	split := stream{"split", whole, flood}.named()
 	i := min(int(at), len(split.sent))

@@ -18,12 +18,12 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// pair is two servers with the same settings, one with the event loops and one
-// without. Nothing that a client can see tells them apart.
+// pair is two servers with the same settings, one with event loops and one without.
+// Clients see no difference.
 type pair struct {
 	loops, netHTTP target
-	pause          time.Duration // of a client, between packets
-	slow           bool          // a client reads late and a few bytes at a time, and buffers are small
+	pause          time.Duration // between packets
+	slow           bool          // clients read late, a few bytes at a time, and buffers are small
 }
 
 type target struct {
@@ -31,8 +31,8 @@ type target struct {
 	addr string
 }
 
-// startPair starts two servers. At the end of the test nothing waits on either,
-// and both have counted the same outcomes.
+// startPair starts two servers. At the end of the test, no request waits, and both have
+// counted the same outcomes.
 func startPair(t testing.TB, config Config) pair {
 	t.Helper()
 	return startPairOn(t, config, net.ListenConfig{})
@@ -53,7 +53,7 @@ func startPairOn(t testing.TB, config Config, listen net.ListenConfig) pair {
 	return p
 }
 
-// outcomes returns the counts of all waits, once none is left.
+// outcomes returns the counts of all waits, after all have ended.
 func (s target) outcomes(t testing.TB) string {
 	wiretest.Eventually(t, "none waits", func() bool { return s.srv.engine.Journal.Waiting() == 0 })
 	metrics := httptest.NewRecorder()
@@ -61,7 +61,7 @@ func (s target) outcomes(t testing.TB) string {
 	return grep(metrics.Body.String(), "waits_total{")
 }
 
-// differentialConfigs are the settings that change an answer.
+// differentialConfigs have the settings that change an answer.
 func differentialConfigs(t *testing.T) map[string]Config {
 	t.Helper()
 	all := map[string]Config{}
@@ -81,8 +81,7 @@ func differentialConfigs(t *testing.T) map[string]Config {
 	return all
 }
 
-// Whatever a client sends, event loops answer it as net/http does, whether its
-// bytes come in one packet or in several.
+// Event loops answer everything as net/http does, in one packet or in several.
 func TestDifferentialAnswers(t *testing.T) {
 	for name, config := range differentialConfigs(t) {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +89,7 @@ func TestDifferentialAnswers(t *testing.T) {
 			p := startPair(t, config)
 			concurrently(streams(sentinel), func(s stream) {
 				sent := []stream{s.packed().withSentinel("")}
-				if name == "default" { // settings and packets have nothing to do with one another
+				if name == "default" { // settings have no effect on packets
 					sent = append(sent, s.withSentinel(cut), s.packed().withSentinel(cut))
 				}
 				p.compare(t, sent...)
@@ -118,8 +117,7 @@ func TestDifferentialSplitAtEveryByte(t *testing.T) {
 	})
 }
 
-// A client that stops in the middle is waited for, for READ_TIMEOUT or
-// IDLE_TIMEOUT, then the connection ends.
+// READ_TIMEOUT or IDLE_TIMEOUT ends the connection of a client that stops sending.
 func TestDifferentialTimeouts(t *testing.T) {
 	t.Parallel()
 	config := DefaultConfig()
@@ -128,7 +126,7 @@ func TestDifferentialTimeouts(t *testing.T) {
 	concurrently(streams(silence), func(s stream) { p.compare(t, s, s.packed()) })
 }
 
-// A client leaves by closing its side or all of the connection, or by a reset.
+// A client leaves by closing its side of the connection or all of it, or by a reset.
 func TestDifferentialClientsLeave(t *testing.T) {
 	config := DefaultConfig()
 	config.ShutdownTimeout = 0
@@ -141,8 +139,8 @@ func TestDifferentialClientsLeave(t *testing.T) {
 	})
 }
 
-// How a connection ends is certain where the client sends nothing behind the
-// request that ends it.
+// If the client sends nothing after the last request, the connection ends in only one
+// way.
 func TestDifferentialEnds(t *testing.T) {
 	config := DefaultConfig()
 	config.MaxDelay = 20 * time.Millisecond // the end of fault=hang
@@ -150,7 +148,7 @@ func TestDifferentialEnds(t *testing.T) {
 	concurrently(streams(lastReply), func(s stream) { p.compare(t, s, s.packed()) })
 }
 
-// A client that takes an answer a few bytes at a time gets all of it.
+// A slow reader gets the whole answer.
 func TestDifferentialSlowReaders(t *testing.T) {
 	t.Parallel()
 	p := startPairOn(t, DefaultConfig(), net.ListenConfig{Control: smallBuffer(syscall.SO_SNDBUF)})
@@ -158,8 +156,8 @@ func TestDifferentialSlowReaders(t *testing.T) {
 	concurrently(largeStreams(), func(s stream) { p.compare(t, s.withSentinel(cut), s.withSentinel("")) })
 }
 
-// compare sends each of the streams, which differ in their packets alone, to
-// both servers, and fails the test where not all replies are the same.
+// compare sends the streams, which differ only in their packets, to both servers. It
+// fails the test unless all replies are the same.
 func (p pair) compare(t testing.TB, sent ...stream) {
 	t.Helper()
 	want, got := make([]string, len(sent)), make([]string, len(sent))
@@ -172,14 +170,15 @@ func (p pair) compare(t testing.TB, sent ...stream) {
 	running.Wait()
 	for i, s := range sent {
 		if want[i] != want[0] {
-			t.Errorf("net/http does not answer %s the same each time, %.1000q:\n%s", s.says, s.sent, difference(want[i], want[0]))
+			t.Errorf("net/http does not answer %s the same each time, %.1000q:\n%s", s.says, s.sent,
+				difference(want[i], want[0]))
 		} else if got[i] != want[0] {
 			t.Errorf("%s, %.1000q:\n%s", s.says, s.sent, difference(got[i], want[0]))
 		}
 	}
 }
 
-// difference shows got and want from shortly before the first byte that differs.
+// difference returns got and want around the first byte that differs.
 func difference(got, want string) string {
 	at := 0
 	for at < min(len(got), len(want)) && got[at] == want[at] {
@@ -189,7 +188,7 @@ func difference(got, want string) string {
 	return fmt.Sprintf("\tfrom byte %d on\n\tgot  %.500q\n\twant %.500q", from, got[from:], want[from:])
 }
 
-// concurrently calls f with each of all, 32 at a time.
+// concurrently calls f for each of all, with a concurrency of 32.
 func concurrently[T any](all []T, f func(T)) {
 	var running sync.WaitGroup
 	semaphore := make(chan struct{}, 32)
