@@ -65,7 +65,7 @@ var mayImport = map[string][]rule{
 		{"web", ""},
 		{"sweep", "fetch"},
 		{"config", "delay-server/delay " + kitOfDelayServer},
-		{"upstream", "fetch delay-server/client " + kitOfDelayServer},
+		{"upstream", "delay-server/client " + kitOfDelayServer},
 		{"server", "fetch sweep upstream web delay-server/delay " + kitOfDelayServer},
 		{"(main)", "config fetch server sweep upstream delay-server/server delay-server/delay " + kitOfDelayServer},
 	},

@@ -227,7 +227,7 @@ func TestClientThatLeavesCancelsTheQuery(t *testing.T) {
 	}
 }
 
-// The difference to BenchmarkThrough is the cost of a query over that of a call.
+// BenchmarkQuery minus BenchmarkThrough is the extra cost of a query.
 func BenchmarkQuery(b *testing.B) {
 	d := start(b, options(), newFast(b).URL, time.Minute)
 	for b.Loop() {
