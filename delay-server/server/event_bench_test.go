@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// BenchmarkEvent is the time from the event to the last answer read, of 10,000
-// requests that wait for it: over HTTP/2 on loopback, 200 to a connection.
+// BenchmarkEvent measures the time from an event until the last of 10,000 waiting
+// requests has its response, over HTTP/2 on loopback, with 200 requests a connection.
 func BenchmarkEvent(b *testing.B) {
 	const n, connections = 10_000, 50
 	url := map[string]string{"barrier": fmt.Sprintf("/barrier/b?parties=%d&timeout=1m", n+1), "hold": "/hold/x"}

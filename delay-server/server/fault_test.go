@@ -17,8 +17,8 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// raw sends one request over a socket of its own and returns all that comes
-// until the connection ends, and how it ended.
+// raw sends a request over a new connection and returns everything received, and the
+// error with which the connection ended.
 func raw(t *testing.T, base, target string) (string, error) {
 	t.Helper()
 	conn := wiretest.Dial(t, base)
@@ -28,18 +28,19 @@ func raw(t *testing.T, base, target string) (string, error) {
 	return got.String(), err
 }
 
-func TestFaultsOnASocket(t *testing.T) {
+func TestFaultsOverASocket(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	for _, tc := range []struct {
 		fault string
-		end   error // nil where the connection is closed in order
+		end   error // nil if the connection is closed in order
 		check func(got string) bool
 	}{
 		{"reset", syscall.ECONNRESET, func(got string) bool { return got == "" }},
 		{"empty", nil, func(got string) bool { return got == "" }},
 		{"garbage", nil, func(got string) bool { return len(got) > 10 && !strings.HasPrefix(got, "HTTP") }},
 		{"truncate", nil, func(got string) bool {
-			return strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") && strings.Contains(got, "Content-Length: 67\r\n") && strings.HasSuffix(got, `"Mock res`)
+			return strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") &&
+				strings.Contains(got, "Content-Length: 67\r\n") && strings.HasSuffix(got, `"Mock res`)
 		}},
 		{"truncate&size=100000", nil, func(got string) bool {
 			_, body, _ := strings.Cut(got, "\r\n\r\n")
@@ -50,16 +51,16 @@ func TestFaultsOnASocket(t *testing.T) {
 			begin := time.Now()
 			got, err := raw(t, base, "/delay/20?fault="+tc.fault)
 			if took := time.Since(begin); took < 20*time.Millisecond {
-				t.Errorf("it came after %v, want 20ms or more", took)
+				t.Errorf("it took %v, want 20ms or more", took)
 			}
 			if !errors.Is(err, tc.end) || !tc.check(got) {
-				t.Errorf("fault=%s: got %d bytes %.300q, ended by %v, want it ended by %v", tc.fault, len(got), got, err, tc.end)
+				t.Errorf("fault=%s: got %d bytes %.300q, error %v, want error %v", tc.fault, len(got), got, err, tc.end)
 			}
 		})
 	}
 }
 
-func TestFaultsOnAGoClient(t *testing.T) {
+func TestFaultsWithGoClient(t *testing.T) {
 	srv, base, _ := start(t, DefaultConfig(), io.Discard)
 	for name, client := range map[string]*http.Client{"HTTP/1.1": newClient(t), "HTTP/2": newH2CClient(t)} {
 		for _, fault := range []string{"reset", "empty", "garbage", "truncate"} {
@@ -74,9 +75,9 @@ func TestFaultsOnAGoClient(t *testing.T) {
 					reply.Body.Close()
 				}
 				if err == nil {
-					t.Errorf("fault=%s: the client saw status %d and a whole body, want an error", fault, reply.StatusCode)
+					t.Errorf("fault=%s: got status %d and a complete body, want an error", fault, reply.StatusCode)
 				}
-				// The connection of the others lives on, and the server too.
+				// Other requests still succeed.
 				if reply, _ := do(t, client, "GET", base+"/delay/0", nil); reply.StatusCode != 200 {
 					t.Errorf("after fault=%s: status %d, want 200", fault, reply.StatusCode)
 				}
@@ -86,20 +87,20 @@ func TestFaultsOnAGoClient(t *testing.T) {
 	wiretest.Eventually(t, "none waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 	_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
 	if strings.Contains(metrics, `delay_server_waits_total{outcome="faulted"} 0`) {
-		t.Errorf("the metrics count no fault:\n%s", grep(metrics, "waits_total"))
+		t.Errorf("the metrics count no faults:\n%s", grep(metrics, "waits_total"))
 	}
 }
 
-// The exit statuses are those of curl's manual.
-func TestFaultsOnCurl(t *testing.T) {
+// The exit statuses are documented in the manual of curl.
+func TestFaultsWithCurl(t *testing.T) {
 	curl, err := exec.LookPath("curl")
 	if err != nil && os.Getenv("CI") == "" {
 		t.Skip("curl is not installed")
 	}
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	for _, tc := range []struct {
-		fault, word string
-		status      int
+		fault, meaning string
+		status         int
 	}{
 		{"reset", "failure in receiving network data", 56},
 		{"empty", "nothing was returned from the server", 52},
@@ -107,22 +108,24 @@ func TestFaultsOnCurl(t *testing.T) {
 		{"truncate", "partial file", 18},
 	} {
 		t.Run(tc.fault, func(t *testing.T) {
-			err := exec.CommandContext(t.Context(), curl, "-sS", "-o", "/dev/null", base+"/delay/1?fault="+tc.fault).Run()
+			url := base + "/delay/1?fault=" + tc.fault
+			err := exec.CommandContext(t.Context(), curl, "-sS", "-o", "/dev/null", url).Run()
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || exit.ExitCode() != tc.status {
-				t.Errorf("curl of fault=%s: %v, want exit status %d (%s)", tc.fault, err, tc.status, tc.word)
+				t.Errorf("curl of fault=%s: %v, want exit status %d (%s)", tc.fault, err, tc.status, tc.meaning)
 			}
 		})
 	}
 }
 
-func TestHangEndsWithTheClientOrWithMaxDelay(t *testing.T) {
+func TestHangEndsWithTheClientOrAfterMaxDelay(t *testing.T) {
 	config := DefaultConfig()
 	config.MaxDelay = 300 * time.Millisecond
 	srv, base, _ := start(t, config, io.Discard)
 	begin := time.Now()
-	if got, err := raw(t, base, "/delay/0?fault=hang"); got != "" || err != nil || time.Since(begin) < config.MaxDelay {
-		t.Errorf("got %q, %v after %v, want an end without a byte after %v", got, err, time.Since(begin), config.MaxDelay)
+	got, err := raw(t, base, "/delay/0?fault=hang")
+	if took := time.Since(begin); got != "" || err != nil || took < config.MaxDelay {
+		t.Errorf("got %q, %v after %v, want nothing after %v", got, err, took, config.MaxDelay)
 	}
 
 	ctx, leave := context.WithCancel(t.Context())
@@ -147,7 +150,7 @@ func TestBodyDelayAndRate(t *testing.T) {
 	for _, tc := range []struct {
 		name, query string
 		length      int64
-		body        time.Duration // from the headers to the end of the body, at the least
+		body        time.Duration // minimum time from the headers to the end of the body
 	}{
 		{"body_delay", "body_delay=50", 67, 50 * time.Millisecond},
 		{"rate", "size=10000&rate=100", 10_000, 100 * time.Millisecond},
@@ -172,18 +175,19 @@ func TestBodyDelayAndRate(t *testing.T) {
 				t.Errorf("got %d bytes of %d, %v, want %d", n, reply.ContentLength, err, tc.length)
 			}
 			if headers < 10*time.Millisecond || whole < 10*time.Millisecond+tc.body {
-				t.Errorf("headers after %v, all after %v, want 10ms and %v or more", headers, whole, 10*time.Millisecond+tc.body)
+				t.Errorf("headers after %v, body after %v, want at least 10ms and %v",
+					headers, whole, 10*time.Millisecond+tc.body)
 			}
-			if reply, body := do(t, newClient(t), "HEAD", base+"/delay/10?"+tc.query, nil); body != "" || reply.ContentLength != tc.length {
-				t.Errorf("HEAD: length %d, body %q, want %d and none", reply.ContentLength, body, tc.length)
+			head, body := do(t, newClient(t), "HEAD", base+"/delay/10?"+tc.query, nil)
+			if body != "" || head.ContentLength != tc.length {
+				t.Errorf("HEAD: length %d, body %q, want %d and none", head.ContentLength, body, tc.length)
 			}
 		})
 	}
 }
 
-// The headers come before the body's delay is over: nothing but the client's
-// own cancelling ends this test.
-func TestHeadersComeBeforeTheBodyDelay(t *testing.T) {
+// The headers arrive before body_delay is over. The test ends the request itself.
+func TestHeadersArriveBeforeBodyDelay(t *testing.T) {
 	srv, base, _ := start(t, DefaultConfig(), io.Discard)
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
@@ -197,31 +201,31 @@ func TestHeadersComeBeforeTheBodyDelay(t *testing.T) {
 	}
 	defer reply.Body.Close()
 	if n := srv.engine.Journal.Waiting(); n != 1 {
-		t.Errorf("%d wait while a body is due, want 1", n)
+		t.Errorf("%d requests wait during body_delay, want 1", n)
 	}
 	leave()
 	wiretest.Eventually(t, "none waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 }
 
-// WRITE_TIMEOUT bounds the sending of a part, not the pause before the next.
-func TestABodyOutlastsTheWriteTimeout(t *testing.T) {
+// WRITE_TIMEOUT limits the sending of each part, not the pauses between parts.
+func TestBodyMayTakeLongerThanWriteTimeout(t *testing.T) {
 	config := DefaultConfig()
 	config.WriteTimeout = 50 * time.Millisecond
 	_, base, _ := start(t, config, io.Discard)
 	for name, client := range map[string]*http.Client{"HTTP/1.1": newClient(t), "HTTP/2": newH2CClient(t)} {
-		if reply, body := do(t, client, "GET", base+"/delay/0?size=2&rate=0.01", nil); reply.StatusCode != 200 || body != "01" {
-			t.Errorf("%s: got %d %q, want 200 and two bytes, 100 ms apart", name, reply.StatusCode, body)
+		reply, body := do(t, client, "GET", base+"/delay/0?size=2&rate=0.01", nil)
+		if reply.StatusCode != 200 || body != "01" {
+			t.Errorf("%s: got %d %q, want 200 and two bytes", name, reply.StatusCode, body)
 		}
 	}
 }
 
-// A client that does not read is given up after WRITE_TIMEOUT.
-func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
+func TestClientThatDoesNotReadIsDisconnected(t *testing.T) {
 	config := DefaultConfig()
 	config.WriteTimeout = 100 * time.Millisecond
 	srv, base, _ := start(t, config, io.Discard)
 	conn := wiretest.Dial(t, base)
 	fmt.Fprint(conn, "GET /delay/0?size=100000000 HTTP/1.1\r\nHost: x\r\n\r\n")
-	wiretest.Eventually(t, "it is being answered", func() bool { return srv.engine.Journal.Waiting() == 1 })
-	wiretest.Eventually(t, "it is given up", func() bool { return srv.engine.Journal.Waiting() == 0 })
+	wiretest.Eventually(t, "the response is being sent", func() bool { return srv.engine.Journal.Waiting() == 1 })
+	wiretest.Eventually(t, "the connection is closed", func() bool { return srv.engine.Journal.Waiting() == 0 })
 }

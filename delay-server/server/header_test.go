@@ -8,7 +8,7 @@ import (
 	"flash.test/delay-server/internal/plan"
 )
 
-func TestPagesListTheHeadersThatALinkMaySet(t *testing.T) {
+func TestPagesListHeadersThatLinksMaySet(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	for path, quoted := range map[string]string{"/doc": "<code>%</code>", "/openapi.yaml": "`%`"} {
 		_, page := do(t, newClient(t), "GET", base+path, nil)

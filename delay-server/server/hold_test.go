@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestAHoldAnswersWhenReleased(t *testing.T) {
+func TestHoldIsReleased(t *testing.T) {
 	const n = 20
 	for name, newClient := range clients {
 		t.Run(name, func(t *testing.T) {
@@ -25,8 +25,12 @@ func TestAHoldAnswersWhenReleased(t *testing.T) {
 			}
 			for range n {
 				got := next(t, replies)
-				if got.status != 200 || got.text != `{"status":200,"hold":"x"}` || !strings.HasPrefix(got.header.Get("Server-Timing"), "asked;dur=0, held;dur=0, waited;dur=0, real;dur=") {
-					t.Fatalf("got %d %s, Server-Timing %s, want 200 that names the hold", got.status, got.text, got.header.Get("Server-Timing"))
+				timing := got.header.Get("Server-Timing")
+				if got.status != 200 || got.text != `{"status":200,"hold":"x"}` {
+					t.Fatalf("got %d %s, want 200 with the name of the hold", got.status, got.text)
+				}
+				if want := "asked;dur=0, held;dur=0, waited;dur=0, real;dur="; !strings.HasPrefix(timing, want) {
+					t.Fatalf("got Server-Timing %s, want %s", timing, want)
 				}
 			}
 			s.held("x", 0)
@@ -34,7 +38,7 @@ func TestAHoldAnswersWhenReleased(t *testing.T) {
 	}
 }
 
-func TestReleaseCountsInOrderOfArrival(t *testing.T) {
+func TestReleaseInOrderOfArrival(t *testing.T) {
 	const n = 5
 	base, s := frozen(t, DefaultConfig())
 	client := newClient(t)
@@ -56,17 +60,17 @@ func TestReleaseCountsInOrderOfArrival(t *testing.T) {
 		s.held("x", n-released)
 	}
 	reply, text := do(t, client, "POST", base+"/admin/holds/x/release?count=3", nil)
-	wantProblem(t, "release of more than are held", reply, text, 409, `hold "x": 2 held, fewer than 3; accepted: as many as are held, or all, without count`)
+	wantProblem(t, "release more than are held", reply, text, 409, "/problems/too-few-held")
 	s.held("x", 2)
 	if got := s.release("x"); got != 2 {
-		t.Errorf("the last release let %d go, want 2", got)
+		t.Errorf("the last release released %d, want 2", got)
 	}
-	for _, left := range replies[released:] {
-		wantAll(t, left, 1, 200, "")
+	for _, rest := range replies[released:] {
+		wantAll(t, rest, 1, 200, "")
 	}
 }
 
-func TestAFailedHoldIsA503(t *testing.T) {
+func TestFailedHold(t *testing.T) {
 	base, s := frozen(t, DefaultConfig())
 	client := newClient(t)
 	failed := ask(t, client, 3, base+"/hold/x?run=r")
@@ -86,13 +90,15 @@ func TestAFailedHoldIsA503(t *testing.T) {
 	s.held("y", 1)
 	s.release("y")
 	wantAll(t, other, 1, 200, "")
-	for _, call := range []struct{ method, path string }{{"DELETE", ""}, {"POST", "/release"}, {"POST", "/release?count=2"}} {
+	for _, call := range []struct{ method, path string }{
+		{"DELETE", ""}, {"POST", "/release"}, {"POST", "/release?count=2"},
+	} {
 		reply, text := do(t, client, call.method, base+"/admin/holds/x"+call.path, nil)
 		wantProblem(t, call.method+" "+call.path, reply, text, 404, "/problems/hold-not-found")
 	}
 }
 
-func TestAHoldTimesOut(t *testing.T) {
+func TestHoldTimesOut(t *testing.T) {
 	config := DefaultConfig()
 	config.MaxDelay = time.Minute
 	base, s := frozen(t, config)
@@ -102,7 +108,7 @@ func TestAHoldTimesOut(t *testing.T) {
 	s.held("x", 2)
 	s.advance(5 * time.Second)
 	wantAll(t, hasty, 1, 504, `"type":"/problems/hold-timeout"`)
-	s.held("x", 1) // one's timeout is its own
+	s.held("x", 1) // each request has its own timeout
 	if w := s.run("hasty").Waits[0]; w.Outcome != "timed_out" || w.Waited != 5*time.Second {
 		t.Errorf("got %+v, want timed_out after 5s", w)
 	}
@@ -111,7 +117,7 @@ func TestAHoldTimesOut(t *testing.T) {
 	s.held("x", 0)
 }
 
-func TestOneThatLeavesAHoldGivesItsPlaceUp(t *testing.T) {
+func TestClientLeavesHold(t *testing.T) {
 	for name, newClient := range clients {
 		t.Run(name, func(t *testing.T) {
 			base, s := frozen(t, DefaultConfig())
@@ -123,7 +129,7 @@ func TestOneThatLeavesAHoldGivesItsPlaceUp(t *testing.T) {
 			leave()
 			for range 3 {
 				if got := <-left; !errors.Is(got.err, context.Canceled) {
-					t.Fatalf("got %d %v, want a client that left", got.status, got.err)
+					t.Fatalf("got %d %v, want a cancelled request", got.status, got.err)
 				}
 			}
 			s.settled("left")
@@ -136,7 +142,7 @@ func TestOneThatLeavesAHoldGivesItsPlaceUp(t *testing.T) {
 	}
 }
 
-func TestAHoldIsFollowedByItsDelay(t *testing.T) {
+func TestDelayAfterHold(t *testing.T) {
 	base, s := frozen(t, DefaultConfig())
 	replies := ask(t, newClient(t), 3, base+"/hold/x?delay=2s&body_delay=1s&status=202&size=5&run=r")
 	s.held("x", 3)
@@ -146,8 +152,9 @@ func TestAHoldIsFollowedByItsDelay(t *testing.T) {
 	s.advance(3 * time.Second)
 	for range 3 {
 		got := next(t, replies)
-		if got.status != 202 || got.text != "01234" || !strings.HasPrefix(got.header.Get("Server-Timing"), "asked;dur=2000, held;dur=4000, waited;dur=6000, real;dur=") {
-			t.Errorf("got %d %s, Server-Timing %s, want 202, held 4000 and waited 6000", got.status, got.text, got.header.Get("Server-Timing"))
+		timing, want := got.header.Get("Server-Timing"), "asked;dur=2000, held;dur=4000, waited;dur=6000, real;dur="
+		if got.status != 202 || got.text != "01234" || !strings.HasPrefix(timing, want) {
+			t.Errorf("got %d %s, Server-Timing %s, want 202 and %s", got.status, got.text, timing, want)
 		}
 	}
 	for _, w := range s.run("r").Waits {
@@ -157,22 +164,23 @@ func TestAHoldIsFollowedByItsDelay(t *testing.T) {
 	}
 }
 
-func TestHoldsAreListedAndAwaited(t *testing.T) {
+func TestListAndAwaitHolds(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	s, client := steer(t, base), newClient(t)
-	if reply, text := do(t, client, "GET", base+"/admin/holds", nil); reply.StatusCode != 200 || text != `{"holds":[]}`+"\n" {
-		t.Errorf("none: got %d %s, want an empty list", reply.StatusCode, text)
-	}
-	if reply, text := do(t, client, "GET", base+"/admin/holds/x", nil); reply.StatusCode != 200 || text != `{"name":"x","waiting":0}`+"\n" {
-		t.Errorf("nobody held: got %d %s, want 200 and 0", reply.StatusCode, text)
+	for path, want := range map[string]string{"": `{"holds":[]}`, "/x": `{"name":"x","waiting":0}`} {
+		reply, text := do(t, client, "GET", base+"/admin/holds"+path, nil)
+		if reply.StatusCode != 200 || text != want+"\n" {
+			t.Errorf("nothing held: got %d %s, want 200 %s", reply.StatusCode, text, want)
+		}
 	}
 	awaited := ask(t, client, 1, base+"/admin/holds/x?waiting=2")
 	ask(t, client, 1, base+"/hold/z%2F1")
 	ask(t, client, 2, base+"/hold/x")
 	wantAll(t, awaited, 1, 200, `{"name":"x","waiting":2}`)
 	s.held("z/1", 1)
-	if _, text := do(t, client, "GET", base+"/admin/holds", nil); text != `{"holds":[{"name":"x","waiting":2},{"name":"z/1","waiting":1}]}`+"\n" {
-		t.Errorf("got %s, want x and z/1", text)
+	want := `{"holds":[{"name":"x","waiting":2},{"name":"z/1","waiting":1}]}` + "\n"
+	if _, text := do(t, client, "GET", base+"/admin/holds", nil); text != want {
+		t.Errorf("got %s, want %s", text, want)
 	}
 	reply, text := do(t, client, "GET", base+"/admin/holds/x?waiting=3&timeout=1ms", nil)
 	wantProblem(t, "one more than are held", reply, text, 504, "/problems/wait-timeout")
@@ -181,7 +189,7 @@ func TestHoldsAreListedAndAwaited(t *testing.T) {
 	}
 }
 
-func TestAHoldRefuses(t *testing.T) {
+func TestInvalidHolds(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	client := newClient(t)
 	long := strings.Repeat("x", 201)
@@ -193,8 +201,8 @@ func TestAHoldRefuses(t *testing.T) {
 		{"no name", "GET", "/hold/", 404, "/problems/not-found"},
 		{"201 bytes", "GET", "/hold/" + long, 400, "/problems/invalid-parameter"},
 		{"a space", "GET", "/hold/a%20b", 400, "/problems/invalid-parameter"},
-		{"a timeout of nothing", "GET", "/hold/x?timeout=0", 400, "/problems/invalid-parameter"},
-		{"near miss", "GET", "/hold/x?timeot=1s", 400, "/problems/unknown-parameter"},
+		{"a timeout of 0", "GET", "/hold/x?timeout=0", 400, "/problems/invalid-parameter"},
+		{"misspelt name", "GET", "/hold/x?timeot=1s", 400, "/problems/unknown-parameter"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			reply, text := do(t, client, tc.method, base+tc.target, nil)
@@ -203,7 +211,7 @@ func TestAHoldRefuses(t *testing.T) {
 	}
 }
 
-func TestShutdownCutsHoldsAndBarriersOnAFrozenClock(t *testing.T) {
+func TestShutdownEndsHoldsAndBarriersOnAFrozenClock(t *testing.T) {
 	config := DefaultConfig()
 	config.ShutdownTimeout = 100 * time.Millisecond
 	var log logbook
@@ -220,11 +228,11 @@ func TestShutdownCutsHoldsAndBarriersOnAFrozenClock(t *testing.T) {
 		wantAll(t, replies, 3, 503, `"type":"/problems/shutting-down"`)
 	}
 	if got := log.String(); !strings.Contains(got, "stopped aborted=9") {
-		t.Errorf("the log does not say that 9 were cut:\n%s", got)
+		t.Errorf("log: want stopped aborted=9:\n%s", got)
 	}
 }
 
-func TestThousandsHeldAndReleasedAtOnce(t *testing.T) {
+func TestThousandsOfHeldRequests(t *testing.T) {
 	const n = 2000
 	for name, newClient := range clients {
 		t.Run(name, func(t *testing.T) {
@@ -235,7 +243,7 @@ func TestThousandsHeldAndReleasedAtOnce(t *testing.T) {
 			client := newClient(t)
 			replies := ask(t, client, n, base+"/hold/x?timeout=10m&run=r")
 			s.held("x", n)
-			// The server is full; the admin API is not part of what is bounded.
+			// MAX_IN_FLIGHT does not count requests of the admin API.
 			wantAll(t, ask(t, client, 1, base+"/hold/x"), 1, 503, "/problems/too-many-in-flight")
 			if got := s.release("x"); got != n {
 				t.Errorf("released %d, want %d", got, n)
@@ -248,7 +256,7 @@ func TestThousandsHeldAndReleasedAtOnce(t *testing.T) {
 	}
 }
 
-func TestASlashAtTheEndIsNoneOfTheName(t *testing.T) {
+func TestTrailingSlashIsNotPartOfTheName(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	client, s := newClient(t), steer(t, base)
 	held := ask(t, client, 1, base+"/hold/x/")

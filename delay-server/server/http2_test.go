@@ -16,19 +16,19 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// h2Conn is a connection of HTTP/2 whose client sends what frames it likes.
+// h2Conn is a client connection of HTTP/2 on which the test writes the frames.
 type h2Conn struct {
 	*h2.Framer
 	t    *testing.T
 	host string
-	next uint32 // stream
+	next uint32 // next stream ID
 	text bytes.Buffer
 	enc  *hpack.Encoder
 
-	streams uint32 // how many at once the server admits
+	streams uint32 // SETTINGS_MAX_CONCURRENT_STREAMS of the server
 }
 
-// dialH2 returns a connection whose settings have been exchanged.
+// dialH2 returns a connection after the exchange of settings.
 func dialH2(t *testing.T, base string) *h2Conn {
 	t.Helper()
 	host := strings.TrimPrefix(base, "http://")
@@ -66,22 +66,27 @@ func (c *h2Conn) read() h2.Frame {
 	return frame
 }
 
-// get asks for path and returns the stream.
+// get sends a GET request and returns its stream.
 func (c *h2Conn) get(path string) (stream uint32) {
 	c.t.Helper()
 	c.text.Reset()
-	for _, f := range []hpack.HeaderField{{Name: ":method", Value: "GET"}, {Name: ":scheme", Value: "http"}, {Name: ":authority", Value: c.host}, {Name: ":path", Value: path}} {
+	for _, f := range []hpack.HeaderField{
+		{Name: ":method", Value: "GET"}, {Name: ":scheme", Value: "http"},
+		{Name: ":authority", Value: c.host}, {Name: ":path", Value: path},
+	} {
 		c.must(c.enc.WriteField(f))
 	}
 	stream = c.next
 	c.next += 2
-	// An error is left to the next read: the server may have ended the connection.
-	_ = c.WriteHeaders(h2.HeadersFrameParam{StreamID: stream, BlockFragment: c.text.Bytes(), EndStream: true, EndHeaders: true})
+	// If the server has closed the connection, the next read fails.
+	_ = c.WriteHeaders(h2.HeadersFrameParam{
+		StreamID: stream, BlockFragment: c.text.Bytes(), EndStream: true, EndHeaders: true,
+	})
 	return stream
 }
 
-// All of them stand at one barrier: it opens for none where some have to queue.
-func TestOneConnectionHasThousandsOfStreams(t *testing.T) {
+// All streams wait at one barrier, which would not open if some of them queued.
+func TestThousandsOfStreamsOnOneConnection(t *testing.T) {
 	const n = 5000
 	config := DefaultConfig()
 	config.MaxInFlightPerConnection = n
@@ -93,10 +98,10 @@ func TestOneConnectionHasThousandsOfStreams(t *testing.T) {
 	for ended := 0; ended < n; {
 		switch frame := c.read().(type) {
 		case *h2.RSTStreamFrame, *h2.GoAwayFrame:
-			t.Fatalf("after %d answers: got %v", ended, frame)
+			t.Fatalf("after %d responses: got %v", ended, frame)
 		case *h2.HeadersFrame:
-			if status := frame.HeaderBlockFragment()[0]; status != 0x88 { // ":status: 200", by HPACK's static table
-				t.Fatalf("after %d answers: one begins with %#x, want status 200", ended, status)
+			if status := frame.HeaderBlockFragment()[0]; status != 0x88 { // ":status: 200" in the static table of HPACK
+				t.Fatalf("after %d responses: header block starts with %#x, want status 200", ended, status)
 			}
 		case *h2.DataFrame:
 			if frame.StreamEnded() {
@@ -106,13 +111,13 @@ func TestOneConnectionHasThousandsOfStreams(t *testing.T) {
 	}
 }
 
-// A client that asks and resets, again and again (CVE-2023-44487), has its
-// connection ended. Nothing waits after that, and others are answered meanwhile.
-func TestRapidResetsEndTheConnection(t *testing.T) {
+// The server closes the connection of a client that rapidly resets requests
+// (CVE-2023-44487). No request is left waiting, and other clients are served.
+func TestRapidResetsCloseTheConnection(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		resets int
-		ended  bool
+		closed bool
 	}{
 		{"as many as may wait at once", 100, false},
 		{"twenty times as many", 2000, true},
@@ -127,17 +132,18 @@ func TestRapidResetsEndTheConnection(t *testing.T) {
 					break
 				}
 			}
-			ended := c.pingFails()
-			if ended != tc.ended {
-				t.Errorf("after %d resets: the connection is ended: %v, want %v", tc.resets, ended, tc.ended)
+			if closed := c.pingFails(); closed != tc.closed {
+				t.Errorf("after %d resets: connection closed: %v, want %v", tc.resets, closed, tc.closed)
 			}
 			do(t, newClient(t), "GET", base+"/healthz", nil)
-			wiretest.Eventually(t, "none waits", func() bool { return srv.engine.Journal.Waiting() == 0 && srv.requests.Limit.Inside() == 0 })
+			wiretest.Eventually(t, "none waits", func() bool {
+				return srv.engine.Journal.Waiting() == 0 && srv.requests.Limit.Inside() == 0
+			})
 		})
 	}
 }
 
-// pingFails reports whether the connection ends before the server answers a PING.
+// pingFails reports whether the server closes the connection before it answers a PING.
 func (c *h2Conn) pingFails() bool {
 	if c.WritePing(false, [8]byte{}) != nil {
 		return true
@@ -153,12 +159,15 @@ func (c *h2Conn) pingFails() bool {
 	}
 }
 
-// A client of HTTP/2 that gives no window has each of its answers ended after
-// WRITE_TIMEOUT, whoever writes it, and its connection, unless a request waits.
-func TestAWindowOfZeroEndsAfterTheWriteTimeout(t *testing.T) {
+// If an HTTP/2 client gives no flow-control window, the server resets its streams after
+// WRITE_TIMEOUT, whichever code writes the response, and closes the connection unless
+// another request waits.
+func TestZeroWindowEndsAfterWriteTimeout(t *testing.T) {
 	for _, tc := range []struct{ path, beside string }{
-		{"/delay/0", ""}, {"/delay/0?size=100000", ""}, {"/doc", ""}, {"/", ""}, {"/openapi.yaml", ""}, {"/metrics", ""}, {"/healthz", ""},
-		{"/nothing", ""}, {"/delay/0?fault=garbage", ""}, {"/sse?count=3&interval=0", ""}, {"/bytes/100", ""}, {"/admin/runs", ""},
+		{"/delay/0", ""}, {"/delay/0?size=100000", ""}, {"/delay/0?fault=garbage", ""},
+		{"/sse?count=3&interval=0", ""}, {"/bytes/100", ""},
+		{"/doc", ""}, {"/", ""}, {"/openapi.yaml", ""}, {"/metrics", ""}, {"/healthz", ""}, {"/nothing", ""},
+		{"/admin/runs", ""},
 		{"/delay/0", "/delay/10m"},
 	} {
 		t.Run(tc.path+" beside "+tc.beside, func(t *testing.T) {
@@ -183,11 +192,11 @@ func TestAWindowOfZeroEndsAfterTheWriteTimeout(t *testing.T) {
 				}
 			}
 			if took := time.Since(begun); took < config.WriteTimeout {
-				t.Errorf("ended after %v, want WRITE_TIMEOUT, %v, or more", took, config.WriteTimeout)
+				t.Errorf("ended after %v, want at least WRITE_TIMEOUT, %v", took, config.WriteTimeout)
 			}
 			if tc.beside != "" {
 				if c.pingFails() || srv.engine.Journal.Waiting() != 1 {
-					t.Error("the connection of a request that waits is ended")
+					t.Error("the connection of a waiting request was closed")
 				}
 				return
 			}
@@ -196,7 +205,7 @@ func TestAWindowOfZeroEndsAfterTheWriteTimeout(t *testing.T) {
 	}
 }
 
-func TestAHeaderOverTheBound(t *testing.T) {
+func TestMaxHeaderSize(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	for name, client := range map[string]*http.Client{"HTTP/1.1": newClient(t), "HTTP/2": newH2CClient(t)} {
 		for _, size := range []int{20 << 10, 33 << 10} {
@@ -214,16 +223,16 @@ func TestAHeaderOverTheBound(t *testing.T) {
 				t.Errorf("%s: a header of %d bytes: got %v, %v, want 200", name, size, reply, err)
 			case size > 32<<10 && err == nil && reply.StatusCode != 431:
 				t.Errorf("%s: a header of %d bytes: got %s, want 431", name, size, reply.Status)
-			case size > 32<<10 && err != nil && !strings.Contains(err.Error(), "advertised limit"): // of HTTP/2, which the client keeps
+			// Go's HTTP/2 client enforces the limit itself.
+			case size > 32<<10 && err != nil && !strings.Contains(err.Error(), "advertised limit"):
 				t.Errorf("%s: a header of %d bytes: got %v, want 431", name, size, err)
 			}
 		}
 	}
 }
 
-// One client address waits no more than its share, whichever way its requests go,
-// and /readyz tells it so.
-func TestAClientsShare(t *testing.T) {
+// MAX_IN_FLIGHT_PER_CLIENT applies to all protocols and to both engines, and to /readyz.
+func TestMaxInFlightPerClient(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		config.MaxInFlightPerClient = 2
 		srv, base, _ := start(t, config, io.Discard)
@@ -240,13 +249,16 @@ func TestAClientsShare(t *testing.T) {
 		wiretest.Eventually(t, "two wait", func() bool { return srv.engine.Journal.Waiting() == 2 })
 		for protocol, client := range map[string]*http.Client{"HTTP/1.1": newClient(t), "HTTP/2": newH2CClient(t)} {
 			reply, body := do(t, client, "GET", base+"/delay/1", nil)
-			if reply.StatusCode != 503 || reply.Header.Get("Retry-After") == "" || !strings.Contains(body, "MAX_IN_FLIGHT_PER_CLIENT") {
-				t.Errorf("%s, beyond the share: got %d %q, want 503 that names the setting", protocol, reply.StatusCode, body)
+			wantProblem(t, protocol, reply, body, 503, "/problems/too-many-from-client")
+			if reply.Header.Get("Retry-After") == "" {
+				t.Errorf("%s: no Retry-After", protocol)
 			}
 		}
 		ready(503)
 		plainConn.Close()
-		wiretest.Eventually(t, "one waits", func() bool { return srv.engine.Journal.Waiting() == 1 && srv.requests.Limit.Inside() == 1 })
+		wiretest.Eventually(t, "one waits", func() bool {
+			return srv.engine.Journal.Waiting() == 1 && srv.requests.Limit.Inside() == 1
+		})
 		ready(200)
 	})
 }
