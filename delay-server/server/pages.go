@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/labstack/echo/v4"
 
@@ -24,7 +25,7 @@ import (
 //go:embed pages
 var pages embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{"short": short, "markdown": markdown}).ParseFS(pages, "pages/*.html"))
+var templates = template.Must(template.New("").Funcs(template.FuncMap{"short": short, "markdown": markdown, "slug": slug}).ParseFS(pages, "pages/*.html"))
 
 // short writes a duration without the units that are 0: "10m", not "10m0s".
 func short(d time.Duration) string {
@@ -43,10 +44,18 @@ var (
 	link     = regexp.MustCompile(`\[([^]]*)\]\(([^)]*)\)`)
 )
 
-// markdown returns text as HTML, with Markdown's `code` and [links](/doc#to).
+// markdown returns text as HTML, with Markdown's `code` and [links](/doc#to). A link
+// to /doc stays on the page, so that it works in a saved file too.
 func markdown(text string) template.HTML {
+	text = strings.ReplaceAll(text, "](/doc#", "](#")
 	html := codeSpan.ReplaceAllString(template.HTMLEscapeString(text), "<code>$1</code>")
 	return template.HTML(link.ReplaceAllString(html, `<a href="$2">$1</a>`))
+}
+
+// slug returns a path as part of an id, such as "barrier-name".
+func slug(path string) string {
+	words := strings.FieldsFunc(path, func(c rune) bool { return !unicode.IsLetter(c) })
+	return strings.Join(words, "-")
 }
 
 // pageView is the view of a page. A placeholder of httpkit stands for each value of

@@ -16,7 +16,9 @@ const kinds = [
 const cellsOf = (row) => Array.from(row.cells, (cell) => tidy(cell.textContent)).join(' ');
 
 const rowEntry = (row) => {
-  const [, kind] = kinds.find(([prefix]) => row.id.startsWith(prefix)) ?? ['', 'problem'];
+  const [, what] = kinds.find(([prefix]) => row.id.startsWith(prefix)) ?? ['', 'problem'];
+  const endpoint = row.querySelector('small'); // the only one with the parameter
+  const kind = endpoint ? `${what} of ${endpoint.textContent}` : what;
   return { id: row.id, name: tidy(row.querySelector('code').textContent), kind, text: cellsOf(row) };
 };
 
