@@ -17,12 +17,12 @@ import (
 	"time"
 )
 
-// example is a curl line of /doc with what the page says comes of it.
+// example is a command of /doc with its output.
 type example struct {
 	line   string // for sh
 	exit   int    // curl's exit status
-	answer string // what it prints, "" where the page does not say
-	unless int    // the status of the problem document that it prints without a setting; 0 where it needs none
+	answer string // its output; "" if the page does not show it
+	unless int    // the status without the setting that it needs; 0 if it needs none
 }
 
 var (
@@ -37,8 +37,8 @@ var (
 // plainText returns what a browser shows of a piece of HTML.
 func plainText(of string) string { return html.UnescapeString(tag.ReplaceAllString(of, "")) }
 
-// examples reads the curl lines of a page. What follows one in its block, up to
-// the next, is its answer.
+// examples returns the curl commands of a page. The lines after a command, up to the
+// next, are its output.
 func examples(t *testing.T, page string) []example {
 	t.Helper()
 	var all []example
@@ -76,14 +76,14 @@ func examples(t *testing.T, page string) []example {
 	return all
 }
 
-// measured are the times that differ from one asking to the next.
+// measured matches times, which differ each time.
 var measured = regexp.MustCompile(`((?:queued|waited);dur=|"timestamp":)[0-9.]+`)
 
 func timesAside(text string) string {
 	return strings.TrimRight(measured.ReplaceAllString(text, "$1…"), " \n")
 }
 
-// block returns the text of the page's preformatted block of that id.
+// block returns the text of the pre element with the id.
 func block(t *testing.T, page, id string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(page, `<pre id="`+id+`">`)
@@ -108,7 +108,8 @@ func TestManualIsTrue(t *testing.T) {
 		}
 	}
 	config := DefaultConfig()
-	config.RecordingsDir, config.Scenario, config.ProxyHosts = dir, filepath.Join(dir, "shop.yaml"), []string{"127.0.0.1"}
+	config.RecordingsDir, config.Scenario = dir, filepath.Join(dir, "shop.yaml")
+	config.ProxyHosts = []string{"127.0.0.1"}
 	full := startWithTLS(t, config)
 
 	for name, base := range map[string]string{"with default settings": plain, "with what it needs": full} {
@@ -131,7 +132,8 @@ func TestManualIsTrue(t *testing.T) {
 				if want := timesAside(e.answer); want != "" && timesAside(got) != want {
 					t.Errorf("%s\nprints\n%s\n/doc says\n%s", e.line, timesAside(got), want)
 				}
-				if want := fmt.Sprintf(`"status":%d`, e.unless); base == plain && e.unless != 0 && !strings.Contains(got, want) {
+				want := fmt.Sprintf(`"status":%d`, e.unless)
+				if base == plain && e.unless != 0 && !strings.Contains(got, want) {
 					t.Errorf("%s\nprints\n%s\n/doc says %s without a setting", e.line, got, want)
 				}
 			})
@@ -139,8 +141,8 @@ func TestManualIsTrue(t *testing.T) {
 	}
 }
 
-// TestManualShowsTheToken runs the lines of the admin API against a server that
-// wants a token of them.
+// TestManualShowsTheToken runs the commands of the admin API against a server with
+// an ADMIN_TOKEN.
 func TestManualShowsTheToken(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("CI") == "" {
 		t.Skip("curl is not installed, which runs the lines of /doc")
@@ -165,7 +167,7 @@ func TestManualShowsTheToken(t *testing.T) {
 	}
 }
 
-// run runs the line by a shell and returns what it prints.
+// run runs the command by a shell and returns its output.
 func (e example) run(t *testing.T) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -185,8 +187,8 @@ func (e example) run(t *testing.T) string {
 	return stdout.String()
 }
 
-// TestManualIsComplete wants /doc to name every path, parameter, setting and
-// metric, and its links to lead somewhere.
+// TestManualIsComplete checks that /doc describes every path, parameter and metric,
+// and that its links have a target.
 func TestManualIsComplete(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	client := newClient(t)

@@ -25,7 +25,9 @@ import (
 //go:embed pages
 var pages embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{"short": short, "markdown": markdown, "slug": slug}).ParseFS(pages, "pages/*.html"))
+var templates = template.Must(template.New("").
+	Funcs(template.FuncMap{"short": short, "markdown": markdown, "slug": slug}).
+	ParseFS(pages, "pages/*.html"))
 
 // short writes a duration without the units that are 0: "10m", not "10m0s".
 func short(d time.Duration) string {

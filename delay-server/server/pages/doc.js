@@ -86,14 +86,18 @@ const find = at('find');
 const found = at('found');
 const links = () => [...found.querySelectorAll('a')];
 
+const count = (n) => {
+  if (n === 0) return `No match for “${tidy(find.value)}”`;
+  return n === 1 ? '1 match' : `${n} matches`;
+};
+
 const search = () => {
   const query = tidy(find.value).toLowerCase();
   const all = matches(query);
   found.replaceChildren(...all.map((entry) => item(entry, query)));
   found.scrollTop = 0;
   document.body.classList.toggle('searching', query !== '');
-  at('count').textContent = query === '' ? '' :
-    all.length === 0 ? `No match for “${tidy(find.value)}”` : `${all.length} ${all.length === 1 ? 'match' : 'matches'}`;
+  at('count').textContent = query === '' ? '' : count(all.length);
 };
 
 const clear = () => {
@@ -125,7 +129,10 @@ document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && find.value !== '') {
     clear();
     find.focus();
-  } else if (event.key === '/' && !event.ctrlKey && !event.metaKey && !event.altKey && document.activeElement !== find) {
+    return;
+  }
+  const shortcut = event.ctrlKey || event.metaKey || event.altKey; // of the browser
+  if (event.key === '/' && !shortcut && document.activeElement !== find) {
     event.preventDefault();
     find.focus();
     find.select();
@@ -168,7 +175,10 @@ const source = (pre) => {
   if (pre.id === '') { // commands, not a file
     for (const element of copy.querySelectorAll('.answer, .remark')) element.remove();
   }
-  return copy.textContent.split('\n').map((line) => line.trimEnd()).filter((line) => line !== '' || pre.id !== '').join('\n');
+  return copy.textContent.split('\n')
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== '' || pre.id !== '')
+    .join('\n');
 };
 
 // The clipboard API needs https or loopback; elsewhere the selection is copied.
