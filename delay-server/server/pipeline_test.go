@@ -20,7 +20,7 @@ func TestPipelinedRequestsAreSequential(t *testing.T) {
 		in := bufio.NewReader(conn)
 		begin := time.Now()
 		fmt.Fprint(conn, plain("150")+plain("100")+plain("50")+plain("0"))
-		wiretest.Eventually(t, "one waits", func() bool { return srv.engine.Journal.Waiting() > 0 })
+		wiretest.Eventually(t, "a request waits", func() bool { return srv.engine.Journal.Waiting() > 0 })
 		if n := srv.engine.Journal.Waiting(); n != 1 {
 			t.Errorf("%d requests wait, want 1", n)
 		}
@@ -55,9 +55,9 @@ func TestClientClosesPipeline(t *testing.T) {
 				srv, base, _ := start(t, config, io.Discard)
 				conn := wiretest.Dial(t, base)
 				fmt.Fprint(conn, sent)
-				wiretest.Eventually(t, "one waits", func() bool { return srv.engine.Journal.Waiting() == 1 })
+				wiretest.Eventually(t, "a request waits", func() bool { return srv.engine.Journal.Waiting() == 1 })
 				conn.Close()
-				wiretest.Eventually(t, "none waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
+				wiretest.Eventually(t, "no request waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 				_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
 				for _, want := range []string{
 					`outcome="client_closed"} 1`, `outcome="answered"} 0`,

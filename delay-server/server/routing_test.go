@@ -60,7 +60,8 @@ func TestMethods(t *testing.T) {
 				}
 				reply, _ := do(t, client, "OPTIONS", base+path, nil)
 				if allow := reply.Header.Get("Allow"); reply.StatusCode != 204 || allow != cors.AnyMethod {
-					t.Errorf("OPTIONS %s: got %d, Allow %q, want 204, %q", path, reply.StatusCode, allow, cors.AnyMethod)
+					t.Errorf("OPTIONS %s: got %d, Allow %q, want 204, %q",
+						path, reply.StatusCode, allow, cors.AnyMethod)
 				}
 				reply, _ = do(t, client, "TRACE", base+path, nil)
 				if allow := reply.Header.Get("Allow"); reply.StatusCode != 405 || allow != cors.AnyMethod {

@@ -319,7 +319,7 @@ func TestReloadScenario(t *testing.T) {
 			t.Errorf("request in flight: got %d %s %s, want the old answer", reply.StatusCode, body, timing)
 		}
 	})
-	wiretest.Eventually(t, "one waits", func() bool { return srv.engine.Journal.Waiting() == 1 })
+	wiretest.Eventually(t, "a request waits", func() bool { return srv.engine.Journal.Waiting() == 1 })
 
 	write(t, file, "routes: [{path: /a, dely: 1}]")
 	srv.ReloadScenario()
@@ -332,9 +332,9 @@ func TestReloadScenario(t *testing.T) {
 	if reply, body := do(t, client, "GET", base+"/a", nil); reply.StatusCode != 200 || body != "new" {
 		t.Errorf("valid file: got %d %s, want the new answer, from a pool of another size", reply.StatusCode, body)
 	}
-	if srv.engine.Journal.Waiting() != 1 {
-		t.Errorf("%d wait, want the one that began with the old file", srv.engine.Journal.Waiting())
-	}
+	wiretest.Eventually(t, "only the request from before the reload waits", func() bool {
+		return srv.engine.Journal.Waiting() == 1
+	})
 	_, metrics := do(t, client, "GET", base+"/metrics", nil)
 	if want := `delay_server_pool_busy_workers{pool="db"} 1`; !strings.Contains(metrics, want) {
 		t.Errorf("want %s in the metrics, got:\n%s", want, grep(metrics, "pool"))
@@ -361,8 +361,8 @@ func TestWriteTimeoutOfLargeBody(t *testing.T) {
 	srv, base, _ := start(t, config, io.Discard)
 	conn := wiretest.Dial(t, base)
 	fmt.Fprint(conn, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-	wiretest.Eventually(t, "it is being answered", func() bool { return srv.engine.Journal.Waiting() == 1 })
-	wiretest.Eventually(t, "it is given up", func() bool { return srv.engine.Journal.Waiting() == 0 })
+	wiretest.Eventually(t, "the answer is being sent", func() bool { return srv.engine.Journal.Waiting() == 1 })
+	wiretest.Eventually(t, "the client is disconnected", func() bool { return srv.engine.Journal.Waiting() == 0 })
 	if _, body := do(t, newClient(t), "GET", base+"/large", nil); len(body) != 20_000_000 {
 		t.Errorf("client that reads: got %d bytes, want 20000000", len(body))
 	}

@@ -225,6 +225,8 @@ func TestBadInput(t *testing.T) {
 		{"above int64", "GET", "/delay/99999999999999999999", nil, problem.InvalidDelay},
 		{"above MAX_DELAY", "GET", "/delay/600001", nil, problem.InvalidDelay},
 		{"escaped slash", "GET", "/delay/1%2F2", nil, problem.InvalidDelay},
+		{"invalid target", "GET", "/delay/0/url/javascript:alert(1)", nil, problem.InvalidTarget},
+		{"target not allowed", "GET", "/delay/0/url/evil.example", nil, problem.TargetNotAllowed},
 		{"misspelled parameter", "GET", "/delay/0?rum=1", nil, problem.UnknownParameter},
 		{"20 KB URL", "GET", "/delay/" + strings.Repeat("1", 20_000), nil, problem.URLTooLong},
 		{"10 MB body", "POST", "/delay/0", large(), problem.BodyTooLarge},

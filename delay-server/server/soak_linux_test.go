@@ -195,7 +195,9 @@ func (state *soakState) readFull(srv *Server) error {
 	runtime.ReadMemStats(&mem)
 	files, err := os.ReadDir("/proc/self/fd")
 	state.Descriptors, state.Goroutines, state.Heap = len(files), runtime.NumGoroutine(), mem.HeapAlloc
-	state.Timed, state.InFlight, state.Pools = srv.engine.Clock.State().Waiting, srv.requests.Limit.Inside(), len(srv.engine.Pools.States())
+	state.Timed = srv.engine.Clock.State().Waiting
+	state.InFlight = srv.requests.Limit.Inside()
+	state.Pools = len(srv.engine.Pools.States())
 	for _, hold := range srv.engine.Holds.States() {
 		state.Held += hold.Waiting
 	}

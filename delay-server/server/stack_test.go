@@ -58,7 +58,7 @@ func TestStackPerWaitingRequest(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			wiretest.Eventually(t, "all wait", func() bool { return srv.engine.Journal.Waiting() == n })
+			wiretest.Eventually(t, "all requests wait", func() bool { return srv.engine.Journal.Waiting() == n })
 			if each := (stacks() - before) / n; each > tc.max {
 				t.Errorf("GET %s: got %d bytes of stack per request, want at most %d", tc.path, each, tc.max)
 			}

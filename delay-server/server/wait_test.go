@@ -230,7 +230,9 @@ func TestMaxInFlight(t *testing.T) {
 				}
 			})
 		}
-		wiretest.Eventually(t, "two requests wait", func() bool { return srv.engine.Journal.Waiting() == config.MaxInFlight })
+		wiretest.Eventually(t, "two requests wait", func() bool {
+			return srv.engine.Journal.Waiting() == config.MaxInFlight
+		})
 		reply, body := do(t, client, "GET", base+"/delay/0", nil)
 		if reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, "/problems/too-many-in-flight") {
 			t.Errorf("third request: got %d %s, Retry-After %q, want problem too-many-in-flight, 1",
