@@ -33,6 +33,17 @@ type options struct {
 	limit       *gate.RateLimiter
 }
 
+// setWhenSent adds f to what sets header fields when the response begins.
+func (o *options) setWhenSent(f func(http.Header)) {
+	before := o.dynamic
+	o.dynamic = func(h http.Header) {
+		if before != nil {
+			before(h)
+		}
+		f(h)
+	}
+}
+
 // defaultOptions are the options without parameters. They are shared and never change.
 var defaultOptions = options{size: -1, status: ok}
 
