@@ -212,7 +212,7 @@ func TestBarrierRefuses(t *testing.T) {
 		{"negative", "b?parties=-3", 400, "/problems/invalid-parameter"},
 		{"a fraction", "b?parties=2.5", 400, "/problems/invalid-parameter"},
 		{"a word", "b?parties=all", 400, "/problems/invalid-parameter"},
-		{"more than MAX_IN_FLIGHT lets in", "b?parties=1001", 400, "/problems/invalid-parameter"},
+		{"more than MAX_IN_FLIGHT", "b?parties=1001", 400, "/problems/invalid-parameter"},
 		{"twice", "b?parties=2&parties=3", 400, "/problems/repeated-parameter"},
 		{"near miss", "b?partes=3", 400, "/problems/unknown-parameter"},
 		{"two slips", "b?partys=3", 400, "/problems/conflicting-parameters"},
@@ -227,7 +227,7 @@ func TestBarrierRefuses(t *testing.T) {
 		{"a space within", "a%20b?parties=1", 400, "/problems/invalid-parameter"},
 		{"201 bytes", strings.Repeat("x", 201) + "?parties=1", 400, "/problems/invalid-parameter"},
 		{"another script", "%C3%A9?parties=1", 400, "/problems/invalid-parameter"},
-		{"other parties", "taken?parties=2", 409, `barrier "taken" is in use with parties=3, not parties=2`},
+		{"other parties", "taken?parties=2", 409, "/problems/barrier-mismatch"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			reply, text := do(t, client, "GET", base+"/barrier/"+tc.target, nil)
