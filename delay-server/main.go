@@ -33,7 +33,8 @@ var delayServer = program.Program[server.Config]{
 func serve(ctx context.Context, cfg server.Config, stdout, stderr io.Writer) error {
 	log := cfg.NewLogger(stderr)
 	// The garbage collector must respect the memory limit of a container.
-	if _, err := memlimit.Set(); err != nil && !errors.Is(err, memlimit.ErrCgroupsNotSupported) && !errors.Is(err, memlimit.ErrNoCgroup) {
+	_, err := memlimit.Set()
+	if err != nil && !errors.Is(err, memlimit.ErrCgroupsNotSupported) && !errors.Is(err, memlimit.ErrNoCgroup) {
 		log.Warn("memory limit unknown", "error", err)
 	}
 	srv, err := server.New(cfg, log)
@@ -84,13 +85,13 @@ func logAccess(cfg server.Config, token string, addr net.Addr, log *slog.Logger)
 		if p := cfg.PublishedPort; p != nil && *p != 0 {
 			base = fmt.Sprintf("http://%s:%d", program.Localhost, *p)
 		}
-		log.Info("writing to the admin API needs this random token; set ADMIN_TOKEN to choose one, or to none for no token",
+		log.Info("writing to the admin API needs this random token; set ADMIN_TOKEN to choose one, or to none",
 			"token", token, "try", "curl -X DELETE -H 'Authorization: Bearer "+token+"' "+base+"/admin/runs")
 	}
 }
 
-// commands returns commands to try. method and path are those of a route of the
-// scenario, or "".
+// commands returns commands to try. method and path belong to a route of the
+// scenario, or are "".
 func commands(base, method, path string) [][2]string {
 	all := [][2]string{
 		{"curl " + base + "/delay/1000/", "answers after a second"},

@@ -19,8 +19,8 @@ import (
 	"flash.test/delay-server/kit/settings"
 )
 
-// Config is the one list of settings. The tags name the environment variable,
-// its default and its line in the table of --help.
+// Config is the settings. The tags give the environment variable, its default and
+// its line in the table of --help.
 type Config struct {
 	Port int `env:"PORT" envDefault:"3000" help:"port to listen on; 0 for any free one"`
 	httpkit.Config
@@ -55,24 +55,27 @@ type Config struct {
 	TLSPort  int      `env:"TLS_PORT" envDefault:"3443" help:"port to listen on with TLS; 0 for any free one"`
 }
 
-// prefixes begin the names of settings and of nothing else that is usual in an
-// environment: a variable that begins so and is no setting gets a warning.
-var prefixes = []string{"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "PROXY_", "FLASH_", "LOG_", "TIME_", "ADMIN_", "JOURNAL_", "TLS_"}
+// prefixes begin the names of settings. A variable with such a prefix that is no
+// setting gets a warning, so no prefix may be usual in an environment.
+var prefixes = []string{
+	"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "PROXY_", "FLASH_", "LOG_",
+	"TIME_", "ADMIN_", "JOURNAL_", "TLS_",
+}
 
 // DefaultConfig returns the settings of an empty environment.
 func DefaultConfig() Config {
 	var c Config
 	if _, err := settings.Load(nil, &c); err != nil {
-		panic(err) // a default in a tag above is not of its field's type
+		panic(err) // a tag above has an invalid default
 	}
 	return c
 }
 
 // LoadConfig reads the settings from environ, which has the form of os.Environ.
 // A warning names a variable that resembles a setting. The error joins one error
-// for each setting that is wrong.
+// for each invalid setting.
 func LoadConfig(environ []string) (c Config, warnings []string, err error) {
-	c = DefaultConfig() // a setting that cannot be read keeps its default, and so is reported once
+	c = DefaultConfig() // an unreadable setting keeps its default, so that it is reported once
 	warnings, err = settings.Load(environ, &c, prefixes...)
 	return c, warnings, errors.Join(err, c.Validate())
 }
@@ -83,7 +86,7 @@ func WriteConfigTable(w io.Writer) error { return settings.Table(w, Config{}) }
 // TLS reports whether there are TLS_HOSTS.
 func (c Config) TLS() bool { return len(c.TLSHosts) > 0 && !slices.Equal(c.TLSHosts, []string{"none"}) }
 
-// clientShare returns how many requests of one client address may wait at once.
+// clientShare returns how many requests from one client address may wait at once.
 func (c Config) clientShare() int {
 	if c.MaxInFlightPerClient > 0 {
 		return c.MaxInFlightPerClient
@@ -101,13 +104,15 @@ func (c Config) Validate() error {
 	v.Check(c.MaxInFlight >= 0, "MAX_IN_FLIGHT: %d is invalid: use 0 or more", c.MaxInFlight)
 	v.Check(c.MaxInFlightPerConnection > 0 && c.MaxInFlightPerConnection <= math.MaxInt32,
 		"MAX_IN_FLIGHT_PER_CONNECTION: %d is invalid: use 1 to %d", c.MaxInFlightPerConnection, math.MaxInt32)
-	v.Check(c.MaxInFlightPerClient >= 0, "MAX_IN_FLIGHT_PER_CLIENT: %d is invalid: use 0 or more", c.MaxInFlightPerClient)
+	v.Check(c.MaxInFlightPerClient >= 0,
+		"MAX_IN_FLIGHT_PER_CLIENT: %d is invalid: use 0 or more", c.MaxInFlightPerClient)
 	if err := clock.CheckScale(c.TimeScale); err != nil {
 		v.Add(fmt.Errorf("TIME_SCALE: %w", err))
 	}
 	c.validateAdmin(&v)
 	for _, origin := range listed(c.CORSOrigins) {
-		v.Check(isOrigin(origin), "CORS_ORIGINS: %q is invalid: use *, none, or origins such as https://example.com", origin)
+		v.Check(isOrigin(origin),
+			"CORS_ORIGINS: %q is invalid: use *, none, or origins such as https://example.com", origin)
 	}
 	validateHosts(&v, "REDIRECT_HOSTS", c.RedirectHosts)
 	validateHosts(&v, "PROXY_HOSTS", c.ProxyHosts)
@@ -124,7 +129,7 @@ func (c Config) validateAdmin(v *settings.Validation) {
 	case token != "" && !c.Admin:
 		v.Check(false, "ADMIN_TOKEN and ADMIN=false conflict: there is no API to protect")
 	case token != admin.NoToken && isNoSecret(token):
-		v.Check(false, "ADMIN_TOKEN: %q is invalid: use a secret, such as openssl rand -hex 16 prints, or none for no token", token)
+		v.Check(false, "ADMIN_TOKEN: %q is invalid: use a secret, such as from openssl rand -hex 16, or none", token)
 	}
 	validateHosts(v, "ADMIN_HOSTS", c.AdminHosts)
 	hosts := len(c.AdminHosts) > 0 && !slices.Equal(c.AdminHosts, []string{"none"})
@@ -134,11 +139,13 @@ func (c Config) validateAdmin(v *settings.Validation) {
 func (c Config) validateTLS(v *settings.Validation) {
 	if !c.TLS() {
 		v.Check(c.TLSDir == "", "TLS_DIR: it has no effect without TLS_HOSTS: set both or neither")
-		v.Check(c.TLSPort == DefaultConfig().TLSPort, "TLS_PORT: it has no effect without TLS_HOSTS: set both or neither")
+		v.Check(c.TLSPort == DefaultConfig().TLSPort,
+			"TLS_PORT: it has no effect without TLS_HOSTS: set both or neither")
 		return
 	}
 	for _, host := range c.TLSHosts {
-		v.Check(isTLSHost(host), "TLS_HOSTS: %q is invalid: use none, or names and addresses such as flash.siwalik.in,127.0.0.1", host)
+		v.Check(isTLSHost(host),
+			"TLS_HOSTS: %q is invalid: use none, or names and addresses such as flash.siwalik.in,127.0.0.1", host)
 	}
 	v.Check(c.TLSDir != "", "TLS_DIR: it is missing: TLS_HOSTS needs a folder for its authority and certificate")
 	v.Check(httpkit.IsPort(c.TLSPort), "TLS_PORT: %d is invalid: use 0 to 65535", c.TLSPort)
@@ -147,7 +154,8 @@ func (c Config) validateTLS(v *settings.Validation) {
 
 func validateHosts(v *settings.Validation, name string, hosts []string) {
 	for _, host := range listed(hosts) {
-		v.Check(isHost(host), "%s: %q is invalid: use *, none, or hosts without port such as example.com,*.example.com,10.0.0.0/8", name, host)
+		v.Check(isHost(host),
+			"%s: %q is invalid: use *, none, or hosts such as example.com,*.example.com,10.0.0.0/8", name, host)
 	}
 }
 
@@ -159,8 +167,8 @@ func listed(list []string) []string {
 	return list
 }
 
-// isNoSecret reports whether token is a word for "no token": as a token, everybody
-// could guess it.
+// isNoSecret reports whether token is a word for "no token". As a token it would be
+// easy to guess.
 func isNoSecret(token string) bool {
 	word := strings.ToLower(strings.Trim(token, `"'`))
 	return slices.Contains([]string{"none", "no", "off", "false", "true", "any", "null", "nil", "*"}, word)
@@ -171,14 +179,14 @@ func isOrigin(s string) bool {
 	return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == s
 }
 
-// hostName has a last label that is not all digits, as a mistyped address has.
+// hostName matches names whose last label is not all digits, as in a mistyped address.
 var hostName = regexp.MustCompile(`(?i)^(\*\.)?([a-z0-9_-]+\.)*[0-9]*[a-z_-][a-z0-9_-]*$`)
 
 func isHost(s string) bool {
 	return s == "*" || s != "none" && hostName.MatchString(s) || len(plan.HostList{s}.Addresses()) == 1
 }
 
-// isTLSHost accepts what a certificate can be for.
+// isTLSHost reports whether a certificate can be made for s.
 func isTLSHost(s string) bool {
 	return net.ParseIP(s) != nil || s != "none" && !strings.HasPrefix(s, "*") && hostName.MatchString(s)
 }

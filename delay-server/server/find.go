@@ -32,5 +32,6 @@ func (s *Server) find(r *plan.Request) (*plan.Template, error) {
 
 // isUnusual reports whether c may be written in another way in a path.
 func isUnusual(c rune) bool {
-	return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("/-._~:,;=@!$&'()*+", c))
+	isAlphanumeric := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+	return !isAlphanumeric && !strings.ContainsRune("/-._~:,;=@!$&'()*+", c)
 }

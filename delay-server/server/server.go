@@ -126,7 +126,8 @@ func newEngine(config Config, policy cors.Policy, log *slog.Logger) (*flow.Engin
 // full returns the problem of an error of gate.Client.Enter.
 func (c Config) full(err error) *problem.Problem {
 	if errors.Is(err, gate.ErrShareFull) {
-		return problem.TooManyFromClient.New("too many requests in flight from this client's address (MAX_IN_FLIGHT_PER_CLIENT=%d)", c.clientShare())
+		return problem.TooManyFromClient.New(
+			"too many requests in flight from this address (MAX_IN_FLIGHT_PER_CLIENT=%d)", c.clientShare())
 	}
 	return problem.TooManyInFlight.New("too many requests in flight (MAX_IN_FLIGHT=%d)", c.MaxInFlight)
 }
@@ -202,8 +203,8 @@ func (s *Server) routes(m *metrics.Metrics) *echo.Echo {
 	return e
 }
 
-// readRecordings reads RECORDINGS_DIR, if there is one, and logs what in it is
-// not read. A recording without a time that MAX_DELAY allows is an error.
+// readRecordings reads RECORDINGS_DIR, if it is set, and logs which of its files are
+// skipped. A recording whose samples all exceed MAX_DELAY is an error.
 func readRecordings(config Config, log *slog.Logger) (map[string]delay.Recording, error) {
 	dir := config.RecordingsDir
 	if dir == "" {
@@ -212,7 +213,8 @@ func readRecordings(config Config, log *slog.Logger) (map[string]delay.Recording
 	recordings, warnings, err := delay.ReadRecordings(os.DirFS(dir))
 	for name, r := range recordings {
 		if r.Min() > config.MaxDelay {
-			err = errors.Join(err, fmt.Errorf("recording %s: all %d samples are above MAX_DELAY (%v), the shortest is %v: is it a column of latencies, in the right unit?", name, r.Len(), config.MaxDelay, r.Min()))
+			err = errors.Join(err, fmt.Errorf("recording %s: all %d samples are above MAX_DELAY (%v); "+
+				"the shortest is %v: check the column and its unit", name, r.Len(), config.MaxDelay, r.Min()))
 		}
 	}
 	if err != nil {

@@ -47,12 +47,15 @@ var mayImport = map[string][]rule{
 		{"cors", "kit/httpkit"},
 		{"flash", "cors plan kit/urlpath"},
 		{"forward", "answer kit/httpkit kit/problem"},
-		{"httpflow", "answer clock cors flow forward gate journal plan kit/httpkit kit/problem kit/program kit/tracing"},
+		{"httpflow", "answer clock cors flow forward gate journal plan " +
+			"kit/httpkit kit/problem kit/program kit/tracing"},
 		{"metrics", "gate journal"},
 		{"client", "delay kit/problem"},
-		{"admin", "client delay plan gate journal clock kit/httpkit kit/problem kit/program kit/query kit/spelling"},
+		{"admin", "client delay plan gate journal clock " +
+			"kit/httpkit kit/problem kit/program kit/query kit/spelling"},
 
-		{"server", "admin answer authority clock cors delay eventloop flash flow forward gate httpflow journal metrics plan scenario " + kit},
+		{"server", "admin answer authority clock cors delay eventloop flash flow " +
+			"forward gate httpflow journal metrics plan scenario " + kit},
 		{"delaytest", "server client delay"},
 		{"(main)", "server " + kit},
 	},
@@ -81,8 +84,9 @@ var mayImport = map[string][]rule{
 const (
 	kit = "kit/httpkit kit/problem kit/program kit/query kit/settings kit/spelling kit/tracing kit/urlpath kit/version"
 
-	kitOfDelayServer = "delay-server/kit/httpkit delay-server/kit/problem delay-server/kit/program delay-server/kit/query " +
-		"delay-server/kit/settings delay-server/kit/spelling delay-server/kit/tracing delay-server/kit/urlpath delay-server/kit/version"
+	kitOfDelayServer = "delay-server/kit/httpkit delay-server/kit/problem delay-server/kit/program " +
+		"delay-server/kit/query delay-server/kit/settings delay-server/kit/spelling delay-server/kit/tracing " +
+		"delay-server/kit/urlpath delay-server/kit/version"
 )
 
 type rule struct{ pkg, may string }
@@ -90,8 +94,8 @@ type rule struct{ pkg, may string }
 // onlyImporters says which packages may import a third-party module. A module that is
 // not listed may not be imported.
 var onlyImporters = []struct{ module, importers string }{
-	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/admin delay-server/flash delay-server/forward " +
-		"delay-server/httpflow delay-server/server demo-api/server deploy/bench/peer"},
+	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/admin delay-server/flash " +
+		"delay-server/forward delay-server/httpflow delay-server/server demo-api/server deploy/bench/peer"},
 	{"github.com/prometheus/client_golang", "delay-server/metrics"},
 	{"github.com/caarlos0/env", "delay-server/kit/settings"},
 	{"github.com/KimMachineGun/automemlimit", "delay-server/(main) delay-server/server"},
@@ -129,7 +133,8 @@ type pkg struct {
 // list returns the packages of a module as they are built for the images.
 func list(t *testing.T, module string) []pkg {
 	t.Helper()
-	out, err := command([]string{"GOWORK=off", "GOOS=linux", "CGO_ENABLED=0"}, "go", "list", "-C", module, "-json=Dir,ImportPath,Name,GoFiles,Imports", "./...")
+	out, err := command([]string{"GOWORK=off", "GOOS=linux", "CGO_ENABLED=0"},
+		"go", "list", "-C", module, "-json=Dir,ImportPath,Name,GoFiles,Imports", "./...")
 	if err != nil {
 		t.Fatal(err)
 	}

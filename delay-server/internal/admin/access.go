@@ -46,8 +46,8 @@ func (a access) check(r *http.Request) *problem.Problem {
 	if !a.guardsRead && !a.acceptsHost(r.Host) {
 		// DNS may have rebound the name of a hostile page to this server: to the
 		// browser, that page and this server are one origin.
-		return problem.HostNotAllowed.New("host %s is not allowed; use an IP address, localhost or a name without dots, "+
-			"add the host to ADMIN_HOSTS, or set ADMIN_TOKEN", problem.Quote(r.Host))
+		return problem.HostNotAllowed.New("host %s is not allowed; use an IP address, localhost or a name without "+
+			"dots, add the host to ADMIN_HOSTS, or set ADMIN_TOKEN", problem.Quote(r.Host))
 	}
 	if crossOrigin.Check(r) != nil || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
 		// The response is unreadable cross-origin, but the request could still occupy
@@ -60,8 +60,8 @@ func (a access) check(r *http.Request) *problem.Problem {
 	case a.guardsRead:
 		return problem.TokenRequired.New("token required: send Authorization: Bearer with the server's ADMIN_TOKEN")
 	case isWrite(r.Method):
-		return problem.TokenRequired.New("token required to write: send Authorization: Bearer with the token that the server logged " +
-			"when it started, or set ADMIN_TOKEN")
+		return problem.TokenRequired.New("token required to write: send Authorization: Bearer with the token " +
+			"that the server logged when it started, or set ADMIN_TOKEN")
 	default:
 		return nil
 	}

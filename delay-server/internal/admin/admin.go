@@ -69,7 +69,7 @@ func (a *API) Token() string { return a.access.token }
 // Waiting returns how many requests of the API wait for a condition.
 func (a *API) Waiting() int { return a.waits.Inside() }
 
-// Shutdown ends all waits with cause, those that begin later too.
+// Shutdown ends all waits with cause, also waits that begin later.
 func (a *API) Shutdown(cause error) { a.stop(cause) }
 
 // Prefix begins the paths of the API.

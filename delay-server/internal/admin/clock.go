@@ -76,7 +76,8 @@ func readClockCommand(text []byte) (clockCommand, error) {
 		return nil, err
 	}
 	if command == nil {
-		return nil, problem.InvalidBody.New("%s %s is invalid: use %s", name, problem.Quote(string(value)), clockCommands)
+		return nil, problem.InvalidBody.New("%s %s is invalid: use %s",
+			name, problem.Quote(string(value)), clockCommands)
 	}
 	return command, nil
 }
@@ -141,7 +142,8 @@ func readAdvance(value []byte) (time.Duration, error) {
 	d, err := delay.Parse(text)
 	by, fixed := d.Fixed()
 	if err != nil || !fixed || by <= 0 || by > maxAdvance {
-		return 0, problem.InvalidBody.New(`advance %s is invalid: use milliseconds or a Go duration, above 0 and up to 8760h`, problem.Quote(text))
+		return 0, problem.InvalidBody.New("advance %s is invalid: use milliseconds or a Go duration, above 0 and up to 8760h",
+			problem.Quote(text))
 	}
 	return by, nil
 }

@@ -53,7 +53,8 @@ func readCondition(c echo.Context, more ...string) (condition, error) {
 	}
 	if values.Has("settled") {
 		if want.settled, err = strconv.ParseBool(values.Get("settled")); err != nil {
-			return want, problem.InvalidParameter.New("settled %s is invalid: use true or false", problem.Quote(values.Get("settled")))
+			return want, problem.InvalidParameter.New("settled %s is invalid: use true or false",
+				problem.Quote(values.Get("settled")))
 		}
 	}
 	if values.Has("waiting") {
@@ -62,7 +63,8 @@ func readCondition(c echo.Context, more ...string) (condition, error) {
 		}
 	}
 	if want.settled && want.waiting > 0 {
-		return want, problem.ConflictingParameters.New("settled=true and waiting=%d conflict: use one of them", want.waiting)
+		return want, problem.ConflictingParameters.New("settled=true and waiting=%d conflict: use one of them",
+			want.waiting)
 	}
 	if values.Has("timeout") {
 		if want.timeout, err = plan.ReadTimeout(values.Get("timeout"), maxTimeout); err != nil {

@@ -41,7 +41,8 @@ func (a *API) showHold(c echo.Context) error {
 		defer end()
 		hold, err = a.options.Holds.AwaitWaiting(ctx, name, want.waiting)
 		if err != nil {
-			return want.timedOut(err, "hold %s: %d of %d requests wait", problem.Quote(name), hold.Waiting, want.waiting)
+			return want.timedOut(err, "hold %s: %d of %d requests wait",
+				problem.Quote(name), hold.Waiting, want.waiting)
 		}
 	}
 	return c.JSON(http.StatusOK, client.Hold(hold))

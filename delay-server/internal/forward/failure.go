@@ -31,7 +31,8 @@ func (p *Proxy) explain(err error) (kind problem.Type, reason string) {
 	within := fmt.Sprintf("within %v (PROXY_TIMEOUT)", p.timeout)
 	switch {
 	case errors.As(err, new(*addressError)):
-		return problem.UpstreamNotAllowed, "has an address that is not public; add the address or its range to PROXY_HOSTS"
+		return problem.UpstreamNotAllowed,
+			"has an address that is not public; add the address or a range to PROXY_HOSTS"
 	case timedOut && unresolved:
 		return problem.UpstreamTimeout, "was not resolved " + within
 	case timedOut && dialing:

@@ -24,7 +24,7 @@ const MaxBufferedBody = 16 << 10
 // body of a known length up to MaxBufferedBody is read now, so that net/http
 // notices if the client leaves during the wait. Any other body is streamed to the
 // target: over HTTP/1.1 a client that leaves is noticed only then, over HTTP/2
-// always. Each part may take timeout. The error is that of httpkit.ReadBody.
+// always. Each part may take timeout. The error is as from httpkit.ReadBody.
 func ForwardBody(c echo.Context, timeout time.Duration) error {
 	r := c.Request()
 	switch {
@@ -67,7 +67,8 @@ type streamedBody struct {
 	n        int64                    // bytes read
 }
 
-// Read implements io.Reader. The error is io.EOF or that of httpkit.ReadBody.
+// Read implements io.Reader. The error is io.EOF, or as from
+// httpkit.ReadBody.
 func (b *streamedBody) Read(p []byte) (int, error) {
 	b.setDeadline(time.Now().Add(b.timeout))
 	n, err := b.ReadCloser.Read(p)
@@ -113,7 +114,7 @@ func (b *streamedBody) detach() {
 }
 
 // Forward answers c with target's response. It calls beforeLastByte before the
-// last byte of a response that has no body or a known length. The error is that of
+// last byte of a response that has no body or a known length. The error is as from
 // Serve.
 func (p *Proxy) Forward(c echo.Context, target *url.URL, beforeLastByte func()) error {
 	body, streamed := c.Request().Body.(*streamedBody)

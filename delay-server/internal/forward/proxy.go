@@ -1,5 +1,5 @@
 // Package forward forwards a request to another server and its response to the
-// client. It connects only to public addresses and to those that PROXY_HOSTS lists.
+// client. It connects only to public addresses and to addresses in PROXY_HOSTS.
 package forward
 
 import (

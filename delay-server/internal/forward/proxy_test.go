@@ -188,7 +188,7 @@ func TestANameIsResolvedOnceAndTheCheckedAddressConnectedTo(t *testing.T) {
 				t.Errorf("got %d %q, want %d and %q", status, text, tc.status, tc.want)
 			}
 			if strings.Contains(text, "10.0.0.1") || strings.Contains(text, "127.0.0.") {
-				t.Errorf("the client is told of an address within: %q", text)
+				t.Errorf("the client sees an internal address: %q", text)
 			}
 			// Where there is no such name, the resolver goes on to the search list.
 			if names.asked != 1 && tc.status != 502 {

@@ -36,7 +36,8 @@ func (c Config) Validate() error {
 	var v settings.Validation
 	v.Check(c.PublishedPort == nil || IsPort(*c.PublishedPort), "PUBLISHED_PORT: value is invalid: use 0 to 65535")
 	v.Check(c.MaxHeaderSize >= program.MinHeaderSize && c.MaxHeaderSize <= http.DefaultMaxHeaderBytes,
-		"MAX_HEADER_SIZE: %d is invalid: use %d to %d", c.MaxHeaderSize, program.MinHeaderSize, http.DefaultMaxHeaderBytes)
+		"MAX_HEADER_SIZE: %d is invalid: use %d to %d",
+		c.MaxHeaderSize, program.MinHeaderSize, http.DefaultMaxHeaderBytes)
 	v.Check(c.ReadTimeout > 0, "READ_TIMEOUT: %v is invalid: use more than 0", c.ReadTimeout)
 	v.Check(c.WriteTimeout > 0, "WRITE_TIMEOUT: %v is invalid: use more than 0", c.WriteTimeout)
 	v.Check(c.IdleTimeout > 0, "IDLE_TIMEOUT: %v is invalid: use more than 0", c.IdleTimeout)

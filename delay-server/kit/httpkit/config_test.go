@@ -36,14 +36,16 @@ func TestConfigIsEmbedded(t *testing.T) {
 	for _, s := range settings.List(c) {
 		names = append(names, s.Name)
 	}
-	if got := strings.Join(names, " "); !strings.HasPrefix(got, "PORT HOST PUBLISHED_PORT ") || !strings.HasSuffix(got, " LOG_FORMAT CALLS") {
+	got := strings.Join(names, " ")
+	if !strings.HasPrefix(got, "PORT HOST PUBLISHED_PORT ") || !strings.HasSuffix(got, " LOG_FORMAT CALLS") {
 		t.Errorf("List: got %s, want the settings of Config between PORT and CALLS", got)
 	}
 }
 
 func TestConfigErrorsNameTheSetting(t *testing.T) {
 	for _, environ := range []string{
-		"PUBLISHED_PORT=65536", "PUBLISHED_PORT=x", "MAX_HEADER_SIZE=1", "MAX_HEADER_SIZE=x", "READ_TIMEOUT=0s", "WRITE_TIMEOUT=-1s",
+		"PUBLISHED_PORT=65536", "PUBLISHED_PORT=x", "MAX_HEADER_SIZE=1", "MAX_HEADER_SIZE=x",
+		"READ_TIMEOUT=0s", "WRITE_TIMEOUT=-1s",
 		"IDLE_TIMEOUT=soon", "SHUTDOWN_DELAY=-1s", "SHUTDOWN_TIMEOUT=-1s", "LOG_FORMAT=xml", "LOG_LEVEL=loud",
 		"OTEL_EXPORTER_OTLP_ENDPOINT=localhost:4318",
 	} {

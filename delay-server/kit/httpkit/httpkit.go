@@ -31,7 +31,8 @@ func CheckRequest(r *http.Request) *problem.Problem {
 	case n > MaxURL:
 		return problem.URLTooLong.New("URL of %d bytes is too long: use up to %d", n, MaxURL)
 	case r.ProtoMajor > 1 && !Method.MatchString(r.Method):
-		return problem.InvalidMethod.New("method %s is invalid: use letters, digits and !#$%%&'*+-.^_`|~", problem.Quote(r.Method))
+		return problem.InvalidMethod.New("method %s is invalid: use letters, digits and !#$%%&'*+-.^_`|~",
+			problem.Quote(r.Method))
 	}
 	return nil
 }
@@ -78,5 +79,6 @@ func RouteProblem(err error, c echo.Context, hint string) *problem.Problem {
 func MethodNotAllowed(c echo.Context, allowed string) *problem.Problem {
 	c.Response().Header().Set(echo.HeaderAllow, allowed)
 	r := c.Request()
-	return problem.MethodNotAllowed.New("method %s is not allowed at %s; use %s", problem.Quote(r.Method), problem.Quote(r.URL.Path), allowed)
+	return problem.MethodNotAllowed.New("method %s is not allowed at %s; use %s",
+		problem.Quote(r.Method), problem.Quote(r.URL.Path), allowed)
 }
