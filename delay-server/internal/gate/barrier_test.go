@@ -133,7 +133,8 @@ func TestBarrierMismatch(t *testing.T) {
 			if !errors.As(err, &refused) || *refused != want {
 				t.Errorf("Enter(%+v) at a barrier for 3 = %v, want a *BarrierMismatchError", other, err)
 			}
-			if text := fmt.Sprintf(`barrier "b" is in use with parties=3, not parties=%d`, parties); err.Error() != text {
+			text := fmt.Sprintf(`barrier "b" is in use with parties=3, not parties=%d`, parties)
+			if err.Error() != text {
 				t.Errorf("Error() = %q, want %q", err, text)
 			}
 		}
