@@ -35,7 +35,8 @@ func runUntil(t *testing.T, environ ...string) (url string, stop func() error) {
 	}()
 	lines := bufio.NewScanner(out)
 	lines.Scan()
-	if found := regexp.MustCompile(`^delay-server dev: open (http://localhost:\d+)/ in a browser$`).FindStringSubmatch(lines.Text()); found != nil {
+	banner := regexp.MustCompile(`^delay-server dev: open (http://localhost:\d+)/ in a browser$`)
+	if found := banner.FindStringSubmatch(lines.Text()); found != nil {
 		url = found[1]
 	} else {
 		t.Fatalf("first line: got %q, want the page's address; Run ended with %v", lines.Text(), <-done)
@@ -56,8 +57,9 @@ func TestServeHealthcheckAndStop(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "http://"))
 	for _, host := range []string{"localhost", "127.0.0.1", "0.0.0.0", "[::1]", "::1"} {
-		if err := delayServer.Run(t.Context(), []string{"healthcheck"}, []string{"HOST=" + host, "PORT=" + port}, io.Discard, io.Discard); err != nil {
-			t.Errorf("healthcheck of a server that runs, HOST=%s: %v", host, err)
+		environ := []string{"HOST=" + host, "PORT=" + port}
+		if err := delayServer.Run(t.Context(), []string{"healthcheck"}, environ, io.Discard, io.Discard); err != nil {
+			t.Errorf("healthcheck of a running server, HOST=%s: %v", host, err)
 		}
 	}
 	for _, host := range []string{"127.0.0.1", "[::1]"} {
@@ -70,33 +72,34 @@ func TestServeHealthcheckAndStop(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Errorf("run ended with %v, want nil", err)
 	}
-	if err := delayServer.Run(t.Context(), []string{"healthcheck"}, []string{"PORT=" + port}, io.Discard, io.Discard); program.ExitStatus(err) != 1 {
-		t.Errorf("healthcheck of a server that is gone: %v, want exit status 1", err)
+	err = delayServer.Run(t.Context(), []string{"healthcheck"}, []string{"PORT=" + port}, io.Discard, io.Discard)
+	if program.ExitStatus(err) != 1 {
+		t.Errorf("healthcheck of a stopped server: %v, want exit status 1", err)
 	}
 }
 
-// TestStartSaysWhoMayWrite reads the log of a start, and runs the line that it
-// says to try by a shell, as its reader would.
-func TestStartSaysWhoMayWrite(t *testing.T) {
+// TestLogSaysWhoMayWrite also runs the command to try that the log has.
+func TestLogSaysWhoMayWrite(t *testing.T) {
+	const random, open = "writing to the admin API needs this random token", "ADMIN_TOKEN=none: every client may freeze"
 	for _, tc := range []struct {
-		name, said string // in the log; "" for no word of it
-		try        bool   // it has a line to try
+		name, want string // a part of the log; "" if the log must not mention the admin API
+		try        bool   // the log has a command to try
 		environ    []string
 	}{
 		{"loopback", "", false, nil},
-		{"beyond", "writing to the admin API needs this random token", true, []string{"HOST=0.0.0.0"}},
-		{"beyond, in JSON", "writing to the admin API needs this random token", true, []string{"HOST=0.0.0.0", "LOG_FORMAT=json"}},
-		{"the operator's token", "", false, []string{"HOST=0.0.0.0", "ADMIN_TOKEN=s3cret"}},
-		{"none", "ADMIN_TOKEN=none: every client may freeze the clock", false, []string{"HOST=0.0.0.0", "ADMIN_TOKEN=none"}},
-		{"off", "", false, []string{"HOST=0.0.0.0", "ADMIN=false"}},
+		{"all addresses", random, true, []string{"HOST=0.0.0.0"}},
+		{"all addresses, JSON", random, true, []string{"HOST=0.0.0.0", "LOG_FORMAT=json"}},
+		{"ADMIN_TOKEN", "", false, []string{"HOST=0.0.0.0", "ADMIN_TOKEN=s3cret"}},
+		{"ADMIN_TOKEN=none", open, false, []string{"HOST=0.0.0.0", "ADMIN_TOKEN=none"}},
+		{"ADMIN=false", "", false, []string{"HOST=0.0.0.0", "ADMIN=false"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			logs, stderr := io.Pipe()
 			stdout := io.Discard
-			if tc.said == "" {
-				stdout = canceller(cancel) // once it listens
+			if tc.want == "" {
+				stdout = canceller(cancel) // when it listens
 			}
 			done := make(chan error, 1)
 			go func() {
@@ -105,12 +108,12 @@ func TestStartSaysWhoMayWrite(t *testing.T) {
 			}()
 			var log strings.Builder
 			for lines := bufio.NewScanner(logs); lines.Scan(); log.WriteString(lines.Text() + "\n") {
-				if tc.said == "" || !strings.Contains(lines.Text(), tc.said) {
+				if tc.want == "" || !strings.Contains(lines.Text(), tc.want) {
 					continue
 				}
 				try := regexp.MustCompile(`try"?[=:]"(.*?)"`).FindStringSubmatch(lines.Text())
 				if (try != nil) != tc.try {
-					t.Errorf("%s\nhas the line to try %q, want one: %v", lines.Text(), try, tc.try)
+					t.Errorf("%s\nhas the command %q, want one: %v", lines.Text(), try, tc.try)
 				}
 				if try != nil {
 					out, err := exec.CommandContext(t.Context(), "sh", "-c", try[1]+` -sw '%{http_code}'`).CombinedOutput()
@@ -123,8 +126,9 @@ func TestStartSaysWhoMayWrite(t *testing.T) {
 			if err := <-done; err != nil {
 				t.Errorf("run ended with %v, want nil", err)
 			}
-			if says := regexp.MustCompile(`(?i)token|admin`).MatchString(log.String()); says != (tc.said != "") || !strings.Contains(log.String(), tc.said) {
-				t.Errorf("log:\n%s\nwant it to say %q and nothing else of it", &log, tc.said)
+			mentions := regexp.MustCompile(`(?i)token|admin`).MatchString(log.String())
+			if mentions != (tc.want != "") || !strings.Contains(log.String(), tc.want) {
+				t.Errorf("log:\n%s\nwant %q, or no mention of the admin API", &log, tc.want)
 			}
 		})
 	}
@@ -142,7 +146,8 @@ func TestTakenPort(t *testing.T) {
 		"TLS_PORT": {"PORT=0", "TLS_HOSTS=localhost", "TLS_DIR=" + t.TempDir()},
 	} {
 		err := delayServer.Run(t.Context(), nil, append(others, setting+"="+strconv.Itoa(port)), io.Discard, io.Discard)
-		if want := "choose another port, such as " + setting + "=" + strconv.Itoa(port%65535+1); program.ExitStatus(err) != 1 || !strings.Contains(err.Error(), want) {
+		want := "choose another port, such as " + setting + "=" + strconv.Itoa(port%65535+1)
+		if program.ExitStatus(err) != 1 || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is taken: got %v, want exit status 1 and %q", setting, err, want)
 		}
 	}
@@ -169,6 +174,7 @@ func TestServeWithTLS(t *testing.T) {
 }
 
 func TestCommandLine(t *testing.T) {
+	timestamps := folder(t, "r.csv", "latency\n1767225600000\n1767225600100\n")
 	for _, tc := range []struct {
 		name          string
 		args, environ []string
@@ -177,14 +183,16 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"help", []string{"--help"}, nil, 0, "0          requests that may wait at once", ""},
 		{"help of TLS", []string{"--help"}, nil, 0, "  3443       port to listen on with TLS", ""},
-		{"help in spite of a bad setting", []string{"--help"}, []string{"PORT=x"}, 0, "SETTING", ""},
+		{"help with an invalid setting", []string{"--help"}, []string{"PORT=x"}, 0, "SETTING", ""},
 		{"version", []string{"--version"}, nil, 0, "delay-server dev (commit ", ""},
 		{"unknown argument", []string{"--prot=80"}, nil, 2, "", `unknown argument "--prot=80"`},
 		{"two arguments", []string{"healthcheck", "now"}, nil, 2, "", "2 arguments"},
-		{"bad settings", nil, []string{"PORT=x", "MAX_DELAYS=1s"}, 2, "", "MAX_DELAYS: unknown setting; did you mean MAX_DELAY?\nPORT: "},
+		{"invalid settings", nil, []string{"PORT=x", "MAX_DELAYS=1s"}, 2, "",
+			"MAX_DELAYS: unknown setting; did you mean MAX_DELAY?\nPORT: "},
 		{"no scenario", nil, []string{"PORT=0", "SCENARIO=none.yaml"}, 2, "", "invalid settings:\nSCENARIO: "},
 		{"no recordings", nil, []string{"PORT=0", "RECORDINGS_DIR=none"}, 2, "", "invalid settings:\nRECORDINGS_DIR: "},
-		{"recordings of times of day", nil, []string{"PORT=0", "RECORDINGS_DIR=" + folder(t, "r.csv", "latency\n1767225600000\n1767225600100\n")}, 2, "", "recording r: all 2 samples are above MAX_DELAY (10m0s)"},
+		{"recordings of timestamps", nil, []string{"PORT=0", "RECORDINGS_DIR=" + timestamps}, 2, "",
+			"recording r: all 2 samples are above MAX_DELAY (10m0s)"},
 		{"a host that is a URL", nil, []string{"PORT=0", "HOST=http://x"}, 1, "", "HOST: "},
 		{"another machine's address", nil, []string{"PORT=0", "HOST=192.0.2.1"}, 1, "", "HOST: "},
 	} {
@@ -214,7 +222,7 @@ func folder(t *testing.T, name, text string) string {
 	return dir
 }
 
-func TestStartSaysWhatItPassesOver(t *testing.T) {
+func TestLogNamesSkippedFilesAndUnknownSettings(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // it drains as soon as it serves
 	var log bytes.Buffer
@@ -222,18 +230,20 @@ func TestStartSaysWhatItPassesOver(t *testing.T) {
 	if err := delayServer.Run(ctx, nil, environ, io.Discard, &log); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`level=WARN msg="TIME_STYLE: unknown setting`, `level=WARN msg="recordings: notes.txt is passed over`} {
+	for _, want := range []string{
+		`level=WARN msg="TIME_STYLE: unknown setting`, `level=WARN msg="recordings: notes.txt is passed over`,
+	} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %q:\n%s", want, &log)
 		}
 	}
 }
 
-func TestStartNamesARouteOfTheScenario(t *testing.T) {
+func TestBannerShowsARouteOfTheScenario(t *testing.T) {
 	for _, tc := range []struct{ name, route, want string }{
-		{"a plain one", "{path: /a}", "curl -i 'http://localhost:3000/a'"},
-		{"one with parts to fill in", "{path: '/a/{id}'}", "curl -i 'http://localhost:3000/a/"},
-		{"another method than GET", "{path: /a, method: POST}", "curl -i -X POST 'http://localhost:3000/a'"},
+		{"no parameters", "{path: /a}", "curl -i 'http://localhost:3000/a'"},
+		{"parameters", "{path: '/a/{id}'}", "curl -i 'http://localhost:3000/a/"},
+		{"other method", "{path: /a, method: POST}", "curl -i -X POST 'http://localhost:3000/a'"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "s.yaml")
@@ -249,7 +259,7 @@ func TestStartNamesARouteOfTheScenario(t *testing.T) {
 			var out strings.Builder
 			announce(config, srv, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000}, &out, nil)
 			if !strings.Contains(out.String(), tc.want) {
-				t.Errorf("it printed\n%s\nwant %q in it", &out, tc.want)
+				t.Errorf("the banner is\n%s\nwant %q in it", &out, tc.want)
 			}
 		})
 	}

@@ -36,8 +36,10 @@ func TestReadersOfTheOutputGo(t *testing.T) {
 			}
 			unread.Close()
 			cmd := exec.CommandContext(t.Context(), self)
-			// Of ADMIN_TOKEN=none beyond loopback it warns at the start.
-			cmd.Env = []string{beTheProgram + "=yes", "PORT=0", "LOG_LEVEL=debug", "ADMIN_TOKEN=none", "HOST=0.0.0.0", "EVENT_LOOP=" + on}
+			cmd.Env = []string{
+				beTheProgram + "=yes", "PORT=0", "LOG_LEVEL=debug", "EVENT_LOOP=" + on,
+				"ADMIN_TOKEN=none", "HOST=0.0.0.0", // which it logs at the start
+			}
 			cmd.Stderr = log
 			out, err := cmd.StdoutPipe()
 			if err != nil {
