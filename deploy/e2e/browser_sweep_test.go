@@ -44,7 +44,8 @@ func TestSweepInABrowser(t *testing.T) {
 		turn := inSeconds(t, strings.TrimPrefix(rows[i][1], "≈ "))
 		if rows[i][0] != calls || turn < minInTurn || strings.HasPrefix(rows[i][1], "≈") != (calls == "1000") ||
 			inSeconds(t, rows[i][2]) < 150*time.Millisecond {
-			t.Errorf("row %d is %q, want %s calls, %v or more in turn, 150ms or more at once", i, rows[i], calls, minInTurn)
+			t.Errorf("row %d is %q, want %s calls, %v or more in turn, 150ms or more at once", i,
+				rows[i], calls, minInTurn)
 		}
 	}
 	if at := inSeconds(t, rows[4][2]); at < 1500*time.Millisecond {

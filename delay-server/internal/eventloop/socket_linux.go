@@ -12,7 +12,7 @@ import (
 )
 
 // The raw system calls below never block, so they skip the scheduler's entry and exit
-// hooks, which those of golang.org/x/sys/unix call.
+// hooks, unlike the functions of golang.org/x/sys/unix.
 
 // read returns 0 at EOF, and unix.EAGAIN if there is no data.
 func read(fd int, b []byte) (n int, err error) {
@@ -79,7 +79,7 @@ func retryEINTR(call func() (uintptr, unix.Errno)) (int, error) {
 func closeFD(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
 // detach takes the socket of ln from the runtime's poller and closes ln. Accepted
-// connections inherit the socket options, which are those that package net sets.
+// connections inherit the socket options, which package net sets.
 func detach(ln *net.TCPListener) (fd int, err error) {
 	raw, err := ln.SyscallConn()
 	if err != nil {

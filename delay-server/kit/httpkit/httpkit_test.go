@@ -30,7 +30,8 @@ func serve(method, target string) *httptest.ResponseRecorder {
 		_ = p.Write(c.Response())
 	}
 	e.GET("/healthz", httpkit.Healthz)
-	e.GET("/readyz", httpkit.Readyz(func(*http.Request) error { return problem.ShuttingDown.New("server is shutting down") }))
+	e.GET("/readyz", httpkit.Readyz(
+		func(*http.Request) error { return problem.ShuttingDown.New("server is shutting down") }))
 	e.GET("/version", httpkit.Version)
 	e.GET("/problems", httpkit.Problems("test-server"))
 	e.GET("/problems/:name", httpkit.Problems("test-server"))
@@ -65,7 +66,8 @@ func TestRoutes(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			rec := serve(tc.method, tc.target)
 			if rec.Code != tc.status || !strings.Contains(rec.Body.String(), tc.body) {
-				t.Errorf("%s %s: got %d %.500s\nwant %d and %s", tc.method, tc.target, rec.Code, rec.Body, tc.status, tc.body)
+				t.Errorf("%s %s: got %d %.500s\nwant %d and %s", tc.method, tc.target, rec.Code,
+					rec.Body, tc.status, tc.body)
 			}
 			if rec.Code == 405 && rec.Header().Get("Allow") == "" {
 				t.Errorf("%s %s: no Allow", tc.method, tc.target)
@@ -80,7 +82,8 @@ func TestEveryProblemHasAPage(t *testing.T) {
 		if body := rec.Body.String(); rec.Code != 200 || !strings.Contains(body, info.Title) {
 			t.Errorf("GET %s: got %d %.300s", info.Type, rec.Code, body)
 		}
-		if got := rec.Header(); got.Get("Content-Type") != "text/html; charset=UTF-8" || got.Get("Content-Security-Policy") == "" {
+		if got := rec.Header(); got.Get("Content-Type") != "text/html; charset=UTF-8" ||
+			got.Get("Content-Security-Policy") == "" {
 			t.Errorf("GET %s: got the header %v, want the type of HTML and a policy", info.Type, got)
 		}
 	}

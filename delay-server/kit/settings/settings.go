@@ -143,8 +143,7 @@ func names(of any) []string {
 	return names
 }
 
-// fields returns the settings of a struct, or of the struct that of points to, in
-// order.
+// fields returns the settings of a struct or a pointer to one, in order.
 func fields(of any) []reflect.StructField {
 	all := reflect.VisibleFields(reflect.Indirect(reflect.ValueOf(of)).Type())
 	return slices.DeleteFunc(all, func(f reflect.StructField) bool { return f.Tag.Get("env") == "" })
@@ -180,8 +179,7 @@ type Setting struct {
 	Help    string
 }
 
-// List returns the settings of a struct, or of the struct that of points to, in
-// order.
+// List returns the settings of a struct or a pointer to one, in order.
 func List(of any) []Setting {
 	var list []Setting
 	for _, f := range fields(of) {

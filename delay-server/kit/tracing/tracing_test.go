@@ -193,7 +193,8 @@ func TestHangingCollector(t *testing.T) {
 	tr, logged := startLogged(t, hanging.URL)
 	chain(t, tr, tracing.Tracing{}, "")
 	tr.Close()
-	if want := `msg="traces incomplete" endpoint=` + hanging.URL + ` spans_lost=2`; !strings.Contains(logged.String(), want) {
+	if want := `msg="traces incomplete" endpoint=` + hanging.URL +
+		` spans_lost=2`; !strings.Contains(logged.String(), want) {
 		t.Errorf("log: got %q, want %s in it", logged, want)
 	}
 }
