@@ -34,7 +34,7 @@ var (
 	needs        = regexp.MustCompile(`^(\d{3}) without `)
 )
 
-// plainText returns what a browser shows of a piece of HTML.
+// plainText returns the text of a piece of HTML.
 func plainText(of string) string { return html.UnescapeString(tag.ReplaceAllString(of, "")) }
 
 // examples returns the curl commands of a page. The lines after a command, up to the
@@ -46,7 +46,7 @@ func examples(t *testing.T, page string) []example {
 		if !strings.HasPrefix(block[1], "curl ") {
 			continue
 		}
-		goesOn := false // the line before ends in && or &
+		goesOn := false // the previous line ends in && or &
 		for line := range strings.Lines(plainText(block[1])) {
 			if goesOn {
 				e := &all[len(all)-1]
@@ -67,7 +67,7 @@ func examples(t *testing.T, page string) []example {
 				case needs.MatchString(said):
 					e.unless, _ = strconv.Atoi(needs.FindStringSubmatch(said)[1])
 				default:
-					t.Fatalf("%s\n# %s: neither (exit status) nor status without a setting", e.line, said)
+					t.Fatalf("%s\n# %s: want (exit status) or status without a setting", e.line, said)
 				}
 			}
 			all = append(all, e)
@@ -79,7 +79,8 @@ func examples(t *testing.T, page string) []example {
 // measured matches times, which differ each time.
 var measured = regexp.MustCompile(`((?:queued|waited);dur=|"timestamp":)[0-9.]+`)
 
-func timesAside(text string) string {
+// withoutTimes returns text without trailing space and with measured times replaced.
+func withoutTimes(text string) string {
 	return strings.TrimRight(measured.ReplaceAllString(text, "$1…"), " \n")
 }
 
@@ -94,9 +95,9 @@ func block(t *testing.T, page, id string) string {
 	return plainText(inner)
 }
 
-func TestManualIsTrue(t *testing.T) {
+func TestManualExamples(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("CI") == "" {
-		t.Skip("curl is not installed, which runs the lines of /doc")
+		t.Skip("curl is not installed")
 	}
 	_, plain, _ := start(t, DefaultConfig(), io.Discard)
 	_, page := do(t, newClient(t), "GET", plain+"/doc", nil)
@@ -116,21 +117,21 @@ func TestManualIsTrue(t *testing.T) {
 		_, page := do(t, newClient(t), "GET", base+"/doc", nil)
 		all := examples(t, page)
 		if len(all) < 25 {
-			t.Fatalf("/doc has %d curl lines, want 25 or more", len(all))
+			t.Fatalf("/doc has %d curl commands, want 25 or more", len(all))
 		}
 		for i, e := range all {
 			t.Run(fmt.Sprintf("%s %d", name, i), func(t *testing.T) {
 				t.Parallel()
 				if strings.Contains(e.line, `{"freeze":true}`) || strings.Contains(e.line, `{"reset":true}`) {
-					_, alone, _ := start(t, DefaultConfig(), io.Discard) // whose clock no other example uses
+					_, alone, _ := start(t, DefaultConfig(), io.Discard) // its clock is not shared
 					e.line = strings.ReplaceAll(e.line, base, alone)
 				}
 				if base == plain && e.unless != 0 {
 					e.answer = ""
 				}
 				got := e.run(t)
-				if want := timesAside(e.answer); want != "" && timesAside(got) != want {
-					t.Errorf("%s\nprints\n%s\n/doc says\n%s", e.line, timesAside(got), want)
+				if want := withoutTimes(e.answer); want != "" && withoutTimes(got) != want {
+					t.Errorf("%s\nprints\n%s\n/doc says\n%s", e.line, withoutTimes(got), want)
 				}
 				want := fmt.Sprintf(`"status":%d`, e.unless)
 				if base == plain && e.unless != 0 && !strings.Contains(got, want) {
@@ -145,7 +146,7 @@ func TestManualIsTrue(t *testing.T) {
 // an ADMIN_TOKEN.
 func TestManualShowsTheToken(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("CI") == "" {
-		t.Skip("curl is not installed, which runs the lines of /doc")
+		t.Skip("curl is not installed")
 	}
 	config := DefaultConfig()
 	config.AdminToken = "s3cret"
@@ -158,12 +159,12 @@ func TestManualShowsTheToken(t *testing.T) {
 			continue
 		}
 		n++
-		if got, want := timesAside(e.run(t)), timesAside(e.answer); got != want {
+		if got, want := withoutTimes(e.run(t)), withoutTimes(e.answer); got != want {
 			t.Errorf("%s\nprints\n%s\n/doc says\n%s", e.line, got, want)
 		}
 	}
 	if n < 4 {
-		t.Errorf("/doc has %d curl lines of the admin API, want 4 or more", n)
+		t.Errorf("/doc has %d curl commands of the admin API, want 4 or more", n)
 	}
 }
 
@@ -221,7 +222,7 @@ func TestManualIsComplete(t *testing.T) {
 	}
 	for _, link := range regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(page, -1) {
 		if !strings.Contains(page, ` id="`+link[1]+`"`) {
-			t.Errorf("/doc links to #%s, which is not there", link[1])
+			t.Errorf("/doc links to #%s, which does not exist", link[1])
 		}
 	}
 }

@@ -16,8 +16,8 @@ import (
 
 const maxPoolLabels = metrics.MaxPoolLabels
 
-// Each label is a time series that Prometheus keeps: requests must not be able to make any number of them.
-func TestPoolsThatRequestsNameMakeABoundedNumberOfLabels(t *testing.T) {
+// Each label is a time series in Prometheus, so requests can only create a limited number.
+func TestPoolLabelsAreLimited(t *testing.T) {
 	const requests = 130
 	config, _ := withScenario(t, `routes: [{path: /a, delay: 1m, pool: {name: zz-operator, workers: 1}}]`)
 	srv, base, _ := start(t, config, t.Output())
@@ -47,10 +47,11 @@ func TestPoolsThatRequestsNameMakeABoundedNumberOfLabels(t *testing.T) {
 		_, metrics := do(t, client, "GET", base+"/metrics", nil)
 		leave()
 		wg.Wait()
-		wiretest.Eventually(t, "all have left", func() bool { return srv.engine.Journal.Waiting() == 0 })
+		wiretest.Eventually(t, "no request waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
 
 		var labels []string
-		for _, found := range regexp.MustCompile(`pool_busy_workers\{pool="(.*?)"\} 1\n`).FindAllStringSubmatch(metrics, -1) {
+		busy := regexp.MustCompile(`pool_busy_workers\{pool="(.*?)"\} 1\n`)
+		for _, found := range busy.FindAllStringSubmatch(metrics, -1) {
 			labels = append(labels, found[1])
 		}
 		if !slices.Contains(labels, "zz-operator") {
@@ -60,12 +61,14 @@ func TestPoolsThatRequestsNameMakeABoundedNumberOfLabels(t *testing.T) {
 			first = labels
 		}
 		others := requests + 1 - len(labels)
-		if want := fmt.Sprintf("delay_server_pool_busy_workers{pool=\"other pools\"} %d\n", others); len(first) != maxPoolLabels+1 || !strings.Contains(metrics, want) {
-			t.Errorf("%s: %d labels at first, want %d of requests and the scenario's, and %s in\n%s", generation, len(first), maxPoolLabels, want, grep(metrics, "pool_busy"))
+		want := fmt.Sprintf("delay_server_pool_busy_workers{pool=\"other pools\"} %d\n", others)
+		if len(first) != maxPoolLabels+1 || !strings.Contains(metrics, want) {
+			t.Errorf("%s: %d labels first, want %d, and %s in\n%s",
+				generation, len(first), maxPoolLabels+1, want, grep(metrics, "pool_busy"))
 		}
 		for _, label := range labels {
 			if !slices.Contains(first, label) {
-				t.Errorf("%s: new label %s, want none once %d are known", generation, label, maxPoolLabels)
+				t.Errorf("%s: new label %s, want none after the first %d", generation, label, maxPoolLabels)
 			}
 		}
 	}

@@ -16,8 +16,8 @@ import (
 	"flash.test/delay-server/internal/scenario"
 )
 
-// openAPI is what the tests here read of the document. deploy/e2e validates
-// requests and replies against all of it.
+// openAPI has the parts of the document that these tests need. deploy/e2e validates
+// requests and responses against the whole document.
 type openAPI struct {
 	OpenAPI string `yaml:"openapi"`
 	Servers []struct{ URL string }
@@ -45,8 +45,10 @@ func TestOpenAPIIsServed(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	for method, want := range map[string]string{"GET": string(openAPIDocument()), "HEAD": ""} {
 		reply, body := do(t, newClient(t), method, base+"/openapi.yaml", nil)
-		if kind := reply.Header.Get("Content-Type"); reply.StatusCode != http.StatusOK || kind != "application/yaml" || body != want {
-			t.Errorf("%s /openapi.yaml: got %d, %q, %d bytes, want 200, application/yaml, %d bytes", method, reply.StatusCode, kind, len(body), len(want))
+		kind := reply.Header.Get("Content-Type")
+		if reply.StatusCode != http.StatusOK || kind != "application/yaml" || body != want {
+			t.Errorf("%s /openapi.yaml: got %d, %q, %d bytes, want 200, application/yaml, %d bytes",
+				method, reply.StatusCode, kind, len(body), len(want))
 		}
 	}
 	document := readOpenAPI(t)
@@ -55,10 +57,9 @@ func TestOpenAPIIsServed(t *testing.T) {
 	}
 }
 
-// TestOpenAPIHasTheRoutes wants each route in the document, and each operation
-// of the document in the table of routes.
+// The document has the same operations as the table of routes.
 func TestOpenAPIHasTheRoutes(t *testing.T) {
-	// Those that OpenAPI 3.1 can name.
+	// The methods of OpenAPI 3.1.
 	methods := []string{"delete", "get", "head", "options", "patch", "post", "put", "trace"}
 	srv, _, _ := start(t, DefaultConfig(), io.Discard)
 	var routes, operations []string
@@ -88,7 +89,7 @@ func TestOpenAPIHasTheRoutes(t *testing.T) {
 	}
 	for _, operation := range operations {
 		if !slices.Contains(routes, operation) {
-			t.Errorf("openapi.yaml has %s, which is no route", operation)
+			t.Errorf("openapi.yaml has %s, which is not a route", operation)
 		}
 	}
 }
@@ -96,7 +97,8 @@ func TestOpenAPIHasTheRoutes(t *testing.T) {
 func TestScenarioSchemaIsServed(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	reply, body := do(t, newClient(t), "GET", base+"/scenario.schema.json", nil)
-	if kind := reply.Header.Get("Content-Type"); reply.StatusCode != http.StatusOK || kind != "application/schema+json" || body != string(scenario.Schema()) {
+	kind, schema := reply.Header.Get("Content-Type"), string(scenario.Schema())
+	if reply.StatusCode != http.StatusOK || kind != "application/schema+json" || body != schema {
 		t.Errorf("GET /scenario.schema.json: got %d, %q, %d bytes", reply.StatusCode, kind, len(body))
 	}
 	shop, err := os.ReadFile("../../deploy/scenarios/shop.yaml")

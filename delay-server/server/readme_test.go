@@ -30,8 +30,8 @@ func TestREADME(t *testing.T) {
 			}
 			n++
 			e := example{line: strings.ReplaceAll(line, "http://localhost:3000", base), answer: output}
-			got := strings.ReplaceAll(timesAside(e.run(t)), " \n", "\n")
-			if want := timesAside(e.answer); got != want {
+			got := strings.ReplaceAll(withoutTimes(e.run(t)), " \n", "\n")
+			if want := withoutTimes(e.answer); got != want {
 				t.Errorf("%s\nprints\n%s\nREADME.md shows\n%s", e.line, got, want)
 			}
 		}
