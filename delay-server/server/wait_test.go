@@ -61,7 +61,8 @@ func TestAnswersAreNeverEarly(t *testing.T) {
 }
 
 // TestConcurrentDelays checks that 1000 concurrent delays take less than twice as long
-// as one.
+// as one. On a busy machine it tries up to three times: a server that delays one
+// request for another fails each time.
 func TestConcurrentDelays(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -83,26 +84,32 @@ func TestConcurrentDelays(t *testing.T) {
 			begin := time.Now()
 			do(t, client, "GET", url, nil)
 			one := time.Since(begin)
+			if one < wait {
+				t.Errorf("one request took %v, want at least %v", one, wait)
+			}
 
-			begin = time.Now()
-			var wg sync.WaitGroup
-			for range n {
-				wg.Go(func() {
-					if reply, _ := do(t, client, "GET", url, nil); reply.StatusCode != 200 {
-						t.Errorf("status %d", reply.StatusCode)
-					}
-				})
+			for range 3 {
+				begin = time.Now()
+				var wg sync.WaitGroup
+				for range n {
+					wg.Go(func() {
+						if reply, _ := do(t, client, "GET", url, nil); reply.StatusCode != 200 {
+							t.Errorf("status %d", reply.StatusCode)
+						}
+					})
+				}
+				wg.Wait()
+				all := time.Since(begin)
+				t.Logf("one request took %v, %d concurrent requests took %v: %.2f times as long",
+					one, n, all, float64(all)/float64(one))
+				if all < wait {
+					t.Errorf("%d concurrent requests took %v, want at least %v", n, all, wait)
+				}
+				if all < 2*one {
+					return
+				}
 			}
-			wg.Wait()
-			all := time.Since(begin)
-			t.Logf("one request took %v, %d concurrent requests took %v: %.2f times as long",
-				one, n, all, float64(all)/float64(one))
-			if one < wait || all < wait {
-				t.Errorf("one request took %v, all took %v; want at least %v", one, all, wait)
-			}
-			if all > 2*one {
-				t.Errorf("%d concurrent requests took %v, one took %v; want less than twice as long", n, all, one)
-			}
+			t.Errorf("%d concurrent requests took at least twice as long as one, in each of 3 tries", n)
 		})
 	}
 }
