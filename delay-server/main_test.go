@@ -231,7 +231,7 @@ func TestLogNamesSkippedFilesAndUnknownSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`level=WARN msg="TIME_STYLE: unknown setting`, `level=WARN msg="recordings: notes.txt is passed over`,
+		`level=WARN msg="TIME_STYLE: unknown setting`, `level=WARN msg="recordings: notes.txt is ignored`,
 	} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %q:\n%s", want, &log)

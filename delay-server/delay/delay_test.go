@@ -22,13 +22,15 @@ var good = []struct {
 	{"a nanosecond", "0.000001", 1, "0.000001"},
 	{"finer than a nanosecond is rounded up", "0.0000001", 1, "0.000001"},
 	{"zeros behind the nanoseconds add nothing", "1.00000000", time.Millisecond, "1"},
-	{"a float would lose the last nanosecond", "8999999999.999999", 8999999999*time.Millisecond + 999999, "8999999999.999999"},
+	{"a float would lose the last nanosecond", "8999999999.999999", 8999999999*time.Millisecond + 999999,
+		"8999999999.999999"},
 	{"leading zeros", "007", 7 * time.Millisecond, "7"},
 	{"Go duration", "250ms", 250 * time.Millisecond, "250"},
 	{"Go duration with a point", "1.5s", 1500 * time.Millisecond, "1500"},
 	{"Go duration of several units", "1h2m3s", time.Hour + 2*time.Minute + 3*time.Second, "3723000"},
 	{"microseconds", "150us", 150 * time.Microsecond, "0.15"},
-	{"over the 2147483647 ms at which Flash answers at once", "2147483648", 2147483648 * time.Millisecond, "2147483648"},
+	{"over the 2147483647 ms at which Flash answers at once", "2147483648", 2147483648 * time.Millisecond,
+		"2147483648"},
 }
 
 func TestParse(t *testing.T) {
@@ -142,7 +144,8 @@ func TestParseRefuses(t *testing.T) {
 			if !errors.As(err, &syntax) {
 				t.Fatalf("Parse(%.40q) = %v, %v, want a *SyntaxError", tc.in, d, err)
 			}
-			if syntax.Read != tc.in || !strings.Contains(err.Error(), tc.reason) || syntax.Accepted == "" || !strings.Contains(err.Error(), "): use "+syntax.Accepted) {
+			if syntax.Read != tc.in || !strings.Contains(err.Error(), tc.reason) || syntax.Accepted == "" ||
+				!strings.Contains(err.Error(), "): use "+syntax.Accepted) {
 				t.Errorf("Parse(%.40q): got %q, want it to say %q and what is valid", tc.in, err, tc.reason)
 			}
 			if len(err.Error()) > 600 {
@@ -234,7 +237,8 @@ func FuzzParse(f *testing.F) {
 }
 
 func BenchmarkParse(b *testing.B) {
-	for _, in := range []string{"1000", "1.5", "250ms", "random", "lognormal:120ms,900ms", "weighted:150us:10,2ms:5,0.5s:1", "percentiles:p50=100ms,p90=300ms,p99=1.2s"} {
+	for _, in := range []string{"1000", "1.5", "250ms", "random", "lognormal:120ms,900ms",
+		"weighted:150us:10,2ms:5,0.5s:1", "percentiles:p50=100ms,p90=300ms,p99=1.2s"} {
 		b.Run(in, func(b *testing.B) {
 			r := rand.New(rand.NewPCG(1, 2))
 			b.ReportAllocs()

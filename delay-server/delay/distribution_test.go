@@ -47,7 +47,8 @@ var distributions = []struct {
 	},
 	{
 		"lognormal", "lognormal:120ms,900ms", "lognormal:120,900",
-		distuv.LogNormal{Mu: math.Log(120), Sigma: math.Log(900.0/120) / 2.3263478740408408}.CDF, map[float64]float64{0.5: 120, 0.99: 900},
+		distuv.LogNormal{Mu: math.Log(120),
+			Sigma: math.Log(900.0/120) / 2.3263478740408408}.CDF, map[float64]float64{0.5: 120, 0.99: 900},
 	},
 	{
 		"exponential", "exponential:0.2s", "exponential:200",
@@ -133,10 +134,14 @@ func TestShares(t *testing.T) {
 		name, in, printed string
 		want              map[float64]float64 // milliseconds to share
 	}{
-		{"random", "random", "random", map[float64]float64{0: .1, 1000: .1, 2000: .1, 3000: .1, 4000: .1, 5000: .1, 6000: .1, 7000: .1, 8000: .1, 9000: .1}},
-		{"weighted, the rest waits 0", "weighted:150us:10,2ms:5,0.5s:1", "weighted:0.15:10,2:5,500:1", map[float64]float64{0: .84, 0.15: .10, 2: .05, 500: .01}},
+		{"random", "random", "random", map[float64]float64{0: .1, 1000: .1, 2000: .1, 3000: .1, 4000: .1, 5000: .1,
+			6000: .1, 7000: .1, 8000: .1, 9000: .1}},
+		{"weighted, the rest waits 0", "weighted:150us:10,2ms:5,0.5s:1", "weighted:0.15:10,2:5,500:1",
+			map[float64]float64{0: .84, 0.15: .10, 2: .05, 500: .01}},
 		{"weighted, no rest", "weighted:3:25,1:75", "weighted:3:25,1:75", map[float64]float64{1: .75, 3: .25}},
-		{"weighted, thirds", "weighted:1:33.333333333,2:33.333333333,3:33.333333334", "weighted:1:33.333333333,2:33.333333333,3:33.333333334", map[float64]float64{1: 1. / 3, 2: 1. / 3, 3: 1. / 3}},
+		{"weighted, thirds", "weighted:1:33.333333333,2:33.333333333,3:33.333333334",
+			"weighted:1:33.333333333,2:33.333333333,3:33.333333334", map[float64]float64{1: 1. / 3, 2: 1. / 3,
+				3: 1. / 3}},
 		{"weighted to the nanosecond", "weighted:1ns:100", "weighted:0.000001:100", map[float64]float64{0.000001: 1}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -182,7 +187,8 @@ func TestSamplesAreTheSameEverywhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := rand.New(rand.NewPCG(42, 0))
-		got := delay.Milliseconds(d.Sample(r)) + " " + delay.Milliseconds(d.Sample(r)) + " " + delay.Milliseconds(d.Sample(r))
+		got := delay.Milliseconds(d.Sample(r)) + " " + delay.Milliseconds(d.Sample(r)) + " " +
+			delay.Milliseconds(d.Sample(r))
 		if got != tc.want {
 			t.Errorf("%s: got %s ms, want %s ms", tc.in, got, tc.want)
 		}
@@ -205,7 +211,8 @@ func TestRecording(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for p, want := range map[float64]time.Duration{0.01: 10, 0.25: 10, 0.26: 20, 0.5: 20, 0.75: 30, 0.76: 40, 0.99: 40} {
+	for p, want := range map[float64]time.Duration{0.01: 10, 0.25: 10, 0.26: 20, 0.5: 20, 0.75: 30, 0.76: 40,
+		0.99: 40} {
 		if got := d.Quantile(p); got != want {
 			t.Errorf("Quantile(%v) = %v, want %v", p, got, want)
 		}

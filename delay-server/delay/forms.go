@@ -28,11 +28,14 @@ var Forms = []Form{
 	{"random", "random", "a whole number of seconds from 0 to 9, each as likely"},
 	{"uniform:100ms,900ms", "uniform:MIN,MAX", "any time from MIN to MAX, each as likely"},
 	{"normal:500ms,100ms", "normal:MEAN,STDDEV", "the normal distribution, cut at 0"},
-	{"lognormal:120ms,900ms", "lognormal:MEDIAN,P99", "the lognormal distribution with this median and 99th percentile"},
+	{"lognormal:120ms,900ms", "lognormal:MEDIAN,P99",
+		"the lognormal distribution with this median and 99th percentile"},
 	{"exponential:200ms", "exponential:MEAN", "the exponential distribution"},
 	{"pareto:100ms,1.5", "pareto:MIN,SHAPE", "the Pareto distribution from MIN on; a smaller SHAPE has a longer tail"},
-	{"weighted:150us:10,2ms:5,0.5s:1", "weighted:TIME:PERCENT,…", "each TIME in PERCENT of all cases, and no wait in the rest"},
-	{"percentiles:p50=100ms,p90=300ms,p99=1.2s", "percentiles:pN=TIME,…", "interpolated between the points, from 0 at p0 to the last TIME"},
+	{"weighted:150us:10,2ms:5,0.5s:1", "weighted:TIME:PERCENT,…",
+		"each TIME in PERCENT of all cases, and no wait in the rest"},
+	{"percentiles:p50=100ms,p90=300ms,p99=1.2s", "percentiles:pN=TIME,…",
+		"interpolated between the points, from 0 at p0 to the last TIME"},
 	{"recorded:NAME", "recorded:NAME", "the times of the recording NAME, each as likely"},
 }
 
@@ -134,7 +137,8 @@ func parseUniform(args string, unit time.Duration) (Delay, error) {
 	if t[0] > t[1] {
 		return Delay{}, fmt.Errorf("MIN %v is above MAX %v", t[0], t[1])
 	}
-	return written(distuv.Uniform{Min: milliseconds(t[0]), Max: milliseconds(t[1])}, "uniform", Milliseconds(t[0]), Milliseconds(t[1])), nil
+	return written(distuv.Uniform{Min: milliseconds(t[0]), Max: milliseconds(t[1])},
+		"uniform", Milliseconds(t[0]), Milliseconds(t[1])), nil
 }
 
 func parseNormal(args string, unit time.Duration) (Delay, error) {
@@ -145,7 +149,8 @@ func parseNormal(args string, unit time.Duration) (Delay, error) {
 	if t[1] == 0 {
 		return Delay{}, errors.New("STDDEV is 0")
 	}
-	return written(distuv.Normal{Mu: milliseconds(t[0]), Sigma: milliseconds(t[1])}, "normal", Milliseconds(t[0]), Milliseconds(t[1])), nil
+	return written(distuv.Normal{Mu: milliseconds(t[0]), Sigma: milliseconds(t[1])},
+		"normal", Milliseconds(t[0]), Milliseconds(t[1])), nil
 }
 
 // parseLognormal derives sigma = ln(p99/median)/z, where z is the normal
@@ -165,7 +170,8 @@ func parseLognormal(args string, unit time.Duration) (Delay, error) {
 	}
 	median, p99 := milliseconds(t[0]), milliseconds(t[1])
 	sigma := math.Log(p99/median) / distuv.UnitNormal.Quantile(0.99)
-	return written(distuv.LogNormal{Mu: math.Log(median), Sigma: sigma}, "lognormal", Milliseconds(t[0]), Milliseconds(t[1])), nil
+	return written(distuv.LogNormal{Mu: math.Log(median), Sigma: sigma},
+		"lognormal", Milliseconds(t[0]), Milliseconds(t[1])), nil
 }
 
 func parseExponential(args string, unit time.Duration) (Delay, error) {
@@ -195,5 +201,6 @@ func parsePareto(args string, unit time.Duration) (Delay, error) {
 	if err != nil {
 		return Delay{}, err
 	}
-	return written(distuv.Pareto{Xm: milliseconds(minimum), Alpha: shape}, "pareto", Milliseconds(minimum), printNumber(shape)), nil
+	return written(distuv.Pareto{Xm: milliseconds(minimum), Alpha: shape},
+		"pareto", Milliseconds(minimum), printNumber(shape)), nil
 }

@@ -47,9 +47,13 @@ func (u unresolved) Quantile(float64) float64 {
 	panic("delay: recorded:" + u.name + " is sampled before With")
 }
 
+// recordingName are the characters of a recording's name, in lower case.
+const recordingName = "abcdefghijklmnopqrstuvwxyz0123456789-_."
+
 func parseRecorded(name string) (Delay, error) {
-	if name == "" || len(name) > 100 || strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
-		return Delay{}, fmt.Errorf("%s is not 1 to 100 letters, digits, dots, hyphens and underscores", spelling.Quote(name))
+	if name == "" || len(name) > 100 || strings.Trim(strings.ToLower(name), recordingName) != "" {
+		return Delay{}, fmt.Errorf("%s is not 1 to 100 letters, digits, dots, hyphens and underscores",
+			spelling.Quote(name))
 	}
 	return written(unresolved{name}, "recorded", name), nil
 }
@@ -63,7 +67,8 @@ func (d Delay) With(recordings map[string]Recording) (Delay, error) {
 	}
 	r, ok := recordings[u.name]
 	if !ok {
-		return Delay{}, &SyntaxError{Read: d.text, Reason: "no such recording", Accepted: "recorded: with " + names(recordings)}
+		accepted := "recorded: with " + names(recordings)
+		return Delay{}, &SyntaxError{Read: d.text, Reason: "no such recording", Accepted: accepted}
 	}
 	d.dist = r
 	return d, nil

@@ -15,18 +15,18 @@ import (
 	"flash.test/delay-server/kit/spelling"
 )
 
-var latencyColumn = regexp.MustCompile(`(?i)^(?:latency|duration|elapsed|time|delay|response_time)[ _]*\(?(ns|us|µs|ms|s)?\)?$`)
+var latencyColumn = regexp.MustCompile(
+	`(?i)^(?:latency|duration|elapsed|time|delay|response_time)[ _]*\(?(ns|us|µs|ms|s)?\)?$`)
 
-// columns says where in a row the latency is. A column of -1 is not there.
+// columns are the columns of a row, -1 for none.
 type columns struct {
 	latency int
 	unit    time.Duration
-	status  int // of the answer: rows without one are skipped
-	metric  int // rows in which it is not k6Metric are of something else
+	status  int // of the response: rows without one are skipped
+	metric  int // rows in which it is not k6Metric are skipped
 }
 
-// export is what a load generator writes as CSV, known by the names of two
-// columns.
+// export is the CSV of a load generator, which the names of two columns identify.
 type export struct {
 	latency, beside string
 	unit            time.Duration
@@ -55,13 +55,14 @@ func isVegeta(row []string) bool {
 	if len(row) < 6 || len(row[0]) != 19 {
 		return false
 	}
-	return !slices.ContainsFunc(row[:5], func(s string) bool { _, err := strconv.ParseUint(s, 10, 64); return err != nil })
+	isText := func(s string) bool { _, err := strconv.ParseUint(s, 10, 64); return err != nil }
+	return !slices.ContainsFunc(row[:5], isText)
 }
 
 // readCSV reads a CSV file. The error begins with the line: "3: …".
 func readCSV(text []byte) (measured, error) {
 	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("<")) {
-		return measured{}, errors.New("1: it is XML: want CSV, which JMeter writes with jmeter.save.saveservice.output_format=csv")
+		return measured{}, errors.New("1: it is XML: set jmeter.save.saveservice.output_format=csv in JMeter")
 	}
 	r := csv.NewReader(bytes.NewReader(text))
 	r.TrimLeadingSpace = true
@@ -105,7 +106,7 @@ func readCSV(text []byte) (measured, error) {
 	return m, nil
 }
 
-// unanswered reports whether a load generator's status says that no answer came:
+// unanswered reports whether a load generator's status means that there was no response:
 // 0, or in JMeter "Non HTTP response code: java.net.ConnectException".
 func unanswered(status string) bool {
 	return status == "0" || strings.HasPrefix(status, "Non HTTP response code")
@@ -116,14 +117,17 @@ func isNumber(s string) bool {
 	return err == nil
 }
 
-// findColumns returns the columns by their names: those of a load generator, or
-// the one whose name says that it is a latency.
+// findColumns returns the columns of a load generator, or the one whose name is that of
+// a latency.
 func findColumns(names []string) (columns, error) {
 	find := func(name string) int {
-		return slices.IndexFunc(names, func(s string) bool { return name != "" && strings.EqualFold(strings.TrimSpace(s), name) })
+		return slices.IndexFunc(names, func(s string) bool {
+			return name != "" && strings.EqualFold(strings.TrimSpace(s), name)
+		})
 	}
 	for _, e := range exports {
-		if at := (columns{find(e.latency), e.unit, find(e.status), find(e.metric)}); at.latency >= 0 && find(e.beside) >= 0 {
+		if at := (columns{find(e.latency), e.unit, find(e.status), find(e.metric)}); at.latency >= 0 &&
+			find(e.beside) >= 0 {
 			return at, nil
 		}
 	}
@@ -136,13 +140,17 @@ func findColumns(names []string) (columns, error) {
 		if at.latency >= 0 {
 			return columns{}, fmt.Errorf("columns %q and %q are both latencies: want one", names[at.latency], name)
 		}
-		at.latency, at.unit = i, map[string]time.Duration{"ns": 1, "us": time.Microsecond, "µs": time.Microsecond, "": time.Millisecond, "ms": time.Millisecond, "s": time.Second}[strings.ToLower(m[1])]
+		at.latency, at.unit = i, map[string]time.Duration{"ns": 1, "us": time.Microsecond, "µs": time.Microsecond,
+			"": time.Millisecond, "ms": time.Millisecond, "s": time.Second}[strings.ToLower(m[1])]
 	}
 	if at.latency >= 0 {
 		return at, nil
 	}
 	if i := strings.IndexAny(names[0], ";\t|"); i >= 0 {
-		return columns{}, fmt.Errorf("the columns of %s are separated by %q: want commas", spelling.Quote(strings.Join(names, ",")), names[0][i:i+1])
+		return columns{}, fmt.Errorf("the columns of %s are separated by %q: want commas",
+			spelling.Quote(strings.Join(names, ",")), names[0][i:i+1])
 	}
-	return columns{}, fmt.Errorf("no column of %s is a latency: want one number a line, or a line of names of which one is latency, duration, elapsed, time, delay or response_time, with its unit behind it (latency_us)", spelling.Quote(strings.Join(names, ",")))
+	return columns{}, fmt.Errorf("no column of %s is a latency: use one number a line, or a column "+
+		"latency, duration, elapsed, time, delay or response_time, with its unit (latency_us)",
+		spelling.Quote(strings.Join(names, ",")))
 }

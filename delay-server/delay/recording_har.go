@@ -63,7 +63,8 @@ func readEntry(text json.RawMessage) (wait time.Duration, answered bool, offset 
 		return 0, false, 0, errors.New("it is no object")
 	}
 	var response struct{ Status *float64 }
-	if json.Unmarshal(entry.Response, &response) == nil && response.Status != nil && *response.Status == 0 || string(entry.Time) == "null" {
+	if json.Unmarshal(entry.Response, &response) == nil && response.Status != nil && *response.Status == 0 ||
+		string(entry.Time) == "null" {
 		return 0, false, 0, nil
 	}
 	if entry.Time == nil {

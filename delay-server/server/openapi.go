@@ -41,7 +41,7 @@ var openAPIDocument = sync.OnceValue(func() []byte {
 		types = append(types, string(info.Type))
 	}
 	problemType := member(member(member(member(components, "schemas"), "Problem"), "properties"), "type")
-	add(problemType, "enum", append(types, "about:blank"))
+	add(problemType, "enum", types)
 	paths := member(root, "paths")
 	others := paths.Content
 	paths.Content = nil
@@ -102,7 +102,8 @@ type parameter struct {
 }
 
 func describe(p plan.Parameter) parameter {
-	described := parameter{Name: p.Name, In: p.In, Required: p.Required, Description: p.Meaning + p.Details, Example: p.Example}
+	described := parameter{Name: p.Name, In: p.In, Required: p.Required, Description: p.Meaning + p.Details,
+		Example: p.Example}
 	decode(p.Schema, &described.Schema)
 	switch described.Schema["type"] {
 	case "integer", "number":
@@ -148,7 +149,8 @@ func pathItem(e plan.Endpoint) item {
 	tags := []string{e.Group}
 	item.Get = operation{Tags: tags, Summary: e.Summary, Responses: responses(e)}
 	withBody := item.Get
-	withBody.Summary, withBody.RequestBody = "The same, with a body that is ignored", &reference{"#/components/requestBodies/Any"}
+	withBody.Summary = "The same, with a body that is ignored"
+	withBody.RequestBody = &reference{"#/components/requestBodies/Any"}
 	if e.Forwards {
 		withBody.Summary = "The same, with a body that is forwarded"
 	}

@@ -38,7 +38,8 @@ var (
 		"numbytes": {"1", "5"}, "code": {"204", "500"},
 		"count": {"1", "3"}, "jitter": {"0", "0.5"}, "interval": {"0", "uniform:0,1"}, "first": {"uniform:0,1"},
 		"parties": {"1", "3"}, "timeout": {"5s", "x"},
-		"_": {"17", "18", "", "%20", "é", "a+b", "%zz", "a;b"}, "utm": {"x", "y"}, "zz%20z": {"1", "2"}, "": {"", "x"}, `q"x`: {"1", "2"},
+		"_": {"17", "18", "", "%20", "é", "a+b", "%zz", "a;b"}, "utm": {"x", "y"}, "zz%20z": {"1", "2"}, "": {"",
+			"x"}, `q"x`: {"1", "2"},
 		"rnu": {"a"}, "stat%75s": {"503", "200"}, "r%75n": {"a", "b"}, "é": {"1", "2"},
 	}
 	anyName = slices.Sorted(func(yield func(string) bool) {
@@ -49,7 +50,8 @@ var (
 		}
 	})
 	anyRunID = []string{"", "", "", "a", "h", "h h", strings.Repeat("x", 201)}
-	anyTrace = []string{"", "", "", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e4736-01", "00-4BF92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+	anyTrace = []string{"", "", "", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+		"00-4bf92f3577b34da6a3ce929d0e0e4736-01", "00-4BF92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
 )
 
 func oneOf(r *rand.Rand, words []string) string { return words[r.IntN(len(words))] }
@@ -152,7 +154,8 @@ func TestCachedTemplatesPlanAlike(t *testing.T) {
 		}
 	}
 	if planned-len(templates) < 5000 {
-		t.Errorf("%d requests have a plan, of %d templates: want thousands more plans than templates", planned, len(templates))
+		t.Errorf("%d requests have a plan, of %d templates: want thousands more plans than templates", planned,
+			len(templates))
 	}
 }
 
@@ -165,9 +168,11 @@ func describe(template *plan.Template, p *plan.Plan, run string, err error) stri
 		return "no endpoint"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "run %q, ignored %q, limit %v, pool %+v, barrier %+v, hold %+v, wait %v %v, sending %v, ", run, template.Ignored, p.Limit, p.Pool, p.Barrier, p.Hold, p.Wait, p.Cut, p.Sending)
+	fmt.Fprintf(&b, "run %q, ignored %q, limit %v, pool %+v, barrier %+v, hold %+v, wait %v %v, sending %v, ", run,
+		template.Ignored, p.Limit, p.Pool, p.Barrier, p.Hold, p.Wait, p.Cut, p.Sending)
 	a := p.Answer
-	fmt.Fprintf(&b, "%d %q %q %q %q %v, body %d %v %q", a.Status, a.ContentType, a.Location, a.Header, a.Fault, a.Upstream, a.Body.Length, a.Body.Paced, a.Body.Whole)
+	fmt.Fprintf(&b, "%d %q %q %q %q %v, body %d %v %q", a.Status, a.ContentType, a.Location, a.Header, a.Fault,
+		a.Upstream, a.Body.Length, a.Body.Paced, a.Body.Whole)
 	if a.Body.Open != nil {
 		for part := range partsOf(a.Body) {
 			fmt.Fprintf(&b, " %v:%q", part.Due, part.Bytes)
@@ -291,7 +296,8 @@ func TestPlansInParallel(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, uint64(i)))
 			for range 500 {
 				n := r.IntN(2000) // some more than are kept
-				made, run, err := planAndRun(t, p, request(t, fmt.Sprintf("/delay/%d?run=%s&status=404:50", n, url.QueryEscape(fmt.Sprint(i)))))
+				made, run, err := planAndRun(t, p,
+					request(t, fmt.Sprintf("/delay/%d?run=%s&status=404:50", n, url.QueryEscape(fmt.Sprint(i)))))
 				if err != nil || made.Wait != time.Duration(n)*time.Millisecond || run != fmt.Sprint(i) {
 					t.Errorf("got a wait of %v in run %s, %v, want %dms in run %d", made.Wait, run, err, n, i)
 				}

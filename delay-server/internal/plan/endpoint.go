@@ -42,7 +42,8 @@ var groups = []string{"waits", "go-httpbin", "events"}
 // Endpoints returns all endpoints that wait, by group and pattern.
 func Endpoints() []Endpoint {
 	return slices.SortedFunc(slices.Values(registered), func(a, b Endpoint) int {
-		return cmp.Or(cmp.Compare(slices.Index(groups, a.Group), slices.Index(groups, b.Group)), cmp.Compare(a.Pattern, b.Pattern))
+		return cmp.Or(cmp.Compare(slices.Index(groups, a.Group), slices.Index(groups, b.Group)),
+			cmp.Compare(a.Pattern, b.Pattern))
 	})
 }
 
@@ -157,7 +158,8 @@ func (p *Planner) Find(r Request) (*Template, error) {
 }
 
 //go:noinline
-func (p *Planner) findByKey(e *endpoint, r Request) (*Template, error) { // inlined, its room would be on the stack of each wait
+func (p *Planner) findByKey(e *endpoint, r Request) (*Template,
+	error) { // inlined, its room would be on the stack of each wait
 	var room [192]byte
 	key := e.appendKey(room[:0], r.Query)
 	if t := p.cache.get(r.Path, key); t != nil {

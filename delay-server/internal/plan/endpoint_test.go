@@ -51,14 +51,16 @@ func TestEndpointsMatchPaths(t *testing.T) {
 			param, rest, _ = e.match(tc.path)
 		}
 		if got != tc.want || param != tc.param || rest != tc.rest {
-			t.Errorf("%s: %q is matched by %q with %q and %q, want %q, %q and %q", tc.name, tc.path, got, param, rest, tc.want, tc.param, tc.rest)
+			t.Errorf("%s: %q is matched by %q with %q and %q, want %q, %q and %q", tc.name, tc.path, got, param, rest,
+				tc.want, tc.param, tc.rest)
 		}
 	}
 }
 
 // Which of two endpoints comes first in the table makes no difference.
 func TestAPathHasOneEndpoint(t *testing.T) {
-	for _, path := range []string{"/delay/1", "/delay/1/", "/delay/1/url/a/proxy/b", "/delay/1/proxy/a/url/b", "/drip", "/status/1", "/hold/a"} {
+	for _, path := range []string{"/delay/1", "/delay/1/", "/delay/1/url/a/proxy/b", "/delay/1/proxy/a/url/b", "/drip",
+		"/status/1", "/hold/a"} {
 		n := 0
 		for _, e := range newEndpoints() {
 			if _, _, ok := e.match(path); ok {

@@ -32,7 +32,7 @@ var _ = registerEndpoint(Endpoint{
 	}, {
 		Name: "timeout", In: InQuery, Route: "barrier.timeout",
 		Usage:   "up to MAX_DELAY",
-		Meaning: "The maximum wait at the barrier. The first request that exceeds its timeout breaks the barrier for all.",
+		Meaning: "The maximum wait at the barrier. The first request that exceeds it breaks the barrier for all.",
 		Example: "5s", Schema: `{ type: string, allOf: [{ $ref: "#/components/schemas/Timeout" }], default: 10s }`,
 	}},
 	Responses: eventResponses,
@@ -202,7 +202,8 @@ func ReadTimeout(text string, longest time.Duration) (time.Duration, error) {
 	d, err := delay.Parse(text)
 	timeout, fixed := d.Fixed()
 	if err != nil || !fixed || timeout <= 0 || timeout > longest {
-		return 0, problem.InvalidParameter.New("timeout %s is invalid: use a fixed time above 0 and up to %v, such as 5s or 250ms",
+		return 0, problem.InvalidParameter.New("timeout %s is invalid"+
+			": use a fixed time above 0 and up to %v, such as 5s or 250ms",
 			problem.Quote(text), longest)
 	}
 	return timeout, nil

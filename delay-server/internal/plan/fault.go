@@ -13,14 +13,15 @@ var _ = register(Parameter{
 	Usage:   "`" + strings.Join(faults, "`, `") + "`",
 	Meaning: "A [broken answer](/doc#faults).",
 	Details: " `reset` ends the connection with a TCP RST, `empty` without a byte, `garbage` after bytes " +
-		"that are not HTTP, `truncate` after half of the body, `hang` after `MAX_DELAY`. Over HTTP/2 the stream ends by " +
-		"RST_STREAM. Each except `truncate` conflicts with the parameters of a response.",
+		"that are not HTTP, `truncate` after half of the body, `hang` after `MAX_DELAY`. " +
+		"Over HTTP/2 the stream ends by RST_STREAM. Each except `truncate` conflicts with the parameters of a response.",
 	Example: "truncate", Schema: `{ type: string, enum: [` + strings.Join(faults, ", ") + `] }`,
 	shapes: shapesBody, // truncate cuts it; the others send nothing whatever the status
 	parse: func(in *input, o *options) error {
 		text := in.get("fault")
 		if !slices.Contains(faults, text) {
-			return problem.InvalidParameter.New("fault %s is invalid: use %s", problem.Quote(text), strings.Join(faults, ", "))
+			return problem.InvalidParameter.New("fault %s is invalid: use %s", problem.Quote(text),
+				strings.Join(faults, ", "))
 		}
 		o.fault = answer.Fault(text)
 		return nil
@@ -30,7 +31,8 @@ var _ = register(Parameter{
 		if o.fault != answer.Truncate || body.length >= minLength {
 			return nil
 		}
-		err := problem.ConflictingParameters.New("fault=truncate and a body of %d bytes conflict: use a body of %d bytes or more",
+		err := problem.ConflictingParameters.New("fault=truncate and a body of %d bytes conflict"+
+			": use a body of %d bytes or more",
 			body.length, minLength)
 		if in.has("size") {
 			return &ParameterError{"size", 0, err}

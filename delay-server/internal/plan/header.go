@@ -14,9 +14,10 @@ var _ = register(Parameter{
 	Name: "header", In: InQuery, Route: "headers", Repeated: true,
 	Usage:   "`Name:value`, up to 50 times",
 	Meaning: "A response header: `X-…` or one of [a list](/doc#headers).",
-	Details: " The list: `" + strings.Join(settable, "`, `") + "`, and any `X-…` except `" + strings.Join(actedOn, "`, `") +
-		"`. `Content-Type` must be a type that no browser runs. A scenario's route may set any field that does not frame " +
-		"the message.",
+	Details: " The list: `" + strings.Join(settable, "`, `") +
+		"`, and any `X-…` except `" + strings.Join(actedOn, "`, `") +
+		"`. `Content-Type` must be a type that no browser runs. " +
+		"A scenario's route may set any field that does not frame the message.",
 	Example: "Cache-Control:no-store",
 	Schema: `{ type: array, maxItems: 50, items: { type: string, pattern: "^[!#$%&'*+.^_` + "`" +
 		`|~0-9A-Za-z-]{1,200}:" } }`,
@@ -131,5 +132,6 @@ func parseField(text string, trusted bool) (answer.Field, error) {
 
 func isSafeType(value string) bool {
 	mediaType, parameters, has := strings.Cut(value, ";")
-	return safeTypes.MatchString(strings.ToLower(strings.TrimSpace(mediaType))) && (!has || mediaParameter.MatchString(parameters))
+	return safeTypes.MatchString(strings.ToLower(strings.TrimSpace(mediaType))) &&
+		(!has || mediaParameter.MatchString(parameters))
 }

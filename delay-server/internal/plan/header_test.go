@@ -18,7 +18,8 @@ func TestHeadersThatALinkMaySet(t *testing.T) {
 		"that say who made an answer": "Server",
 	} {
 		for header := range strings.FieldsSeq(headers) {
-			if _, err := planOf(t, planner(), request(t, "/delay/0?header="+url.QueryEscape(header+": 1"))); err != nil {
+			if _, err := planOf(t, planner(),
+				request(t, "/delay/0?header="+url.QueryEscape(header+": 1"))); err != nil {
 				t.Errorf("%s: %s is refused: %v", name, header, err)
 			}
 		}

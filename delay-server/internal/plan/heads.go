@@ -30,7 +30,8 @@ func (t *Template) Head(status, protoMajor int, paced bool, origin string, build
 	old := t.heads.heads.Load()
 	if old != nil {
 		for i := range *old {
-			if h := &(*old)[i]; h.status == status && h.protoMajor == protoMajor && h.paced == paced && h.origin == origin {
+			if h := &(*old)[i]; h.status == status && h.protoMajor == protoMajor && h.paced == paced &&
+				h.origin == origin {
 				return h.head
 			}
 		}

@@ -43,7 +43,8 @@ func TestATemplateKeepsItsHeads(t *testing.T) {
 		{"the status again", 503, 1, "", 4},
 	} {
 		if got := head(tc.status, tc.protoMajor, tc.origin); got.Status != tc.status || built != tc.want {
-			t.Errorf("%s: got status %d and %d heads built, want %d and %d", tc.name, got.Status, built, tc.status, tc.want)
+			t.Errorf("%s: got status %d and %d heads built, want %d and %d", tc.name, got.Status, built, tc.status,
+				tc.want)
 		}
 	}
 	for i := range 100 {
@@ -71,14 +72,18 @@ func TestHeadsInParallel(t *testing.T) {
 		loops.Go(func() {
 			for i := range 200 {
 				status := 200 + i%50
-				if h := tpl.Head(status, 1, false, "", func() *answer.Head { return answer.NewHead(status, http.Header{}) }); h.Status != status {
+				if h := tpl.Head(status, 1, false, "",
+					func() *answer.Head { return answer.NewHead(status, http.Header{}) }); h.Status != status {
 					t.Errorf("got a head of status %d, want %d", h.Status, status)
 				}
 			}
 		})
 	}
 	loops.Wait()
-	if n := testing.AllocsPerRun(100, func() { tpl.Head(200, 1, false, "", func() *answer.Head { panic("built again") }) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() {
+		tpl.Head(200, 1, false, "",
+			func() *answer.Head { panic("built again") })
+	}); n != 0 {
 		t.Errorf("a head that is kept takes %v allocations", n)
 	}
 }

@@ -66,12 +66,15 @@ func TestScheduleOfBodies(t *testing.T) {
 		name, target string
 		want         []time.Duration
 	}{
-		{"drip: the first at once, the last after duration", "/drip?numbytes=5&duration=2", []time.Duration{0, 500 * ms, s, 1500 * ms, 2 * s}},
+		{"drip: the first at once, the last after duration", "/drip?numbytes=5&duration=2",
+			[]time.Duration{0, 500 * ms, s, 1500 * ms, 2 * s}},
 		{"drip: one byte comes at once", "/drip?numbytes=1", []time.Duration{0}},
 		{"drip: two bytes of one part are due with the second", "/drip?numbytes=2&duration=7ns", []time.Duration{7}},
-		{"drip: what does not divide is never late", "/drip?numbytes=4&duration=1", []time.Duration{0, 333333333, 666666666, s}},
+		{"drip: what does not divide is never late", "/drip?numbytes=4&duration=1",
+			[]time.Duration{0, 333333333, 666666666, s}},
 		{"drip: no duration, one part", "/drip?numbytes=1000&duration=0", []time.Duration{0}},
-		{"drip: bytes of a millisecond go together, with the last", "/drip?numbytes=8&duration=2ms", []time.Duration{857142, 2 * ms}},
+		{"drip: bytes of a millisecond go together, with the last", "/drip?numbytes=8&duration=2ms",
+			[]time.Duration{857142, 2 * ms}},
 		{"sse: defaults", "/sse?count=6", []time.Duration{0, s, 2 * s, 3 * s, 4 * s, 5 * s}},
 		{"sse: one event comes at once", "/sse?count=1", []time.Duration{0}},
 		{"sse: first moves all", "/sse?count=3&first=0.5&duration=1", []time.Duration{500 * ms, s, 1500 * ms}},
@@ -106,7 +109,8 @@ func TestDripIsSoManyStarsInTime(t *testing.T) {
 	for _, tc := range []struct {
 		n        int
 		duration time.Duration
-	}{{1, 0}, {2, time.Second}, {999, time.Second}, {1001, time.Second}, {100_000, time.Second}, {100_000, 0}, {10_000_000, 3 * time.Millisecond}, {12345, 50 * time.Minute}} {
+	}{{1, 0}, {2, time.Second}, {999, time.Second}, {1001, time.Second}, {100_000, time.Second}, {100_000,
+		0}, {10_000_000, 3 * time.Millisecond}, {12345, 50 * time.Minute}} {
 		got, err := planHTTPBin(t, p, fmt.Sprintf("/drip?delay=0&numbytes=%d&duration=%v", tc.n, tc.duration))
 		if err != nil {
 			t.Fatal(err)
@@ -197,7 +201,8 @@ func TestEventsTellTheTimeOfTheirSending(t *testing.T) {
 			}
 			var want bytes.Buffer
 			for id := range int64(4) {
-				fmt.Fprintf(&want, "event: ping\ndata: {\"id\":%d,\"timestamp\":%d}\n\n", id, start.UnixMilli()+1000+2000*id)
+				fmt.Fprintf(&want, "event: ping\ndata: {\"id\":%d,\"timestamp\":%d}\n\n", id,
+					start.UnixMilli()+1000+2000*id)
 			}
 			if stream.String() != want.String() {
 				t.Errorf("/sse?%s: got %s, want %s", query, &stream, &want)
@@ -242,9 +247,11 @@ func TestABodyThatWaitsIsSmall(t *testing.T) {
 
 // A plan may be shared: its body is opened by many requests at a time.
 func TestABodyIsOpenedByMany(t *testing.T) {
-	for _, target := range []string{"/sse?count=6&jitter=0.5&seed=1", "/drip?numbytes=100&duration=1", "/bytes/10000?seed=1&rate=100", "/status/200?size=100000"} {
+	for _, target := range []string{"/sse?count=6&jitter=0.5&seed=1", "/drip?numbytes=100&duration=1",
+		"/bytes/10000?seed=1&rate=100", "/status/200?size=100000"} {
 		t.Run(target, func(t *testing.T) {
-			got, err := planHTTPBin(t, plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1 << 20, Now: func() time.Time { return time.UnixMilli(1e12) }}), target)
+			got, err := planHTTPBin(t, plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1 << 20,
+				Now: func() time.Time { return time.UnixMilli(1e12) }}), target)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -264,7 +271,8 @@ func TestABodyIsOpenedByMany(t *testing.T) {
 
 func BenchmarkBody(b *testing.B) {
 	p := plan.New(plan.Limits{MaxDelay: time.Hour, MaxBody: 1 << 30})
-	for _, target := range []string{"/sse?count=1000000&duration=1000", "/sse?count=1000000&duration=1000&jitter=0.5", "/drip?numbytes=100000000&duration=100", "/status/200?size=1000000000&rate=1000000"} {
+	for _, target := range []string{"/sse?count=1000000&duration=1000", "/sse?count=1000000&duration=1000&jitter=0.5",
+		"/drip?numbytes=100000000&duration=100", "/status/200?size=1000000000&rate=1000000"} {
 		got, err := planHTTPBin(b, p, target)
 		if err != nil {
 			b.Fatal(err)
@@ -357,7 +365,8 @@ func TestATruncatedBodyIsAPrefixInTime(t *testing.T) {
 				t.Errorf("%s&fault=truncate: parts are due at %v, want the beginning of %v", target, parts, all)
 			}
 			if wantsHalf := whole.Answer.Body.Length < 0; wantsHalf != (len(parts) < len(all)) { // of a length, it is the sender that cuts
-				t.Errorf("%s&fault=truncate: %d of %d parts, want half of them: %v", target, len(parts), len(all), wantsHalf)
+				t.Errorf("%s&fault=truncate: %d of %d parts, want half of them: %v", target, len(parts), len(all),
+					wantsHalf)
 			}
 		})
 	}
@@ -391,7 +400,8 @@ func TestAllOfAReplyIsWithinMaxDelay(t *testing.T) {
 // A seed is 64 bits: go-httpbin's signed ones and the others' unsigned ones.
 func TestSeedsOfGoHTTPBinsEndpoints(t *testing.T) {
 	p := planner()
-	for seed, want := range map[string]int64{"0": 0, "-1": -1, "9223372036854775807": 1<<63 - 1, "-9223372036854775808": -1 << 63, "9223372036854775808": -1 << 63, "18446744073709551615": -1} {
+	for seed, want := range map[string]int64{"0": 0, "-1": -1, "9223372036854775807": 1<<63 - 1,
+		"-9223372036854775808": -1 << 63, "9223372036854775808": -1 << 63, "18446744073709551615": -1} {
 		got, err := planHTTPBin(t, p, "/bytes/16?seed="+seed)
 		if err != nil {
 			t.Errorf("seed=%s: %v", seed, err)

@@ -65,7 +65,8 @@ func (p *Planner) drip(a args) (*Template, error) {
 	body := extent{length: n, takes: duration.Min()}
 	if n == 1 {
 		if fixed, is := duration.Fixed(); in.has("duration") && !(is && fixed == 0) {
-			return nil, problem.ConflictingParameters.New("numbytes=1 and duration conflict: there is one byte; use numbytes=2 or more")
+			return nil, problem.ConflictingParameters.New("numbytes=1 and duration conflict" +
+				": there is one byte; use numbytes=2 or more")
 		}
 		body.takes = 0
 	}
@@ -83,7 +84,8 @@ func (in *input) dripStatus() (statuses, error) {
 	}
 	code, ok := parseStatus(in.get("code"))
 	if !ok {
-		return statuses{}, problem.InvalidParameter.New("code %s is invalid: use a code from 200 to 599", problem.Quote(in.get("code")))
+		return statuses{}, problem.InvalidParameter.New("code %s is invalid: use a code from 200 to 599",
+			problem.Quote(in.get("code")))
 	}
 	return statuses{[]weightedStatus{{code, 1}}}, nil
 }

@@ -55,8 +55,9 @@ var _ = registerEndpoint(Endpoint{
 		Name: "interval", In: InQuery,
 		Usage: "a delay", Meaning: "The gap between two events, drawn for each.",
 		Example: "uniform:0.1,0.3", Schema: `{ $ref: "#/components/schemas/Delay" }`,
-		shapes:   shapesResponse | shapesBody,
-		excludes: []exclusion{{"duration", "both set the gaps between events"}, {"jitter", "an interval is drawn for each gap"}},
+		shapes: shapesResponse | shapesBody,
+		excludes: []exclusion{{"duration", "both set the gaps between events"},
+			{"jitter", "an interval is drawn for each gap"}},
 	}},
 	Omits: map[string]string{"size": "count"},
 	Responses: `
@@ -121,7 +122,8 @@ func (p *Planner) stream(in *input) (s stream, err error) {
 		return s, err
 	}
 	if fixed, is := s.duration.Fixed(); is && fixed == 0 {
-		return s, problem.InvalidParameter.New("duration %s is invalid: use more than 0, or interval=0", problem.Quote(in.get("duration")))
+		return s, problem.InvalidParameter.New("duration %s is invalid: use more than 0, or interval=0",
+			problem.Quote(in.get("duration")))
 	}
 	if s.jitter, err = parseShare("jitter", in.or("jitter", "0")); err != nil {
 		return s, err
@@ -133,7 +135,8 @@ func (p *Planner) stream(in *input) (s stream, err error) {
 // events, is given for a single event.
 func (s stream) requireGaps(in *input, name string) error {
 	if s.count == 1 && in.has(name) {
-		return problem.ConflictingParameters.New("count=1 and %s conflict: there is one event; use count=2 or more, or first", name)
+		return problem.ConflictingParameters.New("count=1 and %s conflict"+
+			": there is one event; use count=2 or more, or first", name)
 	}
 	return nil
 }
@@ -149,7 +152,8 @@ func (p *Planner) minDuration(s stream) (time.Duration, error) {
 	}
 	gaps, interval := time.Duration(s.count-1), s.interval.Min()
 	if interval > p.limits.MaxDelay/gaps {
-		return 0, problem.ConflictingParameters.New("%d events with an interval of %v are longer than MAX_DELAY=%v in total",
+		return 0, problem.ConflictingParameters.New(
+			"%d events with an interval of %v are longer than MAX_DELAY=%v in total",
 			s.count, interval, p.limits.MaxDelay)
 	}
 	return s.first.Min() + gaps*interval, nil
@@ -264,7 +268,8 @@ func appendEvent(b []byte, id int64, at time.Time) []byte {
 func parseShare(name, text string) (float64, error) {
 	n, ok := parseDecimal(text)
 	if !ok || n > 1 {
-		return 0, problem.InvalidParameter.New("%s %s is invalid: use a decimal number from 0 to 1", name, problem.Quote(text))
+		return 0, problem.InvalidParameter.New("%s %s is invalid: use a decimal number from 0 to 1", name,
+			problem.Quote(text))
 	}
 	return n, nil
 }

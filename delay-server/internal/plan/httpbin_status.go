@@ -55,7 +55,8 @@ func (p *Planner) status(a args) (*Template, error) {
 // of weight 1. A weight counts by its share of the sum.
 func parseWeighted(text string) (statuses, error) {
 	refuse := func(reason string) (statuses, error) {
-		return statuses{}, invalid("status", text, reason, "a code from 200 to 599, or CODE:WEIGHT,… such as 200:0.9,500:0.1")
+		return statuses{}, invalid("status", text, reason,
+			"a code from 200 to 599, or CODE:WEIGHT,… such as 200:0.9,500:0.1")
 	}
 	var list []weightedStatus
 	sum := 0.0

@@ -47,7 +47,8 @@ func TestHTTPBinDefaults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if a := got.Answer; got.Wait != tc.wait || a.Status != tc.status || a.ContentType != tc.contentType || a.Body.Length != tc.length {
+			if a := got.Answer; got.Wait != tc.wait || a.Status != tc.status || a.ContentType != tc.contentType ||
+				a.Body.Length != tc.length {
 				t.Errorf("%s: got wait %v, status %d, type %q, length %d, want %v, %d, %q, %d",
 					tc.target, got.Wait, a.Status, a.ContentType, a.Body.Length, tc.wait, tc.status, tc.contentType, tc.length)
 			}
@@ -377,20 +378,30 @@ func TestHTTPBinTakesTheParametersOfAll(t *testing.T) {
 		check        func(p *plan.Plan) bool
 	}{
 		{"ignored", "/sse?_=17", func(p *plan.Plan) bool { return slices.Equal(p.Template.Ignored, []string{"_"}) }},
-		{"pool", "/status/200?pool=db&workers=3", func(p *plan.Plan) bool { return p.Pool.Name == "db" && p.Pool.Workers == 3 }},
-		{"header", "/bytes/10?header=X-A:b", func(p *plan.Plan) bool { return p.Answer.Header[0] == answer.Field{Name: "X-A", Value: "b"} }},
-		{"body_delay is in seconds too", "/drip?body_delay=1.5", func(p *plan.Plan) bool { return schedule(p)[0].due == 1500*time.Millisecond }},
-		{"rate", "/drip?rate=0.001&duration=0", func(p *plan.Plan) bool { return schedule(p)[9].due == 10*time.Second }},
-		{"fault", "/drip?fault=reset", func(p *plan.Plan) bool { return p.Answer.Fault == answer.Reset && p.Wait == 2*time.Second }},
+		{"pool", "/status/200?pool=db&workers=3",
+			func(p *plan.Plan) bool { return p.Pool.Name == "db" && p.Pool.Workers == 3 }},
+		{"header", "/bytes/10?header=X-A:b",
+			func(p *plan.Plan) bool { return p.Answer.Header[0] == answer.Field{Name: "X-A", Value: "b"} }},
+		{"body_delay is in seconds too", "/drip?body_delay=1.5",
+			func(p *plan.Plan) bool { return schedule(p)[0].due == 1500*time.Millisecond }},
+		{"rate", "/drip?rate=0.001&duration=0",
+			func(p *plan.Plan) bool { return schedule(p)[9].due == 10*time.Second }},
+		{"fault", "/drip?fault=reset", func(p *plan.Plan) bool {
+			return p.Answer.Fault == answer.Reset &&
+				p.Wait == 2*time.Second
+		}},
 		{"half of the events", "/sse?fault=truncate&count=6", func(p *plan.Plan) bool {
 			return p.Answer.Fault == answer.Truncate && len(schedule(p)) == 3 && size(p) == len(schedule(p)[0].text)*3
 		}},
 		{"all of the bytes, for the sender to halve", "/bytes/10?fault=truncate", func(p *plan.Plan) bool {
 			return p.Answer.Fault == answer.Truncate && p.Answer.Body.Length == 10 && size(p) == 10
 		}},
-		{"fail_first fails with the code of the path", "/status/404?fail_first=1&run=a", func(p *plan.Plan) bool { return p.Answer.Status == 404 }},
-		{"fail_first fails with 503", "/sse?fail_first=1&run=a", func(p *plan.Plan) bool { return p.Answer.Status == 503 }},
-		{"a status without a body", "/drip?code=204", func(p *plan.Plan) bool { return p.Answer.Body.Open == nil && p.Answer.ContentType == "" }},
+		{"fail_first fails with the code of the path", "/status/404?fail_first=1&run=a",
+			func(p *plan.Plan) bool { return p.Answer.Status == 404 }},
+		{"fail_first fails with 503", "/sse?fail_first=1&run=a",
+			func(p *plan.Plan) bool { return p.Answer.Status == 503 }},
+		{"a status without a body", "/drip?code=204",
+			func(p *plan.Plan) bool { return p.Answer.Body.Open == nil && p.Answer.ContentType == "" }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := planHTTPBin(t, planner(), tc.target)
@@ -440,8 +451,10 @@ func TestWeightsOfAPath(t *testing.T) {
 				counts[got.Answer.Status]++
 			}
 			for status, count := range counts {
-				if share := float64(count) / n; share < tc.want[status]-slack || share > tc.want[status]+slack || tc.want[status] == 0 {
-					t.Errorf("/status/%s: %d came with a share of %.3f, want %.3f", tc.codes, status, share, tc.want[status])
+				if share := float64(count) / n; share < tc.want[status]-slack || share > tc.want[status]+slack ||
+					tc.want[status] == 0 {
+					t.Errorf("/status/%s: %d came with a share of %.3f, want %.3f", tc.codes, status, share,
+						tc.want[status])
 				}
 			}
 			if len(counts) != len(tc.want) {

@@ -236,19 +236,27 @@ func TestParametersShapeTheAnswer(t *testing.T) {
 		{"status without a body", "status=204", func(p *plan.Plan) bool {
 			return p.Answer.Status == 204 && p.Answer.Body.Whole == nil && p.Answer.ContentType == ""
 		}},
-		{"size", "size=100", func(p *plan.Plan) bool { return p.Answer.Body.Length == 100 && p.Answer.ContentType == answer.Bytes }},
+		{"size", "size=100", func(p *plan.Plan) bool {
+			return p.Answer.Body.Length == 100 &&
+				p.Answer.ContentType == answer.Bytes
+		}},
 		{"size 0", "size=0", func(p *plan.Plan) bool { return p.Answer.Body.Length == 0 && p.Answer.Body.Open != nil }},
 		{"headers", "header=x-a:%20b%20&header=X-A:c", func(p *plan.Plan) bool {
 			return slices.Equal(p.Answer.Header, []answer.Field{{Name: "X-A", Value: "b"}, {Name: "X-A", Value: "c"}})
 		}},
 		{"content type", "header=Content-Type:text/plain%3B%20charset=utf-8", func(p *plan.Plan) bool {
-			return p.Answer.ContentType == "" && slices.Equal(p.Answer.Header, []answer.Field{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}})
+			return p.Answer.ContentType == "" &&
+				slices.Equal(p.Answer.Header,
+					[]answer.Field{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}})
 		}},
 		{"pool", "pool=db&workers=3&queue=0", func(p *plan.Plan) bool {
 			return p.Pool.Name == "db" && p.Pool.Workers == 3 && p.Pool.Queue == 0
 		}},
 		{"pool without a bound", "pool=db&workers=3", func(p *plan.Plan) bool { return p.Pool.Queue == -1 }},
-		{"hang", "fault=hang", func(p *plan.Plan) bool { return p.Wait == time.Minute && p.Answer.Fault == answer.Empty }},
+		{"hang", "fault=hang", func(p *plan.Plan) bool {
+			return p.Wait == time.Minute &&
+				p.Answer.Fault == answer.Empty
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := planOf(t, planner(), request(t, "/delay/0?"+tc.query))
@@ -335,7 +343,8 @@ func TestARequestDoesNotMoveTheNextOnesSample(t *testing.T) {
 	plain, mixed := planner(), planner()
 	want := draws(t, plain, 3, "seed=7&run=a")
 	draws(t, mixed, 1, "seed=7&run=a")
-	if _, err := planOf(t, mixed, request(t, "/delay/pareto:1,0.1?seed=7&run=a&status=500:50&body_delay=random")); err != nil {
+	if _, err := planOf(t, mixed,
+		request(t, "/delay/pareto:1,0.1?seed=7&run=a&status=500:50&body_delay=random")); err != nil {
 		t.Fatal(err)
 	}
 	if got := draws(t, mixed, 1, "seed=7&run=a"); got[0] != want[2] {

@@ -164,7 +164,8 @@ func (in *input) parse(o *options) (errs []*ParameterError) {
 
 func (in *input) parseOne(p *Parameter, o *options) error {
 	if p.Requires != "" && !in.has(p.Requires) {
-		return problem.ConflictingParameters.New("%s needs %s: add %s=%s", p.Name, p.Requires, p.Requires, in.example(p.Requires))
+		return problem.ConflictingParameters.New("%s needs %s: add %s=%s", p.Name, p.Requires, p.Requires,
+			in.example(p.Requires))
 	}
 	for _, e := range p.excludes {
 		if in.has(e.name) {

@@ -20,7 +20,8 @@ var companions = map[string]string{
 
 // Each row is complete, and its example is accepted wherever its endpoint accepts it.
 func TestEveryParameterIsDescribedAndParsed(t *testing.T) {
-	p := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 10_000, RedirectHosts: plan.HostList{"*"}, ProxyHosts: plan.HostList{"*"}})
+	p := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 10_000, RedirectHosts: plan.HostList{"*"},
+		ProxyHosts: plan.HostList{"*"}})
 	for _, e := range plan.Endpoints() {
 		path, query, _ := strings.Cut(e.Example, "?")
 		for _, row := range e.Accepts() {
@@ -46,7 +47,8 @@ func TestEveryParameterIsDescribedAndParsed(t *testing.T) {
 			}
 			got, err := planOf(t, p, request(t, path+"?"+values.Encode()))
 			if err != nil || len(got.Template.Ignored) > 0 {
-				t.Errorf("GET %s?%s, the example of %s: got %+v, %v, want it accepted", path, values.Encode(), row.Name, got, err)
+				t.Errorf("GET %s?%s, the example of %s: got %+v, %v, want it accepted", path, values.Encode(), row.Name,
+					got, err)
 			}
 		}
 	}

@@ -55,10 +55,12 @@ func TestDelay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ignored := got.Template.Ignored; got.Wait != 1500*time.Microsecond || run != "a" || !slices.Equal(ignored, []string{"_", "utm"}) {
+	if ignored := got.Template.Ignored; got.Wait != 1500*time.Microsecond || run != "a" ||
+		!slices.Equal(ignored, []string{"_", "utm"}) {
 		t.Errorf("got wait %v, run %q, ignored %q, want 1.5ms, a, [_ utm]", got.Wait, run, ignored)
 	}
-	if want := `{"status":200,"message":"Mock response from Flash","delay":"1.5 ms"}`; got.Answer.Status != 200 || string(got.Answer.Body.Whole) != want {
+	if want := `{"status":200,"message":"Mock response from Flash","delay":"1.5 ms"}`; got.Answer.Status != 200 ||
+		string(got.Answer.Body.Whole) != want {
 		t.Errorf("got %d %s, want 200 %s", got.Answer.Status, got.Answer.Body.Whole, want)
 	}
 }
@@ -96,18 +98,21 @@ func TestDelayRefuses(t *testing.T) {
 		want         string
 	}{
 		{"no delay", "/delay/abc", nil, `delay "abc" is invalid (unknown form): use milliseconds (1000, 1.5)`},
-		{"above the limit", "/delay/60000.000001", nil, `delay "60000.000001" is invalid (longer than MAX_DELAY): use up to 1m0s (60000 ms)`},
+		{"above the limit", "/delay/60000.000001", nil,
+			`delay "60000.000001" is invalid (longer than MAX_DELAY): use up to 1m0s (60000 ms)`},
 		{"near miss of a parameter", "/delay/1?rnu=x", unknown, `unknown parameter "rnu"; did you mean "run"?`},
 		{"repeated parameter", "/delay/1?run=a&run=b", repeated, "parameter run is given 2 times: give it once"},
 		{"broken escape", "/delay/1?run=%zz", malformed, `query "run=%zz" is malformed`},
 		{"semicolon", "/delay/1?run=a;b=c", malformed, `query "run=a;b=c" is malformed`},
-		{"run with a line break", "/delay/1?run=a%0d%0ab", invalid, `run "a\r\nb" is invalid: use 1 to 200 visible ASCII characters`},
+		{"run with a line break", "/delay/1?run=a%0d%0ab", invalid,
+			`run "a\r\nb" is invalid: use 1 to 200 visible ASCII characters`},
 		{"run over 200 bytes", "/delay/1?run=" + strings.Repeat("x", 201), invalid, "(201 bytes) is invalid: use"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := planOf(t, p, request(t, tc.target))
 			_, ofDelay := errors.AsType[*plan.DelayError](err)
-			if err == nil || ofDelay != (tc.kind == nil) || !errors.Is(err, tc.kind) && !ofDelay || !strings.Contains(err.Error(), tc.want) {
+			if err == nil || ofDelay != (tc.kind == nil) || !errors.Is(err, tc.kind) && !ofDelay ||
+				!strings.Contains(err.Error(), tc.want) {
 				t.Errorf("GET %.60s: got %+v, %v, want %v: %q", tc.target, got, err, tc.kind, tc.want)
 			}
 		})
@@ -155,7 +160,8 @@ var redirects = []struct{ name, target, want string }{
 	{"encoded as a whole, a port and a fragment", "localhost%3A8080%23a", "http://localhost:8080#a"},
 	{"encoded as a whole, a query alone", "example.com%3Fx%3D1%26y", "http://example.com?x=1&y"},
 	{"encoded as a whole, what is encoded within", "example.com%2Fa%252Fb%2520c", "http://example.com/a%2Fb%20c"},
-	{"encoded as a whole, a fragment that looks like a host", "example.com%23%40evil.example", "http://example.com#@evil.example"},
+	{"encoded as a whole, a fragment that looks like a host", "example.com%23%40evil.example",
+		"http://example.com#@evil.example"},
 	{"encoded as a whole, IPv6", "http%3A%2F%2F%5B%3A%3A1%5D%2F", "http://[::1]/"},
 	{"encoded but for its scheme", "http:%2F%2Fexample.com%2Fa", "http://example.com/a"},
 	{"query of bytes that may not stand in one", `example.com/?a="é\ b"`, "http://example.com/?a=%22%C3%A9%5C%20b%22"},
@@ -172,7 +178,8 @@ func TestRedirect(t *testing.T) {
 				t.Fatalf("Redirect(%q): %v", tc.target, err)
 			}
 			if got.Answer.Status != 302 || got.Answer.Location != tc.want || got.Wait != 5*time.Millisecond {
-				t.Errorf("Redirect(%q) = %d %q after %v, want 302 %q after 5ms", tc.target, got.Answer.Status, got.Answer.Location, got.Wait, tc.want)
+				t.Errorf("Redirect(%q) = %d %q after %v, want 302 %q after 5ms", tc.target, got.Answer.Status,
+					got.Answer.Location, got.Wait, tc.want)
 			}
 		})
 	}
@@ -205,8 +212,10 @@ var refusedRedirects = []struct{ name, target, want string }{
 	{"encoded script", "javascript%3Aalert(1)", "its scheme is not http or https"},
 	{"encoded script with a host", "javascript%3A%2F%2Fexample.com%2F%250aalert(1)", "control character"},
 	{"encoded user information", "good.example%40evil.example", "user information"},
-	{"encoded user information with a password", "http%3A%2F%2Fgood.example%3A80%40evil.example%2F", "user information"},
-	{"encoded user information that looks like a scheme", "good.example%3A80%40evil.example%2F", "its scheme is not http or https"},
+	{"encoded user information with a password", "http%3A%2F%2Fgood.example%3A80%40evil.example%2F",
+		"user information"},
+	{"encoded user information that looks like a scheme", "good.example%3A80%40evil.example%2F",
+		"its scheme is not http or https"},
 	{"encoded backslash", "good.example%2F%5C..%5C", "backslash"},
 	{"backslash, encoded twice", "good.example%255C%2F", "backslash"},
 	{"slashes, encoded twice", "%252F%252Fevil.example", "not a URL"},
@@ -258,7 +267,8 @@ func TestRedirectHosts(t *testing.T) {
 			p := plan.New(plan.Limits{MaxDelay: time.Minute, RedirectHosts: strings.Split(tc.hosts, ",")})
 			got, err := planOf(t, p, request(t, "/delay/0/url/"+tc.target))
 			if tc.allowed && err != nil || !tc.allowed && !errors.Is(err, problem.TargetNotAllowed) {
-				t.Errorf("REDIRECT_HOSTS=%s, target %q: got %+v, %v, want allowed %v", tc.hosts, tc.target, got, err, tc.allowed)
+				t.Errorf("REDIRECT_HOSTS=%s, target %q: got %+v, %v, want allowed %v", tc.hosts, tc.target, got, err,
+					tc.allowed)
 			}
 		})
 	}

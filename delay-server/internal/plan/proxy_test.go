@@ -22,7 +22,8 @@ func TestProxyReadsTargetsAsRedirectDoes(t *testing.T) {
 				t.Fatalf("Proxy(%q): %v", tc.target, err)
 			}
 			if got.Answer.Upstream == nil || got.Answer.Upstream.String() != tc.want || got.Wait != 5*time.Millisecond {
-				t.Errorf("Proxy(%q) = %v after %v, want %q after 5ms", tc.target, got.Answer.Upstream, got.Wait, tc.want)
+				t.Errorf("Proxy(%q) = %v after %v, want %q after 5ms", tc.target, got.Answer.Upstream, got.Wait,
+					tc.want)
 			}
 		})
 	}
@@ -44,7 +45,8 @@ func TestProxyReadsNoParameters(t *testing.T) {
 		t.Fatal(err)
 	}
 	if ignored := got.Template.Ignored; run != "" || ignored != nil || got.Answer.Upstream.RawQuery != query {
-		t.Errorf("got run %q, ignored %q, the target's query %q, want the query to be the target's alone", run, ignored, got.Answer.Upstream.RawQuery)
+		t.Errorf("got run %q, ignored %q, the target's query %q, want the query to be the target's alone", run, ignored,
+			got.Answer.Upstream.RawQuery)
 	}
 }
 
@@ -73,15 +75,18 @@ func TestProxyHosts(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			p := plan.New(plan.Limits{MaxDelay: time.Minute, ProxyHosts: strings.Split(tc.hosts, ",")})
 			got, err := planOf(t, p, request(t, "/delay/0/proxy/"+tc.target))
-			if tc.allowed && err != nil || !tc.allowed && (!errors.Is(err, problem.TargetNotAllowed) || !strings.Contains(err.Error(), "PROXY_HOSTS")) {
-				t.Errorf("PROXY_HOSTS=%s, target %q: got %+v, %v, want allowed %v", tc.hosts, tc.target, got, err, tc.allowed)
+			if tc.allowed && err != nil || !tc.allowed &&
+				(!errors.Is(err, problem.TargetNotAllowed) || !strings.Contains(err.Error(), "PROXY_HOSTS")) {
+				t.Errorf("PROXY_HOSTS=%s, target %q: got %+v, %v, want allowed %v", tc.hosts, tc.target, got, err,
+					tc.allowed)
 			}
 		})
 	}
 }
 
 func TestAddresses(t *testing.T) {
-	list := plan.HostList{"*", "none", "example.com", "10.1.2.3", "192.168.7.7/16", "::1", "::ffff:1.2.3.4", "10.0.0.0/33", "10.0.0.300"}
+	list := plan.HostList{"*", "none", "example.com", "10.1.2.3", "192.168.7.7/16", "::1", "::ffff:1.2.3.4",
+		"10.0.0.0/33", "10.0.0.300"}
 	want := []netip.Prefix{
 		netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("1.2.3.4/32"),
 	}

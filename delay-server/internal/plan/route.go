@@ -80,7 +80,8 @@ var _ = register(Parameter{
 
 func (in *input) setBody(o *options, text, contentType string) error {
 	if int64(len(text)) > in.limits.MaxBody {
-		return problem.InvalidParameter.New("a body of %d bytes is invalid: use up to MAX_BODY_SIZE=%d", len(text), in.limits.MaxBody)
+		return problem.InvalidParameter.New("a body of %d bytes is invalid: use up to MAX_BODY_SIZE=%d", len(text),
+			in.limits.MaxBody)
 	}
 	o.body, o.contentType = []byte(text), contentType
 	return nil
@@ -109,7 +110,8 @@ func parseLimit(in *input, o *options) error {
 	n, isNumber := parseDecimal(count)
 	seconds := map[string]float64{"s": 1, "m": 60, "h": 3600}[unit]
 	if !isNumber || seconds == 0 || n < minLimit || n > maxLimit {
-		return problem.InvalidParameter.New("limit %s is invalid: use %v to %d a second, minute or hour, such as 10/s, 100/m or 1000/h",
+		return problem.InvalidParameter.New("limit %s is invalid"+
+			": use %v to %d a second, minute or hour, such as 10/s, 100/m or 1000/h",
 			problem.Quote(text), minLimit, maxLimit)
 	}
 	burst := int64(1)

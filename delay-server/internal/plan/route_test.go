@@ -15,7 +15,9 @@ func TestAQuerySaysNothingThatIsAnOperators(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Limit != nil || got.Barrier != nil || got.Hold != nil || got.Answer.Status != 204 || !slices.Equal(got.Template.Ignored, []string{"barrier", "body", "burst", "hold", "json", "limit", "parties", "timeout"}) {
+	if got.Limit != nil || got.Barrier != nil || got.Hold != nil || got.Answer.Status != 204 ||
+		!slices.Equal(got.Template.Ignored, []string{"barrier", "body", "burst", "hold", "json", "limit", "parties",
+			"timeout"}) {
 		t.Errorf("GET /delay/0?%s: got %+v, want 204, and all the others ignored", r.Query, got)
 	}
 }
@@ -23,7 +25,8 @@ func TestAQuerySaysNothingThatIsAnOperators(t *testing.T) {
 func TestPrepareReturnsAllErrors(t *testing.T) {
 	p := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000})
 	_, errs := p.Prepare("GET /a", map[string][]string{
-		"delay": {"x"}, "status": {"99"}, "pool": {"db"}, "workers": {"0"}, "header": {"A: b", "Upgrade: c"}, "limit": {"1/s"}, "burst": {"-1"},
+		"delay": {"x"}, "status": {"99"}, "pool": {"db"}, "workers": {"0"}, "header": {"A: b",
+			"Upgrade: c"}, "limit": {"1/s"}, "burst": {"-1"},
 	})
 	var got []string
 	for _, err := range errs {

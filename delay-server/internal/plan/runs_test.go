@@ -17,10 +17,14 @@ func TestCountsKeepNoRequest(t *testing.T) {
 		header func(i int) string // a part of it is the run
 	}{
 		{"paths", func(i int) string { return fmt.Sprintf("/delay/0.%s%d?fail_first=1&run=N", long, i) }, nil},
-		{"runs in a query", func(i int) string { return fmt.Sprintf("/delay/0?fail_first=1&run=N%d&zz=%s", i, long) }, nil},
-		{"runs in a header", func(int) string { return "/delay/0?fail_first=1" }, func(i int) string { return fmt.Sprintf("N%08d%s", i, long)[:9] }},
-		{"seeds in a query", func(i int) string { return fmt.Sprintf("/delay/uniform:0,1?seed=%d&zz=%s", i, long) }, nil},
-		{"runs of a seed", func(int) string { return "/delay/uniform:0,1?seed=1" }, func(i int) string { return fmt.Sprintf("N%08d%s", i, long)[:9] }},
+		{"runs in a query", func(i int) string { return fmt.Sprintf("/delay/0?fail_first=1&run=N%d&zz=%s", i, long) },
+			nil},
+		{"runs in a header", func(int) string { return "/delay/0?fail_first=1" },
+			func(i int) string { return fmt.Sprintf("N%08d%s", i, long)[:9] }},
+		{"seeds in a query", func(i int) string { return fmt.Sprintf("/delay/uniform:0,1?seed=%d&zz=%s", i, long) },
+			nil},
+		{"runs of a seed", func(int) string { return "/delay/uniform:0,1?seed=1" },
+			func(i int) string { return fmt.Sprintf("N%08d%s", i, long)[:9] }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := planner()

@@ -15,8 +15,9 @@ var _ = register(Parameter{
 	Name: "status", In: InQuery, Route: "status",
 	Usage:   "200 to 599, or `CODE:PERCENT,…`",
 	Meaning: "Status of the answer; 200 by default. With percentages one is drawn, and the rest is 200.",
-	Example: "404:10,503:5", Schema: `{ type: string, pattern: '^[2-5]\d\d(:[\d.]+(,[2-5]\d\d:[\d.]+)*)?$', default: "200" }`,
-	shapes: shapesResponse,
+	Example: "404:10,503:5",
+	Schema:  `{ type: string, pattern: '^[2-5]\d\d(:[\d.]+(,[2-5]\d\d:[\d.]+)*)?$', default: "200" }`,
+	shapes:  shapesResponse,
 	parse: func(in *input, o *options) (err error) {
 		o.status, err = parseStatuses(in.get("status"))
 		return err
@@ -67,7 +68,8 @@ func parseStatuses(text string) (statuses, error) {
 		return statuses{[]weightedStatus{{code, 1}}}, nil
 	}
 	refuse := func(reason string) (statuses, error) {
-		return statuses{}, invalid("status", text, reason, "a code from 200 to 599, or CODE:PERCENT,… such as 404:10,503:5")
+		return statuses{}, invalid("status", text, reason,
+			"a code from 200 to 599, or CODE:PERCENT,… such as 404:10,503:5")
 	}
 	var list []weightedStatus
 	sum := 0.0

@@ -24,7 +24,8 @@ func (l HostList) Allows(host string) bool {
 			continue
 		}
 		suffix, wild := strings.CutPrefix(pattern, "*")
-		if pattern == "*" || pattern == host || wild && strings.HasPrefix(suffix, ".") && strings.HasSuffix(host, suffix) {
+		if pattern == "*" || pattern == host || wild && strings.HasPrefix(suffix, ".") &&
+			strings.HasSuffix(host, suffix) {
 			return true
 		}
 		if prefix(pattern).Contains(addr.Unmap()) {
@@ -78,7 +79,8 @@ func (l HostList) target(rest, query string, kind targetKind) (*url.URL, error) 
 		text, _ = url.PathUnescape(text) // a path has valid escapes only
 	}
 	refuse := func(reason string) (*url.URL, error) {
-		return nil, problem.InvalidTarget.New("%s target %s is invalid (%s): use host, host/path or an http or https URL",
+		return nil, problem.InvalidTarget.New("%s target %s is invalid (%s)"+
+			": use host, host/path or an http or https URL",
 			kind.name, problem.Quote(rest), reason)
 	}
 	if dangerous.MatchString(text) || control.MatchString(query) {

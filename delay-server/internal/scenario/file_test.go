@@ -67,7 +67,8 @@ func TestWatchReloads(t *testing.T) {
 	if f.Current() != old {
 		t.Error("a bad file replaced the old one")
 	}
-	if want := f.name + `:3:5: unknown key \"dely\" of a route; did you mean \"delay\"?`; strings.Count(log.String(), want) != 1 || strings.Count(log.String(), "level=ERROR") != 1 {
+	if want := f.name + `:3:5: unknown key \"dely\" of a route; did you mean \"delay\"?`; strings.Count(log.String(),
+		want) != 1 || strings.Count(log.String(), "level=ERROR") != 1 {
 		t.Errorf("a bad file: got the log\n%s\nwant once %s", log, want)
 	}
 
@@ -76,7 +77,8 @@ func TestWatchReloads(t *testing.T) {
 	if got := f.Current().Routes(); got != 2 {
 		t.Errorf("a good file: got %d routes, want 2", got)
 	}
-	if want := "level=INFO msg=\"scenario reloaded\" file=" + f.name + " routes=2"; !strings.Contains(log.String(), want) {
+	if want := "level=INFO msg=\"scenario reloaded\" file=" + f.name +
+		" routes=2"; !strings.Contains(log.String(), want) {
 		t.Errorf("a good file: got the log\n%s\nwant %s", log, want)
 	}
 }
@@ -196,7 +198,8 @@ func TestWatchWaitsForAFileToSettle(t *testing.T) {
 				inPlace(t, f, strings.Replace(three, "/c", "{}", 1))
 				_ = os.Chtimes(f.name, age, age)
 			}, 1, 1, 0},
-			{"the second half", func(t *testing.T, f *File) { inPlace(t, f, three); _ = os.Chtimes(f.name, age, age) }, 1, 1, 0},
+			{"the second half", func(t *testing.T, f *File) { inPlace(t, f, three); _ = os.Chtimes(f.name, age, age) },
+				1, 1, 0},
 			{"a second look", nothing, 1, 3, 0},
 		}},
 		{"on SIGHUP at once", []step{
@@ -212,8 +215,10 @@ func TestWatchWaitsForAFileToSettle(t *testing.T) {
 				for range s.looks {
 					f.reloadIfChanged()
 				}
-				if got, errors := f.Current().Routes(), strings.Count(log.String(), "level=ERROR"); got != s.want || errors != s.errors {
-					t.Errorf("%s: got %d routes and %d errors, want %d and %d; the log:\n%s", s.name, got, errors, s.want, s.errors, log)
+				if got, errors := f.Current().Routes(), strings.Count(log.String(), "level=ERROR"); got != s.want ||
+					errors != s.errors {
+					t.Errorf("%s: got %d routes and %d errors, want %d and %d; the log:\n%s", s.name, got, errors,
+						s.want, s.errors, log)
 				}
 			}
 		})

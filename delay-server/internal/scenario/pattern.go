@@ -95,7 +95,8 @@ func (l *loader) readMethod(e entry) (method string, ok bool) {
 	if guess != "" {
 		l.fail(e.key, "unknown method %s; did you mean %s?", problem.Quote(text), guess)
 	} else {
-		l.fail(e.key, "unknown method %s: use %s, or leave method out", problem.Quote(text), strings.Join(Methods, ", "))
+		l.fail(e.key, "unknown method %s: use %s, or leave method out", problem.Quote(text),
+			strings.Join(Methods, ", "))
 	}
 	return "", false
 }
@@ -161,6 +162,7 @@ func (l *loader) add(p pattern, template *plan.Template) {
 	case p.likeness() == other.likeness():
 		l.fail(p.at, "%s repeats the route in line %d", p, other.at.Line)
 	default:
-		l.fail(p.at, "%s and %s in line %d match the same requests, and neither is more specific", p, other.path, other.at.Line)
+		l.fail(p.at, "%s and %s in line %d match the same requests, and neither is more specific", p, other.path,
+			other.at.Line)
 	}
 }

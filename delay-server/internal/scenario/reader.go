@@ -234,7 +234,8 @@ func (r *reader) writeScalar(b *strings.Builder, n, at *yaml.Node) {
 	switch tag := n.ShortTag(); tag {
 	case "!!int", "!!float":
 		if !keepsNumber(n) {
-			r.fail(at, "json number %s is invalid: use a JSON number of up to %d digits, or quotes", n.Value, digitsKept)
+			r.fail(at, "json number %s is invalid: use a JSON number of up to %d digits, or quotes", n.Value,
+				digitsKept)
 			return
 		}
 	case "!!str", "!!bool", "!!null":

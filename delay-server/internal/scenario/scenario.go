@@ -29,7 +29,8 @@ var Methods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT
 const AnyMethod = ""
 
 // reserved are the first segments of paths that no route may have.
-var reserved = []string{"admin", "ca.pem", "healthz", "metrics", "openapi.yaml", "readyz", "scenario.schema.json", "version"}
+var reserved = []string{"admin", "ca.pem", "healthz", "metrics", "openapi.yaml", "readyz", "scenario.schema.json",
+	"version"}
 
 // Find returns the template of the route that answers requests of the method and path.
 // If there is none, it returns the methods of other routes at the path and OPTIONS,

@@ -142,7 +142,8 @@ func TestRoutePlans(t *testing.T) {
 	if p := find("GET", "/products/sale"); p.Answer.Status != 302 || p.Pool == nil {
 		t.Errorf("got %+v, want 302 and the pool by its alias", p)
 	}
-	if first, second := find("POST", "/products/sale"), find("POST", "/products/sale"); first.Answer.Status != 503 || second.Answer.Status != 200 {
+	if first, second := find("POST", "/products/sale"), find("POST", "/products/sale"); first.Answer.Status != 503 ||
+		second.Answer.Status != 200 {
 		t.Errorf("fail_first: got %d, then %d, want 503, then 200", first.Answer.Status, second.Answer.Status)
 	}
 	if p := find("GET", "/tree/"); p.Limit == nil || len(p.Answer.Body.Whole) != 0 || p.Answer.ContentType != "" {
@@ -179,10 +180,12 @@ func TestJSONIsInTheOrderOfTheFile(t *testing.T) {
 		{"an alias", "{b: &x {d: 1, c: 2}, a: *x}", `{"b":{"d":1,"c":2},"a":{"d":1,"c":2}}`},
 		{"an alias for a key", "{b: &x k, *x : 1}", `{"b":"k","k":1}`},
 		{"a merge in its place", "{z: 1, <<: {y: 2, a: 3}, b: 4}", `{"z":1,"y":2,"a":3,"b":4}`},
-		{"a merge that is overridden before and behind it", "{z: 1, <<: {z: 2, y: 3, x: 4}, y: 5}", `{"z":1,"x":4,"y":5}`},
+		{"a merge that is overridden before and behind it", "{z: 1, <<: {z: 2, y: 3, x: 4}, y: 5}",
+			`{"z":1,"x":4,"y":5}`},
 		{"merges, the first of which counts", "{<<: [{b: 1}, {b: 2, a: 3}]}", `{"b":1,"a":3}`},
 		{"a key that is no merge", `{"<<": {b: 1}, a: 2}`, `{"<<":{"b":1},"a":2}`},
-		{"strings like other values", `["01", "1", !!str 0100, 'true', 2024-01-31]`, `["01","1","0100","true","2024-01-31"]`},
+		{"strings like other values", `["01", "1", !!str 0100, 'true', 2024-01-31]`,
+			`["01","1","0100","true","2024-01-31"]`},
 		{"one value", "<&>", `"<&>"`},
 		{"nothing", "", "null"},
 		{"empty ones", "[{}, [], '']", `[{},[],""]`},
@@ -198,7 +201,8 @@ func TestJSONIsInTheOrderOfTheFile(t *testing.T) {
 
 func TestExample(t *testing.T) {
 	for _, tc := range []struct{ name, text, method, path string }{
-		{"the first that answers GET", "routes: [{method: POST, path: /a}, {method: GET, path: '/b/{id}'}, {path: /c}]", "GET", "/b/1"},
+		{"the first that answers GET", "routes: [{method: POST, path: /a}, {method: GET, path: '/b/{id}'}, {path: /c}]",
+			"GET", "/b/1"},
 		{"any method answers GET", "routes: [{path: '/b/{rest...}'}]", "GET", "/b/1"},
 		{"none that answers GET", "routes: [{method: POST, path: /a}, {method: PUT, path: /b}]", "POST", "/a"},
 		{"a path that has to be escaped", "routes: [{path: /café%2F}]", "GET", "/caf%C3%A9%2F"},
@@ -231,7 +235,8 @@ func TestFailFirstCountsByRoute(t *testing.T) {
 // planOf plans a request of the run, whose query says what a route does not read.
 func planOf(t testing.TB, template *plan.Template, run string) *plan.Plan {
 	t.Helper()
-	p, got, err := template.Plan(plan.Request{Method: "GET", Path: "/x", Query: "status=500&stauts=1&run=r2", RunID: run, ProtoMajor: 1})
+	p, got, err := template.Plan(plan.Request{Method: "GET", Path: "/x", Query: "status=500&stauts=1&run=r2",
+		RunID: run, ProtoMajor: 1})
 	if err != nil || got != run || p.Template != template {
 		t.Fatalf("got %+v of run %q, %v, want a plan of run %q", p, got, err, run)
 	}

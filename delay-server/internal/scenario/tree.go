@@ -141,7 +141,8 @@ func (n *node) clashBelow(method string) *pattern {
 func clash(points []*entryPoint, method string, specific int) *pattern {
 	for _, p := range points {
 		other := p.pattern.method
-		if specific == both && share(method, other) || specific == 0 && (method == other || share(method, other) && method != http.MethodHead && other != http.MethodHead) {
+		if specific == both && share(method, other) || specific == 0 &&
+			(method == other || share(method, other) && method != http.MethodHead && other != http.MethodHead) {
 			return &p.pattern
 		}
 	}
