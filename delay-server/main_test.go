@@ -116,7 +116,9 @@ func TestLogSaysWhoMayWrite(t *testing.T) {
 					t.Errorf("%s\nhas the command %q, want one: %v", lines.Text(), try, tc.try)
 				}
 				if try != nil {
-					out, err := exec.CommandContext(t.Context(), "sh", "-c", try[1]+` -sw '%{http_code}'`).CombinedOutput()
+					out,
+						err := exec.CommandContext(t.Context(), "sh", "-c",
+						try[1]+` -sw '%{http_code}'`).CombinedOutput()
 					if string(out) != "204" {
 						t.Errorf("%s\nprints %q, error %v; want 204", try[1], out, err)
 					}

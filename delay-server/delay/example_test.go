@@ -18,5 +18,6 @@ func ExampleParse() {
 	// Output:
 	// 1500 <nil>
 	// 120ms 900ms <nil>
-	// delay "lognormal:900ms,120ms" is invalid (P99 120ms is below MEDIAN 900ms): use lognormal:MEDIAN,P99, such as lognormal:120ms,900ms
+	// delay "lognormal:900ms,120ms" is invalid (P99 120ms is below MEDIAN 900ms): use
+	// lognormal:MEDIAN,P99, such as lognormal:120ms,900ms
 }

@@ -22,10 +22,12 @@ func TestLoadReportsEachBadSettingOnce(t *testing.T) {
 	bad := map[string]string{
 		"PORT": "70000", "MAX_DELAY": "0s", "MAX_IN_FLIGHT": "-1", "READ_TIMEOUT": "-1s", "IDLE_TIMEOUT": "soon",
 		"SHUTDOWN_TIMEOUT": "-1s", "LOG_FORMAT": "xml", "LOG_LEVEL": "loud", "CORS_ORIGINS": "example.com",
-		"REDIRECT_HOSTS": "https://example.com", "FLASH_COMPAT": "perhaps", "PROXY_HOSTS": "http://example.com", "PROXY_TIMEOUT": "0s",
+		"REDIRECT_HOSTS": "https://example.com", "FLASH_COMPAT": "perhaps",
+		"PROXY_HOSTS": "http://example.com", "PROXY_TIMEOUT": "0s",
 		"TLS_HOSTS": "flash.siwalik.in:443", "TLS_DIR": "", "TLS_PORT": "-1",
-		"TIME_SCALE": "0", "JOURNAL_SIZE": "-1", "ADMIN": "maybe", "ADMIN_TOKEN": "two words", "ADMIN_HOSTS": "https://example.com",
-		"TIME_SCAL": "1", "ADMIN_TOKENS": "x", "JOURNAL_SISE": "1",
+		"TIME_SCALE": "0", "JOURNAL_SIZE": "-1", "ADMIN": "maybe", "ADMIN_TOKEN": "two words",
+		"ADMIN_HOSTS": "https://example.com",
+		"TIME_SCAL":   "1", "ADMIN_TOKENS": "x", "JOURNAL_SISE": "1",
 		"REDIRECT_HOST": "x", "MAX_INFLIGHT": "1", "CORS_ORIGIN": "x",
 	}
 	var environ []string
@@ -70,7 +72,8 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 		{"nothing remembered", []string{"JOURNAL_SIZE=0"}, "JOURNAL_SIZE: 0 is invalid: use 1 or more"},
 		{"half a request remembered", []string{"JOURNAL_SIZE=1.5"}, "JOURNAL_SIZE: "},
 		{"perhaps", []string{"ADMIN=maybe"}, "ADMIN: "},
-		{"a token that no header carries", []string{"ADMIN_TOKEN=a b"}, "ADMIN_TOKEN: value is invalid: use visible ASCII characters"},
+		{"a token that no header carries", []string{"ADMIN_TOKEN=a b"},
+			"ADMIN_TOKEN: value is invalid: use visible ASCII characters"},
 		{"a token with a line break", []string{"ADMIN_TOKEN=s3cret\n"}, "ADMIN_TOKEN: value is invalid: use visible"},
 		{"a token in another script", []string{"ADMIN_TOKEN=é"}, "ADMIN_TOKEN: value is invalid: use visible"},
 		{"none in capitals", []string{"ADMIN_TOKEN=NONE"}, `ADMIN_TOKEN: "NONE" is invalid: use a secret`},
@@ -93,7 +96,8 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 			}
 		})
 	}
-	for _, good := range []string{"TIME_SCALE=0.001", "TIME_SCALE=1e6", "JOURNAL_SIZE=1", "ADMIN=false", "ADMIN_TOKEN=s3cret!", "ADMIN_TOKEN=none", "ADMIN_TOKEN=nonesuch", "ADMIN_TOKEN=", "ADMIN_HOSTS="} {
+	for _, good := range []string{"TIME_SCALE=0.001", "TIME_SCALE=1e6", "JOURNAL_SIZE=1", "ADMIN=false",
+		"ADMIN_TOKEN=s3cret!", "ADMIN_TOKEN=none", "ADMIN_TOKEN=nonesuch", "ADMIN_TOKEN=", "ADMIN_HOSTS="} {
 		if _, _, err := server.LoadConfig([]string{good}); err != nil {
 			t.Errorf("Load(%s): %v", good, err)
 		}
@@ -110,7 +114,8 @@ func TestTableHasEverySettingWithHelp(t *testing.T) {
 			continue
 		}
 		name, help := f.Tag.Get("env"), f.Tag.Get("help")
-		if name == "" || help == "" || !strings.Contains(table.String(), name) || !strings.Contains(table.String(), help) {
+		if name == "" || help == "" || !strings.Contains(table.String(), name) ||
+			!strings.Contains(table.String(), help) {
 			t.Errorf("field %s: setting %q, help %q: want both, in the table", f.Name, name, help)
 		}
 	}
@@ -118,13 +123,15 @@ func TestTableHasEverySettingWithHelp(t *testing.T) {
 
 func TestHostListsRefuseWhatCanNeverMatch(t *testing.T) {
 	for _, setting := range []string{"REDIRECT_HOSTS", "PROXY_HOSTS", "ADMIN_HOSTS"} {
-		for _, list := range []string{"localhost:3000", "[::1]", "none,example.com", "example.com,none", "https://example.com", "*.*.com", "256.1.1.1", ""} {
+		for _, list := range []string{"localhost:3000", "[::1]", "none,example.com", "example.com,none",
+			"https://example.com", "*.*.com", "256.1.1.1", ""} {
 			_, _, err := server.LoadConfig([]string{setting + "=" + list})
 			if (err == nil) != (list == "") {
-				t.Errorf("%s=%s: got %v, want an error but for the empty one, which is the default", setting, list, err)
+				t.Errorf("%s=%s: got %v, want an error, except for the default, """, setting, list, err)
 			}
 		}
-		for _, list := range []string{"*", "none", "example.com", "*.example.com,localhost", "::1,127.0.0.1", "10.0.0.0/8"} {
+		for _, list := range []string{"*", "none", "example.com", "*.example.com,localhost",
+			"::1,127.0.0.1", "10.0.0.0/8"} {
 			if _, _, err := server.LoadConfig([]string{setting + "=" + list}); err != nil {
 				t.Errorf("%s=%s: got %v, want nil", setting, list, err)
 			}
@@ -142,11 +149,13 @@ func TestTLSSettings(t *testing.T) {
 		{"none", []string{"TLS_HOSTS=none"}, "", false},
 		{"empty is the default", []string{"TLS_HOSTS="}, "", false},
 		{"a name", []string{"TLS_HOSTS=flash.siwalik.in", "TLS_DIR=tls"}, "", true},
-		{"names and addresses", []string{"TLS_HOSTS=flash.siwalik.in,delay_server,127.0.0.1,::1", "TLS_DIR=tls", "TLS_PORT=443"}, "", true},
+		{"names and addresses",
+			[]string{"TLS_HOSTS=flash.siwalik.in,delay_server,127.0.0.1,::1", "TLS_DIR=tls", "TLS_PORT=443"}, "", true},
 		{"hosts without a folder", []string{"TLS_HOSTS=a.test"}, "TLS_DIR: it is missing", true},
 		{"a folder without hosts", []string{"TLS_DIR=tls"}, "TLS_DIR: it has no effect without TLS_HOSTS", false},
 		{"a port without hosts", []string{"TLS_PORT=443"}, "TLS_PORT: it has no effect without TLS_HOSTS", false},
-		{"one port for both", []string{"TLS_HOSTS=a.test", "TLS_DIR=tls", "PORT=3443"}, "TLS_PORT and PORT conflict", true},
+		{"one port for both", []string{"TLS_HOSTS=a.test", "TLS_DIR=tls", "PORT=3443"},
+			"TLS_PORT and PORT conflict", true},
 		{"any free ports", []string{"TLS_HOSTS=a.test", "TLS_DIR=tls", "PORT=0", "TLS_PORT=0"}, "", true},
 		{"none among others", []string{"TLS_HOSTS=a.test,none", "TLS_DIR=tls"}, `TLS_HOSTS: "none" is invalid`, true},
 		{"any", []string{"TLS_HOSTS=*", "TLS_DIR=tls"}, `TLS_HOSTS: "*" is invalid`, true},
@@ -154,11 +163,13 @@ func TestTLSSettings(t *testing.T) {
 		{"a URL", []string{"TLS_HOSTS=https://a.test", "TLS_DIR=tls"}, `TLS_HOSTS: "https://a.test" is invalid`, true},
 		{"a range", []string{"TLS_HOSTS=10.0.0.0/8", "TLS_DIR=tls"}, `TLS_HOSTS: "10.0.0.0/8" is invalid`, true},
 		{"a comma too many", []string{"TLS_HOSTS=a.test,", "TLS_DIR=tls"}, `TLS_HOSTS: "" is invalid`, true},
-		{"an address with a zone", []string{"TLS_HOSTS=fe80::1%eth0", "TLS_DIR=tls"}, `TLS_HOSTS: "fe80::1%eth0" is invalid`, true},
+		{"an address with a zone", []string{"TLS_HOSTS=fe80::1%eth0", "TLS_DIR=tls"},
+			`TLS_HOSTS: "fe80::1%eth0" is invalid`, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c, _, err := server.LoadConfig(tc.environ)
-			if (err == nil) != (tc.want == "") || err != nil && (!strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n")) {
+			if (err == nil) != (tc.want == "") ||
+				err != nil && (!strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n")) {
 				t.Errorf("Load(%v): got error %v, want one that says %q", tc.environ, err, tc.want)
 			}
 			if got := c.TLS(); got != tc.on {
@@ -169,7 +180,8 @@ func TestTLSSettings(t *testing.T) {
 }
 
 func TestLoadWarnsOfWhatOnlyResemblesASetting(t *testing.T) {
-	for _, environ := range []string{"TIME_STYLE=long-iso", "LOG_FILE=x", "TLS_CERT=x", "PROXY_URL=x", "FLASH_MODE=1", "READ_ONLY=1", "ADMIN_TOKEN_FILE=/run/secrets/token"} {
+	for _, environ := range []string{"TIME_STYLE=long-iso", "LOG_FILE=x", "TLS_CERT=x", "PROXY_URL=x", "FLASH_MODE=1",
+		"READ_ONLY=1", "ADMIN_TOKEN_FILE=/run/secrets/token"} {
 		name, _, _ := strings.Cut(environ, "=")
 		_, warnings, err := server.LoadConfig([]string{environ})
 		if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], name+": unknown setting") {
@@ -179,10 +191,13 @@ func TestLoadWarnsOfWhatOnlyResemblesASetting(t *testing.T) {
 }
 
 func TestLoadOfKubernetesServicesIsTheDefault(t *testing.T) {
-	for _, service := range []string{"TLS", "ADMIN", "PROXY", "TIME", "LOG", "HOST", "PORT", "SEED", "DELAY_SERVER", "MAX", "TL"} {
+	for _, service := range []string{"TLS", "ADMIN", "PROXY", "TIME", "LOG", "HOST", "PORT", "SEED",
+		"DELAY_SERVER", "MAX", "TL"} {
 		environ := []string{
-			service + "_SERVICE_HOST=10.0.0.1", service + "_SERVICE_PORT=443", service + "_SERVICE_PORT_HTTPS=443", service + "_PORT=tcp://10.0.0.1:443",
-			service + "_PORT_443_TCP=tcp://10.0.0.1:443", service + "_PORT_443_TCP_PROTO=tcp", service + "_PORT_443_TCP_PORT=443", service + "_PORT_443_TCP_ADDR=10.0.0.1",
+			service + "_SERVICE_HOST=10.0.0.1", service + "_SERVICE_PORT=443", service + "_SERVICE_PORT_HTTPS=443",
+			service + "_PORT=tcp://10.0.0.1:443",
+			service + "_PORT_443_TCP=tcp://10.0.0.1:443", service + "_PORT_443_TCP_PROTO=tcp",
+			service + "_PORT_443_TCP_PORT=443", service + "_PORT_443_TCP_ADDR=10.0.0.1",
 		}
 		got, warnings, err := server.LoadConfig(environ)
 		if err != nil || len(warnings) > 0 || !reflect.DeepEqual(got, server.DefaultConfig()) {

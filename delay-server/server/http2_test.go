@@ -119,8 +119,8 @@ func TestRapidResetsCloseTheConnection(t *testing.T) {
 		resets int
 		closed bool
 	}{
-		{"as many as may wait at once", 100, false},
-		{"twenty times as many", 2000, true},
+		{"the maximum at once", 100, false},
+		{"twenty times the maximum", 2000, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			config := DefaultConfig()

@@ -18,23 +18,23 @@ import (
 // phrases are English that readers stumble over, each with a plainer form. They are
 // searched in comments, strings and pages, across line breaks too.
 var phrases = []struct{ pattern, instead string }{
-	{`(that|those) of`, "repeat the noun, or use a possessive"},
-	{`those (who|that|which|whose)`, "name them: clients that…, requests that…"},
-	{`one that is`, "use an adjective, or repeat the noun"},
-	{`as many as`, "up to N, N, or the limit's name"},
-	{`in vain|to no avail`, "say what happens: has no effect, fails"},
-	{`(is|are) told (of|that)`, "learns, is notified, receives"},
-	{`nobody's`, "nobody owns…, unused"},
-	{`goes without saying`, "omitted, implied"},
-	{`of one's own|of an? \w+'s own|of the \w+'s own`, "own, internal, separate"},
-	{`not accepted`, "is invalid: use…; is not allowed"},
-	{`accepted: `, "use…, expected…"},
-	{`at the (most|least)`, "at most, at least"},
-	{`(is|are) to be`, "must be, will be"},
-	{`but for`, "except for, without"},
-	{`be it`, "whether"},
-	{`the like`, "list what is meant"},
-	{`for ever`, "forever"},
+	{`(?:that|those) of\b`, "repeat the noun, or use a possessive"},
+	{`those (?:who|that|which|whose)\b`, "name them: clients that…, requests that…"},
+	{`one that is\b`, "use an adjective, or repeat the noun"},
+	{`as many as\b`, "up to N, N, or the limit's name"},
+	{`in vain\b|to no avail\b`, "say what happens: has no effect, fails"},
+	{`(?:is|are) told (?:of|that)\b`, "learns, is notified, receives"},
+	{`nobody's\b`, "nobody owns…, unused"},
+	{`goes without saying\b`, "omitted, implied"},
+	{`of one's own\b|of an? \w+'s own\b|of the \w+'s own\b`, "own, internal, separate"},
+	{`not accepted\b`, "is invalid: use…; is not allowed"},
+	{`(?-i:accepted: )`, "use…"},
+	{`at the (?:most|least)\b`, "at most, at least"},
+	{`(?:is|are) to be\b`, "must be, will be"},
+	{`but for\b`, "except for, without"},
+	{`be it\b`, "whether"},
+	{`the like\b`, "list what is meant"},
+	{`for ever\b`, "forever"},
 }
 
 // privateNames are identifiers that meant something in this repository alone, each
@@ -54,7 +54,7 @@ var privateNames = map[string]string{
 var anyPhrase = func() *regexp.Regexp {
 	groups := make([]string, len(phrases))
 	for i, p := range phrases {
-		groups[i] = "(" + strings.ReplaceAll(p.pattern, "(", "(?:") + ")"
+		groups[i] = "(" + p.pattern + ")"
 	}
 	return regexp.MustCompile(`(?i)\b(?:` + strings.Join(groups, "|") + `)`)
 }()

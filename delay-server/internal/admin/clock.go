@@ -142,7 +142,8 @@ func readAdvance(value []byte) (time.Duration, error) {
 	d, err := delay.Parse(text)
 	by, fixed := d.Fixed()
 	if err != nil || !fixed || by <= 0 || by > maxAdvance {
-		return 0, problem.InvalidBody.New("advance %s is invalid: use milliseconds or a Go duration, above 0 and up to 8760h",
+		return 0, problem.InvalidBody.New(
+			"advance %s is invalid: use milliseconds or a Go duration, above 0 and up to 8760h",
 			problem.Quote(text))
 	}
 	return by, nil

@@ -138,7 +138,8 @@ func (s *nameServer) serve(conn net.Conn) {
 			records = append(records, netip.MustParseAddr(address).AsSlice()...)
 		}
 	}
-	reply := append([]byte{query[0], query[1], 0x81, 0x80 | noSuchName, 0, 1, 0, byte(count), 0, 0, 0, 0}, query[header:end]...)
+	reply := append([]byte{query[0], query[1], 0x81, 0x80 | noSuchName, 0, 1, 0, byte(count), 0, 0, 0, 0},
+		query[header:end]...)
 	reply = append(reply, records...)
 	_, _ = conn.Write(binary.BigEndian.AppendUint16(nil, uint16(len(reply))))
 	_, _ = conn.Write(reply)
@@ -154,7 +155,8 @@ func (s *nameServer) next() []string {
 // The upstream listens at 127.0.0.1, the one address that is listed. A name that
 // leads elsewhere at the second question shows whether there is one.
 func TestANameIsResolvedOnceAndTheCheckedAddressConnectedTo(t *testing.T) {
-	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "asked as ", r.Host) }))
+	upstream := httptest.NewServer(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "asked as ", r.Host) }))
 	defer upstream.Close()
 	port := upstream.Listener.Addr().(*net.TCPAddr).Port
 
@@ -165,14 +167,16 @@ func TestANameIsResolvedOnceAndTheCheckedAddressConnectedTo(t *testing.T) {
 		want    string
 	}{
 		{"a listed address, then another", [][]string{{"127.0.0.1"}, {"127.0.0.2"}}, 200, "asked as rebind.test:"},
-		{"another, then a listed address", [][]string{{"127.0.0.2"}, {"127.0.0.1"}}, 403, "has an address that is not public"},
+		{"another, then a listed address", [][]string{{"127.0.0.2"}, {"127.0.0.1"}}, 403,
+			"has an address that is not public"},
 		{"another beside a listed address", [][]string{{"10.0.0.1", "127.0.0.1"}}, 200, "asked as rebind.test:"},
 		{"private addresses alone", [][]string{{"10.0.0.1", "192.168.0.1"}}, 403, "has an address that is not public"},
 		{"no such name", [][]string{nil}, 502, "has no address"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			names := &nameServer{answers: tc.answers}
-			p := New([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, 5*time.Second, slog.New(slog.DiscardHandler))
+			p := New([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, 5*time.Second,
+				slog.New(slog.DiscardHandler))
 			p.dialer.Resolver = names.resolver()
 			defer p.Close()
 

@@ -17,7 +17,7 @@ const (
 
 // cache keeps templates by path and by what tells the queries of an endpoint
 // apart. It reads without a lock, since every request of every loop does. A new
-// template replaces a random one of its set: one that is in use is parsed again
+// template replaces a random one of its set: a template in use is parsed again
 // once in a thousand misses.
 type cache struct {
 	seed maphash.Seed

@@ -24,7 +24,7 @@ var _ = registerEndpoint(Endpoint{
 	Omits: map[string]string{"size": "the path"},
 	Responses: `
 "200":
-  description: Random bytes; with ` + "`seed`" + ` those of go-httpbin for that seed.
+  description: Random bytes; with ` + "`seed`" + ` the same as go-httpbin's.
   headers:
     Server-Timing: { $ref: "#/components/headers/Server-Timing" }
   content: { application/octet-stream: {}, "*/*": {} }
@@ -34,7 +34,7 @@ var _ = registerEndpoint(Endpoint{
 	parse:   (*Planner).bytes,
 })
 
-// bytes parses /bytes/{n...}: n random bytes, for each seed those of go-httpbin.
+// bytes parses /bytes/{n...}: n random bytes, for each seed the same as go-httpbin's.
 func (p *Planner) bytes(a args) (*Template, error) {
 	in, err := p.read(a)
 	if err != nil {

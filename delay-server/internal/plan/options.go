@@ -21,7 +21,7 @@ type options struct {
 	rate      float64 // bytes a second; 0 for no limit
 	fault     answer.Fault
 	failFirst int64
-	seed      *uint64 // nil for that of the limits
+	seed      *uint64 // nil for the seed in Limits
 	pool      *gate.PoolSpec
 	barrier   *gate.BarrierSpec // of its endpoint or of a scenario's route
 	hold      *gate.HoldSpec    // likewise

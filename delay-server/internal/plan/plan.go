@@ -1,7 +1,6 @@
-// Package plan turns a request into what is to be done about it: a wait, then an
-// answer. It is the only reader of the path and query of an endpoint that waits,
-// whoever has read the request; package scenario matches the paths of its routes.
-// What a Request holds is all that can change a plan.
+// Package plan turns a request into a plan: a wait and an answer. Only this package
+// parses paths and queries of waiting endpoints; package scenario matches the paths of
+// its routes. A plan depends on nothing but the fields of Request.
 //
 // A path and its query are parsed once, into a Template, and each request that
 // repeats them gets its Plan from there: what is drawn or counted is drawn and
@@ -27,8 +26,7 @@ type Request struct {
 	ProtoMajor  int    // of HTTP
 }
 
-// Plan is what is to be done about one request. Requests may share one: it does
-// not change.
+// Plan says how to answer a request. It is immutable, so requests may share it.
 type Plan struct {
 	Template *Template
 	Limit    *gate.RateLimiter // which admits the request or not; nil for any
@@ -37,7 +35,7 @@ type Plan struct {
 	Hold     *gate.HoldSpec    // by which it is held before it waits; nil for none
 	Wait     time.Duration     // from the arrival, the worker's turn or the event to the answer
 	Cut      bool              // Wait is MaxDelay, in place of samples above it
-	Sending  time.Duration     // from the headers to the end of the body, at the least
+	Sending  time.Duration     // from the headers to the end of the body, at least
 	Answer   answer.Answer
 }
 

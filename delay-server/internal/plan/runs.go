@@ -59,9 +59,9 @@ func unescapedQuery(s string) string {
 // has a new one for each request, and each would be the first of its run.
 func streamID(r *Request, param string) string { return cmp.Or(r.RunID, param) }
 
-// traceID returns the trace id of a W3C traceparent header, "" for one that is
-// malformed: the header is written by tracing libraries, not by the client's
-// author, and the recommendation has a receiver start afresh then.
+// traceID returns the trace id of a W3C traceparent header, "" if it is
+// malformed: tracing libraries write the header, not the client's author, and the
+// recommendation says to start a new trace then.
 func traceID(traceparent string) string {
 	_, rest, _ := strings.Cut(traceparent, "-")
 	id, rest, _ := strings.Cut(rest, "-")

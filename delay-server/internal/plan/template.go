@@ -20,7 +20,7 @@ type Template struct {
 	content
 	options *options
 	sent    extent        // of the body, with all that the options make of it
-	after   time.Duration // from the headers to the end of the body, at the least
+	after   time.Duration // from the headers to the end of the body, at least
 	trusted bool          // an operator has defined it
 	hasRun  bool          // the query has the parameter run
 	seed    *uint64       // nil for samples that do not repeat
@@ -56,7 +56,7 @@ type bodyFunc func(t *Template, a *answer.Answer, rng rng, longest time.Duration
 // extent is the length and the duration of a body.
 type extent struct {
 	length int64         // in bytes
-	takes  time.Duration // from its first byte, due at 0, to its last, at the least
+	takes  time.Duration // from its first byte, due at 0, to its last, at least
 }
 
 // maxShared is the maximum number of plans that a template shares.

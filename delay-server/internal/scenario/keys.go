@@ -13,7 +13,7 @@ type key struct {
 	name      string
 	parameter plan.Parameter // that it sets, unless it has parts
 	required  bool
-	parts     []key // of a mapping, the name of the pool or the like first
+	parts     []key // of a mapping, the name (such as the pool's) first
 }
 
 // isAny reports whether any YAML value may be the key's.

@@ -22,8 +22,8 @@ import (
 //	    pool: {name: db, workers: 4, queue: 16}
 //	    json: {name: kettle}
 //
-// Besides method and path, the keys are those of plan.RouteParameters; Schema describes
-// all of them.
+// Besides method and path, the keys are plan.RouteParameters; Schema describes
+// all keys.
 func Load(file string, text []byte, planner *plan.Planner) (*Scenario, error) {
 	l := loader{
 		reader:  reader{file: file},

@@ -289,7 +289,8 @@ f.yaml:1:51: unknown key "paties" of barrier; did you mean "parties"?`,
 	{
 		"a barrier that is defined twice",
 		"routes:\n  - {path: /a, barrier: {name: b, parties: 2, timeout: 1s}}\n" +
-			"  - {path: /b, barrier: {name: b, parties: 2, timeout: 2s}}\n  - {path: /c, barrier: {name: b, parties: 3}}\n",
+			"  - {path: /b, barrier: {name: b, parties: 2, timeout: 2s}}\n  - {path: /c, barrier: {name: b, " +
+			"parties: 3}}\n",
 		`f.yaml:4:16: barrier "b" is defined otherwise in line 2: use the same parties`,
 	},
 	{"a hold that is a word", "routes: [{path: /a, hold: b}]", `f.yaml:1:27: hold is one value: use`},

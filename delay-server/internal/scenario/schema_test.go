@@ -56,7 +56,7 @@ func TestSchemaHasTheKeys(t *testing.T) {
 	}
 }
 
-// A number may stand for its text, and patterns are those of the query.
+// A number may stand for its text, and patterns are the query's.
 func TestSchemaOfValues(t *testing.T) {
 	for name, want := range map[string]string{
 		"delay": "[string number]", "status": "[string number]", "size": "integer", "rate": "number", "fault": "string",

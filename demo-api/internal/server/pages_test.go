@@ -82,7 +82,8 @@ func TestForm(t *testing.T) {
 			`class="bad">calls "1001" is invalid: `,
 		}},
 		{"invalid delay", "delay=soon&calls=3", 400, []string{
-			`value="soon"`, `class="bad">delay "soon" is invalid (unknown form): use milliseconds`, `name="calls" value="3"`,
+			`value="soon"`, `class="bad">delay "soon" is invalid (unknown form): use milliseconds`,
+			`name="calls" value="3"`,
 		}},
 		{"a long delay", "delay=11m", 400, []string{`class="bad">delay "11m" is too long`}},
 		{"invalid db", "db=soon", 400, []string{`class="bad">db "soon" is invalid (unknown form)`}},
