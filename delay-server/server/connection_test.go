@@ -151,12 +151,13 @@ func TestDrainingClosesIdleConnections(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, stop := start(t, config, io.Discard)
+		srv.engine.Clock.Freeze()
 		idle, waiting, behind := wiretest.Dial(t, base), wiretest.Dial(t, base), wiretest.Dial(t, base)
 		fmt.Fprint(idle, plain("0"))
 		readReplies(t, bufio.NewReader(idle), 1, 200)
 		fmt.Fprint(waiting, plain("1000"))
 		fmt.Fprint(behind, plain("1000")+plain("0"))
-		wiretest.Eventually(t, "two wait", func() bool { return srv.engine.Journal.Waiting() == 2 })
+		awaitTimed(t, srv, 2)
 		var stopping sync.WaitGroup
 		stopping.Go(stop)
 		if rest, err := io.ReadAll(idle); len(rest) > 0 || err != nil {
@@ -169,6 +170,7 @@ func TestDrainingClosesIdleConnections(t *testing.T) {
 			reply.Body.Close()
 			t.Error("a draining server accepts a connection")
 		}
+		advance(t, srv, time.Second)
 		for _, conn := range []io.Reader{waiting, behind} {
 			in := bufio.NewReader(conn)
 			if reply, _ := readReplies(t, in, 1, 200); !reply.Close {

@@ -43,6 +43,7 @@ func endsOfWaits(t *testing.T, config Config) map[string]string {
 	config.MaxInFlight, config.ShutdownTimeout = 2, 1500*time.Millisecond
 	var log logbook
 	srv, base, stop := start(t, config, &log)
+	srv.engine.Clock.Freeze()
 	seen := map[string]string{}
 	all := func(conn io.Reader) string {
 		text, err := io.ReadAll(conn)
@@ -62,9 +63,9 @@ func endsOfWaits(t *testing.T, config Config) map[string]string {
 
 	drained, shutdown := wiretest.Dial(t, base), wiretest.Dial(t, base)
 	fmt.Fprint(shutdown, plain("600000/"))
-	wiretest.Eventually(t, "one waits", func() bool { return srv.engine.Journal.Waiting() == 1 })
+	awaitTimed(t, srv, 1)
 	fmt.Fprint(drained, plain("1000")+plain("0"))
-	wiretest.Eventually(t, "two wait", func() bool { return srv.engine.Journal.Waiting() == 2 })
+	awaitTimed(t, srv, 2)
 	refused := wiretest.Dial(t, base)
 	fmt.Fprint(refused, plain("1")+strings.Replace(plain("0"), "Host", "Connection: close\r\nHost", 1))
 	seen["refused"] = all(refused)
@@ -72,7 +73,11 @@ func endsOfWaits(t *testing.T, config Config) map[string]string {
 	_, metrics := do(t, newClient(t), "GET", base+"/metrics", nil)
 	seen["metrics"] = regexp.MustCompile(`(?m)^.*(bucket|_sum).*\n`).ReplaceAllString(grep(metrics, "delay_server_"),
 		"")
-	stop()
+	var stopping sync.WaitGroup
+	stopping.Go(stop)
+	wiretest.Eventually(t, "the server drains", func() bool { return strings.Contains(log.String(), "msg=draining") })
+	advance(t, srv, time.Second)
+	stopping.Wait()
 	seen["drained"], seen["shutdown"] = all(drained), all(shutdown)
 	times := regexp.MustCompile(`(time|waited|until)=[0-9][^ ]*`)
 	lines := strings.Split(times.ReplaceAllString(grep(log.String(), "msg=waited"), "$1=…"), "\n")

@@ -2,22 +2,18 @@ package server
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"flash.test/delay-server/kit/wiretest"
 )
 
 func TestPool(t *testing.T) {
 	const wait = 300 * time.Millisecond
-	srv, base, _ := start(t, DefaultConfig(), io.Discard)
+	base, s := frozen(t, DefaultConfig())
 	client := newClient(t)
-	url := fmt.Sprintf("%s/delay/%d?pool=db&workers=2&queue=2", base, wait.Milliseconds())
+	url := fmt.Sprintf("%s/delay/%d?pool=db&workers=2&queue=2&run=r", base, wait.Milliseconds())
 	var wg sync.WaitGroup
-	begin := time.Now()
 	for range 4 {
 		wg.Go(func() {
 			reply, _ := do(t, client, "GET", url, nil)
@@ -27,12 +23,13 @@ func TestPool(t *testing.T) {
 			}
 		})
 	}
-	wiretest.Eventually(t, "four are in the pool", func() bool { return srv.engine.Journal.Waiting() == 4 })
-	reply, body := do(t, client, "GET", url, nil)
+	s.waiting("r", 4)
+	s.timed(2)
+	reply, body := do(t, client, "GET", strings.Replace(url, "&run=r", "", 1), nil)
 	if !strings.Contains(body, `"type":"/problems/pool-full"`) || reply.Header.Get("Retry-After") != "1" {
 		t.Errorf("fifth request: got %s, Retry-After %q", body, reply.Header.Get("Retry-After"))
 	}
-	_, body = do(t, client, "GET", strings.Replace(url, "workers=2", "workers=3", 1), nil)
+	_, body = do(t, client, "GET", base+"/delay/0?pool=db&workers=3&queue=2", nil)
 	if !strings.Contains(body, `"type":"/problems/pool-mismatch"`) {
 		t.Errorf("other workers: got %s", body)
 	}
@@ -45,9 +42,10 @@ func TestPool(t *testing.T) {
 			t.Errorf("want %s in the metrics, got:\n%s", want, grep(metrics, "delay_server_pool"))
 		}
 	}
+	s.advance(2 * wait)
 	wg.Wait()
-	if took := time.Since(begin); took < 2*wait {
-		t.Errorf("4 requests of %v by 2 workers took %v, want at least %v", wait, took, 2*wait)
+	if run := s.settled("r"); run.Requests != 4 || run.Wall != 2*wait {
+		t.Errorf("%d requests of %v by 2 workers took %v, want 4 and %v", run.Requests, wait, run.Wall, 2*wait)
 	}
 	_, metrics = do(t, client, "GET", base+"/metrics", nil)
 	if strings.Contains(metrics, "delay_server_pool_busy_workers{") {

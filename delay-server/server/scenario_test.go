@@ -310,6 +310,7 @@ func TestReloadScenario(t *testing.T) {
 	config, file := withScenario(t, fmt.Sprintf(route, wait.Milliseconds(), "old", 1))
 	var log logbook
 	srv, base, _ := start(t, config, &log)
+	srv.engine.Clock.Freeze()
 	client := newClient(t)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -319,7 +320,7 @@ func TestReloadScenario(t *testing.T) {
 			t.Errorf("request in flight: got %d %s %s, want the old answer", reply.StatusCode, body, timing)
 		}
 	})
-	wiretest.Eventually(t, "a request waits", func() bool { return srv.engine.Journal.Waiting() == 1 })
+	awaitTimed(t, srv, 1)
 
 	write(t, file, "routes: [{path: /a, dely: 1}]")
 	srv.ReloadScenario()
@@ -339,6 +340,7 @@ func TestReloadScenario(t *testing.T) {
 	if want := `delay_server_pool_busy_workers{pool="db"} 1`; !strings.Contains(metrics, want) {
 		t.Errorf("want %s in the metrics, got:\n%s", want, grep(metrics, "pool"))
 	}
+	advance(t, srv, wait)
 	wg.Wait()
 }
 

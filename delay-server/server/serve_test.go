@@ -36,6 +36,7 @@ func TestShutdownLetsWaitingRequestsFinish(t *testing.T) {
 		const n = 200
 		var log logbook
 		srv, base, stop := start(t, config, &log)
+		srv.engine.Clock.Freeze()
 		client := newClient(t)
 		var wg sync.WaitGroup
 		for range n {
@@ -45,8 +46,10 @@ func TestShutdownLetsWaitingRequestsFinish(t *testing.T) {
 				}
 			})
 		}
-		wiretest.Eventually(t, "all requests wait", func() bool { return srv.engine.Journal.Waiting() == n })
-		stop()
+		awaitTimed(t, srv, n)
+		wg.Go(stop)
+		wiretest.Eventually(t, "the server drains", func() bool { return strings.Contains(log.String(), "msg=draining") })
+		advance(t, srv, time.Second)
 		wg.Wait()
 		for _, want := range []string{"draining waiting=200", "stopped aborted=0"} {
 			if got := log.String(); !strings.Contains(got, want) {
@@ -90,10 +93,11 @@ func TestNotReadyWhileDraining(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, stop := start(t, config, io.Discard)
+		srv.engine.Clock.Freeze()
 		client := newClient(t)
 		var wg sync.WaitGroup
 		wg.Go(func() { do(t, client, "GET", base+"/delay/500", nil) })
-		wiretest.Eventually(t, "a request waits", func() bool { return srv.engine.Journal.Waiting() == 1 })
+		awaitTimed(t, srv, 1)
 		wg.Go(stop)
 		wiretest.Eventually(t, "server is draining", srv.draining.Load)
 		rec := httptest.NewRecorder()
@@ -101,6 +105,7 @@ func TestNotReadyWhileDraining(t *testing.T) {
 		if rec.Code != 503 || !strings.Contains(rec.Body.String(), "/problems/shutting-down") {
 			t.Errorf("GET /readyz while draining: got %d %s, want 503", rec.Code, rec.Body)
 		}
+		advance(t, srv, 500*time.Millisecond)
 		wg.Wait()
 	})
 }

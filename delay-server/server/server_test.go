@@ -19,6 +19,7 @@ import (
 
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -54,6 +55,27 @@ func startOn(t testing.TB, config Config, log io.Writer, listen net.ListenConfig
 	stop = func() { cancel(); <-done }
 	t.Cleanup(stop)
 	return srv, "http://" + ln.Addr().String(), stop
+}
+
+// awaitTimed returns once n requests wait for a time on the server's clock. Unlike
+// steering.timed, it needs no listener.
+func awaitTimed(t testing.TB, srv *Server, n int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), wiretest.Timeout)
+	defer cancel()
+	if state, err := srv.engine.Clock.AwaitWaiting(ctx, n); err != nil {
+		t.Fatalf("%d requests wait for a time, want %d", state.Waiting, n)
+	}
+}
+
+// advance moves the server's frozen clock. Unlike steering.advance, it needs no listener.
+func advance(t testing.TB, srv *Server, d time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), wiretest.Timeout)
+	defer cancel()
+	if err := srv.engine.Clock.Advance(ctx, d); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // bothWays runs a test with and without event loops, which behave the same.

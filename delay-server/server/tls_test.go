@@ -142,6 +142,7 @@ func TestShutdownDrainsAllListeners(t *testing.T) {
 	const each = 20
 	var log logbook
 	srv, base, secure, stop := serveTLS(t, DefaultConfig(), &log)
+	srv.engine.Clock.Freeze()
 	clients := map[*http.Client]string{
 		newClient(t):                 base,
 		newTLSClient(t, base, http1): secure,
@@ -157,8 +158,10 @@ func TestShutdownDrainsAllListeners(t *testing.T) {
 			})
 		}
 	}
-	wiretest.Eventually(t, "all requests wait", func() bool { return srv.engine.Journal.Waiting() == 3*each })
-	stop()
+	awaitTimed(t, srv, 3*each)
+	wg.Go(stop)
+	wiretest.Eventually(t, "the server drains", func() bool { return strings.Contains(log.String(), "msg=draining") })
+	advance(t, srv, time.Second)
 	wg.Wait()
 	for _, want := range []string{"draining waiting=60", "stopped aborted=0"} {
 		if got := log.String(); strings.Count(got, want) != 1 {

@@ -228,6 +228,7 @@ func TestMaxInFlight(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		config.MaxInFlight = 2
 		srv, base, _ := start(t, config, io.Discard)
+		srv.engine.Clock.Freeze()
 		client := newClient(t)
 		var wg sync.WaitGroup
 		for range config.MaxInFlight {
@@ -237,14 +238,13 @@ func TestMaxInFlight(t *testing.T) {
 				}
 			})
 		}
-		wiretest.Eventually(t, "two requests wait", func() bool {
-			return srv.engine.Journal.Waiting() == config.MaxInFlight
-		})
+		awaitTimed(t, srv, config.MaxInFlight)
 		reply, body := do(t, client, "GET", base+"/delay/0", nil)
 		if reply.Header.Get("Retry-After") != "1" || !strings.Contains(body, "/problems/too-many-in-flight") {
 			t.Errorf("third request: got %d %s, Retry-After %q, want problem too-many-in-flight, 1",
 				reply.StatusCode, body, reply.Header.Get("Retry-After"))
 		}
+		advance(t, srv, time.Second)
 		wg.Wait()
 		if reply, _ := do(t, client, "GET", base+"/delay/0", nil); reply.StatusCode != 200 {
 			t.Errorf("request after the others: got %d, want 200", reply.StatusCode)
