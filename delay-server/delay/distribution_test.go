@@ -35,7 +35,7 @@ func draw(t *testing.T, d delay.Delay) []float64 {
 var distributions = []struct {
 	name, in, printed string
 	cdf               func(ms float64) float64
-	quantiles         map[float64]float64 // those that the form names
+	quantiles         map[float64]float64 // the quantiles in the form
 }{
 	{
 		"uniform", "uniform:100ms,900ms", "uniform:100,900",
@@ -98,7 +98,7 @@ func TestAgainstTheory(t *testing.T) {
 			sorted := draw(t, d)
 			distance := 0.0
 			for i := 0; i < len(sorted); {
-				// The share at a time that came several times is that of its last.
+				// Equal times share the quantile of the last.
 				last := i
 				for last+1 < len(sorted) && sorted[last+1] == sorted[i] {
 					last++
@@ -110,8 +110,8 @@ func TestAgainstTheory(t *testing.T) {
 				}
 				i = last + 1
 			}
-			if most := 1.95 / math.Sqrt(samples); distance > most {
-				t.Errorf("Kolmogorov-Smirnov distance %.5f, want at most %.5f", distance, most)
+			if limit := 1.95 / math.Sqrt(samples); distance > limit {
+				t.Errorf("Kolmogorov-Smirnov distance %.5f, want at most %.5f", distance, limit)
 			}
 			for p, want := range tc.quantiles {
 				exact := float64(d.Quantile(p)) / 1e6

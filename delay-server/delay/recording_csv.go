@@ -117,8 +117,8 @@ func isNumber(s string) bool {
 	return err == nil
 }
 
-// findColumns returns the columns of a load generator, or the one whose name is that of
-// a latency.
+// findColumns returns the columns of a load generator, or the column whose name
+// means a latency.
 func findColumns(names []string) (columns, error) {
 	find := func(name string) int {
 		return slices.IndexFunc(names, func(s string) bool {

@@ -27,22 +27,38 @@ func TestReadRecordings(t *testing.T) {
 		{"name in capital letters", "r.CSV", "5\n", 5 * time.Millisecond, 5 * time.Millisecond, 1},
 		{"HTTP archive in capital letters", "r.Har", har, 12500 * time.Microsecond, 250 * time.Millisecond, 2},
 		{"JMeter's log", "r.jtl",
-			"timeStamp,elapsed,label,responseCode,responseMessage,threadName,dataType,success,failureMessage,bytes,sentBytes,grpThreads,allThreads,URL,Latency,IdleTime,Connect\n" +
-				"1509841690552,354,login,200,OK,login 1-1,text,true,,2781,133,1,1,http://x/,350,0,275\n1509841690906,12,\"a, b\",500,x,login 1-1,text,false,\"no \"\"x\"\"\",1,1,1,1,http://x/,11,0,0\n", 12 * time.Millisecond, 354 * time.Millisecond, 2},
+			"timeStamp,elapsed,label,responseCode,responseMessage,threadName,dataType,success,failureMessage,bytes," +
+				"sentBytes,grpThreads,allThreads,URL,Latency,IdleTime,Connect\n" +
+				"1509841690552,354,login,200,OK,login " +
+				"1-1,text,true,,2781,133,1,1,http://x/,350,0,275\n1509841690906,12,\"a, b\",500,x,login " +
+				"1-1,text,false,\"no \"\"x\"\"\",1,1,1,1,http://x/,11,0,0\n", 12 * time.Millisecond,
+			354 * time.Millisecond, 2},
 		{"JMeter's columns without the time of day", "r.csv", "elapsed,Latency\n3,2\n", 3 * time.Millisecond,
 			3 * time.Millisecond, 1},
 		{"vegeta's", "r.csv",
-			"1767225600000000000,200,12500000,0,5,,aGVsbG8=,,0,GET,http://x/,SG9zdDogeA0KDQo=\n1767225600010000000,503,250000000,0,0,\"503, gone\",,,1,GET,http://x/,\n", 12500 * time.Microsecond, 250 * time.Millisecond, 2},
+			"1767225600000000000,200,12500000,0,5,,aGVsbG8=,,0,GET,http://x/,SG9zdDogeA0KDQo=\n" +
+				"1767225600010000000,503,250000000,0,0,\"503, gone\",,,1,GET,http://x/,\n", 12500 * time.Microsecond,
+			250 * time.Millisecond, 2},
 		{"hey's", "r.csv",
-			"response-time,DNS+dialup,DNS,Request-write,Response-delay,Response-read,status-code,offset\n0.2500,0.0010,0.0005,0.0000,0.2400,0.0001,200,0.0010\n0.0125,0.0000,0.0000,0.0000,0.0120,0.0001,200,0.2510\n", 12500 * time.Microsecond, 250 * time.Millisecond, 2},
+			"response-time,DNS+dialup,DNS,Request-write,Response-delay,Response-read,status-code,offset\n" +
+				"0.2500,0.0010,0.0005,0.0000,0.2400,0.0001,200,0.0010\n" +
+				"0.0125,0.0000,0.0000,0.0000,0.0120,0.0001,200,0.2510\n", 12500 * time.Microsecond,
+			250 * time.Millisecond, 2},
 		{"older hey's", "r.csv",
-			"response-time,DNS+dialup,DNS,Request-write,Response-delay,Response-read\n0.0125,0.0010,0.0005,0.0000,0.0120,0.0001\n", 12500 * time.Microsecond, 12500 * time.Microsecond, 1},
+			"response-time,DNS+dialup,DNS,Request-write,Response-delay,Response-read\n" +
+				"0.0125,0.0010,0.0005,0.0000,0.0120,0.0001\n", 12500 * time.Microsecond, 12500 * time.Microsecond, 1},
 		{"oha's", "r.csv",
-			"request-start,DNS,DNS+dialup,Response-delay,request-duration,bytes,status\n0.0022,0.0003,0.0011,0.0026,0.0125,11,200\n", 12500 * time.Microsecond, 12500 * time.Microsecond, 1},
+			"request-start,DNS,DNS+dialup,Response-delay,request-duration,bytes,status\n" +
+				"0.0022,0.0003,0.0011,0.0026,0.0125,11,200\n", 12500 * time.Microsecond, 12500 * time.Microsecond, 1},
 		{"k6's", "r.csv",
-			"metric_name,timestamp,metric_value,check,error,error_code,expected_response,group,method,name,proto,scenario,service,status,subproto,tls_version,url,extra_tags,metadata\n" +
-				"http_reqs,1641298536,1.000000,,,,true,,GET,http://x/,HTTP/1.1,default,,200,,,http://x/,,\nhttp_req_duration,1641298536,12.500000,,,,true,,GET,http://x/,HTTP/1.1,default,,200,,,http://x/,,\n" +
-				"http_req_waiting,1641298536,12.000000,,,,true,,GET,http://x/,HTTP/1.1,default,,200,,,http://x/,,\nvus,1641298536,1.000000,,,,,,,,,,,,,,,,\nhttp_req_duration,1641298537,250.000000,,,,true,,GET,http://x/,HTTP/1.1,default,,200,,,http://x/,,\n", 12500 * time.Microsecond, 250 * time.Millisecond, 2},
+			"metric_name,timestamp,metric_value,check,error,error_code,expected_response,group,method,name,proto," +
+				"scenario,service,status,subproto,tls_version,url,extra_tags,metadata\n" +
+				"http_reqs,1641298536,1.000000,,,,true,,GET,http://x/,HTTP/1.1,default,,200,,,http://x/,,\n" +
+				"http_req_duration,1641298536,12.500000,,,,true,,GET,http://x/,HTTP/1.1,default,,200,,,http://x/,,\n" +
+				"http_req_waiting,1641298536,12.000000,,,,true,,GET,http://x/,HTTP/1.1,default,,200,,,http://x/,,\n" +
+				"vus,1641298536,1.000000,,,,,,,,,,,,,,,,\n" +
+				"http_req_duration,1641298537,250.000000,,,,true,,GET,http://x/,HTTP/1.1,default,,200,,,http://x/,,\n",
+			12500 * time.Microsecond, 250 * time.Millisecond, 2},
 		{"JMeter's column", "r.csv", "timeStamp,elapsed,label\n1,3,a\n", 3 * time.Millisecond, 3 * time.Millisecond, 1},
 		{"unit behind an underscore", "r.csv", "latency_us\n12\n", 12 * time.Microsecond, 12 * time.Microsecond, 1},
 		{"unit in brackets", "r.csv", "\"Elapsed (s)\"\n0.25\n", 250 * time.Millisecond, 250 * time.Millisecond, 1},
@@ -69,8 +85,8 @@ func TestReadRecordings(t *testing.T) {
 			if d, err = d.With(got); err != nil {
 				t.Fatal(err)
 			}
-			if least, most := d.Quantile(0.001), d.Quantile(0.999); least != tc.min || most != tc.max {
-				t.Errorf("got %v to %v, want %v to %v", least, most, tc.min, tc.max)
+			if low, high := d.Quantile(0.001), d.Quantile(0.999); low != tc.min || high != tc.max {
+				t.Errorf("got %v to %v, want %v to %v", low, high, tc.min, tc.max)
 			}
 		})
 	}
@@ -98,9 +114,11 @@ func TestReadRecordingsRefuses(t *testing.T) {
 		{"entries that are no list", "r.har", `{"log":{"entries":7}}`, "r.har:1: log.entries is no list"},
 		{"entry without a time", "r.har", "{\"log\":{\"entries\":[\n{\"time\":1},\n{\"x\":1}]}}",
 			"r.har:3: entry 2: it has no time"},
-		{"negative time", "r.har", "{\"log\":{\"entries\":[\n{\"time\":-1}]}}", `r.har:2: entry 1: "-1" is not a latency`},
+		{"negative time", "r.har", "{\"log\":{\"entries\":[\n{\"time\":-1}]}}",
+			`r.har:2: entry 1: "-1" is not a latency`},
 		{"negative time amid an entry", "r.har",
-			"{\"log\":\n{\"entries\":[\n{\"time\":1},\n{\"request\":{\"url\":\"x\"},\n\"time\":\n-1,\n\"response\":{\"status\":200}\n}\n]}}", `r.har:6: entry 2: "-1" is not a latency`},
+			"{\"log\":\n{\"entries\":[\n{\"time\":1},\n{\"request\":{\"url\":\"x\"},\n\"time\":\n-1,\n" +
+				"\"response\":{\"status\":200}\n}\n]}}", `r.har:6: entry 2: "-1" is not a latency`},
 		{"entry that is no object", "r.har", "{\"log\":{\"entries\":[\n7]}}", "r.har:2: entry 1: it is no object"},
 		{"no entry with an answer", "r.har", `{"log":{"entries":[{"time":null}]}}`,
 			"r.har: no times: skipped 1 of 1 entries"},
@@ -136,11 +154,15 @@ func TestReadRecordingsRefuses(t *testing.T) {
 func TestReadRecordingsSaysWhatItLeavesOut(t *testing.T) {
 	files := fstest.MapFS{}
 	for name, text := range map[string]string{
-		"checkout.CSV":   "5\n",
-		"browser.har":    `{"log":{"entries":[{"time":-1,"response":{"status":0}},{"time":null},{"time":0,"response":{"status":0}},{"time":5,"response":{"status":200}}]}}`,
-		"vegeta.csv":     "1767225600000000000,0,30000000000,0,0,\"Get: dial, refused\",,,0,GET,http://x/,\n1767225600010000000,200,5000000,0,0,,,,1,GET,http://x/,\n",
-		"k6.csv":         "metric_name,timestamp,metric_value,status\nhttp_req_duration,1,0.000000,0\nhttp_req_duration,1,5.000000,200\n",
-		"jmeter.jtl":     "timeStamp,elapsed,responseCode,Latency\n1,9,Non HTTP response code: java.net.ConnectException,0\n1,5,200,5\n",
+		"checkout.CSV": "5\n",
+		"browser.har": `{"log":{"entries":[{"time":-1,"response":{"status":0}},{"time":null},{"time":0,` +
+			`"response":{"status":0}},{"time":5,"response":{"status":200}}]}}`,
+		"vegeta.csv": "1767225600000000000,0,30000000000,0,0,\"Get: dial, " +
+			"refused\",,,0,GET,http://x/,\n1767225600010000000,200,5000000,0,0,,,,1,GET,http://x/,\n",
+		"k6.csv": "metric_name,timestamp,metric_value,status\nhttp_req_duration,1,0.000000,0\n" +
+			"http_req_duration,1,5.000000,200\n",
+		"jmeter.jtl": "timeStamp,elapsed,responseCode,Latency\n1,9,Non HTTP response code: " +
+			"java.net.ConnectException,0\n1,5,200,5\n",
 		"notes.txt":      "hello",
 		"results.csv.gz": "hello",
 		"old/r.csv":      "1\n",

@@ -166,8 +166,8 @@ func pathItem(e plan.Endpoint) item {
 
 func response(component string) reference { return reference{"#/components/responses/" + component} }
 
-// responses returns the responses of an endpoint that waits, by status: those of all
-// endpoints, except the ones that it sets or, by null, removes.
+// responses returns the responses of an endpoint that waits, by status: the shared
+// ones, except those it replaces or, by null, removes.
 func responses(e plan.Endpoint) map[string]any {
 	all := map[string]any{
 		"400": response("BadRequest"), "408": response("RequestTimeout"), "413": response("ContentTooLarge"),

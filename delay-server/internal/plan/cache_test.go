@@ -18,7 +18,8 @@ import (
 // The parts that random requests are made of, good and bad.
 var (
 	anyPath = []string{
-		"/delay/0", "/delay/1.5/", "/delay/uniform:0,50s", "/delay/weighted:1h:90", "/delay/abc", "/delay//", "/delay/1%2F2", "/delay/x/x",
+		"/delay/0", "/delay/1.5/", "/delay/uniform:0,50s", "/delay/weighted:1h:90", "/delay/abc", "/delay//",
+		"/delay/1%2F2", "/delay/x/x",
 		"/delay/5/url/example.com/a", "/delay/uniform:1,2/url/evil.example", "/delay/5/proxy/example.com%2Fa",
 		"/drip", "/sse", "/status/200", "/status/200:0.9,426:0.1", "/status/204", "/status/x", "/bytes/5", "/bytes/0",
 		"/barrier/a%2Fb", "/barrier/a/", "/hold/a", "/doc",
@@ -110,7 +111,8 @@ func overwritten(r plan.Request, do func(plan.Request)) {
 func TestCachedTemplatesPlanAlike(t *testing.T) {
 	seed := uint64(99)
 	limits := plan.Limits{
-		MaxDelay: time.Minute, MaxBody: 1000, Seed: &seed, Now: func() time.Time { return time.UnixMilli(1_700_000_000_000) },
+		MaxDelay: time.Minute, MaxBody: 1000, Seed: &seed,
+		Now:           func() time.Time { return time.UnixMilli(1_700_000_000_000) },
 		RedirectHosts: plan.HostList{"example.com"}, ProxyHosts: plan.HostList{"*"},
 	}
 	warm, cold := plan.New(limits), plan.New(limits)
@@ -248,7 +250,7 @@ func TestRequestsShareAPlanForEachStatus(t *testing.T) {
 func TestWarmPlansAllocateLittle(t *testing.T) {
 	for _, tc := range []struct {
 		target string
-		most   float64
+		limit  float64
 	}{
 		{"/delay/1000", 0},
 		{"/delay/1000?status=503:5", 0},
@@ -259,8 +261,8 @@ func TestWarmPlansAllocateLittle(t *testing.T) {
 	} {
 		p := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000, RedirectHosts: plan.HostList{"*"}})
 		r := request(t, tc.target)
-		if n := testing.AllocsPerRun(200, func() { _, _ = planOf(t, p, r) }); n > tc.most {
-			t.Errorf("a plan of %s takes %v allocations, want %v at most", tc.target, n, tc.most)
+		if n := testing.AllocsPerRun(200, func() { _, _ = planOf(t, p, r) }); n > tc.limit {
+			t.Errorf("a plan of %s takes %v allocations, want %v at most", tc.target, n, tc.limit)
 		}
 	}
 }
@@ -282,7 +284,7 @@ func TestTheCacheKeepsNoLongRequests(t *testing.T) {
 			}
 		}
 		if each := (heap() - before) / requests; each > 1000 {
-			t.Errorf("%s: %d requests keep %d bytes each, want 1000 at the most", name, requests, each)
+			t.Errorf("%s: %d requests keep %d bytes each, want at most 1000", name, requests, each)
 		}
 		runtime.KeepAlive(p)
 	}

@@ -16,8 +16,8 @@ type Endpoint struct {
 	Meaning    string            // what it does, in Markdown
 	Example    string            // path and query of a quick request
 	Parameters []Parameter       // that the others do not have
-	Omits      map[string]string // parameters of the others that this one has another way to write: that way
-	Responses  string            // OpenAPI's responses, as YAML, besides those of all endpoints
+	Omits      map[string]string // shared parameters that this endpoint spells differently, and how
+	Responses  string            // OpenAPI's responses, as YAML, besides the shared ones
 
 	TargetQuery bool // the query belongs to the target URL
 	Redirects   bool
@@ -47,8 +47,8 @@ func Endpoints() []Endpoint {
 	})
 }
 
-// Accepts returns the parameters of e: its own, then those that it has in common with
-// the others.
+// Accepts returns the parameters of e: its own, then the shared
+// ones.
 func (e Endpoint) Accepts() []Parameter {
 	all := slices.Clone(e.Parameters)
 	if e.TargetQuery {
@@ -84,8 +84,8 @@ type endpoint struct {
 	Endpoint
 	pattern
 	rows     []*Parameter
-	known    []string // query parameters, with those that it omits; nil for a query of a target
-	repeated []string // those of known that may be given more than once
+	known    []string // query parameters, including omitted ones; nil if the query belongs to a target
+	repeated []string // known parameters that may be repeated
 }
 
 func newEndpoints() []*endpoint {

@@ -14,7 +14,8 @@ var _ = register(Parameter{
 	Meaning: "A [broken answer](/doc#faults).",
 	Details: " `reset` ends the connection with a TCP RST, `empty` without a byte, `garbage` after bytes " +
 		"that are not HTTP, `truncate` after half of the body, `hang` after `MAX_DELAY`. " +
-		"Over HTTP/2 the stream ends by RST_STREAM. Each except `truncate` conflicts with the parameters of a response.",
+		"Over HTTP/2 the stream ends by RST_STREAM. Each except `truncate` conflicts with the parameters of a " +
+		"response.",
 	Example: "truncate", Schema: `{ type: string, enum: [` + strings.Join(faults, ", ") + `] }`,
 	shapes: shapesBody, // truncate cuts it; the others send nothing whatever the status
 	parse: func(in *input, o *options) error {

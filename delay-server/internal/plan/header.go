@@ -84,8 +84,8 @@ func mayBeSet(name string) bool {
 
 const maxHeaders = 50
 
-// parseHeader parses the values of header=Name:value. A trusted one may be of any
-// field except those that frame a message. The error is a *ParameterError or a
+// parseHeader parses the values of header=Name:value. A trusted value may set any
+// field that does not frame a message. The error is a *ParameterError or a
 // *problem.Problem.
 func parseHeader(values []string, trusted bool) ([]answer.Field, error) {
 	if len(values) > maxHeaders {

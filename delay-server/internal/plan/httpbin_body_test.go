@@ -122,7 +122,7 @@ func TestDripIsSoManyStarsInTime(t *testing.T) {
 			if strings.Trim(string(text), "*") != "" {
 				t.Fatalf("%+v: got %.20q, want stars", tc, text)
 			}
-			// When byte sent-1 of n is due, counting from 0, in exact arithmetic but for the last nanosecond.
+			// When byte sent-1 of n is due, counting from 0, exact to a nanosecond.
 			want := time.Duration(float64(tc.duration) * float64(sent-1) / float64(max(tc.n-1, 1)))
 			if due < want-1 || due > want+1 || due < last {
 				t.Fatalf("%+v: byte %d is due at %v, after one at %v, want %v", tc, sent, due, last, want)
@@ -215,8 +215,10 @@ func TestEventsTellTheTimeOfTheirSending(t *testing.T) {
 func TestABodyThatWaitsIsSmall(t *testing.T) {
 	p := plan.New(plan.Limits{MaxDelay: time.Hour, MaxBody: 1 << 30})
 	for _, target := range []string{
-		"/sse?count=1000", "/sse?count=1000&jitter=0.5&body_delay=1", "/sse?count=1000&interval=uniform:1,2&rate=1", "/drip?numbytes=1000&duration=100",
-		"/drip?numbytes=100000&duration=100&body_delay=1&rate=1", "/bytes/100000?body_delay=1&rate=1", "/status/200?size=1000000&rate=1&body_delay=1",
+		"/sse?count=1000", "/sse?count=1000&jitter=0.5&body_delay=1", "/sse?count=1000&interval=uniform:1,2&rate=1",
+		"/drip?numbytes=1000&duration=100",
+		"/drip?numbytes=100000&duration=100&body_delay=1&rate=1", "/bytes/100000?body_delay=1&rate=1",
+		"/status/200?size=1000000&rate=1&body_delay=1",
 	} {
 		t.Run(target, func(t *testing.T) {
 			got, err := planHTTPBin(t, p, target)
@@ -348,8 +350,10 @@ func TestBytesAreTheSameForTheSameSeed(t *testing.T) {
 // A stream that is cut is the beginning of the whole one, in time too.
 func TestATruncatedBodyIsAPrefixInTime(t *testing.T) {
 	for _, target := range []string{
-		"/sse?count=6&duration=0.5", "/sse?count=5&duration=1&first=2", "/sse?count=7&interval=uniform:1,2&seed=3", "/sse?count=9&duration=4&jitter=0.5&seed=3",
-		"/sse?count=10&interval=0&rate=0.1", "/drip?numbytes=9&duration=3", "/bytes/100?rate=0.01&seed=1", "/drip?numbytes=10&body_delay=2",
+		"/sse?count=6&duration=0.5", "/sse?count=5&duration=1&first=2", "/sse?count=7&interval=uniform:1,2&seed=3",
+		"/sse?count=9&duration=4&jitter=0.5&seed=3",
+		"/sse?count=10&interval=0&rate=0.1", "/drip?numbytes=9&duration=3", "/bytes/100?rate=0.01&seed=1",
+		"/drip?numbytes=10&body_delay=2",
 	} {
 		t.Run(target, func(t *testing.T) {
 			whole, err := planHTTPBin(t, planner(), target)
@@ -364,7 +368,8 @@ func TestATruncatedBodyIsAPrefixInTime(t *testing.T) {
 			if len(parts) < 2 || len(parts) > len(all) || !slices.Equal(parts, all[:len(parts)]) {
 				t.Errorf("%s&fault=truncate: parts are due at %v, want the beginning of %v", target, parts, all)
 			}
-			if wantsHalf := whole.Answer.Body.Length < 0; wantsHalf != (len(parts) < len(all)) { // of a length, it is the sender that cuts
+			// of a length, it is the sender that cuts
+			if wantsHalf := whole.Answer.Body.Length < 0; wantsHalf != (len(parts) < len(all)) {
 				t.Errorf("%s&fault=truncate: %d of %d parts, want half of them: %v", target, len(parts), len(all),
 					wantsHalf)
 			}
@@ -391,7 +396,7 @@ func TestAllOfAReplyIsWithinMaxDelay(t *testing.T) {
 			}
 			parts := dues(schedule(got))
 			if last := parts[len(parts)-1]; got.Wait+last > time.Second {
-				t.Fatalf("%s: a wait of %v and a body until %v, want 1s at the most in all", target, got.Wait, last)
+				t.Fatalf("%s: a wait of %v and a body until %v, want at most 1s in all", target, got.Wait, last)
 			}
 		}
 	}

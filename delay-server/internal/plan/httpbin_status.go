@@ -36,8 +36,8 @@ default: { $ref: "#/components/responses/Status" }
 	parse:   (*Planner).status,
 })
 
-// status parses /status/{codes...}: an empty answer of the code, or of one that is
-// drawn by the weights of several.
+// status parses /status/{codes...}: an empty answer with the code, or with one
+// drawn by weight.
 func (p *Planner) status(a args) (*Template, error) {
 	in, err := p.read(a)
 	if err != nil {

@@ -50,7 +50,8 @@ func TestHTTPBinDefaults(t *testing.T) {
 			if a := got.Answer; got.Wait != tc.wait || a.Status != tc.status || a.ContentType != tc.contentType ||
 				a.Body.Length != tc.length {
 				t.Errorf("%s: got wait %v, status %d, type %q, length %d, want %v, %d, %q, %d",
-					tc.target, got.Wait, a.Status, a.ContentType, a.Body.Length, tc.wait, tc.status, tc.contentType, tc.length)
+					tc.target, got.Wait, a.Status, a.ContentType, a.Body.Length, tc.wait, tc.status,
+					tc.contentType, tc.length)
 			}
 		})
 	}
@@ -146,7 +147,7 @@ var refusedHTTPBin = []struct {
 		`10 events with an interval of 10s are longer than MAX_DELAY=1m0s in total`,
 	},
 	{
-		"sse: intervals that are above it at the least", "/sse?interval=uniform:7,8", conflict,
+		"sse: minimum of intervals above MAX_DELAY", "/sse?interval=uniform:7,8", conflict,
 		`10 events with an interval of 7s are longer than MAX_DELAY=1m0s in total`,
 	},
 	{"sse: interval a word", "/sse?interval=soon", invalid, `interval "soon" is invalid (unknown form): use`},
@@ -222,7 +223,8 @@ var refusedHTTPBin = []struct {
 	{
 		"status: weights beyond any float",
 		"/status/200:1" + strings.Repeat("0", 308) + ",500:1" + strings.Repeat("0", 308),
-		invalid, `status "200:1000000000000000000000000000000000000000000000000000000000000000000000000000"… (627 bytes) is invalid (the weights add up to +Inf): use`,
+		invalid, `status "200:1000000000000000000000000000000000000000000000000000000000000000000000000000"… (627 ` +
+			`bytes) is invalid (the weights add up to +Inf): use`,
 	},
 	{"status: status", "/status/200?status=500", conflict, `/status/{codes} and status conflict: use the path`},
 	{
@@ -322,12 +324,12 @@ var refusedHTTPBin = []struct {
 		`delay 11s, body_delay 10s and a body that takes 40s are longer than MAX_DELAY=1m0s in total`,
 	},
 	{
-		"bytes: three distributions that are above it at the least",
+		"bytes: minimum of three distributions above MAX_DELAY",
 		"/bytes/40?rate=0.001&delay=uniform:11,12&body_delay=uniform:10,11",
 		conflict, `delay 11s, body_delay 10s and a body that takes 40s are longer than MAX_DELAY=1m0s in total`,
 	},
 	{
-		"bytes: half of one that is above it", "/bytes/61?rate=0.001&fault=truncate", conflict,
+		"bytes: half of a body above MAX_DELAY", "/bytes/61?rate=0.001&fault=truncate", conflict,
 		`delay 0s, body_delay 0s and a body that takes 1m1s are longer than MAX_DELAY=1m0s in total`,
 	},
 	{

@@ -313,7 +313,7 @@ func TestASeedIsAStreamPerRun(t *testing.T) {
 	if other := draws(t, p, 50, "seed=8&run=a"); slices.Equal(first, other) {
 		t.Error("another seed drew the same")
 	}
-	if goOn := draws(t, p, 50, "seed=7&run=a"); slices.Equal(first, goOn) {
+	if next := draws(t, p, 50, "seed=7&run=a"); slices.Equal(first, next) {
 		t.Error("the next 50 requests of the run drew what the first 50 drew")
 	}
 	if a, b := draws(t, p, 50, "run=x"), draws(t, p, 50, "run=y"); slices.Equal(a, b) {
@@ -338,7 +338,7 @@ func TestASeedIsAStreamPerRun(t *testing.T) {
 	}
 }
 
-// What one request draws, be it one number or eleven, does not move the next.
+// How many numbers a request draws does not change the next sample.
 func TestARequestDoesNotMoveTheNextOnesSample(t *testing.T) {
 	plain, mixed := planner(), planner()
 	want := draws(t, plain, 3, "seed=7&run=a")
@@ -492,7 +492,7 @@ func checkPlan(t *testing.T, got *plan.Plan, err error, input string) {
 		}
 	}
 	if got.Wait+last > time.Minute {
-		t.Fatalf("%q: a wait of %v and a body that takes %v, want a minute at the most in all", input, got.Wait, last)
+		t.Fatalf("%q: a wait of %v and a body that takes %v, want at most a minute in all", input, got.Wait, last)
 	}
 }
 
@@ -527,7 +527,8 @@ func TestForgetARunsCounts(t *testing.T) {
 				t.Errorf("another run drew %v after %v, want the same again: %v", again[0], other[0], tc.others)
 			}
 			if again := draws(t, p, 1, "seed=7"); (again[0] == unnamed[0]) != tc.others {
-				t.Errorf("those of no run drew %v after %v, want the same again: %v", again[0], unnamed[0], tc.others)
+				t.Errorf("requests without a run drew %v after %v, want the same again: %v",
+					again[0], unnamed[0], tc.others)
 			}
 			got, err := planOf(t, p, request(t, "/delay/uniform:0,50s?run=a&fail_first=1"))
 			if err != nil || got.Answer.Status != 503 {

@@ -61,7 +61,7 @@ const (
 // exclusion is a parameter that conflicts with another one for a reason.
 type exclusion struct{ name, reason string }
 
-// shared are the parameters of all endpoints that read their query, and those of a
+// shared are the parameters of all endpoints that read their query, and of a
 // scenario's route, in no order.
 var shared []Parameter
 
@@ -72,8 +72,8 @@ func register(p Parameter) Parameter {
 	return p
 }
 
-// Parameters returns the parameters that all endpoints with a query accept, and those
-// of a scenario's route, sorted by name. One that another parameter reads, as pool
+// Parameters returns the parameters that all endpoints with a query accept, and the
+// parameters of a scenario's route, sorted by name. One that another parameter reads, as pool
 // reads workers, follows that one.
 func Parameters() []Parameter {
 	key := func(p Parameter) string {

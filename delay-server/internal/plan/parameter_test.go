@@ -14,7 +14,8 @@ import (
 
 // companions are queries without which a parameter is refused.
 var companions = map[string]string{
-	"fail_first": "run=a", "pool": "workers=1", "workers": "pool=p", "queue": "pool=p&workers=1", "timeout": "parties=1", "delay": "parties=1",
+	"fail_first": "run=a", "pool": "workers=1", "workers": "pool=p", "queue": "pool=p&workers=1",
+	"timeout": "parties=1", "delay": "parties=1",
 	"parties": "parties=1", "duration": "count=3", "interval": "count=3", "jitter": "count=3",
 }
 
@@ -43,7 +44,7 @@ func TestEveryParameterIsDescribedAndParsed(t *testing.T) {
 			}
 			values.Set(row.Name, row.Example)
 			if strings.HasPrefix(path, "/status/") && !values.Has("size") {
-				values.Set("size", "100") // for rate and the like
+				values.Set("size", "100") // for parameters such as rate
 			}
 			got, err := planOf(t, p, request(t, path+"?"+values.Encode()))
 			if err != nil || len(got.Template.Ignored) > 0 {

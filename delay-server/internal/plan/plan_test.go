@@ -163,7 +163,7 @@ var redirects = []struct{ name, target, want string }{
 	{"encoded as a whole, a fragment that looks like a host", "example.com%23%40evil.example",
 		"http://example.com#@evil.example"},
 	{"encoded as a whole, IPv6", "http%3A%2F%2F%5B%3A%3A1%5D%2F", "http://[::1]/"},
-	{"encoded but for its scheme", "http:%2F%2Fexample.com%2Fa", "http://example.com/a"},
+	{"encoded after its scheme", "http:%2F%2Fexample.com%2Fa", "http://example.com/a"},
 	{"query of bytes that may not stand in one", `example.com/?a="é\ b"`, "http://example.com/?a=%22%C3%A9%5C%20b%22"},
 	{"scheme in capitals", "HTTP://example.com/", "http://example.com/"},
 	{"/url/ within", "example.com/url/x", "http://example.com/url/x"},

@@ -88,7 +88,8 @@ func TestAddresses(t *testing.T) {
 	list := plan.HostList{"*", "none", "example.com", "10.1.2.3", "192.168.7.7/16", "::1", "::ffff:1.2.3.4",
 		"10.0.0.0/33", "10.0.0.300"}
 	want := []netip.Prefix{
-		netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("1.2.3.4/32"),
+		netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("::1/128"),
+		netip.MustParsePrefix("1.2.3.4/32"),
 	}
 	if got := list.Addresses(); !slices.Equal(got, want) {
 		t.Errorf("Addresses() = %v, want %v", got, want)

@@ -40,7 +40,7 @@ func TestCountsKeepNoRequest(t *testing.T) {
 			}
 			each := (heap() - before) / requests
 			if each > 1000 {
-				t.Errorf("%d requests keep %d bytes each, want 1000 at the most", requests, each)
+				t.Errorf("%d requests keep %d bytes each, want at most 1000", requests, each)
 			}
 			runtime.KeepAlive(p)
 		})

@@ -148,7 +148,8 @@ func TestWatchSeesALinkThatLeadsElsewhere(t *testing.T) {
 
 // Each step changes the file as a writer does, and is followed by looks.
 func TestWatchWaitsForAFileToSettle(t *testing.T) {
-	const one, two, three = "routes:\n- path: /a\n", "routes:\n- path: /a\n- path: /b\n", "routes:\n- path: /a\n- path: /b\n- path: /c\n"
+	const one, two, three = "routes:\n- path: /a\n", "routes:\n- path: /a\n- path: /b\n",
+		"routes:\n- path: /a\n- path: /b\n- path: /c\n"
 	age := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	inPlace := func(t *testing.T, f *File, text string) {
 		t.Helper()

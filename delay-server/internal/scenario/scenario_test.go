@@ -65,7 +65,7 @@ func TestFind(t *testing.T) {
 		{"an unknown method", "BREW", "/any", "a route"},
 		{"a method of WebDAV", "PROPFIND", "/any", "a route"},
 		{"HEAD of any method", "HEAD", "/any", "a route"},
-		{"OPTIONS of the file's own", "OPTIONS", "/own", "a route"},
+		{"OPTIONS in the file", "OPTIONS", "/own", "a route"},
 		{"a last slash", "POST", "/tree/", "a route"},
 		{"below a last slash there is nothing", "POST", "/tree/x", ""},
 		{"an escaped first segment", "POST", "/f%69les/a", "a route"},
@@ -130,7 +130,8 @@ func TestRoutePlans(t *testing.T) {
 	if p.Wait != 250*time.Millisecond || p.Template.Ignored != nil || p.Answer.Status != 200 {
 		t.Errorf("got %+v, want 250ms, and nothing of the query", p)
 	}
-	if got, want := string(p.Answer.Body.Whole), `{"name":"<kettle>","id":7,"since":"2024-01-31","price":1.5}`; got != want {
+	if got, want := string(p.Answer.Body.Whole),
+		`{"name":"<kettle>","id":7,"since":"2024-01-31","price":1.5}`; got != want {
 		t.Errorf("json: got %s, want %s", got, want)
 	}
 	if n := len(p.Answer.Header); n != 3 {

@@ -66,8 +66,8 @@ func (n *node) insert(p pattern, template *plan.Template) (conflict *pattern) {
 // Of two paths that match the same request, which is the more specific in what
 // has been compared so far.
 const (
-	newer = 1 << iota // the one that is added
-	older             // the one in the tree
+	newer = 1 << iota // the added point
+	older             // the point in the tree
 	both  = newer | older
 )
 
@@ -196,7 +196,7 @@ func (n *node) findNext(path string, more bool, method string) *plan.Template {
 	return pick(n.here, method)
 }
 
-// pick returns the template of the method's own route, else of one that answers it.
+// pick returns the template of the route with this method, or of another that answers it.
 func pick(points []*entryPoint, method string) (template *plan.Template) {
 	for _, p := range points {
 		if p.pattern.method == method {
