@@ -13,11 +13,10 @@ func ExampleParse() {
 	d, err = delay.Parse("lognormal:120ms,900ms")
 	fmt.Println(d.Quantile(0.5), d.Quantile(0.99), err)
 
-	_, err = delay.Parse("lognormal:900ms,120ms")
+	_, err = delay.Parse("uniform:9s,1s")
 	fmt.Println(err)
 	// Output:
 	// 1500 <nil>
 	// 120ms 900ms <nil>
-	// delay "lognormal:900ms,120ms" is invalid (P99 120ms is below MEDIAN 900ms): use
-	// lognormal:MEDIAN,P99, such as lognormal:120ms,900ms
+	// delay "uniform:9s,1s" is invalid (MIN 9s is above MAX 1s): use uniform:MIN,MAX, such as uniform:100ms,900ms
 }
