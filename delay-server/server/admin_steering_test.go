@@ -12,6 +12,7 @@ import (
 
 	"flash.test/delay-server/client"
 	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // steering is a client of the admin API. A call that fails ends the test.
@@ -137,14 +138,15 @@ func fetch(ctx context.Context, client *http.Client, url string) answered {
 	return answered{reply.StatusCode, reply.Header, string(text), err}
 }
 
-// next returns the next reply. It ends the test if there is none in 20 s.
+// next returns the next reply. It ends the test if there is none within
+// [wiretest.Timeout].
 func next(t testing.TB, replies <-chan answered) answered {
 	t.Helper()
 	select {
 	case a := <-replies:
 		return succeeded(t, a, a.err)
-	case <-time.After(20 * time.Second):
-		t.Fatal("no reply within 20 s")
+	case <-time.After(wiretest.Timeout):
+		t.Fatalf("no reply within %v", wiretest.Timeout)
 		return answered{}
 	}
 }

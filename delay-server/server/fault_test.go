@@ -121,25 +121,20 @@ func TestFaultsWithCurl(t *testing.T) {
 func TestHangEndsWithTheClientOrAfterMaxDelay(t *testing.T) {
 	config := DefaultConfig()
 	config.MaxDelay = 300 * time.Millisecond
-	srv, base, _ := start(t, config, io.Discard)
+	_, base, _ := start(t, config, io.Discard)
 	begin := time.Now()
 	got, err := raw(t, base, "/delay/0?fault=hang")
 	if took := time.Since(begin); got != "" || err != nil || took < config.MaxDelay {
 		t.Errorf("got %q, %v after %v, want nothing after %v", got, err, took, config.MaxDelay)
 	}
 
+	srv, base, _ := start(t, DefaultConfig(), io.Discard)
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
-	go func() {
-		defer leave()
-		wiretest.Eventually(t, "one waits", func() bool { return srv.engine.Journal.Waiting() == 1 })
-	}()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/delay/0?fault=hang", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if reply, err := newClient(t).Do(req); err == nil {
-		reply.Body.Close()
+	hanging := askUntil(t, ctx, newClient(t), 1, base+"/delay/0?fault=hang")
+	wiretest.Eventually(t, "one waits", func() bool { return srv.engine.Journal.Waiting() == 1 })
+	leave()
+	if got := <-hanging; got.err == nil {
 		t.Error("a hanging request was answered")
 	}
 	wiretest.Eventually(t, "none waits", func() bool { return srv.engine.Journal.Waiting() == 0 })
@@ -209,20 +204,25 @@ func TestHeadersArriveBeforeBodyDelay(t *testing.T) {
 
 // WRITE_TIMEOUT limits the sending of each part, not the pauses between parts.
 func TestBodyMayTakeLongerThanWriteTimeout(t *testing.T) {
+	t.Parallel()
 	config := DefaultConfig()
-	config.WriteTimeout = 50 * time.Millisecond
+	config.WriteTimeout = 500 * time.Millisecond // longer than a busy machine stalls
 	_, base, _ := start(t, config, io.Discard)
-	for name, client := range map[string]*http.Client{"HTTP/1.1": newClient(t), "HTTP/2": newH2CClient(t)} {
-		reply, body := do(t, client, "GET", base+"/delay/0?size=2&rate=0.01", nil)
-		if reply.StatusCode != 200 || body != "01" {
-			t.Errorf("%s: got %d %q, want 200 and two bytes", name, reply.StatusCode, body)
-		}
+	for name, newClient := range clients {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reply, body := do(t, newClient(t), "GET", base+"/delay/0?size=2&rate=0.001", nil)
+			if reply.StatusCode != 200 || body != "01" {
+				t.Errorf("got %d %q, want 200 and two bytes", reply.StatusCode, body)
+			}
+		})
 	}
 }
 
 func TestClientThatDoesNotReadIsDisconnected(t *testing.T) {
+	t.Parallel()
 	config := DefaultConfig()
-	config.WriteTimeout = 100 * time.Millisecond
+	config.WriteTimeout = time.Second // long enough to see the request wait
 	srv, base, _ := start(t, config, io.Discard)
 	conn := wiretest.Dial(t, base)
 	fmt.Fprint(conn, "GET /delay/0?size=100000000 HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -98,10 +98,11 @@ func TestProxyErrors(t *testing.T) {
 	silent := func(conn net.Conn) { defer conn.Close(); <-done }
 	closed := wiretest.Serve(t, func(conn net.Conn) { conn.Close() })
 
+	var log logbook
+	_, patient, _ := start(t, proxyConfig(), &log)
 	config := proxyConfig()
 	config.ProxyTimeout = 300 * time.Millisecond
-	var log logbook
-	_, base, _ := start(t, config, &log)
+	_, impatient, _ := start(t, config, &log)
 	for _, tc := range []struct {
 		name, target string
 		body         io.Reader
@@ -123,9 +124,12 @@ func TestProxyErrors(t *testing.T) {
 		{"body is not read", wiretest.Serve(t, silent), io.LimitReader(zeros{}, 1<<30), problem.UpstreamTimeout},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			method := "GET"
+			method, base := "GET", patient
 			if tc.body != nil {
 				method = "POST"
+			}
+			if tc.want == problem.UpstreamTimeout {
+				base = impatient
 			}
 			reply, body := do(t, newClient(t), method, base+"/delay/5/proxy/"+tc.target, tc.body)
 			p := readProblem(t, reply, body)

@@ -32,7 +32,7 @@ func TestProxyStreamsReply(t *testing.T) {
 				}
 			})
 			_, base, _ := start(t, proxyConfig(), io.Discard)
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), wiretest.Timeout)
 			defer cancel()
 			req, _ := http.NewRequestWithContext(ctx, "GET", base+"/delay/1/proxy/"+host, nil)
 			reply, err := newClient(t).Do(req)
@@ -66,7 +66,7 @@ func TestProxyFullDuplex(t *testing.T) {
 				}
 			})
 			_, base, _ := start(t, proxyConfig(), io.Discard)
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), wiretest.Timeout)
 			defer cancel()
 			body, parts := io.Pipe()
 			req, _ := http.NewRequestWithContext(ctx, "POST", base+"/delay/10/proxy/"+host, body)
@@ -243,14 +243,15 @@ func TestWriteTimeoutPerPartOfReply(t *testing.T) {
 		for range 3 {
 			fmt.Fprint(w, "part")
 			_ = http.NewResponseController(w).Flush()
-			time.Sleep(200 * time.Millisecond)
+			time.Sleep(time.Second)
 		}
 	})
 	config := proxyConfig()
-	config.WriteTimeout = 100 * time.Millisecond
+	config.WriteTimeout = 500 * time.Millisecond // longer than a busy machine stalls
 	_, base, _ := start(t, config, io.Discard)
 	for name, newClient := range clients {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if _, body := do(t, newClient(t), "GET", base+"/delay/0/proxy/"+host, nil); body != "partpartpart" {
 				t.Errorf("got %q, want three parts", body)
 			}

@@ -296,17 +296,18 @@ func TestIgnoredParameters(t *testing.T) {
 func TestReadTimeoutEndsWithBody(t *testing.T) {
 	t.Parallel()
 	config := DefaultConfig()
-	config.ReadTimeout = 200 * time.Millisecond
+	config.ReadTimeout = time.Second // longer than a busy machine takes to read the body
 	_, base, _ := start(t, config, io.Discard)
-	reply, _ := do(t, newClient(t), "POST", base+"/delay/600ms", strings.NewReader("a body"))
+	reply, _ := do(t, newClient(t), "POST", base+"/delay/2s", strings.NewReader("a body"))
 	if reply.StatusCode != 200 {
 		t.Errorf("got %d, want 200", reply.StatusCode)
 	}
 }
 
 func TestBodyTimeout(t *testing.T) {
+	t.Parallel()
 	config := DefaultConfig()
-	config.ReadTimeout = 100 * time.Millisecond
+	config.ReadTimeout = time.Second // longer than a busy machine takes to read the header
 	_, base, _ := start(t, config, io.Discard)
 	conn := wiretest.Dial(t, base)
 	fmt.Fprint(conn, "POST /delay/0 HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
@@ -318,14 +319,16 @@ func TestBodyTimeout(t *testing.T) {
 // TestIncompleteBody checks that an incomplete body delays the reply by at most
 // READ_TIMEOUT, even on endpoints that ignore the body.
 func TestIncompleteBody(t *testing.T) {
+	t.Parallel()
 	config := DefaultConfig()
-	config.ReadTimeout = 100 * time.Millisecond
+	config.ReadTimeout = time.Second // longer than a busy machine takes to read the header
 	_, base, _ := start(t, config, io.Discard)
 	for _, tc := range []struct{ request, want string }{
 		{"POST /delay/abc", "400"}, {"POST /delay/0?sise=1", "400"}, {"POST /nothing", "404"}, {"POST /healthz", "405"},
 		{"GET /healthz", "200"}, {"OPTIONS /delay/0", "204"}, {"POST /delay/0", "408"},
 	} {
 		t.Run(tc.request, func(t *testing.T) {
+			t.Parallel()
 			conn := wiretest.Dial(t, base)
 			fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc", tc.request)
 			line, err := bufio.NewReader(conn).ReadString('\n')
