@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // exchange sends a stream to a server. It returns the replies, how the connection ended,
@@ -54,7 +55,7 @@ func (p pair) exchange(t testing.TB, with target, s stream) string {
 
 // dial returns a connection that leaves no socket in TIME_WAIT.
 func (p pair) dial(addr string) (*net.TCPConn, error) {
-	dialer := net.Dialer{Timeout: 30 * time.Second}
+	dialer := net.Dialer{Timeout: wiretest.Timeout}
 	if p.slow {
 		dialer.Control = smallBuffer(syscall.SO_RCVBUF)
 	}
@@ -64,7 +65,8 @@ func (p pair) dial(addr string) (*net.TCPConn, error) {
 	}
 	tcp := conn.(*net.TCPConn)
 	_ = tcp.SetLinger(0)
-	_ = tcp.SetDeadline(time.Now().Add(time.Minute)) // longer than all timeouts of DefaultConfig except IDLE_TIMEOUT
+	// Longer than all timeouts of DefaultConfig except IDLE_TIMEOUT.
+	_ = tcp.SetDeadline(time.Now().Add(wiretest.Timeout))
 	return tcp, nil
 }
 
@@ -102,7 +104,7 @@ func (p pair) readAll(conn net.Conn, heard chan<- struct{}) (string, error) {
 
 // await returns the run once ok reports true.
 func (s target) await(t testing.TB, id string, ok func(journal.Summary) bool) journal.Run {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), wiretest.Timeout)
 	defer cancel()
 	run, err := s.srv.engine.Journal.Await(ctx, id, ok)
 	if err != nil {

@@ -84,7 +84,7 @@ func compose(choose func(n int) int) string {
 // randomConfig has short waits, and the same random numbers on both servers.
 func randomConfig() Config {
 	config := DefaultConfig()
-	config.MaxDelay, config.ReadTimeout = 5*time.Millisecond, time.Second
+	config.MaxDelay, config.ReadTimeout = 5*time.Millisecond, 10*time.Second // for busy machines
 	seed := uint64(7)
 	config.Seed = &seed
 	config.Admin = false
@@ -178,9 +178,7 @@ func FuzzBytes(f *testing.F) {
 
 func startFuzzed(f *testing.F) pair {
 	f.Helper()
-	config := randomConfig()
-	config.ReadTimeout = 10 * time.Second // for busy machines
-	p := startPair(f, config)
+	p := startPair(f, randomConfig())
 	p.pause = 100 * time.Microsecond
 	return p
 }

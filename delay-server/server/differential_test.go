@@ -121,7 +121,7 @@ func TestDifferentialSplitAtEveryByte(t *testing.T) {
 func TestDifferentialTimeouts(t *testing.T) {
 	t.Parallel()
 	config := DefaultConfig()
-	config.ReadTimeout, config.IdleTimeout = time.Second, time.Second
+	config.ReadTimeout, config.IdleTimeout = 2*time.Second, 2*time.Second // longer than a busy machine stalls
 	p := startPair(t, config)
 	concurrently(streams(silence), func(s stream) { p.compare(t, s, s.packed()) })
 }

@@ -14,7 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
+
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // example is a command of /doc with its output.
@@ -171,7 +172,7 @@ func TestManualShowsTheToken(t *testing.T) {
 // run runs the command by a shell and returns its output.
 func (e example) run(t *testing.T) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), wiretest.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", e.line)
 	cmd.Dir = t.TempDir()
