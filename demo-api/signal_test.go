@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -84,6 +85,20 @@ func (p process) wait(t *testing.T) error {
 	}
 }
 
+// setClock sends a command to the clock of the embedded delay-server.
+func (p process) setClock(t *testing.T, command string) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Post(p.slow+"/admin/clock", "application/json", strings.NewReader(command))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 {
+		t.Fatalf("POST /admin/clock %s: got %s %s, want 200", command, resp.Status, text)
+	}
+}
+
 // until waits for text in the log.
 func (p process) until(t *testing.T, text string) {
 	t.Helper()
@@ -116,10 +131,13 @@ func TestSignalDrains(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(sig.String(), func(t *testing.T) {
 			p := startProcess(t)
-			code := p.send(t, "/async_get_data?delay=1s")
+			p.setClock(t, `{"freeze":true}`)
+			code := p.send(t, "/async_get_data?calls=1&delay=1s")
 			if err := p.Process.Signal(sig); err != nil {
 				t.Fatal(err)
 			}
+			p.until(t, "draining")
+			p.setClock(t, `{"advance":"1s"}`)
 			if got := <-code; got != 200 {
 				t.Errorf("the request in flight got %d, want 200", got)
 			}

@@ -57,23 +57,27 @@ func TestSumAndSlowestWithAQuery(t *testing.T) {
 	}
 	const call, query = time.Second, 500 * time.Millisecond
 	d := start(t, options(), delaytest.NewServer(t).URL, time.Minute)
-	sequential := d.get(t, "/get_data?delay=1000&db=500")
-	concurrent := d.get(t, "/async_get_data?delay=1000&db=500")
-	for _, got := range []reply{sequential, concurrent} {
-		if got.StatusCode != 200 || got.body != `{"r1":200,"db":200}` {
-			t.Fatalf("got %d %s", got.StatusCode, got.body)
+	for range 3 { // a busy machine may stall
+		sequential := d.get(t, "/get_data?delay=1000&db=500")
+		concurrent := d.get(t, "/async_get_data?delay=1000&db=500")
+		for _, got := range []reply{sequential, concurrent} {
+			if got.StatusCode != 200 || got.body != `{"r1":200,"db":200}` {
+				t.Fatalf("got %d %s", got.StatusCode, got.body)
+			}
 		}
+		if sequential.took < call+query {
+			t.Errorf("sequential: %v, want the sum, %v, or more", sequential.took, call+query)
+		}
+		if concurrent.took < call {
+			t.Errorf("concurrent: %v, want the slowest, %v, or more", concurrent.took, call)
+		}
+		ratio := concurrent.took.Seconds() / sequential.took.Seconds()
+		if ratio <= 0.9 {
+			return
+		}
+		t.Logf("concurrent/sequential: %v/%v = %.2f", concurrent.took, sequential.took, ratio)
 	}
-	if sequential.took < call+query {
-		t.Errorf("sequential: %v, want the sum, %v, or more", sequential.took, call+query)
-	}
-	if concurrent.took < call {
-		t.Errorf("concurrent: %v, want the slowest, %v, or more", concurrent.took, call)
-	}
-	if ratio := concurrent.took.Seconds() / sequential.took.Seconds(); ratio > 0.9 {
-		t.Errorf("concurrent/sequential: %v/%v = %.2f, want about 2/3, at most 0.9",
-			concurrent.took, sequential.took, ratio)
-	}
+	t.Error("concurrent/sequential: want about 2/3, got more than 0.9 in each of 3 tries")
 }
 
 // manualDatabase is a Database whose queries end when the test says so.

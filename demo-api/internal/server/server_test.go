@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,6 +101,25 @@ func respondAfter(d time.Duration) respondFunc {
 		select {
 		case <-time.After(d):
 			_, _ = io.WriteString(w, `{"status":200}`)
+		case <-r.Context().Done():
+		}
+	}
+}
+
+// respondTogether responds to the first n calls of a concurrent lane once all n have
+// arrived, and to other calls at once.
+func respondTogether(n int64) respondFunc {
+	var arrived atomic.Int64
+	all := make(chan struct{})
+	return func(_ int, _ http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.Header.Get("X-Run-Id"), "-concurrent") {
+			return
+		}
+		if arrived.Add(1) == n {
+			close(all)
+		}
+		select {
+		case <-all:
 		case <-r.Context().Done():
 		}
 	}

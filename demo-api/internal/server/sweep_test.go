@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -72,21 +73,41 @@ type sweepStart struct {
 	Budget float64 `json:"budget_ms"`
 }
 
+// On a busy machine, it tries up to three times for the eight calls to overlap.
 func TestSweep(t *testing.T) {
-	const wait = 40.0 // ms
 	srv := delaytest.NewServer(t)
 	d := start(t, options(), srv.URL, time.Minute)
-	got := d.send(t, "GET", "/sweep/events?calls=1,2,8&delay=40&_=17", map[string]string{"X-Run-Id": "sweep-7"}, nil)
+	for i := range 3 {
+		id := fmt.Sprintf("sweep-%d", i)
+		speedup := sweepOfThree(t, d, id)
+		run := srv.Run(id).Settled()
+		if run.Requests != 2*(1+2+8) || run.PeakInFlight > 8 {
+			t.Errorf("delay-server received %d requests, %d at once; want 22, at most 8", run.Requests, run.PeakInFlight)
+		}
+		if speedup >= 2 && run.PeakInFlight == 8 {
+			return
+		}
+		t.Logf("8 calls at once, %d of them in flight, were %.1f times as fast as one after another",
+			run.PeakInFlight, speedup)
+	}
+	t.Error("8 calls at once were less than twice as fast, or not all in flight, in each of 3 sweeps")
+}
+
+// sweepOfThree checks a sweep of 1, 2 and 8 calls. It returns the speed-up of 8 calls.
+func sweepOfThree(t *testing.T, d demo, id string) (speedup float64) {
+	t.Helper()
+	const wait = 100.0 // ms
+	got := d.send(t, "GET", "/sweep/events?calls=1,2,8&delay=100&_=17", map[string]string{"X-Run-Id": id}, nil)
 	all := sweepEvents(t, got)
-	if names(all) != "sweep point point point done" || !strings.HasPrefix(got.body, "id: sweep-7\n") {
+	if names(all) != "sweep point point point done" || !strings.HasPrefix(got.body, "id: "+id+"\n") {
 		t.Fatalf("the stream is\n%s\nwant the events sweep, three points, done", got.body)
 	}
-	if got.Header.Get("X-Run-Id") != "sweep-7" || got.Header.Get("X-Ignored-Parameters") != "_" {
+	if got.Header.Get("X-Run-Id") != id || got.Header.Get("X-Ignored-Parameters") != "_" {
 		t.Errorf("headers %v, want the run and the ignored parameter", got.Header)
 	}
 	b := decode[sweepStart](t, all[0])
-	if !slices.Equal(b.Calls, []int{1, 2, 8}) || b.Run != "sweep-7" || b.Budget != 10_000 {
-		t.Errorf("the first event is %+v, want 1, 2 and 8 calls of the run sweep-7, a budget of 10s", b)
+	if !slices.Equal(b.Calls, []int{1, 2, 8}) || b.Run != id || b.Budget != 10_000 {
+		t.Errorf("the first event is %+v, want 1, 2 and 8 calls of the run %s, a budget of 10s", b, id)
 	}
 	for i, calls := range []int{1, 2, 8} {
 		p := decode[point](t, all[1+i])
@@ -104,12 +125,10 @@ func TestSweep(t *testing.T) {
 			t.Errorf("point %d: %s; want %.3f calls a second", i, all[1+i].data, want)
 		}
 	}
-	if last := decode[point](t, all[3]); *last.Speedup < 2 {
-		t.Errorf("8 calls at once are %.1f times as fast as one after another, want nearly 8", *last.Speedup)
+	if last := decode[point](t, all[3]); last.Speedup != nil {
+		speedup = *last.Speedup
 	}
-	if run := srv.Run("sweep-7").Settled(); run.Requests != 2*(1+2+8) || run.PeakInFlight != 8 {
-		t.Errorf("delay-server received %d requests, %d at once; want 22, 8", run.Requests, run.PeakInFlight)
-	}
+	return speedup
 }
 
 // A thousand sequential calls would take 20s: they are not made.
@@ -122,11 +141,12 @@ func TestSweepOverBudget(t *testing.T) {
 	if last.Sequential != nil || last.Speedup != nil || last.Expected == nil || *last.Expected < 20_000 {
 		t.Errorf("1000 calls of 20 ms: %s; want an estimate of 20 s or more", all[2].data)
 	}
-	if last.Concurrent < 10*20 || !last.Knee {
-		t.Errorf("1000 calls of 20 ms, 100 at once: %s; want 200 ms or more, a knee", all[2].data)
-	}
-	if first := decode[point](t, all[1]); first.Knee || first.Expected != nil {
+	first := decode[point](t, all[1])
+	if first.Knee || first.Expected != nil {
 		t.Errorf("one call: %s; want no knee and no estimate", all[1].data)
+	}
+	if isKnee := last.Concurrent > 1.5*first.Concurrent; last.Concurrent < 10*20 || last.Knee != isKnee {
+		t.Errorf("1000 calls of 20 ms, 100 at once: %s; want 200 ms or more, a knee: %v", all[2].data, isKnee)
 	}
 	if run := srv.Run("wide").Settled(); run.Requests != 2+1000 || run.PeakInFlight > 100 {
 		t.Errorf("delay-server received %d requests, %d at once; want 1002, at most 100",
