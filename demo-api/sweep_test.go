@@ -53,11 +53,25 @@ func table(t *testing.T, stdout string) (rows []row) {
 	return rows
 }
 
+// On a busy machine, it tries up to three times for calls that overlap.
 func TestSweep(t *testing.T) {
-	const wait = 20 * time.Millisecond
+	for range 3 {
+		if speedup := checkSweep(t); speedup >= 4 {
+			return
+		}
+	}
+	t.Error("16 calls at once are less than 4 times as fast as one after another, in each of 3 sweeps")
+}
+
+var estimate = regexp.MustCompile(` ≈ ([\d.]+) s `)
+
+// checkSweep checks a sweep, and returns the speed-up of 16 calls.
+func checkSweep(t *testing.T) (speedup float64) {
+	t.Helper()
+	const wait = 50 * time.Millisecond
 	out := filepath.Join(t.TempDir(), "sweep.svg")
 	stdout, stderr, err := runSweepCommand(t.Context(), nil,
-		"--calls", "1,2,4,…,16,1000", "--delay=20ms", "--limit", "500", "--out", out)
+		"--calls", "1,2,4,…,16,1000", "--delay=50ms", "--limit", "500", "--out", out)
 	if err != nil || stderr != "" {
 		t.Fatalf("sweep: %v, stderr %q", err, stderr)
 	}
@@ -74,14 +88,16 @@ func TestSweep(t *testing.T) {
 			t.Errorf("row %d: %+v, want a speed-up of %.1f", i, r, got)
 		}
 	}
-	if r := rows[4]; r.speedup < 4 {
-		t.Errorf("16 calls at once are %.1f times as fast as one after another, want nearly 16", r.speedup)
-	}
 	if r := rows[5]; r.calls != 1000 || r.sequential != 0 || r.concurrent < 2*wait || r.speedup != 0 {
 		t.Errorf("1000 calls, 500 at once: %+v, want two waits or more, and no sequential time", r)
 	}
+	if m := estimate.FindStringSubmatch(stdout); m == nil {
+		t.Errorf("sweep printed\n%s\nwant an estimate of 1000 calls one after another", stdout)
+	} else if seconds, err := strconv.ParseFloat(m[1], 64); err != nil || seconds < 1000*wait.Seconds() {
+		t.Errorf("an estimate of %s s, %v; want 1000 calls of %v or more", m[1], err, wait)
+	}
 	for _, want := range []string{
-		"Calls of 20ms, at most 500 at once, delay-server at http://127.0.0.1:", " (in this process)\n", " ≈ 2",
+		"Calls of 50ms, at most 500 at once, delay-server at http://127.0.0.1:", " (in this process)\n",
 		"over 10s (--budget)", "Chart: " + out + "\n",
 	} {
 		if !strings.Contains(stdout, want) {
@@ -89,10 +105,11 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	svg, err := os.ReadFile(out)
-	title := []byte("Calls of 20ms, at most 500 at once")
+	title := []byte("Calls of 50ms, at most 500 at once")
 	if err != nil || xml.Unmarshal(svg, new(struct{})) != nil || !bytes.Contains(svg, title) {
 		t.Errorf("the chart: %v, %d bytes, want an SVG with a title", err, len(svg))
 	}
+	return rows[4].speedup
 }
 
 func TestSweepOfExternalDelayServer(t *testing.T) {
