@@ -463,7 +463,8 @@ func TestConcurrentPosts(t *testing.T) {
 				fired := make(chan time.Time, 1)
 				timer := &clock.Timer{Owner: fire(func() { fired <- c.Now() })}
 				for range posts {
-					c.Hold() // as an active request does
+					c.Hold()
+					c.State() // returns after a step of an Advance that has not seen the hold
 					before := c.Now()
 					o.Post(timer)
 					o.Post(shared)
