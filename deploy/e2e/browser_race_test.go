@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"math"
@@ -96,43 +97,69 @@ func until(expression string) chromedp.Action[chromedp.Void] {
 // raced is a JavaScript expression: the button starts a race, so none is running.
 const raced = `document.querySelector("#form button").textContent === "Race"`
 
-// drawn counts the pixels that have about the colour of a lane's bars.
+// drawn returns the number of bars in a lane, and their area: the number of pixels of about
+// the colour of bars, times the milliseconds that the lane is wide.
 const drawn = `(id) => {
 	const canvas = document.querySelector("#" + id + " canvas");
 	const [r, g, b] = getComputedStyle(canvas).color.match(/\d+/g).map(Number);
-	const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-	let n = 0;
-	for (let i = 0; i < data.length; i += 4) {
-		const distance = Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b);
-		if (data[i + 3] > 100 && distance < 24) n++;
+	const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+	let bars = 0, pixels = 0, above = 0;
+	for (let y = 0; y < height; y++) {
+		let inLine = 0;
+		for (let i = 4 * width * y; i < 4 * width * (y + 1); i += 4) {
+			const distance = Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b);
+			if (data[i + 3] > 100 && distance < 24) inLine++;
+		}
+		if (inLine > 0 && above === 0) bars++;
+		pixels += inLine;
+		above = inLine;
 	}
-	return n;
+	return { bars, area: pixels * scale };
 }`
+
+// The lanes grow with each call while the race runs. Each call of the sequential lane ends
+// when the test has seen its bar.
+func TestLanesGrowInABrowser(t *testing.T) {
+	slow := serveDelays(t, func(*server.Config) {})
+	base := startDemoAPI(t, slow)
+	steer, err := admin.New(slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := steer.Freeze(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	tab, _ := newTab(t, strings.TrimPrefix(base, "http://"))
+	do(t, tab, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(base+"/?calls=3&delay=300"),
+		chromedp.Click("#form button"))
+	last := 0.0
+	for over, waiting := range []int{1 + 3, 1, 1} {
+		if _, err := steer.AwaitClock(t.Context(), waiting); err != nil {
+			t.Fatal(err)
+		}
+		do(t, tab, until(fmt.Sprintf(`(() => {
+			const sequential = (%[1]s)("sequential"), concurrent = (%[1]s)("concurrent");
+			return Number.parseInt(document.querySelector("#sequential .count").textContent) === %[2]d &&
+				sequential.bars === %[2]d + 1 && sequential.area > %[3]f && concurrent.bars === 3;
+		})()`, drawn, over, last)))
+		last = evaluate[float64](t, tab, `(`+drawn+`)("sequential").area`)
+		if _, err := steer.Advance(t.Context(), 300*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(t, tab, until(raced))
+}
 
 func TestRaceInABrowser(t *testing.T) {
 	slow := serveDelays(t, func(*server.Config) {})
 	base := startDemoAPI(t, slow)
 	tab, wrong := newTab(t, strings.TrimPrefix(base, "http://"))
-	do(t, tab, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(base+"/?calls=3&delay=300"))
+	do(t, tab, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(base+"/?calls=3&delay=500"))
 	picture(t, tab, "before")
 
-	do(t, tab, chromedp.Evaluate[chromedp.Void](`void (window.samples = []), void setInterval(() => samples.push({
-		Turn: (`+drawn+`)("sequential"), Once: (`+drawn+`)("concurrent"),
-		Over: Number.parseInt(document.querySelector("#sequential .count").textContent),
-	}), 40)`))
 	begin := time.Now()
 	do(t, tab, chromedp.Click("#form button"), until(raced))
 	took := time.Since(begin)
-	type sample struct{ Turn, Once, Over int } // pixels, pixels, calls
-	var steps [4]sample                        // the last look when so many calls in turn were over
-	for _, s := range evaluate[[]sample](t, tab, `samples`) {
-		steps[s.Over] = s
-	}
-	for i, s := range steps[1:3] {
-		if s.Turn <= steps[i].Turn || s.Once == 0 {
-			t.Errorf("looks while it ran: %+v; want a lane that grows with each call", steps)
-		}
-	}
 
 	journal, err := admin.New(slow)
 	if err != nil {
@@ -167,8 +194,8 @@ func TestRaceInABrowser(t *testing.T) {
 		}
 	}
 	turn, once := inSeconds(t, figures["total"][0]), inSeconds(t, figures["total"][1])
-	if turn < 900*time.Millisecond || once < 300*time.Millisecond || once >= turn || turn > took {
-		t.Errorf("totals: %v in turn, %v at once, within %v; want 900ms and 300ms, or little more", turn, once, took)
+	if turn < 1500*time.Millisecond || once < 500*time.Millisecond || once >= turn || turn > took {
+		t.Errorf("totals: %v in turn, %v at once, within %v; want 1.5s and 500ms, or little more", turn, once, took)
 	}
 	said := text(t, tab, "#result")
 	factor, _, _ := strings.Cut(said, " ")
@@ -177,7 +204,7 @@ func TestRaceInABrowser(t *testing.T) {
 		t.Errorf("the page says %q of %v and %v", said, turn, once)
 	}
 	if got := text(t, tab, "#concurrent-output"); !strings.Contains(got,
-		"curl '"+base+"/async_get_data?calls=3&delay=300'") || !strings.Contains(got, `{"r1":200,"r2":200,"r3":200}`) {
+		"curl '"+base+"/async_get_data?calls=3&delay=500'") || !strings.Contains(got, `{"r1":200,"r2":200,"r3":200}`) {
 		t.Errorf("the lane says %q, want the curl line and the answer", got)
 	}
 	picture(t, tab, "after")
@@ -212,14 +239,17 @@ func TestRaceInABrowserOtherwise(t *testing.T) {
 		}
 	}
 
-	open("?calls=4&delay=20s")
-	do(t, tab, click, until(`document.querySelector("#sequential .clock").textContent > "0.100 s"`), click,
-		until(raced))
-	says("stopped", "#result", "Stopped")
 	journal, err := admin.New(slow)
 	if err != nil {
 		t.Fatal(err)
 	}
+	open("?calls=4&delay=20s")
+	do(t, tab, click, until(`document.querySelector("#sequential .clock").textContent > "0.100 s"`))
+	if _, err := journal.AwaitClock(t.Context(), 1+4); err != nil {
+		t.Fatal(err)
+	}
+	do(t, tab, click, until(raced))
+	says("stopped", "#result", "Stopped")
 	all, err := journal.Runs(t.Context())
 	if err != nil || len(all.Runs) != 2 {
 		t.Fatalf("got %+v, %v, want the runs of both lanes", all, err)
@@ -305,14 +335,20 @@ type cutBody struct {
 func TestTutorialInABrowser(t *testing.T) {
 	base := startDemoAPI(t, serveDelays(t, func(*server.Config) {}))
 	tab, wrong := newTab(t, strings.TrimPrefix(base, "http://"))
-	do(t, tab, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(base+"/tutorial"),
-		chromedp.Click(`section:has(#step-4) button`),
-		until(`document.querySelector("#times tr:last-child td:last-child").textContent !== "–"`))
-	turn, once := inSeconds(t, text(t, tab, `section:has(#step-4) [data-figure=sequential]`)),
-		inSeconds(t, text(t, tab, `section:has(#step-4) [data-figure=concurrent]`))
-	if turn < 1500*time.Millisecond || once < time.Second || once >= turn {
-		t.Errorf("with a query of 500ms beside a call of 1s the text says %v and %v, want 1.5s and 1s, or little more",
-			turn, once)
+	do(t, tab, chromedp.EmulateViewport(1280, 900))
+	var turn, once time.Duration
+	for try := 0; try < 3 && once >= turn; try++ { // a busy machine may stall
+		do(t, tab, chromedp.Navigate(base+"/tutorial"), chromedp.Click(`section:has(#step-4) button`),
+			until(`document.querySelector("#times tr:last-child td:last-child").textContent !== "–"`))
+		turn = inSeconds(t, text(t, tab, `section:has(#step-4) [data-figure=sequential]`))
+		once = inSeconds(t, text(t, tab, `section:has(#step-4) [data-figure=concurrent]`))
+		if turn < 1500*time.Millisecond || once < time.Second {
+			t.Errorf("a query of 500ms beside a call of 1s: the text says %v and %v, want 1.5s and 1s, or little more",
+				turn, once)
+		}
+	}
+	if once >= turn {
+		t.Errorf("at once took %v, in turn %v, in the last of 3 tries; want less time at once", once, turn)
 	}
 	if got := text(t, tab, `section:has(#step-4) .run pre`); strings.Count(got, `{"r1":200,"db":200}`) != 2 {
 		t.Errorf("the terminal says %q, want both answers", got)

@@ -55,24 +55,27 @@ func TestTutorialsOwnCode(t *testing.T) {
 	}
 }
 
-// inRealTime measures as the tutorial's reader does.
+// inRealTime measures as the tutorial's reader does, up to three times on a busy machine.
 func inRealTime(t *testing.T, base string) {
 	const call = time.Second
-	var took []time.Duration
-	for _, e := range endpoints {
-		d, err := answers(base + e.path)
-		if err != nil {
-			t.Fatal(err)
+	for range 3 {
+		var took []time.Duration
+		for _, e := range endpoints {
+			d, err := answers(base + e.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if floor := time.Duration(e.rounds) * call; d < floor {
+				t.Errorf("GET %s: answered after %v, want at least %v", e.path, d, floor)
+			}
+			took = append(took, d)
 		}
-		if floor := time.Duration(e.rounds) * call; d < floor {
-			t.Errorf("GET %s: answered after %v, want at least %v", e.path, d, floor)
+		t.Logf("sequential %v, concurrent %v", took[0], took[1])
+		if took[1].Seconds() <= 0.9*took[0].Seconds() { // ideally 1/2
+			return
 		}
-		took = append(took, d)
 	}
-	t.Logf("sequential %v, concurrent %v", took[0], took[1])
-	if ratio := took[1].Seconds() / took[0].Seconds(); ratio > 0.9 { // ideally 1/2
-		t.Errorf("concurrent/sequential: got %v/%v = %.2f, want at most 0.9", took[1], took[0], ratio)
-	}
+	t.Error("concurrent/sequential: got more than 0.9 in each of 3 tries")
 }
 
 // callByCall freezes delay-server's clock and ends the calls round by round. In each round,

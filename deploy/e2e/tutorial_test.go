@@ -61,8 +61,22 @@ func (s stack) awaitHealthz(t *testing.T) {
 	}
 }
 
-// tutorial performs the tutorial's steps with its delay of 1,000 ms.
+// tutorial performs the tutorial's steps with its delay of 1,000 ms, up to three times on
+// a busy machine.
 func tutorial(t *testing.T, s stack) {
+	t.Helper()
+	for range 3 {
+		if tutorialOnce(t, s) {
+			return
+		}
+	}
+	t.Error("concurrent calls took nearly as long as sequential ones, in each of 3 tries")
+}
+
+// tutorialOnce reports whether concurrent calls took clearly less time than sequential
+// ones.
+func tutorialOnce(t *testing.T, s stack) bool {
+	t.Helper()
 	const call = 1000 * time.Millisecond
 
 	getBody(t, s.demoAPI+"/get_data?calls=0", "ok")
@@ -89,11 +103,5 @@ func tutorial(t *testing.T, s stack) {
 		}
 	}
 	// The ideals are 1/2 and 1/3.
-	if ratio := concurrent.Seconds() / sequential.Seconds(); ratio > 0.9 {
-		t.Errorf("concurrent/sequential of two calls: got %v/%v = %.2f, want at most 0.9",
-			concurrent, sequential, ratio)
-	}
-	if ratio := third.Seconds() / (3 * one.Seconds()); ratio > 0.6 {
-		t.Errorf("three concurrent calls/three times one: got %v/%v = %.2f, want at most 0.6", third, 3*one, ratio)
-	}
+	return concurrent.Seconds() <= 0.9*sequential.Seconds() && third.Seconds() <= 0.6*3*one.Seconds()
 }
