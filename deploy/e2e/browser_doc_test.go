@@ -63,6 +63,8 @@ func TestDocInABrowser(t *testing.T) {
 			chromedp.KeyEvent("\x1b"), until(`find.value === "" && found.children.length === 0`))
 	})
 	t.Run("current section", func(t *testing.T) {
+		do(t, tab, chromedp.Navigate(base+"/doc"),
+			until(`document.querySelector(".contents [aria-current]")?.hash === "#slow-answer"`))
 		for _, id := range []string{"slow-answer", "queue", "parameters", "problems", "settings", "runs"} {
 			do(t, tab, chromedp.Evaluate[chromedp.Void](`void document.getElementById("`+id+`").scrollIntoView()`),
 				until(`document.querySelector(".contents [aria-current]")?.hash === "#`+id+`"`))

@@ -33,8 +33,8 @@ func serve(method, target string) *httptest.ResponseRecorder {
 	e.GET("/readyz", httpkit.Readyz(
 		func(*http.Request) error { return problem.ShuttingDown.New("server is shutting down") }))
 	e.GET("/version", httpkit.Version)
-	e.GET("/problems", httpkit.Problems("test-server"))
-	e.GET("/problems/:name", httpkit.Problems("test-server"))
+	e.GET("/problems", httpkit.Problems("test-server", "/doc"))
+	e.GET("/problems/:name", httpkit.Problems("test-server", "/doc"))
 	e.GET("/panic", func(echo.Context) error { panic("oh") }, httpkit.RecoverPanics)
 	e.GET("/assets/:name", httpkit.Assets(fstest.MapFS{
 		"pages/style.css": {Data: []byte("body {}")}, "pages/doc.html": {Data: []byte("<p>")},
@@ -60,6 +60,7 @@ func TestRoutes(t *testing.T) {
 		{"another method", "POST", "/healthz", 405, `method \"POST\" is not allowed at \"/healthz\"; use OPTIONS, GET`},
 		{"a panic", "GET", "/panic", 500, "panic: oh"},
 		{"all problems", "GET", "/problems", 200, `<a href="/problems/pool-full">Pool full</a>`},
+		{"a link to the documentation", "GET", "/problems/pool-full", 200, `<a href="/doc">Documentation</a>`},
 		{"a problem", "GET", "/problems/pool-full", 200, "All workers of the pool are busy"},
 		{"no problem", "GET", "/problems/none", 404, `"type":"/problems/not-found"`},
 	} {

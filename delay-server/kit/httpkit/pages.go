@@ -87,11 +87,12 @@ var problemsHTML string
 var problemsTemplate = template.Must(template.New("problems").Parse(problemsHTML))
 
 // Problems returns the handler of /problems, which lists the types of problem, and
-// of /problems/:name, which shows one. It uses the program's /assets/style.css.
-func Problems(program string) echo.HandlerFunc {
-	pages := map[string]echo.HandlerFunc{"": problemsPage(program, false, problem.Types)}
+// of /problems/:name, which shows one. They link to doc, the path of the program's
+// documentation, unless it is empty. They use the program's /assets/style.css.
+func Problems(program, doc string) echo.HandlerFunc {
+	pages := map[string]echo.HandlerFunc{"": problemsPage(program, doc, false, problem.Types)}
 	for _, info := range problem.Types {
-		pages[info.Type.Name()] = problemsPage(program, true, []problem.Info{info})
+		pages[info.Type.Name()] = problemsPage(program, doc, true, []problem.Info{info})
 	}
 	return func(c echo.Context) error {
 		page, ok := pages[c.Param("name")]
@@ -102,12 +103,13 @@ func Problems(program string) echo.HandlerFunc {
 	}
 }
 
-func problemsPage(program string, one bool, types []problem.Info) echo.HandlerFunc {
+func problemsPage(program, doc string, one bool, types []problem.Info) echo.HandlerFunc {
 	view := struct {
 		Program string
+		Doc     string
 		One     bool
 		Types   []problem.Info
-	}{program, one, types}
+	}{program, doc, one, types}
 	return Page(func(w io.Writer) error { return problemsTemplate.Execute(w, view) })
 }
 

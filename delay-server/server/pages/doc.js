@@ -167,7 +167,9 @@ const observer = new IntersectionObserver((changes) => {
   const entered = changes.find((change) => change.isIntersecting);
   if (entered) mark(entered.target.id);
 }, { rootMargin: '-15% 0px -84% 0px' });
-for (const section of document.querySelectorAll('main section[id]')) observer.observe(section);
+const sections = document.querySelectorAll('main section[id]');
+for (const section of sections) observer.observe(section);
+mark(sections[0].id); // at the top of the page, the line is above all sections
 
 // Copy buttons: commands are copied without their output.
 const source = (pre) => {

@@ -93,8 +93,8 @@ func (s *Server) routes() *echo.Echo {
 	}
 	get("/", s.racePage)
 	get("/tutorial", s.tutorialPage())
-	get("/problems", httpkit.Problems("demo-api"))
-	get("/problems/:name", httpkit.Problems("demo-api"))
+	get("/problems", httpkit.Problems("demo-api", ""))
+	get("/problems/:name", httpkit.Problems("demo-api", ""))
 	get("/assets/:name", httpkit.Assets(web.Assets, "."))
 	get("/get_data", s.fetch(sequential))
 	get("/get_data/", s.fetch(sequential))
