@@ -82,7 +82,8 @@ func TestSweep(t *testing.T) {
 		speedup := sweepOfThree(t, d, id)
 		run := srv.Run(id).Settled()
 		if run.Requests != 2*(1+2+8) || run.PeakInFlight > 8 {
-			t.Errorf("delay-server received %d requests, %d at once; want 22, at most 8", run.Requests, run.PeakInFlight)
+			t.Errorf("delay-server received %d requests, %d at once; want 22, at most 8",
+				run.Requests, run.PeakInFlight)
 		}
 		if speedup >= 2 && run.PeakInFlight == 8 {
 			return
