@@ -19,8 +19,8 @@ import (
 	"flash.test/delay-server/kit/settings"
 )
 
-// Config is the settings. The tags give the environment variable, its default and
-// its line in the table of --help.
+// Config has the settings. The tags are the environment variable, its default and its
+// line in --help.
 type Config struct {
 	Port int `env:"PORT" envDefault:"3000" help:"port to listen on; 0 for any free one"`
 	httpkit.Config
@@ -55,8 +55,8 @@ type Config struct {
 	TLSPort  int      `env:"TLS_PORT" envDefault:"3443" help:"port to listen on with TLS; 0 for any free one"`
 }
 
-// prefixes begin the names of settings. A variable with such a prefix that is no
-// setting gets a warning, so no prefix may be usual in an environment.
+// prefixes are prefixes of the settings' names. LoadConfig warns about other variables
+// with these prefixes, so other programs must not commonly use them.
 var prefixes = []string{
 	"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "PROXY_", "FLASH_", "LOG_",
 	"TIME_", "ADMIN_", "JOURNAL_", "TLS_",
@@ -167,7 +167,7 @@ func listed(list []string) []string {
 	return list
 }
 
-// isNoSecret reports whether token is a word for "no token". As a token it would be
+// isNoSecret reports whether token is a word that probably means "no token". It would be
 // easy to guess.
 func isNoSecret(token string) bool {
 	word := strings.ToLower(strings.Trim(token, `"'`))
@@ -179,7 +179,8 @@ func isOrigin(s string) bool {
 	return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == s
 }
 
-// hostName matches names whose last label is not all digits, as in a mistyped address.
+// hostName matches names. The last label may not be all digits: that is a mistyped
+// address.
 var hostName = regexp.MustCompile(`(?i)^(\*\.)?([a-z0-9_-]+\.)*[0-9]*[a-z_-][a-z0-9_-]*$`)
 
 func isHost(s string) bool {

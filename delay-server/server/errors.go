@@ -70,8 +70,8 @@ func clientProblem(err error) *problem.Problem {
 	return nil
 }
 
-// planProblem is clientProblem for an error of a plan. It returns nil for an error
-// that net/http's side answers as Flash does.
+// planProblem is clientProblem for an error of a plan. With FLASH_COMPAT it returns nil
+// for an invalid delay: net/http answers it in Flash's form.
 func (s *Server) planProblem(err error) *problem.Problem {
 	if s.config.FlashCompat && errors.As(err, new(*plan.DelayError)) {
 		return nil

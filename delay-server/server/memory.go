@@ -10,9 +10,10 @@ const (
 	maxInFlight = 100_000 // default of MAX_IN_FLIGHT if memory allows it
 	minInFlight = 100     // default with little memory
 
-	// A request that waits in net/http takes about 17 KB with its connection, and up
-	// to 30 KB between the parts of its body. The rest is for connections whose
-	// requests are rejected. In an event loop a request takes less than 1 KB.
+	// requestSize is the memory to allow for each request. A waiting request in net/http
+	// takes about 17 KB with its connection, and up to 30 KB between the parts of its
+	// body. The rest is for connections with rejected requests. In an event loop a
+	// request takes less than 1 KB.
 	requestSize = 32 << 10
 
 	// The rest of the server takes a third of the memory, and at least this.
@@ -32,9 +33,8 @@ func inFlight(memory uint64) int {
 	return int(min(max(free/requestSize, minInFlight), maxInFlight))
 }
 
-// defaultInFlight returns the default of MAX_IN_FLIGHT. It logs it if the memory
-// limit of the process's cgroup, such as a container's, makes it less than
-// maxInFlight.
+// defaultInFlight returns the default of MAX_IN_FLIGHT. It logs the default if the
+// memory limit of the cgroup or container makes it less than maxInFlight.
 func defaultInFlight(log *slog.Logger) int {
 	memory, err := memlimit.FromCgroup()
 	if err != nil {

@@ -14,9 +14,9 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// openAPIDocument returns pages/openapi.yaml, completed by what the tables of package
-// plan and of package problem say: the endpoints that wait, their parameters, and the
-// types of problem. The result must not be changed.
+// openAPIDocument returns pages/openapi.yaml with the waiting endpoints and their
+// parameters from package plan, and the problem types from package problem. The result
+// must not be changed.
 var openAPIDocument = sync.OnceValue(func() []byte {
 	text, err := pages.ReadFile("pages/openapi.yaml")
 	if err != nil {
@@ -183,8 +183,8 @@ func responses(e plan.Endpoint) map[string]any {
 	return all
 }
 
-// echoPath returns a pattern as Echo writes it. {name...} behind another parameter is
-// Echo's *, which may be empty; alone it is a :name, which may not.
+// echoPath returns a pattern in Echo's form. {name...} after another parameter becomes
+// *, which may be empty. Otherwise it becomes :name, which may not.
 func echoPath(pattern string) string {
 	segments := strings.Split(pattern, "/")
 	for i, s := range segments {

@@ -54,7 +54,7 @@ func markdown(text string) template.HTML {
 	return template.HTML(link.ReplaceAllString(html, `<a href="$2">$1</a>`))
 }
 
-// slug returns a path as part of an id, such as "barrier-name".
+// slug returns a path as part of an HTML id, such as "barrier-name".
 func slug(path string) string {
 	words := strings.FieldsFunc(path, func(c rune) bool { return !unicode.IsLetter(c) })
 	return strings.Join(words, "-")
@@ -64,8 +64,8 @@ func slug(path string) string {
 // the request.
 type pageView struct {
 	Base   string // scheme and host that the client used, for curl commands
-	Host   string // that host, with its port
-	Name   string // that host, without its port
+	Host   string // the host with its port
+	Name   string // the host without its port
 	Secure string // Base over TLS, with the first of TLS_HOSTS; "" without TLS
 	Run    string // an unused run ID
 	Auth   string // option that a curl command of the admin API needs, or ""
@@ -76,7 +76,7 @@ type pageView struct {
 	Endpoints  []plan.Endpoint
 	Parameters []plan.Parameter // of all endpoints with a query
 	Settable   []string         // header fields that a request may set
-	Reserved   []string         // fields X-… that it may not
+	Reserved   []string         // X-… fields that a request may not set
 	Faults     []answer.Fault
 	Problems   []problem.Info
 	Settings   []settings.Setting

@@ -11,18 +11,18 @@ import (
 	"flash.test/delay-server/kit/program"
 )
 
-// Serve answers connections of all lns until ctx is done. Then it serves on for
+// Serve serves the connections of all lns until ctx is done. Then it continues for
 // SHUTDOWN_DELAY, while /readyz answers 503, and drains: it stops accepting, gives
-// waiting requests SHUTDOWN_TIMEOUT to finish, answers the rest 503, logs how many
-// those were, and returns nil. It speaks HTTP/1.1 and HTTP/2, and TLS on the
-// listeners that TLS returned. On Linux, event loops accept TCP without TLS and hand
-// over to net/http what they do not answer. Serve closes lns. The error is from
+// waiting requests SHUTDOWN_TIMEOUT to finish, answers 503 to the rest, logs their
+// number and returns nil. It speaks HTTP/1.1 and HTTP/2, with TLS on listeners from
+// Server.TLS. On Linux, event loops accept plain TCP connections and hand over to
+// net/http all requests that they do not answer. Serve closes lns. The error is from
 // accepting.
 func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	defer s.tracing.Close()
 	defer s.requests.Proxy.Close()
 	defer s.watchScenario()()
-	if slices.ContainsFunc(lns, isTCP) { // a test's own listeners may have fake time
+	if slices.ContainsFunc(lns, isTCP) { // other listeners may be in a test with fake time
 		defer s.engine.Clock.UseTimerfd()()
 	}
 	opened, err := s.openLoops(lns)
@@ -44,7 +44,7 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	return serve.Serve(ctx, opened.all...)
 }
 
-// ready returns why a request of r's client would not be admitted, or nil.
+// ready returns the error that a request from r's client would get, or nil.
 func (s *Server) ready(r *http.Request) error {
 	if s.draining.Load() {
 		return problem.ShuttingDown.New("server is shutting down; %d requests are waiting", s.engine.Journal.Waiting())
@@ -55,7 +55,7 @@ func (s *Server) ready(r *http.Request) error {
 // listeners are the listeners of Serve.
 type listeners struct {
 	all   []net.Listener
-	http1 []net.Listener // of connections without HTTP/2
+	http1 []net.Listener // for HTTP/1.1 only
 	loops []program.Drainer
 }
 

@@ -32,12 +32,12 @@ import (
 	"flash.test/delay-server/kit/tracing"
 )
 
-// Server answers HTTP requests as slowly as they ask. Use New.
+// Server answers HTTP requests after the delay that they ask for. Use New.
 type Server struct {
 	config   Config
 	log      *slog.Logger
 	engine   *flow.Engine
-	requests *httpflow.Handler    // what net/http reads of the requests that wait
+	requests *httpflow.Handler    // serves waiting requests through net/http
 	admin    *admin.API           // nil with ADMIN=false
 	scenario *scenario.File       // nil without SCENARIO
 	ca       *authority.Authority // nil without TLS_HOSTS
@@ -46,8 +46,8 @@ type Server struct {
 	draining atomic.Bool // /readyz answers 503
 }
 
-// New returns a server of these settings that logs to log. The error is
-// Config.Validate's, or is about a file that a setting names.
+// New returns a server with the settings in config that logs to log. The error is from
+// Config.Validate, or from reading a file that a setting names.
 func New(config Config, log *slog.Logger) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
-// newEngine returns what the flows of a server share, and metrics of its waits.
+// newEngine returns the shared state of the flows, and the metrics of their waits.
 func newEngine(config Config, policy cors.Policy, log *slog.Logger) (*flow.Engine, *metrics.Metrics, error) {
 	now := clock.New()
 	if config.TimeScale != 1 {
@@ -135,9 +135,9 @@ func (c Config) full(err error) *problem.Problem {
 // flash answers errors with FLASH_COMPAT.
 func (s *Server) flash() flash.Compat { return flash.Compat{CORS: s.requests.CORS, Log: s.log} }
 
-// AdminToken returns the token that writes to the admin API need: ADMIN_TOKEN, or
-// the random token of a server that listens beyond loopback without it. It is "" if
-// every client may write.
+// AdminToken returns the token for writes to the admin API: ADMIN_TOKEN, or a random
+// token if ADMIN_TOKEN is not set and HOST is not loopback. It is "" if writes need no
+// token.
 func (s *Server) AdminToken() string {
 	if s.admin == nil {
 		return ""
@@ -158,12 +158,12 @@ func (s *Server) routes(m *metrics.Metrics) *echo.Echo {
 
 	// Handlers are wrapped here, not by Echo's middleware, which Echo would build for
 	// each request.
-	waits := func(path string, with ...echo.MiddlewareFunc) { // a path of plan's endpoints
+	waits := func(path string, with ...echo.MiddlewareFunc) { // adds a waiting endpoint
 		handler := s.requests.SetCORS(httpkit.RecoverPanics(s.requests.Serve))
 		for _, wrap := range with {
 			handler = wrap(handler)
 		}
-		// the only route of Echo that takes every method
+		// Echo's only kind of route that accepts every method.
 		e.RouteNotFound(path, handler)
 	}
 	var redirects []echo.MiddlewareFunc
@@ -203,8 +203,8 @@ func (s *Server) routes(m *metrics.Metrics) *echo.Echo {
 	return e
 }
 
-// readRecordings reads RECORDINGS_DIR, if it is set, and logs which of its files are
-// skipped. A recording whose samples all exceed MAX_DELAY is an error.
+// readRecordings reads RECORDINGS_DIR, if it is set, and logs skipped files. It is an
+// error if all samples of a recording exceed MAX_DELAY.
 func readRecordings(config Config, log *slog.Logger) (map[string]delay.Recording, error) {
 	dir := config.RecordingsDir
 	if dir == "" {

@@ -27,8 +27,8 @@ func openAuthority(config Config, log *slog.Logger) (*authority.Authority, error
 	return ca, nil
 }
 
-// TLS returns ln with TLS and the certificate for TLS_HOSTS, for Serve. The client
-// chooses HTTP/2 or HTTP/1.1. TLS needs TLS_HOSTS.
+// TLS returns a listener for Serve that speaks TLS on ln with the certificate for
+// TLS_HOSTS, which must be set. The client chooses HTTP/2 or HTTP/1.1.
 func (s *Server) TLS(ln net.Listener) net.Listener {
 	return tls.NewListener(program.Fair(ln), &tls.Config{
 		GetCertificate: s.ca.GetCertificate,

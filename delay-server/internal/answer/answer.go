@@ -1,4 +1,5 @@
-// Package answer makes the bytes of a response, as planned.
+// Package answer describes a planned response, and builds its head and body. It does not
+// wait or send.
 package answer
 
 import (
@@ -30,8 +31,8 @@ type Answer struct {
 	Body        Body
 	Fault       Fault // "" for none
 
-	// Dynamic sets header fields whose values depend on when the response begins, nil
-	// for none. Such an answer does not share its head.
+	// Dynamic sets header fields when the response begins; nil for none. Heads of such an
+	// answer are not shared.
 	Dynamic func(http.Header)
 
 	// Upstream is the URL to forward the request to, nil for none. With it, the other
@@ -75,13 +76,13 @@ func (a *Answer) SetHeader(h http.Header) {
 	}
 }
 
-// Flash makes a the answer of Flash to a wait, with a's status.
+// Flash sets a's body to Flash's answer to the wait. a.Status is set.
 func (a *Answer) Flash(wait time.Duration) {
 	a.ContentType = JSON
 	a.Body.Whole = AppendFlash(make([]byte, 0, 96), a.Status, wait)
 }
 
-// FlashText makes a the answer of Flash to a wait of text, which is a number.
+// FlashText is like Flash for a wait whose number is text, as in the request.
 func (a *Answer) FlashText(text string) {
 	a.ContentType = JSON
 	const body = `{"status":%d,"message":"Mock response from Flash","delay":"%s ms"}`
@@ -104,7 +105,7 @@ func Redirect(target string) Answer {
 	return Answer{Status: http.StatusFound, Location: target}
 }
 
-// FromProblem returns p as an answer, with the header and the body that p.Write sends.
+// FromProblem returns p as an answer, with the same header and body as p.Write.
 func FromProblem(p *problem.Problem) Answer {
 	header, body := p.Encode()
 	a := Answer{Status: p.Status, Header: make([]Field, 0, len(header)), Body: Body{Whole: body}}

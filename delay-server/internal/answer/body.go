@@ -8,8 +8,8 @@ import (
 
 // Part is a part of a body. Its bytes must not be changed.
 type Part struct {
-	Due   time.Duration // from when the header is sent
-	Bytes []byte        // empty to wait until Due before the next part is made
+	Due   time.Duration // since the header was sent
+	Bytes []byte        // if empty, wait until Due before asking for the next part
 }
 
 // Body is the body of a response: Whole, or the parts of Open if it is not nil.
@@ -23,7 +23,7 @@ type Body struct {
 	// Length is the number of bytes in all parts, negative if unknown.
 	Length int64
 
-	// Paced tells proxies not to buffer the body, as its parts are due over time.
+	// Paced tells proxies not to buffer the body, since its parts are due over time.
 	Paced bool
 }
 
@@ -104,7 +104,7 @@ type throttle struct {
 	next func() (Part, bool)
 	rate float64 // bytes a second
 	sent int64
-	rest Part // what is left of the last part of next
+	rest Part // the unsent rest of the last part from next
 }
 
 func (t *throttle) pull() (Part, bool) {

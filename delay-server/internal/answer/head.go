@@ -9,7 +9,7 @@ import (
 )
 
 // NoLength is the length of a response with neither Content-Length nor
-// Transfer-Encoding, such as to HEAD for a body of unknown length.
+// Transfer-Encoding, such as a response to HEAD with unknown length.
 const NoLength int64 = math.MinInt64
 
 // Head is the status line and the header of a response, with gaps for Content-Length and
@@ -55,8 +55,8 @@ func NewHead(status int, header http.Header) *Head {
 	return h
 }
 
-// find returns the position of the first line in text[start:] with a name of at least
-// name.
+// find returns the position of the first line in text[start:] whose name sorts at or
+// after name.
 func find(text []byte, start int, name string) int {
 	at := start
 	for line := range bytes.Lines(text[start:]) {

@@ -14,7 +14,7 @@ const Omitted time.Duration = -1
 type Timing struct {
 	Asked, Queued, Held, Waited, Real time.Duration
 
-	Cut bool // Asked is MAX_DELAY, as a sample was above it
+	Cut bool // the sample was above MAX_DELAY, and Asked was cut to it
 }
 
 // Append appends the header's value to b, in milliseconds:

@@ -26,9 +26,9 @@ func (l *loop) isListener(fd int) bool {
 
 // accept accepts pending connections.
 func (l *loop) accept() {
-	for _, listening := range l.listenFDs {
+	for _, listenFD := range l.listenFDs {
 		for range batchSize {
-			fd, client, err := accept(listening)
+			fd, client, err := accept(listenFD)
 			if err == unix.EAGAIN {
 				break
 			}

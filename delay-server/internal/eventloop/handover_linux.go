@@ -20,12 +20,13 @@ func mayBeHTTP2(b []byte) bool {
 	return bytes.Equal(b[:n], preface[:n])
 }
 
-// maxHandedOver is how often in a row a connection is handed over for one request.
-// Then net/http keeps it: a hand-over costs several times as much as a request.
+// maxHandedOver is the maximum number of hand-overs in a row for one request each. After
+// that net/http keeps the connection: a hand-over costs several times as much as a
+// request.
 const maxHandedOver = 8
 
 // handOver gives a connection to net/http: for one request of size bytes, or for
-// good if size is 0. b is what was read and not served.
+// good if size is 0. b has the bytes that were read and not served.
 func (l *loop) handOver(c *conn, b []byte, size int) {
 	if c.handedOver++; c.handedOver > maxHandedOver {
 		size = 0

@@ -13,7 +13,7 @@
 // Invariants:
 //
 //   - Only a loop's goroutine uses its connections. Other goroutines post.
-//   - Nobody posts while holding the lock of the loop's inbox or of the clock.
+//   - No goroutine posts while it holds the lock of the loop's inbox or of the clock.
 //   - A connection is in exactly one state: a request is in progress, a request's
 //     body is being read, or the connection waits for a request.
 //   - Reading is edge-triggered: it ends at EAGAIN, or the connection is deferred.
@@ -133,9 +133,8 @@ func (ln *Listener) open(lns []*net.TCPListener) (err error) {
 // HTTP/2, and net.ErrClosed after Close.
 func (ln *Listener) Accept() (net.Conn, error) { return ln.accept(ln.handed) }
 
-// HTTP1 returns the listener of the other handed-over connections. An HTTP/2
-// preface is an error there, since some have had HTTP/1.1 responses. Its Close
-// closes ln.
+// HTTP1 returns the listener of the other handed-over connections. They are HTTP/1.1
+// only, since some had HTTP/1.1 responses before. Its Close closes ln.
 func (ln *Listener) HTTP1() net.Listener { return http1{ln} }
 
 type http1 struct{ *Listener }

@@ -203,7 +203,8 @@ func (l *loop) serve(c *conn, arg uint32, do step) {
 	do(l, c, arg)
 }
 
-// abandon closes a connection after a panic, which its flow's state may not expect.
+// abandon closes a connection after a panic. It ignores another panic: the flow's state
+// may be inconsistent.
 func (l *loop) abandon(c *conn) {
 	defer func() { _ = recover() }()
 	if l.conns[c.fd] == c {
@@ -246,12 +247,12 @@ func (l *loop) expire() {
 		l.modListen(unix.EPOLLIN)
 	}
 	now := l.now.UnixNano()
-	for _, of := range [...]*timeoutList{&l.newConns, &l.readingHead, &l.idle, &l.readingBody, &l.sendBlocked} {
-		for of.front != nil && of.front.deadline <= now {
-			l.serve(of.front, 0, onTimeout)
+	for _, list := range [...]*timeoutList{&l.newConns, &l.readingHead, &l.idle, &l.readingBody, &l.sendBlocked} {
+		for list.front != nil && list.front.deadline <= now {
+			l.serve(list.front, 0, onTimeout)
 		}
-		if of.front != nil && (l.timeoutAt == 0 || of.front.deadline < l.timeoutAt) {
-			l.timeoutAt = of.front.deadline
+		if list.front != nil && (l.timeoutAt == 0 || list.front.deadline < l.timeoutAt) {
+			l.timeoutAt = list.front.deadline
 			l.timeoutTimer.Set(time.Duration(l.timeoutAt - now))
 		}
 	}
@@ -291,9 +292,9 @@ func (l *loop) drain() {
 		closeFD(fd)
 	}
 	l.listenFDs = nil
-	for _, of := range [...]*timeoutList{&l.idle, &l.readingHead} {
-		for of.front != nil {
-			l.close(of.front)
+	for _, list := range [...]*timeoutList{&l.idle, &l.readingHead} {
+		for list.front != nil {
+			l.close(list.front)
 		}
 	}
 	for l.newConns.front != nil { // serve requests that arrived before

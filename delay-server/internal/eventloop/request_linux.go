@@ -9,7 +9,7 @@ import (
 	"flash.test/delay-server/internal/plan"
 )
 
-// request is a parsed request head. Its strings alias the parsed bytes.
+// request is a parsed request head. Its strings share memory with the parsed bytes.
 type request struct {
 	plan.Request
 	origin string
@@ -18,10 +18,10 @@ type request struct {
 
 	arrived clock.Timestamp
 	plan    *plan.Plan
-	run     string // a copy, not an alias
+	run     string // a copy
 }
 
-// clone returns a copy of r that aliases nothing, with the fields that a flow needs.
+// clone returns a copy of r that shares no memory, with the fields that a flow needs.
 func (r *request) clone() *request {
 	c := *r
 	c.Request = plan.Request{Method: strings.Clone(r.Method), Path: strings.Clone(r.Path)}
@@ -92,13 +92,13 @@ func (r *request) parseField(line []byte, seen *seenFields) (ok bool) {
 	case len("Origin"), len("Upgrade"):
 		switch {
 		case bytes.EqualFold(name, originName) && !seen.origin:
-			r.origin, seen.origin = alias(value), true
+			r.origin, seen.origin = unsafeString(value), true
 		case bytes.EqualFold(name, expectName), bytes.EqualFold(name, upgradeName), bytes.EqualFold(name, trailerName):
 			return false
 		}
 	case len("X-Run-Id"):
 		if bytes.EqualFold(name, runIDName) && !seen.runID {
-			r.RunID, seen.runID = alias(value), true
+			r.RunID, seen.runID = unsafeString(value), true
 		}
 	case len("Connection"):
 		if bytes.EqualFold(name, connectionName) {
@@ -107,7 +107,7 @@ func (r *request) parseField(line []byte, seen *seenFields) (ok bool) {
 		}
 	case len("Traceparent"):
 		if bytes.EqualFold(name, traceparentName) && !seen.traceparent {
-			r.Traceparent, seen.traceparent = alias(value), true
+			r.Traceparent, seen.traceparent = unsafeString(value), true
 		}
 	case len("Content-Length"):
 		switch {
@@ -170,13 +170,13 @@ func (r *request) parseRequestLine(line []byte) bool {
 	if len(target) == 0 || target[0] != '/' || !all(target, &targetBytes) {
 		return false
 	}
-	r.Method, r.ProtoMajor = alias(method), 1
+	r.Method, r.ProtoMajor = unsafeString(method), 1
 	switch r.Method {
 	case "OPTIONS", "CONNECT", "TRACE":
 		return false
 	}
 	path, query, _ := bytes.Cut(target, []byte("?"))
-	r.Path, r.Query = alias(path), alias(query)
+	r.Path, r.Query = unsafeString(path), unsafeString(query)
 	return true
 }
 
@@ -194,8 +194,8 @@ func (r *request) parseLength(value []byte) bool {
 	return r.body <= maxBody
 }
 
-// alias returns b as a string without a copy: it changes with b.
-func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// unsafeString returns b as a string without a copy. The string changes with b.
+func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // byteSet is a set of bytes.
 type byteSet [256]bool
@@ -221,9 +221,9 @@ var (
 )
 
 // all reports whether all bytes of b are in the set.
-func all(b []byte, of *byteSet) bool {
+func all(b []byte, set *byteSet) bool {
 	for _, c := range b {
-		if !of[c] {
+		if !set[c] {
 			return false
 		}
 	}

@@ -8,11 +8,11 @@
 //   - A flow is used by one goroutine at a time, its owner. Others call only
 //     Output.Wake.
 //   - A spurious Resume does nothing: the flow checks whether its ticket was freed.
-//     Taken is called once for each refused Send.
-//   - Before the last byte is sent, the request gives back its worker and its place,
-//     and leaves the journal's requests in flight. So a client that has read an
-//     answer can send the next request. While the client does not read the rest, the
-//     flow takes the place again.
+//     Taken is called once for each Send that returned false.
+//   - Before the last byte is sent, the request gives back its worker and its place
+//     in MAX_IN_FLIGHT, and is no longer in flight in the journal. So a client that has
+//     read an answer can send the next request. If the output cannot send the last part
+//     at once, the flow takes a place again until it can.
 //   - A flow that starts during the shutdown is answered without a wait.
 //   - A ticket may be freed at any time, also before Enter returns.
 package flow
@@ -39,10 +39,10 @@ var ErrClientGone = errors.New("client closed the connection")
 // ErrShutdown is the cause of Cancel if the server shuts down.
 var ErrShutdown = problem.ShuttingDown.New("server is shutting down")
 
-// ErrInternal is what a client learns of an internal error.
+// ErrInternal is the answer to an internal error.
 var ErrInternal = problem.Internal.New("internal error; the server's log has the reason")
 
-// Engine has what the flows of a server share.
+// Engine has the shared state of a server's flows.
 type Engine struct {
 	Clock    *clock.Clock
 	Journal  *journal.Journal
@@ -72,8 +72,8 @@ func (e *Engine) Shutdown() { e.shutdown.Store(true) }
 // Output lets a flow wait and send. The owner of the flow calls all methods except
 // Wake.
 type Output interface {
-	// Wait flushes what Send has buffered, and calls Resume(true) at due by the
-	// engine's clock, never before. A zero due never comes.
+	// Wait flushes the bytes that Send buffered, and calls Resume(true) at due by the
+	// engine's clock, never before. If due is zero, it never calls Resume(true).
 	Wait(due time.Time)
 
 	// Wake makes the owner call Resume(false) soon.
@@ -83,13 +83,13 @@ type Output interface {
 	// connection ends with the response.
 	Begin(h *answer.Head, length int64, timing *answer.Timing, close bool)
 
-	// Send sends a part of the body. It may buffer it until Wait or the last part. If
-	// it reports false, it has taken b, and calls Taken when it takes more. Send does
-	// not retain b.
+	// Send sends a part of the body. It may buffer it until Wait or the last part. It
+	// always accepts b and does not retain it. If it returns false, the flow must send
+	// no more until Taken is called.
 	Send(b []byte, last bool) (taken bool)
 
-	// Fault ends the response and the connection with f. After an error, nothing was
-	// sent.
+	// Fault ends the response and the connection with f. If it returns an error, it has
+	// sent nothing.
 	Fault(f answer.Fault) error
 
 	// Done is called after the client has taken the whole response.
@@ -104,8 +104,8 @@ type Forwarder interface {
 	Forward(target *url.URL, h *answer.Head, timing *answer.Timing, beforeLastByte func()) journal.Outcome
 }
 
-// Request is the argument of Start. Its strings may alias a buffer that is reused after
-// Start returns.
+// Request is the argument of Start. Its strings may share memory with a buffer that is
+// reused after Start returns.
 type Request struct {
 	Plan       *plan.Plan
 	Run        string // a copy; "" for none
@@ -234,14 +234,14 @@ func newWait(r *Request) *journal.Wait {
 // Wait returns the wait of a flow that has ended, if its Request had Record set.
 func (f *Flow) Wait() *journal.Wait { return f.extra.wait }
 
-// Sending reports whether f waits only for its output. Like net/http, an output ignores
-// that the client has half-closed its connection then.
+// Sending reports whether f waits only for its output. Like net/http, an output then
+// ignores that the client half-closed its connection.
 func (f *Flow) Sending() bool { return f.state == blocked || f.state == sent }
 
 // Running reports whether f was started and is not done.
 func (f *Flow) Running() bool { return f.state != done }
 
-// Ended reports whether the output has got the whole answer.
+// Ended reports whether f has passed the whole answer to its output.
 func (f *Flow) Ended() bool { return f.state == done || f.state == sent }
 
 // Resume runs a flow whose time has come (due) or that was woken.
@@ -337,7 +337,7 @@ func (f *Flow) hold() {
 	f.out.Wait(f.engine.Clock.Now().Add(timeout))
 }
 
-// released runs a held flow that was freed, or whose timeout has passed.
+// released runs a held flow that was freed or timed out.
 func (f *Flow) released(due bool) {
 	freed, err := f.extra.event.Freed()
 	if !freed {

@@ -690,8 +690,10 @@ func TestStartKeepsCopies(t *testing.T) {
 	e := newEngine(t, 1)
 	e.Origin = ours
 	buffer := []byte("POST/path http://a")
-	o := e.beginAs(flow.Request{Method: alias(buffer[:4]), Path: alias(buffer[4:9]), Origin: alias(buffer[10:]),
-		Record: true}, planOf(s, "a"))
+	o := e.beginAs(flow.Request{
+		Method: unsafeString(buffer[:4]), Path: unsafeString(buffer[4:9]), Origin: unsafeString(buffer[10:]),
+		Record: true,
+	}, planOf(s, "a"))
 	clear(buffer)
 	e.advance(s)
 	if w := e.ended[0]; w.Method != "POST" || w.Path != "/path" ||

@@ -332,5 +332,5 @@ func nth(n int) func(bool) bool {
 	return func(bool) bool { n--; return n == 0 }
 }
 
-// alias returns b as a string that changes with it.
-func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// unsafeString returns b as a string without a copy. The string changes with b.
+func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -24,8 +24,8 @@ type (
 	// BrokenError is the error of the other requests at a broken barrier.
 	BrokenError struct{ Reason *BarrierTimeoutError }
 
-	// BarrierMismatchError is the error of a request that asks for another number of
-	// parties than those already at the barrier.
+	// BarrierMismatchError is the error of a request whose number of parties differs
+	// from the number at the barrier.
 	BarrierMismatchError struct {
 		Name           string
 		Asked, Current int

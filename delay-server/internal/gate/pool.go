@@ -98,10 +98,10 @@ func (p *pool) serve(t *Ticket, now time.Time) {
 	heap.Push(&p.busy, t)
 }
 
-// Enter reports whether t has got a worker of the pool, which it is expected to keep
-// for service. Otherwise t is queued, and freed once it has got a worker, unless the
-// error is a *PoolFullError or a *PoolMismatchError. A ticket with a worker or in the
-// queue must Leave.
+// Enter reports whether t got a worker of the pool. Otherwise t is queued until it gets a
+// worker and is freed, unless the error is a *PoolFullError or a *PoolMismatchError.
+// service is the expected time with the worker. A ticket with a worker or in the queue
+// must Leave.
 func (p *Pools) Enter(t *Ticket, spec PoolSpec, service time.Duration, now time.Time) (admitted bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -152,7 +152,7 @@ func (p *Pools) Leave(t *Ticket, now time.Time) {
 // PoolState is the state of the pools of a name.
 type PoolState struct {
 	Name     string
-	Operator bool // at least one of them is an operator's
+	Operator bool // an operator defines at least one of them
 	Busy     int  // workers with a request
 	Queued   int  // requests that wait for a worker
 }

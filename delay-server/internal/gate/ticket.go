@@ -1,16 +1,16 @@
-// Package gate provides what a request passes by an event rather than a time. Pools,
-// Barriers and Holds queue tickets. A Semaphore, Shares and a RateLimiter admit or
-// refuse at once. Nothing here blocks.
+// Package gate provides gates that a request must pass. Pools, Barriers and Holds queue
+// a Ticket until an event frees it. A Semaphore, Shares and a RateLimiter admit or refuse
+// a request at once. No function blocks, except Holds.AwaitWaiting.
 //
 // Invariants:
 //   - The lock order is gate, then clock. Waker.Wake is called under the gate's
 //     lock, and must not call a gate.
 //   - A ticket is at one gate at a time and in at most one wait queue. Only its owner
 //     calls Enter, Leave and Timeout, one at a time.
-//   - A wait ends once. If a ticket is freed while its owner leaves or times out, the
-//     gate's lock decides, and Leave and Timeout report which it was.
-//   - Wake is called once for a freed ticket, and never after Freed has reported true
-//     or Leave or Timeout has returned. It may be called before Enter returns.
+//   - A wait ends once: the ticket is freed, leaves or times out. The gate's lock decides
+//     between them. Leave and Timeout return false if the ticket was freed first.
+//   - Wake is called once for a freed ticket. It may be called before Enter returns, but
+//     never after Freed has reported true or after Leave or Timeout has returned.
 //   - A name is in its gate's map only while a ticket is served or queued there.
 package gate
 
@@ -40,7 +40,7 @@ type Ticket struct {
 	end        time.Time // of service
 	index      int32     // in the pool's busy heap
 	state      ticketState
-	err        error // to be returned by Freed
+	err        error // returned by Freed
 }
 
 type ticketState int8
@@ -51,9 +51,8 @@ const (
 	freed
 )
 
-// Freed reports whether t has been freed from its last queue. The error is nil if t
-// passes, or else documented at Enter. Freed takes the gate's lock: Wake must not
-// call it.
+// Freed reports whether t was freed from its last queue. The error is nil if t passes;
+// Enter documents the others. Freed takes the gate's lock: Wake must not call it.
 func (t *Ticket) Freed() (bool, error) {
 	if t.queue == nil {
 		return false, nil

@@ -20,7 +20,7 @@ const (
 	ClientClosed Outcome = "client_closed" // the client closed the connection before the end
 	Shutdown     Outcome = "shutdown"      // the server shut down before the end
 	Refused      Outcome = "refused"       // by MAX_IN_FLIGHT, a pool, a barrier or a rate limit, without a wait
-	TimedOut     Outcome = "timed_out"     // its barrier or hold did
+	TimedOut     Outcome = "timed_out"     // its barrier or hold timed out
 	Failed       Outcome = "failed"        // its barrier broke, its hold was failed, or the server had an error
 )
 
@@ -90,10 +90,10 @@ func (j *Journal) Begin(w *Wait) {
 	j.append(s, w.record)
 }
 
-// BeforeLastByte is called just before the last byte of the answer is sent: w is not in
-// flight any more, and its times are final. So a client that reads each answer before
-// the next request never has two in flight. Only the first call for a wait counts; End
-// makes it if there was none. The methods for one wait are not called concurrently.
+// BeforeLastByte is called just before the last byte of the answer is sent. From then on
+// w is not in flight, and its times are final. So a client that reads each answer before
+// it sends the next request never has two in flight. Later calls for the same wait do
+// nothing, and End calls it if needed. Calls for one wait must not be concurrent.
 func (j *Journal) BeforeLastByte(w *Wait) {
 	if w.record == nil || w.record.sent() {
 		return

@@ -82,7 +82,7 @@ func (j *Journal) count(w *Wait) *runStats {
 	return s
 }
 
-// extend moves the end of the run to end if that is later.
+// extend moves the end of the run to end, unless it is later already.
 func (s *runStats) extend(end time.Time) {
 	if end.After(s.last) {
 		s.last = end
@@ -116,7 +116,7 @@ func (j *Journal) dropOldest() {
 	if s.oldest == nil {
 		s.newest = nil
 	}
-	r.next = nil // a record in flight must not keep later ones in memory
+	r.next = nil // a dropped record in flight must not keep later records in memory
 	s.kept--
 	s.dropped++
 	j.dropped++
@@ -130,7 +130,7 @@ func (j *Journal) unlink(r *record) {
 	j.kept--
 }
 
-// removeIfEmpty removes a run without records and unfinished requests.
+// removeIfEmpty removes a run with neither records nor unfinished requests.
 func (j *Journal) removeIfEmpty(s *runStats) {
 	if s.kept == 0 && s.waiting == 0 && j.runs[s.id] == s {
 		delete(j.runs, s.id)

@@ -21,8 +21,8 @@ type Summary struct {
 // Settled reports whether all requests of the run have ended.
 func (s Summary) Settled() bool { return s.Waiting == 0 }
 
-// Speedup returns Sum divided by Wall: how many times as fast as sequential the
-// requests were. It is not ok if Wall is 0.
+// Speedup returns Sum divided by Wall: how many times as fast as sequential requests the
+// run was. It returns false if Wall is 0.
 func (s Summary) Speedup() (times float64, ok bool) {
 	if s.Wall <= 0 {
 		return 0, false

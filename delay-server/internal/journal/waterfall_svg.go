@@ -16,7 +16,7 @@ import (
 //go:embed waterfall.svg.tmpl
 var waterfallSVG string
 
-// html/template escapes for HTML, which is valid in XML too.
+// The escapes of html/template are valid in XML too.
 var svgTemplate = template.Must(template.New("waterfall.svg").Parse(waterfallSVG))
 
 // The layout in pixels.
@@ -27,9 +27,9 @@ const (
 	maxTicks            = 7
 )
 
-// WriteSVG draws the run as an SVG with figures, a time axis and a bar for each wait. It
-// uses nothing external and follows the reader's light or dark mode. The error is
-// out's.
+// WriteSVG draws the run as an SVG with figures, a time axis and a bar for each wait. The
+// SVG has no external references, and supports light and dark mode. The error is from
+// out.
 func (r Run) WriteSVG(out io.Writer) error {
 	p := r.picture()
 	w := bufio.NewWriter(out)

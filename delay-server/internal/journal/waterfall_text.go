@@ -18,7 +18,7 @@ const (
 
 // WriteText draws the run in plain text, 100 columns wide: two lines of figures, then a
 // bar for each wait. Bars that overlap were in flight at the same time. The error is
-// out's.
+// from out.
 func (r Run) WriteText(out io.Writer) error {
 	w := bufio.NewWriter(out)
 	fmt.Fprintf(w, "run %s: %s, peak in flight %d", shorten(escape(r.ID), maxTitle), plural(r.Requests, "request"),
@@ -57,8 +57,8 @@ func (r Run) writeRows(w io.Writer) {
 	}
 }
 
-// bar draws e, in cells that stand for the wall time. Each wait has at least one cell.
-// Longer waits that touch without overlapping share none.
+// bar draws e in a row of cells, which is the wall time. Each wait has at least one cell.
+// Longer waits that touch without overlapping have no cell in common.
 func (e Entry) bar(wall time.Duration, cells int) string {
 	cell := func(at time.Duration) int {
 		if wall <= 0 {

@@ -7,18 +7,17 @@ import (
 )
 
 const (
-	// maxCached is the most bytes of a path and query whose template is kept, and so
-	// bounds what cacheSets*cacheWays templates hold.
+	// maxCached is the maximum length of a path and query with a cached template. It
+	// bounds the memory of the cache.
 	maxCached = 1 << 10
 
 	cacheSets = 128
 	cacheWays = 8 // templates of a set
 )
 
-// cache keeps templates by path and by what tells the queries of an endpoint
-// apart. It reads without a lock, since every request of every loop does. A new
-// template replaces a random one of its set: a template in use is parsed again
-// once in a thousand misses.
+// cache caches templates by path and by endpoint.appendKey. get takes no lock, as
+// every request calls it. If a set is full, a new template replaces a random one. So a
+// template in use is evicted about once in a thousand misses.
 type cache struct {
 	seed maphash.Seed
 	sets *[cacheSets][cacheWays]atomic.Pointer[cached]
@@ -46,7 +45,7 @@ func (c *cache) get(path string, query []byte) *Template {
 	return nil
 }
 
-// put keeps the template. Two goroutines may put the same one twice.
+// put adds the template. Two goroutines may add the same one twice.
 func (c *cache) put(path, query string, t *Template) {
 	hash := c.hash(path, []byte(query))
 	set, e := &c.sets[hash%cacheSets], &cached{hash, path, query, t}

@@ -70,7 +70,7 @@ var pathDelay = Parameter{
 var pathTarget = Parameter{
 	Name: "url", In: InPath, Required: true,
 	Usage:   "host, host/path or a URL",
-	Meaning: "An http or https URL, as it is or percent-encoded as a whole. Without a scheme it is an http one.",
+	Meaning: "An http or https URL, plain or percent-encoded as a whole. The scheme is http by default.",
 	Example: "example.com", Schema: `{ type: string, minLength: 1 }`,
 }
 
@@ -86,7 +86,7 @@ func (p *Planner) delay(a args) (*Template, error) {
 		return nil, err
 	}
 	t := &Template{planner: p, delay: d}
-	if p.limits.Flash && isNumber(text) { // which Flash repeats as it is written
+	if p.limits.Flash && isNumber(text) { // Flash repeats a number as written
 		t.body = func(_ *Template, a *answer.Answer, _ rng, _ time.Duration) { a.FlashText(text) }
 	}
 	if in.values != nil {
@@ -98,7 +98,8 @@ func (p *Planner) delay(a args) (*Template, error) {
 	return t.ready(a.name()), nil
 }
 
-// measureFlash measures Flash's answer, the most that it can be where the wait is drawn.
+// measureFlash returns a function that measures Flash's answer. If the wait is random,
+// it returns the maximum.
 func (p *Planner) measureFlash(t *Template) func(*options) extent {
 	return func(*options) extent {
 		a := answer.Answer{Status: http.StatusOK}
@@ -108,14 +109,14 @@ func (p *Planner) measureFlash(t *Template) func(*options) extent {
 		}
 		wait, fixed := t.delay.Fixed()
 		if !fixed {
-			wait = p.limits.MaxDelay - 1 // whose text has a fraction of nanoseconds
+			wait = p.limits.MaxDelay - 1 // the longest text: it has nine decimals
 		}
 		return extent{length: int64(len(answer.AppendFlash(nil, a.Status, wait)))}
 	}
 }
 
 // redirect parses /delay/{delay}/url/{target...}: the wait, then a redirect to the
-// target. The query is the target's, so no parameter is read from it.
+// target. The query belongs to the target and has no parameters.
 func (p *Planner) redirect(a args) (*Template, error) {
 	d, err := p.pathDelay(unescaped(a.param))
 	if err != nil {
@@ -129,9 +130,8 @@ func (p *Planner) redirect(a args) (*Template, error) {
 	return p.withoutQuery(a, d, func(_ *Template, a *answer.Answer, _ rng, _ time.Duration) { *a = redirect })
 }
 
-// proxy parses /delay/{delay}/proxy/{target...}: the wait, then the answer of the
-// target to the request, whose body is its. The query is the target's, so no
-// parameter is read from it.
+// proxy parses /delay/{delay}/proxy/{target...}: the wait, then the target's answer
+// to the request. The query belongs to the target and has no parameters.
 func (p *Planner) proxy(a args) (*Template, error) {
 	d, err := p.pathDelay(unescaped(a.param))
 	if err != nil {
@@ -157,7 +157,7 @@ func (p *Planner) withoutQuery(a args, d delay.Delay, body bodyFunc) (*Template,
 	return t.ready(a.name()), nil
 }
 
-// pathDelay reads the delay of a path. The error is a *DelayError.
+// pathDelay parses the delay in a path. The error is a *DelayError.
 func (p *Planner) pathDelay(text string) (delay.Delay, error) {
 	d, err := p.checkLimit(p.number(text), delay.Parse)
 	if err != nil {
@@ -166,8 +166,8 @@ func (p *Planner) pathDelay(text string) (delay.Delay, error) {
 	return d, nil
 }
 
-// number returns a number as Parse reads it, where it is one to Flash: JavaScript
-// takes .5 and 5. too.
+// number rewrites a number that Flash accepts but Parse does not: JavaScript also
+// parses .5 and 5. as numbers.
 func (p *Planner) number(text string) string {
 	if !p.limits.Flash || len(text) < 2 || !isNumber(text) || strings.Count(text, ".") != 1 {
 		return text
@@ -178,7 +178,7 @@ func (p *Planner) number(text string) string {
 	return strings.TrimSuffix(text, ".")
 }
 
-// isNumber reports whether text is a number if it is a delay.
+// isNumber reports whether text, a valid delay, is a number without a unit.
 func isNumber(text string) bool { return strings.Trim(text, "0123456789.") == "" }
 
 // checkLimit parses a delay by parse and checks it against the limits. The error is a
@@ -198,7 +198,7 @@ func (p *Planner) checkLimit(text string, parse func(string) (delay.Delay, error
 	return d, nil
 }
 
-// isFixed reports whether samples of d draw nothing.
+// isFixed reports whether d is not random.
 func isFixed(d delay.Delay) bool {
 	_, fixed := d.Fixed()
 	return fixed

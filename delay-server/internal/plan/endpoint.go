@@ -15,8 +15,8 @@ type Endpoint struct {
 	Summary    string            // in the imperative
 	Meaning    string            // what it does, in Markdown
 	Example    string            // path and query of a quick request
-	Parameters []Parameter       // that the others do not have
-	Omits      map[string]string // shared parameters that this endpoint spells differently, and how
+	Parameters []Parameter       // besides the shared ones
+	Omits      map[string]string // rejected shared parameters, and what to use instead
 	Responses  string            // OpenAPI's responses, as YAML, besides the shared ones
 
 	TargetQuery bool // the query belongs to the target URL
@@ -27,7 +27,7 @@ type Endpoint struct {
 	parse   func(*Planner, args) (*Template, error)
 }
 
-// registered are all endpoints, in no order. Their paths have no match in common.
+// registered are all endpoints, in no order. No path matches two of them.
 var registered []Endpoint
 
 // registerEndpoint adds a row to the table, as register does.
@@ -47,8 +47,7 @@ func Endpoints() []Endpoint {
 	})
 }
 
-// Accepts returns the parameters of e: its own, then the shared
-// ones.
+// Accepts returns the parameters of e: its own, then the shared ones.
 func (e Endpoint) Accepts() []Parameter {
 	all := slices.Clone(e.Parameters)
 	if e.TargetQuery {
@@ -62,7 +61,8 @@ func (e Endpoint) Accepts() []Parameter {
 	return all
 }
 
-// Patterns returns e's pattern, and with a slash behind it if one may follow.
+// Patterns returns e's pattern, and a second one with a trailing slash if e matches
+// it.
 func (e Endpoint) Patterns() []string {
 	if p := newPattern(e.Pattern); p.kind == segment && p.suffix == "" {
 		return []string{e.Pattern, e.Pattern + "/"}
@@ -70,7 +70,7 @@ func (e Endpoint) Patterns() []string {
 	return []string{e.Pattern}
 }
 
-// Paths returns e's patterns without dots, as OpenAPI writes paths.
+// Paths returns e's patterns in OpenAPI's form, {name} for {name...}.
 func (e Endpoint) Paths() []string {
 	paths := e.Patterns()
 	for i, p := range paths {
@@ -118,19 +118,19 @@ func pointers(rows []Parameter) []*Parameter {
 	return all
 }
 
-// args are what a request gives to an endpoint.
+// args are the parts of a request's URL that an endpoint parses.
 type args struct {
 	*endpoint
 	path  string // percent-encoded
 	param string // {name} or {name...} of the pattern, percent-encoded; "" for none
-	rest  string // what {name...} matches behind {name}, percent-encoded
+	rest  string // {name...} after {name}, percent-encoded; "" for none
 	query string // percent-encoded
 }
 
-// name returns what fail_first counts a template's requests by.
+// name returns the name by which fail_first counts a template's requests.
 func (a args) name() string { return unescaped(a.path) }
 
-// unescaped returns a part of a path without its escapes.
+// unescaped decodes a part of a path. It returns an invalid part unchanged.
 func unescaped(part string) string {
 	if plain, err := url.PathUnescape(part); err == nil {
 		return plain
@@ -138,9 +138,9 @@ func unescaped(part string) string {
 	return part
 }
 
-// Find returns the template of the request's path and query, or nil where no
-// endpoint that waits is at the path. Any goroutine may call it. The error is a
-// *DelayError or a *problem.Problem.
+// Find returns the template of the request's path and query, or nil if no waiting
+// endpoint is at the path. It is safe for concurrent use. The error is a *DelayError
+// or a *problem.Problem.
 func (p *Planner) Find(r Request) (*Template, error) {
 	e := p.find(r.Path)
 	if e == nil {
@@ -157,11 +157,12 @@ func (p *Planner) Find(r Request) (*Template, error) {
 	return p.findByKey(e, r)
 }
 
+// findByKey is not inlined: its buffer would be on the stack of each waiting request.
+//
 //go:noinline
-func (p *Planner) findByKey(e *endpoint, r Request) (*Template,
-	error) { // inlined, its room would be on the stack of each wait
-	var room [192]byte
-	key := e.appendKey(room[:0], r.Query)
+func (p *Planner) findByKey(e *endpoint, r Request) (*Template, error) {
+	var buf [192]byte
+	key := e.appendKey(buf[:0], r.Query)
 	if t := p.cache.get(r.Path, key); t != nil {
 		return t, nil
 	}
@@ -182,7 +183,7 @@ func (p *Planner) find(path string) *endpoint {
 	return nil
 }
 
-// parse makes the template of a request to e, of copies of the request's strings.
+// parse returns a new template for a request to e. It copies the request's strings.
 //
 //go:noinline
 func (p *Planner) parse(e *endpoint, r Request) (*Template, error) {
@@ -191,9 +192,9 @@ func (p *Planner) parse(e *endpoint, r Request) (*Template, error) {
 	return e.Endpoint.parse(p, a)
 }
 
-// appendKey appends to b the part of the query that tells templates of e apart:
-// all but the values of run, which Template.Plan reads, and of parameters that e
-// does not know. A value with escapes stays, since it may be malformed.
+// appendKey appends the query to b, without the values of unknown parameters and of run:
+// they do not change the template. It keeps values with escapes, since they may be
+// malformed.
 func (e *endpoint) appendKey(b []byte, query string) []byte {
 	if e.known == nil {
 		return append(b, query...)
@@ -213,7 +214,7 @@ func (e *endpoint) appendKey(b []byte, query string) []byte {
 	return b
 }
 
-// isPlain reports whether a part of a query stands for itself.
+// isPlain reports whether a part of a query is its own decoded form.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c == '%' || c == '+' || c == ';' || c >= 0x80 {
@@ -223,13 +224,13 @@ func isPlain(s string) bool {
 	return true
 }
 
-// pattern matches paths as Echo does: {name} matches one segment, and {name...}
-// all that follows. Either can be empty, but not at the end of a path. Where a path
-// ends in {name}, a slash may follow.
+// pattern matches paths like Echo: {name} matches one segment, and {name...} the rest
+// of the path. Either can be empty, but not at the end of a path. A slash may follow a
+// {name} at the end of the pattern.
 type pattern struct {
 	prefix string // up to the first parameter
 	kind   paramKind
-	suffix string // between {name} and {name...}; "" where a path ends in {name}
+	suffix string // between {name} and {name...}; "" if the pattern ends in {name}
 }
 
 type paramKind int
@@ -253,7 +254,8 @@ func newPattern(text string) pattern {
 	return pattern{prefix, segment, suffix}
 }
 
-// match returns the parameter of a path that p matches, and what follows p's suffix.
+// match reports whether p matches the path. It returns the parameter and what follows
+// p's suffix.
 func (p *pattern) match(path string) (param, rest string, ok bool) {
 	if !strings.HasPrefix(path, p.prefix) {
 		return "", "", false

@@ -15,8 +15,8 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// barrierTimeout is the timeout of a barrier that sets none: long for a machine,
-// short for a person.
+// barrierTimeout is the default timeout of a barrier: long enough for a slow machine,
+// and short enough for a person who waits.
 const barrierTimeout = 10 * time.Second
 
 var _ = registerEndpoint(Endpoint{
@@ -90,8 +90,8 @@ var _ = register(Parameter{
 	parse:    parseHold,
 })
 
-// barrier parses /barrier/{name...}: the wait at the barrier, then the one of delay,
-// then an answer that names the barrier.
+// barrier parses /barrier/{name...}: the wait at the barrier, then the parameter delay,
+// then an answer with the barrier's name.
 func (p *Planner) barrier(a args) (*Template, error) {
 	return p.event(a, "barrier", func(o *options, status int) any {
 		return struct {
@@ -102,8 +102,8 @@ func (p *Planner) barrier(a args) (*Template, error) {
 	})
 }
 
-// hold parses /hold/{name...}: the wait in the hold, then the one of delay, then an
-// answer that names the hold.
+// hold parses /hold/{name...}: the wait in the hold, then the parameter delay, then an
+// answer with the hold's name.
 func (p *Planner) hold(a args) (*Template, error) {
 	return p.event(a, "hold", func(o *options, status int) any {
 		return struct {
@@ -113,9 +113,8 @@ func (p *Planner) hold(a args) (*Template, error) {
 	})
 }
 
-// event parses a wait at the event, a barrier or a hold, whose name is in the path,
-// then the wait of delay, then the JSON of body. A slash after the name is not part
-// of it.
+// event parses the endpoint of an event, "barrier" or "hold". The path has the name of
+// the barrier or hold; a trailing slash is not part of it. The answer is body as JSON.
 func (p *Planner) event(a args, event string, body func(o *options, status int) any) (*Template, error) {
 	in, err := p.read(a)
 	if err != nil {
@@ -124,7 +123,7 @@ func (p *Planner) event(a args, event string, body func(o *options, status int) 
 	if in.values == nil {
 		in.values = url.Values{}
 	}
-	in.values.Set(event, unescaped(strings.TrimSuffix(a.param, "/"))) // as a route sets it
+	in.values.Set(event, unescaped(strings.TrimSuffix(a.param, "/"))) // like a scenario's route
 	in.rows = append(slices.Clip(in.rows), p.routeRow(event))
 	var after delay.Delay
 	if in.has("delay") {
@@ -133,7 +132,7 @@ func (p *Planner) event(a args, event string, body func(o *options, status int) 
 		}
 	}
 	write := func(o *options, status int) []byte {
-		text, _ := json.Marshal(body(o, status)) // strings and numbers: never an error
+		text, _ := json.Marshal(body(o, status)) // strings and numbers never fail
 		return text
 	}
 	t := &Template{planner: p, delay: after, content: content{
@@ -156,7 +155,7 @@ func parseBarrier(in *input, o *options) error {
 	}
 	maxParties := int64(math.MaxInt32)
 	if in.limits.MaxInFlight > 0 {
-		maxParties = int64(in.limits.MaxInFlight) // more could never be there
+		maxParties = int64(in.limits.MaxInFlight) // no more requests can wait at once
 	}
 	parties, err := in.parseInt("parties", 1, maxParties)
 	if err != nil {

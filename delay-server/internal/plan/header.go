@@ -45,8 +45,8 @@ var framing = []string{
 	"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
 
-// settable are the fields besides X-… that a link may set: they let a browser, a proxy
-// or a CDN store a response or repeat a request, and nothing more.
+// settable are the fields besides X-… that a link may set. At most, they make a browser,
+// a proxy or a CDN store a response or repeat a request.
 var settable = []string{
 	"Accept-Patch", "Accept-Post", "Accept-Ranges", "Age", "Allow", "Cache-Control", "Content-Digest",
 	"Content-Language", "Content-Range", "Content-Type", "Correlation-Id", "Deprecation", "ETag", "Expires",
@@ -55,8 +55,8 @@ var settable = []string{
 	"Sunset", "Vary", "Warning",
 }
 
-// actedOn are the fields X-… that a link may not set: the server sets them, or a
-// browser, a proxy or a CDN acts on them. No field may begin like one of them.
+// actedOn are prefixes of X-… fields that a link may not set: the server sets them, or a
+// browser, a proxy or a CDN acts on them.
 var actedOn = []string{
 	"X-Accel-*", "X-AppEngine-*", "X-Auto-Login", "X-Content-Security-Policy", "X-Content-Type-Options",
 	"X-DNS-Prefetch-Control", "X-Download-Options", "X-Envoy-*", "X-Frame-Options", "X-Hiawatha-*",
@@ -68,18 +68,19 @@ var actedOn = []string{
 // SettableHeaders returns the header fields besides X-… that a link may set.
 func SettableHeaders() []string { return slices.Clone(settable) }
 
-// ReservedHeaders returns the fields X-… that a link may not set. A * at the end stands
-// for any end.
+// ReservedHeaders returns the X-… fields that a link may not set. A trailing * matches
+// any suffix.
 func ReservedHeaders() []string { return slices.Clone(actedOn) }
 
 // mayBeSet reports whether a link may set the field of the canonical name.
 func mayBeSet(name string) bool {
-	is := func(listed string) bool { return strings.EqualFold(listed, name) }
-	begins := func(listed string) bool {
+	equals := func(listed string) bool { return strings.EqualFold(listed, name) }
+	hasPrefix := func(listed string) bool {
 		prefix := strings.TrimSuffix(listed, "*")
 		return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
 	}
-	return slices.ContainsFunc(settable, is) || strings.HasPrefix(name, "X-") && !slices.ContainsFunc(actedOn, begins)
+	return slices.ContainsFunc(settable, equals) ||
+		strings.HasPrefix(name, "X-") && !slices.ContainsFunc(actedOn, hasPrefix)
 }
 
 const maxHeaders = 50

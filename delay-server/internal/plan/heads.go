@@ -7,10 +7,10 @@ import (
 	"flash.test/delay-server/internal/answer"
 )
 
-// maxHeads is the most heads that a template keeps.
+// maxHeads is the maximum number of heads that a template caches.
 const maxHeads = 32
 
-// headCache keeps heads. It is read without a lock, and copied to be written.
+// headCache caches heads. It is copy-on-write: readers take no lock.
 type headCache struct{ heads atomic.Pointer[[]cachedHead] }
 
 type cachedHead struct {
@@ -20,9 +20,8 @@ type cachedHead struct {
 	head               *answer.Head
 }
 
-// Head returns the head of t's answers with the status, over a version of HTTP, with a
-// body that is paced or not, to pages of an origin. It calls build unless it keeps the
-// head that build returned for the same arguments. It keeps a copy of origin.
+// Head returns the cached head for the arguments, or calls build and caches the result.
+// The head must depend on nothing else. Head copies origin.
 func (t *Template) Head(status, protoMajor int, paced bool, origin string, build func() *answer.Head) *answer.Head {
 	if t.dynamic {
 		return build()
@@ -45,6 +44,6 @@ func (t *Template) Head(status, protoMajor int, paced bool, origin string, build
 		heads = append(make([]cachedHead, 0, len(*old)+1), *old...)
 	}
 	heads = append(heads, cachedHead{status, protoMajor, paced, strings.Clone(origin), head})
-	t.heads.heads.CompareAndSwap(old, &heads) // else another goroutine was first, and the next request builds it again
+	t.heads.heads.CompareAndSwap(old, &heads) // on failure the next request builds it again
 	return head
 }

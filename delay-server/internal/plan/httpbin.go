@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The endpoints of go-httpbin have its names and its defaults, so that its users can
-// switch. As there, a bare number in a time is seconds.
+// The endpoints of go-httpbin have the names and defaults of go-httpbin, so that its
+// users can switch. A bare number in a time is seconds, as in go-httpbin.
 
 // httpbinDelay returns the row of delay at these endpoints.
 func httpbinDelay(otherwise string) Parameter {
@@ -18,8 +18,8 @@ func httpbinDelay(otherwise string) Parameter {
 	}
 }
 
-// httpbin returns the template of c, whose body has the extent: the wait of the
-// parameter delay, which is otherwise by default, then c's answer.
+// httpbin returns the template of an endpoint with the content c. The parameter delay,
+// or otherwise by default, is the wait. body is the extent of c's body.
 func (p *Planner) httpbin(a args, in *input, otherwise string, c content, body extent) (*Template, error) {
 	wait, err := in.parseDelay("delay", in.or("delay", otherwise))
 	if err != nil {
@@ -33,11 +33,11 @@ func (p *Planner) httpbin(a args, in *input, otherwise string, c content, body e
 	return t.ready(a.name()), nil
 }
 
-// even returns when part i of n is due: the first at once, the last after whole, the
-// others evenly between.
-func even(whole time.Duration, i, n int64) time.Duration {
-	// In 128 bits, since the product of a time and a count can be over 64.
-	hi, lo := bits.Mul64(uint64(whole), uint64(i))
+// even returns when part i of n is due: part 0 at once, the last after total, and the
+// others evenly spaced between them.
+func even(total time.Duration, i, n int64) time.Duration {
+	// The product of a duration and a count may overflow 64 bits.
+	hi, lo := bits.Mul64(uint64(total), uint64(i))
 	due, _ := bits.Div64(hi, lo, uint64(max(n-1, 1)))
 	return time.Duration(due)
 }

@@ -1,13 +1,13 @@
 package plan
 
 import (
-	"math/rand" // whose generator go-httpbin's bytes are of
+	"math/rand" // go-httpbin uses its generator
 	"time"
 
 	"flash.test/delay-server/internal/answer"
 )
 
-// block is the most bytes that a part of a made body has.
+// block is the maximum size of a part of a body.
 const block = 32 << 10
 
 var _ = registerEndpoint(Endpoint{
@@ -34,7 +34,8 @@ var _ = registerEndpoint(Endpoint{
 	parse:   (*Planner).bytes,
 })
 
-// bytes parses /bytes/{n...}: n random bytes, for each seed the same as go-httpbin's.
+// bytes parses /bytes/{n...}: n random bytes. A seed gives the same bytes as in
+// go-httpbin.
 func (p *Planner) bytes(a args) (*Template, error) {
 	in, err := p.read(a)
 	if err != nil {
@@ -51,7 +52,7 @@ func (p *Planner) bytes(a args) (*Template, error) {
 		case n == 0:
 			a.ContentType = ""
 		case seeded:
-			a.Body = noise(n, int64(*t.seed)) // as go-httpbin, whose seeds are signed
+			a.Body = noise(n, int64(*t.seed)) // go-httpbin's seeds are signed
 		default:
 			a.Body = noise(n, rng.Int64())
 		}
@@ -59,11 +60,11 @@ func (p *Planner) bytes(a args) (*Template, error) {
 	return p.httpbin(a, in, "0", content{body: body, draws: n > 0 && !seeded}, extent{length: n})
 }
 
-// noiseBlock is how many bytes of noise are drawn at a time, which takes about
-// 30 µs: the sender yields between parts.
+// noiseBlock is the size of a part of random bytes. One takes about 30 µs to generate;
+// the sender yields between parts.
 const noiseBlock = 4 << 10
 
-// noise returns a body of n random bytes, the same ones for the same seed.
+// noise returns a body of n random bytes. The same seed gives the same bytes.
 func noise(n, seed int64) answer.Body {
 	return answer.Body{Length: n, Open: func() func() (answer.Part, bool) {
 		p := &noisePuller{seed: seed, left: n}
@@ -71,8 +72,8 @@ func noise(n, seed int64) answer.Body {
 	}}
 }
 
-// noisePuller makes the parts of noise. What it draws with is 5 KB: it is made
-// once the first bytes are due, and dropped after the last.
+// noisePuller generates the parts of noise. Its generator takes 5 KB, so it exists only
+// from when the first part is due until the last.
 type noisePuller struct {
 	seed, left int64
 	waited     bool

@@ -43,8 +43,8 @@ var _ = registerEndpoint(Endpoint{
 	parse:   (*Planner).drip,
 })
 
-// drip parses /drip: the wait of delay, then numbytes bytes, of which the first is
-// due at once and the last after duration.
+// drip parses /drip: the wait of delay, then numbytes bytes. The first is due at once
+// and the last after duration.
 func (p *Planner) drip(a args) (*Template, error) {
 	in, err := p.read(a)
 	if err != nil {
@@ -64,15 +64,15 @@ func (p *Planner) drip(a args) (*Template, error) {
 	}
 	body := extent{length: n, takes: duration.Min()}
 	if n == 1 {
-		if fixed, is := duration.Fixed(); in.has("duration") && !(is && fixed == 0) {
-			return nil, problem.ConflictingParameters.New("numbytes=1 and duration conflict" +
-				": there is one byte; use numbytes=2 or more")
+		if d, fixed := duration.Fixed(); in.has("duration") && !(fixed && d == 0) {
+			return nil, problem.ConflictingParameters.New(
+				"numbytes=1 and duration conflict: there is one byte; use numbytes=2 or more")
 		}
 		body.takes = 0
 	}
 	send := func(_ *Template, a *answer.Answer, rng rng, longest time.Duration) {
-		whole, _ := duration.SampleWithin(rng, longest)
-		a.ContentType, a.Body = answer.Text, drip(n, whole)
+		total, _ := duration.SampleWithin(rng, longest)
+		a.ContentType, a.Body = answer.Text, drip(n, total)
 	}
 	return p.httpbin(a, in, "2s", content{status: status, body: send, draws: !isFixed(duration)}, body)
 }
@@ -90,20 +90,20 @@ func (in *input) dripStatus() (statuses, error) {
 	return statuses{[]weightedStatus{{code, 1}}}, nil
 }
 
-// together is how close bytes are that drip sends in one part.
-const together = time.Millisecond
+// dripInterval is the minimum time between two parts, unless a part is a single byte.
+const dripInterval = time.Millisecond
 
-// stars is what drip sends.
+// stars is the content of drip's parts.
 var stars = bytes.Repeat([]byte("*"), block)
 
-// drip returns a body of n bytes, the first due at once, the last after whole.
-// The bytes of one part are due with the last of them.
-func drip(n int64, whole time.Duration) answer.Body {
+// drip returns a body of n bytes. The first is due at once and the last after total. A
+// part is due with its last byte.
+func drip(n int64, total time.Duration) answer.Body {
 	maxPart := int64(block)
-	if whole > 0 {
-		maxPart = int64(min(block, max(1, float64(n)*float64(together)/float64(whole))))
+	if total > 0 {
+		maxPart = int64(min(block, max(1, float64(n)*float64(dripInterval)/float64(total))))
 	}
-	return answer.Body{Length: n, Paced: whole > 0, Open: func() func() (answer.Part, bool) {
+	return answer.Body{Length: n, Paced: total > 0, Open: func() func() (answer.Part, bool) {
 		sent := int64(0)
 		return func() (answer.Part, bool) {
 			if sent == n {
@@ -111,7 +111,7 @@ func drip(n int64, whole time.Duration) answer.Body {
 			}
 			part := stars[:min(maxPart, n-sent)]
 			sent += int64(len(part))
-			return answer.Part{Due: even(whole, sent-1, n), Bytes: part}, true
+			return answer.Part{Due: even(total, sent-1, n), Bytes: part}, true
 		}
 	}}
 }

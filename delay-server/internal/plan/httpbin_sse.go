@@ -11,18 +11,18 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// maxEvent is how many bytes an event has at most: its number has up to 11 digits.
+// maxEvent is the maximum size of an event in bytes. Its number has up to 11 digits.
 const maxEvent = 64
 
-// stream is the events of /sse. Those after the first come evenly, each gap
-// stretched by jitter, or where interval is given, after a sample of it each.
+// stream has the parameters of /sse. The events are spaced evenly, and jitter stretches
+// each gap. With interval, each gap is a sample of it.
 type stream struct {
 	count    int64
-	sent     int64       // of count, before the end or before the stream is cut
-	first    delay.Delay // from the headers to the first event
-	duration delay.Delay // from the first to the last
-	jitter   float64     // the share, 0 to 1, by which a gap is longer or shorter at most
-	interval *delay.Delay
+	sent     int64        // of count, before the end or before the stream is cut
+	first    delay.Delay  // from the headers to the first event
+	duration delay.Delay  // from the first to the last
+	jitter   float64      // maximum share, 0 to 1, by which a gap is longer or shorter
+	interval *delay.Delay // nil if not given
 }
 
 var _ = registerEndpoint(Endpoint{
@@ -121,7 +121,7 @@ func (p *Planner) stream(in *input) (s stream, err error) {
 	if s.duration, err = in.parseDelay("duration", in.or("duration", "5s")); err != nil {
 		return s, err
 	}
-	if fixed, is := s.duration.Fixed(); is && fixed == 0 {
+	if d, fixed := s.duration.Fixed(); fixed && d == 0 {
 		return s, problem.InvalidParameter.New("duration %s is invalid: use more than 0, or interval=0",
 			problem.Quote(in.get("duration")))
 	}
@@ -131,18 +131,18 @@ func (p *Planner) stream(in *input) (s stream, err error) {
 	return s, cmp.Or(s.requireGaps(in, "duration"), s.requireGaps(in, "jitter"))
 }
 
-// requireGaps returns an error if the parameter, which is about the time between
-// events, is given for a single event.
+// requireGaps returns an error if the parameter, which sets the time between events, is
+// given for a single event.
 func (s stream) requireGaps(in *input, name string) error {
 	if s.count == 1 && in.has(name) {
-		return problem.ConflictingParameters.New("count=1 and %s conflict"+
-			": there is one event; use count=2 or more, or first", name)
+		return problem.ConflictingParameters.New(
+			"count=1 and %s conflict: there is one event; use count=2 or more, or first", name)
 	}
 	return nil
 }
 
 // minDuration returns the minimum time from the headers to the last event, without
-// jitter. It is an error if that is over MaxDelay.
+// jitter. It returns an error if the intervals exceed MaxDelay.
 func (p *Planner) minDuration(s stream) (time.Duration, error) {
 	if s.count == 1 {
 		return s.first.Min(), nil
@@ -159,18 +159,18 @@ func (p *Planner) minDuration(s stream) (time.Duration, error) {
 	return s.first.Min() + gaps*interval, nil
 }
 
-// length returns the bytes of all events, whose times have 13 digits.
+// length returns the number of bytes of all events. Their times have 13 digits.
 func (s stream) length() int64 {
 	n := s.count * int64(len(appendEvent(nil, 0, time.UnixMilli(1e12))))
 	for ids := int64(10); ids < s.count; ids *= 10 {
-		n += s.count - ids // one digit more
+		n += s.count - ids // these have one digit more
 	}
 	return n
 }
 
-// events returns the body of s, whose last event is due after longest at the
-// latest. Its times are drawn while it is sent, and the same whenever it is
-// opened: a long stream holds no list of them.
+// events returns the body of s. Its last event is due after longest at the latest. The
+// times are drawn during sending, so a long stream needs no list of them. They are the
+// same each time the body is opened.
 func (p *Planner) events(s *stream, rng rng, longest time.Duration) answer.Body {
 	e := &events{stream: s, longest: longest, now: p.limits.Now}
 	between := time.Duration(0)
@@ -183,17 +183,17 @@ func (p *Planner) events(s *stream, rng rng, longest time.Duration) answer.Body 
 		between = s.duration.Min()
 	}
 	e.first, _ = s.first.SampleWithin(rng, longest-between)
-	e.whole, _ = s.duration.SampleWithin(rng, longest-e.first)
+	e.total, _ = s.duration.SampleWithin(rng, longest-e.first)
 	e.seed1, e.seed2 = rng.Uint64(), rng.Uint64()
 	return answer.Body{Length: -1, Paced: true, Open: e.open}
 }
 
-// events is the body of a stream. It is not changed: each puller has its own state.
+// events is the body of a stream. It is immutable: each puller has its own state.
 type events struct {
 	*stream
 	first    time.Duration // from the headers to the first event
-	whole    time.Duration // from the first event to the last, where interval is nil
-	shortest time.Duration // what no sample of interval is below
+	total    time.Duration // from the first event to the last, if interval is nil
+	shortest time.Duration // the minimum sample of interval
 	longest  time.Duration // from the headers to the last event, at most
 	now      func() time.Time
 
@@ -206,14 +206,14 @@ func (e *events) open() func() (answer.Part, bool) {
 	return p.pull
 }
 
-// eventPuller makes the parts of events, two for each event: an empty one to wait
-// for, so that the event has the time of its sending, and the event.
+// eventPuller generates two parts for each event: an empty one to wait for, and the
+// event, with the time at which it is sent.
 type eventPuller struct {
 	*events
 	source rand.PCG
 	id     int64         // of the event
-	due    time.Duration // of the event, or where it is not yet drawn, of the one before
-	waited bool          // for the event
+	due    time.Duration // of the event if waited, else of the previous one
+	waited bool          // the empty part of the event was pulled
 	event  [maxEvent]byte
 }
 
@@ -232,7 +232,7 @@ func (p *eventPuller) pull() (answer.Part, bool) {
 	return answer.Part{Due: p.due, Bytes: event}, true
 }
 
-// draw draws when the event is due.
+// draw sets due for the next event.
 func (p *eventPuller) draw() {
 	rng := rand.New(&p.source)
 	switch {
@@ -241,12 +241,12 @@ func (p *eventPuller) draw() {
 		gap, _ := p.interval.SampleWithin(rng, p.longest-p.due-p.shortest*time.Duration(p.count-1-p.id))
 		p.due += gap
 	default:
-		gap := even(p.whole, p.id, p.count) - even(p.whole, p.id-1, p.count)
+		gap := even(p.total, p.id, p.count) - even(p.total, p.id-1, p.count)
 		p.due = min(p.due+stretched(gap, p.jitter, rng), p.longest)
 	}
 }
 
-// stretched returns gap made longer or shorter by up to a share of it.
+// stretched returns gap, longer or shorter by up to the share.
 func stretched(gap time.Duration, share float64, rng rng) time.Duration {
 	if share == 0 {
 		return gap
@@ -254,7 +254,7 @@ func stretched(gap time.Duration, share float64, rng rng) time.Duration {
 	return time.Duration(float64(gap) * (1 + share*(2*rng.Float64()-1)))
 }
 
-// appendEvent appends go-httpbin's event: its number from 0 and its time in
+// appendEvent appends an event in go-httpbin's form: its number from 0, and its time in
 // milliseconds since 1970.
 func appendEvent(b []byte, id int64, at time.Time) []byte {
 	b = append(b, "event: ping\ndata: {\"id\":"...)

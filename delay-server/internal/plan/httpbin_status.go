@@ -36,8 +36,8 @@ default: { $ref: "#/components/responses/Status" }
 	parse:   (*Planner).status,
 })
 
-// status parses /status/{codes...}: an empty answer with the code, or with one
-// drawn by weight.
+// status parses /status/{codes...}: an empty answer with the code, or with a code drawn
+// by weight.
 func (p *Planner) status(a args) (*Template, error) {
 	in, err := p.read(a)
 	if err != nil {
@@ -51,8 +51,8 @@ func (p *Planner) status(a args) (*Template, error) {
 	return p.httpbin(a, in, "0", content{status: codes, body: empty}, extent{})
 }
 
-// parseWeighted parses go-httpbin's codes, separated by commas, each with a weight or
-// of weight 1. A weight counts by its share of the sum.
+// parseWeighted parses go-httpbin's list of codes with weights. A code without a weight
+// has weight 1. The probability of a code is its share of the sum.
 func parseWeighted(text string) (statuses, error) {
 	refuse := func(reason string) (statuses, error) {
 		return statuses{}, invalid("status", text, reason,

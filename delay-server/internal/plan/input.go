@@ -11,28 +11,28 @@ import (
 	"flash.test/delay-server/kit/query"
 )
 
-// input is the parameters of a query or of a scenario's route.
+// input has the parameters of a query or of a scenario's route.
 type input struct {
 	*Planner
-	rows    []*Parameter // that may be given
+	rows    []*Parameter // accepted parameters
 	path    string       // of the endpoint, such as /status/{codes}
-	values  url.Values   // without the ignored
+	values  url.Values   // without ignored parameters
 	ignored []string     // names that the endpoint does not know, sorted
-	trusted bool         // an operator gives them, who may set more than a link
+	trusted bool         // from an operator, who may set more than a link
 	seconds bool         // a bare number in a time is seconds, not milliseconds
 }
 
 // ParameterError is an error in one parameter.
 type ParameterError struct {
-	Name  string // the parameter's
-	Index int    // of its values, counted from 0
+	Name  string
+	Index int // of the value, from 0
 	Err   error
 }
 
-// Error returns the text of the error within.
+// Error returns the text of e.Err.
 func (e *ParameterError) Error() string { return e.Err.Error() }
 
-// Unwrap returns the error within.
+// Unwrap returns e.Err.
 func (e *ParameterError) Unwrap() error { return e.Err }
 
 // paramError returns err as a *ParameterError. It keeps one that err wraps.
@@ -116,7 +116,7 @@ func checkName(what, name string) error {
 	return query.CheckName(problem.InvalidParameter, what, name, query.MaxName)
 }
 
-// invalid returns the problem of a parameter's value.
+// invalid returns the problem for an invalid value.
 func invalid(name, value, reason, valid string) *problem.Problem {
 	return problem.InvalidParameter.New("%s %s is invalid (%s): use %s", name, problem.Quote(value), reason, valid)
 }

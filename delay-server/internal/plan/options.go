@@ -11,7 +11,7 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// options is the parsed parameters of an answer and of the wait before it.
+// options are the parsed parameters of a wait and its answer.
 type options struct {
 	status    statuses
 	size      int64 // bytes; negative for the endpoint's own body
@@ -21,19 +21,19 @@ type options struct {
 	rate      float64 // bytes a second; 0 for no limit
 	fault     answer.Fault
 	failFirst int64
-	seed      *uint64 // nil for the seed in Limits
+	seed      *uint64 // nil for Limits.Seed
 	pool      *gate.PoolSpec
-	barrier   *gate.BarrierSpec // of its endpoint or of a scenario's route
+	barrier   *gate.BarrierSpec // set by its endpoint or by a scenario's route
 	hold      *gate.HoldSpec    // likewise
 
-	// Of a scenario's route alone.
+	// Set only by a scenario's route.
 	delay       delay.Delay
 	body        []byte // nil for none
 	contentType string // of body
 	limit       *gate.RateLimiter
 }
 
-// setWhenSent adds f to what sets header fields when the response begins.
+// setWhenSent makes dynamic call f too.
 func (o *options) setWhenSent(f func(http.Header)) {
 	before := o.dynamic
 	o.dynamic = func(h http.Header) {
@@ -60,7 +60,7 @@ func (p *Planner) parseOptions(t *Template, in *input) error {
 func (p *Planner) readOptions(t *Template, in *input) []*ParameterError {
 	t.options, t.seed = &defaultOptions, p.limits.Seed
 	if in.values == nil && t.measure == nil {
-		return nil // a wait alone, which pathDelay has checked
+		return nil // only a wait, checked by pathDelay
 	}
 	if in.values != nil || t.status.list != nil {
 		o := defaultOptions

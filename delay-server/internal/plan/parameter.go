@@ -15,31 +15,31 @@ type Parameter struct {
 	In       Place
 	Usage    string // the values, such as "1 to 1000000", in Markdown
 	Meaning  string // what it does, in Markdown
-	Details  string // what else there is to know, in Markdown, for OpenAPI
+	Details  string // more about it, in Markdown, only for OpenAPI
 	Example  string // a value
 	Schema   string // the JSON Schema of a value, as YAML; it may refer to Schemas
 	Required bool
 	Repeated bool // may be given more than once
 
 	// Route is the key of a scenario's route that sets the parameter, such as
-	// "status" or "pool.workers". It is "" if no route can.
+	// "status" or "pool.workers". It is "" if no route can set it.
 	Route string
-	// Same is set if all routes with the same name in Route's mapping must agree.
+	// Same means that routes that share a pool or a barrier must set the same value.
 	Same bool
-	// Requires is the parameter without which this one has no effect, or "".
+	// Requires names the parameter without which this one has no effect, or is "".
 	Requires string
 
 	shapes   shapes
 	excludes []exclusion
-	// parse parses the value into options. It is nil if the endpoint, or the
-	// parameter that this one belongs to, reads it.
+	// parse parses the value into options. It is nil if the endpoint or another
+	// parameter parses it.
 	parse func(*input, *options) error
 	// check returns an error if the parameter has no effect with the other options and
-	// the endpoint's body. It is nil if parse and the fields above say all.
+	// the endpoint's body. It is nil if the fields above are enough.
 	check func(in *input, o *options, body extent) error
 }
 
-// Place is where a request has a parameter.
+// Place is the place of a parameter in a request.
 type Place string
 
 // The places of parameters.
@@ -49,7 +49,7 @@ const (
 	InRoute Place = "" // only a scenario's route has it
 )
 
-// shapes is what a parameter has an effect on.
+// shapes are the parts of an answer that a parameter changes.
 type shapes uint8
 
 const (
@@ -65,16 +65,16 @@ type exclusion struct{ name, reason string }
 // scenario's route, in no order.
 var shared []Parameter
 
-// register adds a row to the table. A parameter's file calls it to initialize a
-// variable, so that adding a parameter adds a file and changes none.
+// register adds a row to the table. Each parameter's file calls it to initialize a
+// variable. So a new parameter needs one new file and no change to another.
 func register(p Parameter) Parameter {
 	shared = append(shared, p)
 	return p
 }
 
 // Parameters returns the parameters that all endpoints with a query accept, and the
-// parameters of a scenario's route, sorted by name. One that another parameter reads, as pool
-// reads workers, follows that one.
+// parameters of a scenario's route, sorted by name. A parameter that another one parses
+// follows it, such as workers after pool.
 func Parameters() []Parameter {
 	key := func(p Parameter) string {
 		if p.parse == nil && p.Requires != "" {
@@ -111,8 +111,8 @@ not: { pattern: "^[^1-9]*$" }
 	"RunName": `{ description: Visible ASCII characters., type: string, pattern: "^[!-~]{0,200}$" }`,
 }
 
-// validate returns an error for each parameter that conflicts with another one, with
-// a missing one, or with the body of the endpoint: it would have no effect.
+// validate returns an error for each parameter that has no effect with the fault, the
+// status or the body.
 func (in *input) validate(o *options, body extent) (errs []*ParameterError) {
 	refuse := func(name, format string, args ...any) {
 		errs = append(errs, &ParameterError{name, 0, problem.ConflictingParameters.New(format, args...)})
@@ -178,7 +178,7 @@ func (in *input) parseOne(p *Parameter, o *options) error {
 	return p.parse(in, o)
 }
 
-// given returns the rows of the parameters that in has.
+// given returns the rows of the given parameters.
 func (in *input) given() []*Parameter {
 	var given []*Parameter
 	for _, p := range in.rows {

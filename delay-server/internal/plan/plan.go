@@ -2,9 +2,9 @@
 // parses paths and queries of waiting endpoints; package scenario matches the paths of
 // its routes. A plan depends on nothing but the fields of Request.
 //
-// A path and its query are parsed once, into a Template, and each request that
-// repeats them gets its Plan from there: what is drawn or counted is drawn and
-// counted for the request, and all else is shared.
+// A path and its query are parsed once, into a cached Template. Each request with the
+// same path and query gets its Plan from the template. Random values and counts are new
+// for each request; everything else is shared.
 package plan
 
 import (
@@ -15,27 +15,27 @@ import (
 	"flash.test/delay-server/internal/gate"
 )
 
-// Request is all of a request that its plan depends on. The strings may alias a
-// buffer that is reused once Find and Template.Plan have returned.
+// Request has the parts of a request that its plan depends on. The strings may alias a
+// buffer that is reused after Find and Template.Plan have returned.
 type Request struct {
 	Method      string
 	Path        string // percent-encoded, and normalized as by urlpath.Normalize
-	Query       string // percent-encoded, without its question mark
-	RunID       string // of the header X-Run-Id, or ""
+	Query       string // percent-encoded, without the question mark
+	RunID       string // the header X-Run-Id, or ""
 	Traceparent string // the header, or ""
-	ProtoMajor  int    // of HTTP
+	ProtoMajor  int    // 1 for HTTP/1.1, 2 for HTTP/2
 }
 
 // Plan says how to answer a request. It is immutable, so requests may share it.
 type Plan struct {
 	Template *Template
-	Limit    *gate.RateLimiter // which admits the request or not; nil for any
-	Pool     *gate.PoolSpec    // whose workers serve the wait; nil for none
-	Barrier  *gate.BarrierSpec // at which the request stands before it waits; nil for none
-	Hold     *gate.HoldSpec    // by which it is held before it waits; nil for none
-	Wait     time.Duration     // from the arrival, the worker's turn or the event to the answer
-	Cut      bool              // Wait is MaxDelay, in place of samples above it
-	Sending  time.Duration     // from the headers to the end of the body, at least
+	Limit    *gate.RateLimiter // may refuse the request; nil for no limit
+	Pool     *gate.PoolSpec    // its workers serve the wait; nil for none
+	Barrier  *gate.BarrierSpec // passed before the wait; nil for none
+	Hold     *gate.HoldSpec    // passed before the wait; nil for none
+	Wait     time.Duration     // starts at arrival, or after the pool, barrier or hold
+	Cut      bool              // the sample was above MaxDelay and Wait was cut to it
+	Sending  time.Duration     // minimum time from the headers to the end of the body
 	Answer   answer.Answer
 }
 
@@ -48,17 +48,17 @@ type Planner struct {
 	cache     cache
 }
 
-// Limits are what a Planner plans within.
+// Limits are the server's limits and settings for plans.
 type Limits struct {
 	MaxDelay      time.Duration // a longer fixed delay is a DelayError
-	MaxInFlight   int           // the most parties that a barrier can have; 0 for any
-	MaxBody       int64         // bytes; a larger size is a problem
-	Seed          *uint64       // of every request without a seed of its own; nil for none
-	RedirectHosts HostList      // where /delay/{delay}/url/ may lead
-	ProxyHosts    HostList      // whose answers /delay/{delay}/proxy/ may give
+	MaxInFlight   int           // maximum number of a barrier's parties; 0 for no limit
+	MaxBody       int64         // maximum size of a body in bytes
+	Seed          *uint64       // the default of the parameter seed; nil for none
+	RedirectHosts HostList      // allowed hosts of /delay/{delay}/url/
+	ProxyHosts    HostList      // allowed hosts of /delay/{delay}/proxy/
 	Recordings    map[string]delay.Recording
-	Now           func() time.Time // the clock of what tells the time; nil for time.Now
-	Flash         bool             // read a number in a path, and repeat it, as Flash does
+	Now           func() time.Time // for times in answers; nil for time.Now
+	Flash         bool             // parse and repeat numbers in paths like Flash
 }
 
 // New returns a planner within limits.
@@ -72,11 +72,11 @@ func New(limits Limits) *Planner {
 	}
 }
 
-// DelayError is an error in the delay itself, the one error that Flash has too.
+// DelayError is an error in the delay of a path. Flash has this error too.
 type DelayError struct{ Err error }
 
-// Error says what was read and what is accepted.
+// Error returns the text of e.Err.
 func (e *DelayError) Error() string { return e.Err.Error() }
 
-// Unwrap returns the error within.
+// Unwrap returns e.Err.
 func (e *DelayError) Unwrap() error { return e.Err }

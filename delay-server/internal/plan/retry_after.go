@@ -41,7 +41,7 @@ func parseRetryAfter(in *input, o *options) error {
 	if isDate {
 		now := in.limits.Now
 		o.setWhenSent(func(h http.Header) {
-			date := now().Add(after).Add(time.Second - 1) // rounded up: a date has whole seconds
+			date := now().Add(after).Add(time.Second - 1) // round up: a date has whole seconds
 			h.Set("Retry-After", date.UTC().Format(http.TimeFormat))
 		})
 		return nil

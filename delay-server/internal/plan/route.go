@@ -11,8 +11,8 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// RouteParameters returns the parameters that a scenario's route may set, each once
-// for each of its keys.
+// RouteParameters returns the parameters that a scenario's route may set, one for each
+// key.
 func RouteParameters() []Parameter {
 	all := Parameters()
 	for _, e := range Endpoints() {
@@ -21,9 +21,9 @@ func RouteParameters() []Parameter {
 	return slices.DeleteFunc(all, func(p Parameter) bool { return p.Route == "" })
 }
 
-// Prepare parses the values of the parameters of a scenario's route, by name. The
-// template serves any path and query; a request's run is the one of its headers. The
-// name is what fail_first counts by. The errors are all that the values have.
+// Prepare returns the template of a scenario's route with the values of its
+// parameters. The template serves any path and query; a request's run is in its headers.
+// fail_first counts by name. Prepare returns all errors in the values.
 func (p *Planner) Prepare(name string, values url.Values) (*Template, []*ParameterError) {
 	t := &Template{planner: p, trusted: true, content: content{
 		body: func(t *Template, a *answer.Answer, _ rng, _ time.Duration) {

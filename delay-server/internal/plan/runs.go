@@ -54,14 +54,13 @@ func unescapedQuery(s string) string {
 	return plain
 }
 
-// streamID returns the run whose stream of samples a request draws from: one
-// that its client has named, else "". A trace is no such run: a traced client
-// has a new one for each request, and each would be the first of its run.
+// streamID returns the run whose random numbers a request draws: X-Run-Id, else the
+// parameter run, else "". A trace does not count: a client may start a trace for each
+// request, and then each request would draw the same numbers.
 func streamID(r *Request, param string) string { return cmp.Or(r.RunID, param) }
 
-// traceID returns the trace id of a W3C traceparent header, "" if it is
-// malformed: tracing libraries write the header, not the client's author, and the
-// recommendation says to start a new trace then.
+// traceID returns the trace ID of a W3C traceparent header, or "" if it is malformed.
+// A malformed header is no error: the W3C recommendation says to ignore it.
 func traceID(traceparent string) string {
 	_, rest, _ := strings.Cut(traceparent, "-")
 	id, rest, _ := strings.Cut(rest, "-")
@@ -87,30 +86,29 @@ type runs struct {
 	counts *simplelru.LRU[countKey, int64]
 }
 
-// countKey has hashes instead of texts, which may be as long as a request's header and
-// keep all of it in memory. The chance that any two of maxCounts texts have the same
-// hash is 3 in 10¹².
+// countKey has hashes instead of strings, which may be as long as a request's header.
+// The probability that any two of maxCounts strings have the same hash is 3 in 10¹².
 type countKey struct{ run, what uint64 }
 
 func newRuns() runs {
 	counts, err := simplelru.NewLRU[countKey, int64](maxCounts, nil)
 	if err != nil {
-		panic(err) // of a size that is not positive
+		panic(err) // maxCounts is not positive
 	}
 	return runs{seed: maphash.MakeSeed(), counts: counts}
 }
 
-// seedKey and failKey return what requests are counted by.
+// seedKey and failKey return keys to count requests by.
 func (r *runs) seedKey(seed uint64) uint64 { return r.hash("seed " + strconv.FormatUint(seed, 10)) }
 func (r *runs) failKey(name string) uint64 { return r.hash("fail_first " + name) }
 
-// next returns how many requests of the run it has counted by what: 0 at first.
+// next counts a request of the run by what, and returns the count before it.
 func (r *runs) next(run string, what uint64) int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := countKey{r.hash(run), what}
 	n, _ := r.counts.Peek(key)
-	r.counts.Add(key, n+1) // and makes it the most recently used
+	r.counts.Add(key, n+1) // also marks it as the most recently used
 	return n
 }
 

@@ -23,7 +23,7 @@ var _ = register(Parameter{
 
 func (in *input) parseSeed(text string) (*uint64, error) {
 	lowest := int64(0)
-	if in.seconds { // an endpoint of go-httpbin, whose seeds are an int64
+	if in.seconds { // an endpoint of go-httpbin; its seeds are int64
 		lowest = math.MinInt64
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 			seed := uint64(n)
@@ -43,14 +43,14 @@ type rng = *rand.Rand
 
 var sharedRNG = delay.SharedRNG()
 
-// newRNG returns the generator of the request at a place within its run. What one
-// request draws does not move what the next one draws.
-func newRNG(seed uint64, place int64) rng {
-	var one struct { // allocation
+// newRNG returns the generator of a request, where index is its position in its run. So
+// the draws of one request do not change the draws of the next.
+func newRNG(seed uint64, index int64) rng {
+	var r struct { // a single allocation
 		source rand.PCG
 		rng    rand.Rand
 	}
-	one.source.Seed(seed, uint64(place))
-	one.rng = *rand.New(&one.source)
-	return &one.rng
+	r.source.Seed(seed, uint64(index))
+	r.rng = *rand.New(&r.source)
+	return &r.rng
 }

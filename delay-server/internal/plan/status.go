@@ -24,12 +24,12 @@ var _ = register(Parameter{
 	},
 })
 
-// statuses are the status codes to pick from, by rising share.
+// statuses are the status codes to pick from, by cumulative share.
 type statuses struct{ list []weightedStatus }
 
 type weightedStatus struct {
 	code int
-	upTo float64 // 0 to 1
+	upTo float64 // cumulative share, 0 to 1
 }
 
 var ok = statuses{[]weightedStatus{{http.StatusOK, 1}}}
@@ -48,7 +48,7 @@ func (s statuses) String() string {
 	return strings.Join(codes, ",")
 }
 
-// pick draws a code. It draws nothing if there is one only.
+// pick draws a code. It does not use rng if there is only one.
 func (s statuses) pick(rng rng) int {
 	if len(s.list) == 1 {
 		return s.list[0].code
@@ -62,7 +62,7 @@ func (s statuses) pick(rng rng) int {
 	return s.list[len(s.list)-1].code
 }
 
-// parseStatuses parses a code, or fortio's codes with percentages.
+// parseStatuses parses a code, or a list of codes with percentages in fortio's form.
 func parseStatuses(text string) (statuses, error) {
 	if code, ok := parseStatus(text); ok {
 		return statuses{[]weightedStatus{{code, 1}}}, nil
@@ -117,7 +117,7 @@ func require(a *answer.Answer, protoMajor int) {
 	case http.StatusUnauthorized:
 		a.Default("Www-Authenticate", challenge)
 	case http.StatusMethodNotAllowed:
-		a.Default("Allow", http.MethodOptions) // which every endpoint answers
+		a.Default("Allow", http.MethodOptions) // every endpoint answers it
 	case http.StatusProxyAuthRequired:
 		a.Default("Proxy-Authenticate", challenge)
 	case http.StatusUpgradeRequired:

@@ -11,12 +11,12 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// HostList is a list of hosts: "*" for any, "none" for none, or
-// names, "*.example.com" for all below example.com, and addresses or ranges of
-// them, "10.0.0.0/8". The zero value is none.
+// HostList is a list of hosts: names, "*.example.com" for all names below example.com,
+// addresses, address ranges such as "10.0.0.0/8", "*" for any host, and "none" for no
+// host. The zero value allows no host.
 type HostList []string
 
-// Allows reports whether l has host, an address or a name in lower case.
+// Allows reports whether l allows host, an address or a name in lower case.
 func (l HostList) Allows(host string) bool {
 	addr, _ := netip.ParseAddr(host)
 	for _, pattern := range l {
@@ -35,7 +35,7 @@ func (l HostList) Allows(host string) bool {
 	return false
 }
 
-// Addresses returns the entries of l that are addresses or ranges of them.
+// Addresses returns the addresses and address ranges of l.
 func (l HostList) Addresses() []netip.Prefix {
 	var addresses []netip.Prefix
 	for _, pattern := range l {
@@ -46,21 +46,21 @@ func (l HostList) Addresses() []netip.Prefix {
 	return addresses
 }
 
-// prefix reads an address as the range of it alone. It returns the zero Prefix,
-// which contains nothing, for what is neither an address nor a range.
+// prefix parses an address range, or an address as a range of one. It returns the zero
+// Prefix, which contains nothing, for any other pattern.
 func prefix(pattern string) netip.Prefix {
 	if addr, err := netip.ParseAddr(pattern); err == nil {
 		addr = addr.Unmap()
 		return netip.PrefixFrom(addr, addr.BitLen())
 	}
 	p, err := netip.ParsePrefix(pattern)
-	if err != nil || p.Addr().Is4In6() { // no address is compared in that form
+	if err != nil || p.Addr().Is4In6() { // Allows unmaps addresses
 		return netip.Prefix{}
 	}
 	return p.Masked()
 }
 
-// targetKind is what a URL in a path is for.
+// targetKind is the use of a URL in a path.
 type targetKind struct{ name, setting string }
 
 var (
@@ -68,19 +68,18 @@ var (
 	proxying    = targetKind{"proxy", "PROXY_HOSTS"}
 )
 
-// target returns the URL that is the rest of a path, with the path's query. It is
-// made anew from what was checked, so that a browser reads the same host in it. A
-// target of which the host, or a scheme and what follows it up to the first slash,
-// is percent-encoded was so as a whole, as encodeURIComponent does it, and is
-// decoded once. The error is a *problem.Problem, 400 or 403.
+// target parses the URL in the rest of a path, and adds the query. The result is built
+// from the checked parts, so a browser sees the same host in it. If the text up to the
+// first slash is percent-encoded, target decodes the whole text once, as after
+// encodeURIComponent. The error is a *problem.Problem, 400 or 403.
 func (l HostList) target(rest, query string, kind targetKind) (*url.URL, error) {
 	text := rest
 	if host, _, _ := strings.Cut(text, "/"); strings.Contains(host, "%") {
-		text, _ = url.PathUnescape(text) // a path has valid escapes only
+		text, _ = url.PathUnescape(text) // a path has only valid escapes
 	}
 	refuse := func(reason string) (*url.URL, error) {
-		return nil, problem.InvalidTarget.New("%s target %s is invalid (%s)"+
-			": use host, host/path or an http or https URL",
+		return nil, problem.InvalidTarget.New(
+			"%s target %s is invalid (%s): use host, host/path or an http or https URL",
 			kind.name, problem.Quote(rest), reason)
 	}
 	if dangerous.MatchString(text) || control.MatchString(query) {
@@ -112,21 +111,21 @@ func (l HostList) target(rest, query string, kind targetKind) (*url.URL, error) 
 }
 
 var (
-	// control and dangerous match, as they are and percent-encoded, what browsers
-	// strip from a URL (control characters) and what they read as a slash (the
-	// backslash): the host that they see could be another than the one checked.
+	// control matches control characters, which browsers strip from a URL. dangerous
+	// also matches the backslash, which browsers read as a slash. Both match encoded
+	// characters too. With them, a browser could see another host than the checked one.
 	control   = regexp.MustCompile(`(?i)[\x00-\x1f\x7f]|%([01][0-9a-f]|7f)`)
 	dangerous = regexp.MustCompile(`(?i)[\x00-\x1f\x7f\\]|%([01][0-9a-f]|7f|5c)`)
 
 	scheme      = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
 	hostAndPort = regexp.MustCompile(`^[A-Za-z0-9.-]+:[0-9]{1,5}([/?#]|$)`)
 
-	// plainHost has no character that a browser's IDNA would turn into another.
+	// plainHost has only characters that a browser's IDNA leaves unchanged.
 	plainHost = regexp.MustCompile(`^([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
 )
 
-// escape percent-encodes what may not stand in a query as it is (RFC 3986,
-// section 3.4), which net/url leaves there.
+// escape percent-encodes the characters that net/url keeps but a query may not have
+// (RFC 3986, section 3.4).
 func escape(query string) string {
 	var b strings.Builder
 	for _, c := range []byte(query) {
@@ -144,5 +143,6 @@ func isPort(s string) bool {
 	return err == nil && port > 0
 }
 
-// hasScheme tells javascript:alert(1) from localhost:8080.
+// hasScheme reports whether s has a scheme: javascript:alert(1) does, localhost:8080
+// does not.
 func hasScheme(s string) bool { return scheme.MatchString(s) && !hostAndPort.MatchString(s) }

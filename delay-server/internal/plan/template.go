@@ -9,8 +9,8 @@ import (
 	"flash.test/delay-server/internal/answer"
 )
 
-// Template is what all plans of a path and query have in common. Any goroutine may use
-// it: it does not change, except for the heads that it keeps.
+// Template has the common parts of all plans of a path and query. It is safe for
+// concurrent use.
 type Template struct {
 	Ignored  []string // names of query parameters that the endpoint does not know, sorted
 	Forwards bool     // another server answers
@@ -19,24 +19,24 @@ type Template struct {
 	delay   delay.Delay
 	content
 	options *options
-	sent    extent        // of the body, with all that the options make of it
-	after   time.Duration // from the headers to the end of the body, at least
-	trusted bool          // an operator has defined it
+	sent    extent        // of the body with the options applied
+	after   time.Duration // minimum time from the headers to the end of the body
+	trusted bool          // an operator defined it
 	hasRun  bool          // the query has the parameter run
-	seed    *uint64       // nil for samples that do not repeat
-	random  bool          // its plans draw
-	dynamic bool          // the head of its answers depends on when they begin
+	seed    *uint64       // nil for random numbers that do not repeat
+	random  bool          // plans use random numbers
+	dynamic bool          // heads depend on the time and are not cached
 
-	seedKey, failKey uint64 // by which runs count for seed and fail_first
+	seedKey, failKey uint64 // keys of the counts for seed and fail_first
 
-	// shared are the plans if nothing except the status is drawn.
+	// shared are the plans if at most the status is random.
 	shared []sharedPlan
 
 	heads headCache
 }
 
 // sharedPlan is the plan of all requests that draw the status. Its answer may have
-// another status, as a redirect has.
+// another status, such as a redirect's.
 type sharedPlan struct {
 	status int
 	plan   *Plan
@@ -50,20 +50,20 @@ type content struct {
 	measure func(*options) extent // of the body; nil if nothing depends on it
 }
 
-// bodyFunc completes an answer that has its status. The body takes at most longest.
+// bodyFunc completes an answer whose status is set. The body takes at most longest.
 type bodyFunc func(t *Template, a *answer.Answer, rng rng, longest time.Duration)
 
 // extent is the length and the duration of a body.
 type extent struct {
 	length int64         // in bytes
-	takes  time.Duration // from its first byte, due at 0, to its last, at least
+	takes  time.Duration // minimum time from its first byte to its last
 }
 
 // maxShared is the maximum number of plans that a template shares.
 const maxShared = 4
 
-// ready sets the fields that t derives from its others, and returns t. Templates of the
-// same name count together for fail_first.
+// ready sets the derived fields of t, and returns t. Templates with the same name
+// count together for fail_first.
 func (t *Template) ready(name string) *Template {
 	runs := &t.planner.runs
 	if t.seed != nil {
@@ -78,7 +78,7 @@ func (t *Template) ready(name string) *Template {
 	if statuses := t.statuses(); fixed && len(statuses) <= maxShared {
 		wait, cut := t.sampleWait(sharedRNG)
 		for _, status := range statuses {
-			if status != http.StatusUpgradeRequired { // whose headers depend on the protocol
+			if status != http.StatusUpgradeRequired { // its headers depend on the protocol
 				t.shared = append(t.shared, sharedPlan{status, t.instantiate(wait, cut, status, sharedRNG, 0)})
 			}
 		}
@@ -86,7 +86,7 @@ func (t *Template) ready(name string) *Template {
 	return t
 }
 
-// statuses returns all that a plan's status can be.
+// statuses returns all possible statuses of a plan.
 func (t *Template) statuses() []int {
 	var codes []int
 	for _, s := range t.options.status.list {
@@ -98,8 +98,8 @@ func (t *Template) statuses() []int {
 	return codes
 }
 
-// Plan returns the plan of one request to t's path and query, and a copy of the run
-// that the request belongs to, or "". The error is a *problem.Problem.
+// Plan returns the plan of a request to t's path and query, and a copy of the request's
+// run, or "". The error is a *problem.Problem.
 func (t *Template) Plan(r Request) (plan *Plan, run string, err error) {
 	param := ""
 	if t.hasRun {
@@ -111,9 +111,9 @@ func (t *Template) Plan(r Request) (plan *Plan, run string, err error) {
 	run = strings.Clone(run)
 	rng := sharedRNG
 	if t.seed != nil {
-		place := t.planner.runs.next(streamID(&r, param), t.seedKey)
+		index := t.planner.runs.next(streamID(&r, param), t.seedKey)
 		if t.random {
-			rng = newRNG(*t.seed, place)
+			rng = newRNG(*t.seed, index)
 		}
 	}
 	wait, cut := t.sampleWait(rng)
@@ -135,8 +135,7 @@ func (t *Template) sampleWait(rng rng) (wait time.Duration, cut bool) {
 	return t.delay.SampleWithin(rng, t.planner.limits.MaxDelay-t.after)
 }
 
-// instantiate returns the plan of a request that waits that long and is answered with
-// the status.
+// instantiate returns the plan of a request with the wait and the status.
 func (t *Template) instantiate(wait time.Duration, cut bool, status int, rng rng, protoMajor int) *Plan {
 	o := t.options
 	plan := &Plan{Template: t, Limit: o.limit, Pool: o.pool, Barrier: o.barrier, Hold: o.hold, Wait: wait, Cut: cut}

@@ -13,31 +13,32 @@ import (
 	"flash.test/delay-server/internal/plan"
 )
 
-// File is a scenario that follows its file. Use Open.
+// File is a scenario that can reload its file. Use Open.
 type File struct {
 	name    string
 	planner *plan.Planner
 	log     *slog.Logger
 	current atomic.Pointer[Scenario]
 
-	mu      sync.Mutex // held while reading
-	seen    look       // at the file, when it was last read
-	pending *look      // at the file since it has changed; nil where it has not
+	mu      sync.Mutex // held while reading the file
+	loaded  snapshot   // last load, successful or not
+	pending *snapshot  // a change that was seen once; nil for none
 }
 
-// look is what was seen of a file at one time.
-type look struct {
-	info os.FileInfo // nil where there was none
-	text string      // "" where it could not be read
-	err  error       // from reading it
+// snapshot is the state of a file at one time.
+type snapshot struct {
+	info os.FileInfo // nil if the file did not exist
+	text string      // "" after an error
+	err  error       // from reading the file
 }
 
-// same reports whether both are of the same version of the same file: its time
-// and its size alone would not tell, where a clock is coarse.
-func (l look) same(other look) bool { return sameInfo(l.info, other.info) && l.text == other.text }
+// same reports whether both snapshots are of the same version of the file. It compares
+// the text too, since file times may be coarse.
+func (s snapshot) same(other snapshot) bool {
+	return sameInfo(s.info, other.info) && s.text == other.text
+}
 
-// sameInfo reports whether both are of the same version of the same file. Either
-// is nil where there is no file.
+// sameInfo reports whether a and b have the same file, time and size, or are both nil.
 func sameInfo(a, b os.FileInfo) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
@@ -45,10 +46,10 @@ func sameInfo(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
-// Open reads the file of that name. The error is from reading it, or Load's.
+// Open loads the file. The error is from reading the file or from Load.
 func Open(name string, planner *plan.Planner, log *slog.Logger) (*File, error) {
-	f := &File{name: name, planner: planner, log: log, seen: read(name)}
-	s, err := f.load(f.seen)
+	f := &File{name: name, planner: planner, log: log, loaded: read(name)}
+	s, err := f.load(f.loaded)
 	if err != nil {
 		return nil, err
 	}
@@ -57,21 +58,20 @@ func Open(name string, planner *plan.Planner, log *slog.Logger) (*File, error) {
 	return f, nil
 }
 
-// Current returns the scenario of now.
+// Current returns the scenario that was last loaded.
 func (f *File) Current() *Scenario { return f.current.Load() }
 
-// Reload reads the file again, as it is, and logs how many routes it has. Where
-// there is anything wrong with it, the scenario stays as it was and the log says so.
+// Reload loads the file again at once. If the file is invalid, Reload logs the error and
+// keeps the current scenario.
 func (f *File) Reload() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reload(read(f.name))
 }
 
-// Watch reloads the file once two ticks in a row have found it changed, and the
-// same, so that a half-written file is not read. It runs until ctx is done.
-// It polls: so it sees what an editor puts in the file's place, and what happens
-// in a mounted folder.
+// Watch reloads the file after two ticks in a row have found the same change, so that it
+// does not load a half-written file. It runs until ctx is done. It polls, so it also
+// notices that an editor replaced the file, and changes in a mounted folder.
 func (f *File) Watch(ctx context.Context, tick <-chan time.Time) {
 	for {
 		select {
@@ -86,12 +86,12 @@ func (f *File) Watch(ctx context.Context, tick <-chan time.Time) {
 func (f *File) reloadIfChanged() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if info, _ := os.Stat(f.name); f.pending == nil && sameInfo(f.seen.info, info) {
-		return // spares a large file being read at each tick
+	if info, _ := os.Stat(f.name); f.pending == nil && sameInfo(f.loaded.info, info) {
+		return // without reading the file
 	}
 	now := read(f.name)
 	switch {
-	case f.seen.same(now):
+	case f.loaded.same(now):
 		f.pending = nil
 	case f.pending != nil && f.pending.same(now):
 		f.reload(now)
@@ -100,33 +100,33 @@ func (f *File) reloadIfChanged() {
 	}
 }
 
-func (f *File) reload(now look) {
-	f.seen, f.pending = now, nil
+func (f *File) reload(now snapshot) {
+	f.loaded, f.pending = now, nil
 	s, err := f.load(now)
 	if err != nil {
-		f.log.Error("scenario not reloaded, the old one stays", "file", f.name, "error", err)
+		f.log.Error("scenario not reloaded, keeping the old one", "file", f.name, "error", err)
 		return
 	}
 	f.current.Store(s)
 	f.log.Info("scenario reloaded", "file", f.name, "routes", s.Routes())
 }
 
-func (f *File) load(l look) (*Scenario, error) {
-	if l.err != nil {
-		return nil, l.err
+func (f *File) load(s snapshot) (*Scenario, error) {
+	if s.err != nil {
+		return nil, s.err
 	}
-	return Load(f.name, []byte(l.text), f.planner)
+	return Load(f.name, []byte(s.text), f.planner)
 }
 
-// read looks at the file of that name.
-func read(name string) look {
+// read returns a snapshot of the file.
+func read(name string) snapshot {
 	info, err := os.Stat(name)
 	if err != nil {
-		return look{err: err}
+		return snapshot{err: err}
 	}
 	if !info.Mode().IsRegular() {
-		return look{info: info, err: &fs.PathError{Op: "read", Path: name, Err: errors.New("it is no regular file")}}
+		return snapshot{info: info, err: &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}}
 	}
 	text, err := os.ReadFile(name)
-	return look{info: info, text: string(text), err: err}
+	return snapshot{info: info, text: string(text), err: err}
 }

@@ -115,7 +115,7 @@ func TestOpenRefuses(t *testing.T) {
 	for name, want := range map[string]string{
 		"none.yaml": "no such file",
 		"bad.yaml":  "bad.yaml:1:1: routes is empty",
-		"":          "it is no regular file",
+		"":          "not a regular file",
 	} {
 		_, err := Open(filepath.Join(dir, name), planner(), slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -11,12 +11,12 @@ import (
 // key is a key of a route, or of a mapping within a route such as pool.
 type key struct {
 	name      string
-	parameter plan.Parameter // that it sets, unless it has parts
+	parameter plan.Parameter // set by the key, unless it has parts
 	required  bool
-	parts     []key // of a mapping, the name (such as the pool's) first
+	parts     []key // keys of the mapping, the name first; nil for a key with one value
 }
 
-// isAny reports whether any YAML value may be the key's.
+// isAny reports whether the key takes any YAML value.
 func (k key) isAny() bool { return k.parameter.Schema == "{}" }
 
 // keys returns the keys of a route: method, path, and one for each of plan's
@@ -34,7 +34,7 @@ var keys = sync.OnceValue(func() []key {
 			i = len(all)
 			all = append(all, key{name: name})
 		}
-		// A mapping begins with the parameter of its own name, which it requires.
+		// The parameter with the mapping's name comes first and is required.
 		own := p.Name == name
 		added := key{name: part, parameter: p, required: own || p.Required || requires(name, p.Name)}
 		if own {
@@ -62,7 +62,7 @@ func names() []string {
 	return all
 }
 
-// findKey returns the key of the name, which must be one of names.
+// findKey returns the key with the name, which must be one of names.
 func findKey(name string) key {
 	return keys()[slices.IndexFunc(keys(), func(k key) bool { return k.name == name })]
 }

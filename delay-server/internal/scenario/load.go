@@ -12,12 +12,12 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// Load parses the routes of a file. The name is what errors call it. The error joins
-// all that is wrong with the file, each as file:line:column: text.
+// Load parses the text of a scenario file. It joins all errors, each in the form
+// file:line:column: text.
 //
 //	routes:
 //	  - method: GET                  # by default any except OPTIONS, CONNECT and TRACE
-//	    path: /products/{id}         # {id} is one segment, {rest...} all that follow
+//	    path: /products/{id}         # {id} is one segment, {rest...} the rest of the path
 //	    delay: lognormal:40ms,300ms
 //	    pool: {name: db, workers: 4, queue: 16}
 //	    json: {name: kettle}
@@ -50,8 +50,8 @@ type loader struct {
 
 // shared is the first definition of a pool or a barrier.
 type shared struct {
-	line int
-	as   string
+	line   int
+	values string
 }
 
 func (l *loader) routes(root *yaml.Node) {
@@ -71,7 +71,7 @@ func (l *loader) routes(root *yaml.Node) {
 	}
 }
 
-// definition is the parameters of a route, and where each of their values stands.
+// definition has the parameters of a route and the position of each value.
 type definition struct {
 	values url.Values
 	at     map[string][]*yaml.Node
@@ -168,14 +168,14 @@ func (l *loader) parts(e entry, d definition, k key) {
 	l.share(e, d, k)
 }
 
-// share requires that all routes that name the same pool or barrier define it alike.
+// share returns an error if another route defines the same pool or barrier differently.
 func (l *loader) share(e entry, d definition, k key) {
 	var same []string
 	mine := shared{line: e.key.Line}
 	for _, part := range k.parts {
 		if part.parameter.Same {
 			same = append(same, part.name)
-			mine.as += " " + d.values.Get(part.parameter.Name)
+			mine.values += " " + d.values.Get(part.parameter.Name)
 		}
 	}
 	if same == nil {
@@ -186,8 +186,8 @@ func (l *loader) share(e entry, d definition, k key) {
 	switch {
 	case !known:
 		l.shared[k.name+" "+name] = mine
-	case first.as != mine.as:
-		l.fail(e.key, "%s %s is defined otherwise in line %d: use the same %s",
+	case first.values != mine.values:
+		l.fail(e.key, "%s %s is defined differently in line %d: use the same %s",
 			k.name, problem.Quote(name), first.line, strings.Join(same, " and "))
 	}
 }

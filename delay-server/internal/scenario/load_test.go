@@ -263,7 +263,7 @@ f.yaml:5:12: json number 0x10 is invalid: use`,
 	{
 		"a pool that is defined twice",
 		"routes:\n  - {path: /a, pool: {name: db, workers: 1}}\n  - {path: /b, pool: {name: db, workers: 2}}\n",
-		`f.yaml:3:16: pool "db" is defined otherwise in line 2: use the same queue and workers`,
+		`f.yaml:3:16: pool "db" is defined differently in line 2: use the same queue and workers`,
 	},
 
 	{"a barrier of no parties", "routes: [{path: /a, barrier: {name: b}}]", `f.yaml:1:21: barrier needs parties`},
@@ -291,7 +291,7 @@ f.yaml:1:51: unknown key "paties" of barrier; did you mean "parties"?`,
 		"routes:\n  - {path: /a, barrier: {name: b, parties: 2, timeout: 1s}}\n" +
 			"  - {path: /b, barrier: {name: b, parties: 2, timeout: 2s}}\n  - {path: /c, barrier: {name: b, " +
 			"parties: 3}}\n",
-		`f.yaml:4:16: barrier "b" is defined otherwise in line 2: use the same parties`,
+		`f.yaml:4:16: barrier "b" is defined differently in line 2: use the same parties`,
 	},
 	{"a hold that is a word", "routes: [{path: /a, hold: b}]", `f.yaml:1:27: hold is one value: use`},
 	{"a hold of no name", "routes: [{path: /a, hold: {timeout: 5s}}]", `f.yaml:1:21: hold needs name`},

@@ -25,15 +25,15 @@ func (p pattern) String() string { return strings.TrimPrefix(p.method+" "+p.path
 
 var parameterName = regexp.MustCompile(`\{\w*`)
 
-// likeness returns the path without the names of its parameters.
-func (p pattern) likeness() string { return parameterName.ReplaceAllString(p.path, "{") }
+// shape returns the path without the names of its parameters.
+func (p pattern) shape() string { return parameterName.ReplaceAllString(p.path, "{") }
 
 type segmentKind int
 
 const (
 	literal   segmentKind = iota
 	single                // {name}: one segment
-	following             // {name...}: all that follow
+	following             // {name...}: the rest of the path
 )
 
 // segment is a part of a pattern's path between two slashes.
@@ -47,7 +47,7 @@ func (p pattern) segments() []segment {
 	for text := range strings.SplitSeq(p.path[1:], "/") {
 		s := segment{kind: kindOf(text)}
 		if s.kind == literal {
-			s.text, _ = url.PathUnescape(text) // wrongPath has checked the escapes
+			s.text, _ = url.PathUnescape(text) // invalidReason has checked the escapes
 		}
 		segments = append(segments, s)
 	}
@@ -79,7 +79,7 @@ func (p pattern) example() string {
 	return b.String()
 }
 
-// readMethod reads the method of a route. It is not ok for an unknown one.
+// readMethod reads the method of a route. It returns false for an unknown one.
 func (l *loader) readMethod(e entry) (method string, ok bool) {
 	text, ok := l.scalar(e.value, "method")
 	switch {
@@ -119,15 +119,15 @@ func (l *loader) readPath(e entry) string {
 		l.fail(e.key, "path %s is reserved: use a path outside /%s", problem.Quote(text), strings.Join(reserved, ", /"))
 		return ""
 	}
-	if reason := wrongPath(text); reason != "" {
+	if reason := invalidReason(text); reason != "" {
 		l.fail(e.key, "path %s is invalid (%s): use %s", problem.Quote(text), reason, validPath)
 		return ""
 	}
 	return text
 }
 
-// wrongPath returns what is wrong with a path, or "".
-func wrongPath(text string) string {
+// invalidReason returns the reason why a path is invalid, or "".
+func invalidReason(text string) string {
 	if !strings.HasPrefix(text, "/") {
 		return "no / at its beginning"
 	}
@@ -159,7 +159,7 @@ func (l *loader) add(p pattern, template *plan.Template) {
 	switch other := l.root.insert(p, template); {
 	case other == nil:
 		l.added = append(l.added, p)
-	case p.likeness() == other.likeness():
+	case p.shape() == other.shape():
 		l.fail(p.at, "%s repeats the route in line %d", p, other.at.Line)
 	default:
 		l.fail(p.at, "%s and %s in line %d match the same requests, and neither is more specific", p, other.path,

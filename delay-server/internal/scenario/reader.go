@@ -50,7 +50,7 @@ func (r *reader) err() error {
 
 var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
-// document parses text, which is one YAML document.
+// document parses text, which must be a single YAML document.
 func (r *reader) document(text []byte) *yaml.Node {
 	var first, second yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(text))
@@ -80,8 +80,8 @@ func (r *reader) document(text []byte) *yaml.Node {
 // entry is one key of a mapping, and its value.
 type entry struct{ key, value *yaml.Node }
 
-// mapping reads the mapping n, which errors call what. Its keys must be known, unless
-// known is nil.
+// mapping reads the mapping n. Its keys must be known, unless known is nil. Errors use
+// what as its name.
 func (r *reader) mapping(n *yaml.Node, what string, known []string) []entry {
 	n = target(n)
 	if n.Kind != yaml.MappingNode {
@@ -115,7 +115,7 @@ func unknown(name, what string, known []string) string {
 	return fmt.Sprintf("unknown key %s of %s: use %s", problem.Quote(name), what, strings.Join(known, ", "))
 }
 
-// list reads the list n, which errors call what.
+// list reads the list n. Errors use what as its name.
 func (r *reader) list(n *yaml.Node, what string) []*yaml.Node {
 	n = target(n)
 	if n.Kind != yaml.SequenceNode {
@@ -125,7 +125,7 @@ func (r *reader) list(n *yaml.Node, what string) []*yaml.Node {
 	return n.Content
 }
 
-// scalar reads one value as text.
+// scalar reads one value as text. Errors use what as its name.
 func (r *reader) scalar(n *yaml.Node, what string) (text string, ok bool) {
 	value := target(n)
 	if value.Kind != yaml.ScalarNode || value.ShortTag() == "!!null" {
@@ -135,11 +135,11 @@ func (r *reader) scalar(n *yaml.Node, what string) (text string, ok bool) {
 	return value.Value, true
 }
 
-// json returns any value as JSON. Keys are in the order of the file.
+// json returns the value n as JSON. Keys are in the order of the file.
 func (r *reader) json(n *yaml.Node) (text string, ok bool) {
 	before := len(r.faults)
 	var value any
-	if err := n.Decode(&value); err != nil { // also bounds the expansion of aliases and refuses a value within itself
+	if err := n.Decode(&value); err != nil { // Decode also rejects cycles and excessive aliasing
 		r.failJSON(n, strings.TrimPrefix(err.Error(), "yaml: "))
 		return "", false
 	}
@@ -152,7 +152,7 @@ func (r *reader) failJSON(at *yaml.Node, reason string) {
 	r.fail(at, "json is invalid: %s", reason)
 }
 
-// writeJSON writes n. Errors are at the place of at, which for an alias is its own.
+// writeJSON writes n. Errors have the position of at: the alias, if n is in one.
 func (r *reader) writeJSON(b *strings.Builder, n, at *yaml.Node) {
 	n = target(n)
 	switch n.Kind {
@@ -162,7 +162,7 @@ func (r *reader) writeJSON(b *strings.Builder, n, at *yaml.Node) {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			r.writeJSON(b, item, place(item, n, at))
+			r.writeJSON(b, item, position(item, n, at))
 		}
 		b.WriteByte(']')
 	case yaml.MappingNode:
@@ -173,7 +173,7 @@ func (r *reader) writeJSON(b *strings.Builder, n, at *yaml.Node) {
 			}
 			r.writeScalar(b, e.key, at)
 			b.WriteByte(':')
-			r.writeJSON(b, e.value, place(e.value, n, at))
+			r.writeJSON(b, e.value, position(e.value, n, at))
 		}
 		b.WriteByte('}')
 	default:
@@ -181,18 +181,17 @@ func (r *reader) writeJSON(b *strings.Builder, n, at *yaml.Node) {
 	}
 }
 
-// place returns the place of errors in the child of n, if those in n are at the place
-// of at.
-func place(child, n, at *yaml.Node) *yaml.Node {
+// position returns the node with the position of errors in a child of n. at is the node
+// for errors in n.
+func position(child, n, at *yaml.Node) *yaml.Node {
 	if at != n {
 		return at
 	}
 	return child
 }
 
-// members returns the entries of a mapping. Merged ones (<<) stand in the place of the
-// merge. A key of the mapping itself hides a merged one, and a merged key hides the
-// same key of a later merge.
+// members returns the entries of a mapping, with merge keys (<<) expanded in place. The
+// mapping's own keys override merged ones, and earlier merges override later ones.
 func (r *reader) members(n, at *yaml.Node) []entry {
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -229,7 +228,7 @@ func (r *reader) members(n, at *yaml.Node) []entry {
 
 func isMerge(key *yaml.Node) bool { return key.ShortTag() == "!!merge" }
 
-// writeScalar writes one value. Errors are at the place of at.
+// writeScalar writes one value. Errors have the position of at.
 func (r *reader) writeScalar(b *strings.Builder, n, at *yaml.Node) {
 	switch tag := n.ShortTag(); tag {
 	case "!!int", "!!float":
@@ -261,15 +260,15 @@ func (r *reader) writeScalar(b *strings.Builder, n, at *yaml.Node) {
 // digitsKept is the number of decimal digits that any float64 keeps.
 const digitsKept = 15
 
-// keepsNumber reports whether JSON has the same number. It has not for 01234, which YAML
-// reads as 668, and for one of twenty digits.
+// keepsNumber reports whether n is the same number in JSON. It is not for 01234, which
+// YAML reads as 668, nor for a number of twenty digits.
 func keepsNumber(n *yaml.Node) bool {
 	mantissa, _, _ := strings.Cut(strings.ToLower(n.Value), "e")
 	digits := len(strings.Replace(strings.TrimLeft(mantissa, "-0."), ".", "", 1))
 	return json.Valid([]byte(n.Value)) && (n.ShortTag() == "!!int" || digits <= digitsKept)
 }
 
-// asWritten makes times strings, since JSON has no times.
+// asWritten turns times into strings, since JSON has no times.
 func asWritten(n *yaml.Node) {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!timestamp" {
 		n.Tag = "!!str"
@@ -287,7 +286,7 @@ func target(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// kind returns what n is, for messages.
+// kind describes n in an error.
 func kind(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:

@@ -1,5 +1,6 @@
-// Package scenario loads the routes of a YAML file, so that the server can replace a
-// whole set of slow services.
+// Package scenario loads routes from a YAML file and finds the route of a request. So
+// one server can stand in for a whole set of slow services. Package plan parses the
+// parameters of the routes.
 package scenario
 
 import (
@@ -11,8 +12,8 @@ import (
 	"flash.test/delay-server/internal/plan"
 )
 
-// A Scenario is the routes of one file. It does not change: a request that begins with
-// it ends with it.
+// A Scenario has the routes of one file. It is immutable: a reload does not change
+// requests that have begun.
 type Scenario struct {
 	root  node
 	added []pattern // in the order of the file
@@ -24,18 +25,18 @@ func (s *Scenario) Routes() int { return len(s.added) }
 // Methods are the methods that a route may name, sorted.
 var Methods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
-// AnyMethod is the method of a route that names none. It answers requests of any
+// AnyMethod is the method of a route without one. The route answers requests of any
 // method except OPTIONS, CONNECT and TRACE.
 const AnyMethod = ""
 
-// reserved are the first segments of paths that no route may have.
+// reserved are first segments of a path that no route may use.
 var reserved = []string{"admin", "ca.pem", "healthz", "metrics", "openapi.yaml", "readyz", "scenario.schema.json",
 	"version"}
 
-// Find returns the template of the route that answers requests of the method and path.
-// If there is none, it returns the methods of other routes at the path and OPTIONS,
-// separated by commas, or "". A path is percent-encoded, and neither cleaned nor
-// redirected. Its segments are compared unescaped, so that %2F is part of one.
+// Find returns the template of the route for the method and path. If there is none, it
+// returns the methods of other routes at the path and OPTIONS, separated by commas, or
+// "". The path is percent-encoded. Find compares decoded segments, so %2F does not split
+// a segment.
 func (s *Scenario) Find(method, path string) (template *plan.Template, allowed string) {
 	path, ok := strings.CutPrefix(path, "/")
 	if !ok || isReserved(path) {
@@ -52,7 +53,7 @@ func isReserved(path string) bool {
 	return slices.Contains(reserved, unescaped(first))
 }
 
-// unescaped returns a segment without its escapes.
+// unescaped decodes a segment.
 func unescaped(segment string) string {
 	if strings.IndexByte(segment, '%') < 0 {
 		return segment
@@ -69,6 +70,6 @@ func (s *Scenario) Example() (method, path string) {
 			return http.MethodGet, p.example()
 		}
 	}
-	first := s.added[0] // never of AnyMethod, which answers GET
+	first := s.added[0] // its method is not AnyMethod, which answers GET
 	return first.method, first.example()
 }

@@ -25,7 +25,7 @@ var Schema = sync.OnceValue(func() []byte {
 	}
 	properties["path"] = object{
 		"type": "string", "pattern": "^/",
-		"description": "{name} is one segment, {name...} all that follow.",
+		"description": "{name} is one segment, {name...} the rest of the path.",
 	}
 	text, err := json.MarshalIndent(object{
 		"$schema":              "http://json-schema.org/draft-07/schema#",
@@ -36,7 +36,7 @@ var Schema = sync.OnceValue(func() []byte {
 		"properties":           object{"routes": object{"type": "array", "minItems": 1, "items": route}},
 	}, "", "  ")
 	if err != nil {
-		panic(err) // of strings, numbers and lists
+		panic(err) // impossible: it has only strings, numbers and lists
 	}
 	return append(text, '\n')
 })
@@ -72,8 +72,8 @@ func mapping(keys []key) object {
 
 var scalar = object{"type": []string{"string", "number", "boolean"}}
 
-// value returns the schema of a parameter's value in YAML, where a number may stand
-// for its text.
+// value returns the schema of a parameter's value. YAML may also have a number for a
+// string.
 func value(p plan.Parameter) object {
 	schema := resolve(p.Schema)
 	if schema["type"] == "string" && schema["enum"] == nil {
@@ -87,7 +87,7 @@ func value(p plan.Parameter) object {
 func resolve(text string) object {
 	var schema object
 	if err := yaml.Unmarshal([]byte(text), &schema); err != nil {
-		panic(err) // of a constant
+		panic(err) // a schema in package plan is invalid
 	}
 	if schema == nil {
 		schema = object{}

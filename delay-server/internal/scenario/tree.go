@@ -8,16 +8,15 @@ import (
 	"flash.test/delay-server/internal/plan"
 )
 
-// node is a place in the tree of all paths, reached by the segments before it.
-// Loading and finding look at each node once at most, so that thousands of
-// routes load in linear time.
+// node is a node of the tree of paths. Each level is a segment. Inserting and finding a
+// route visit each node at most once.
 type node struct {
 	literals map[string]*node // the next segment, unescaped
 	order    []*node          // of literals, as added
 	any      *node            // the next segment is a {name}
 	here     []*entryPoint    // routes that end here
 	rest     []*entryPoint    // routes that end in {name...}
-	wild     bool             // a {name} or {name...} is at or below this node
+	wild     bool             // there is a {name} or {name...} below this node
 }
 
 // entryPoint is a route in the tree.
@@ -26,8 +25,8 @@ type entryPoint struct {
 	template *plan.Template
 }
 
-// insert adds the route, or returns the pattern of one that it conflicts with:
-// both match the same request, and neither's path is the more specific.
+// insert adds the route, or returns the pattern of a route that conflicts with it: both
+// match the same request, and neither is more specific.
 func (n *node) insert(p pattern, template *plan.Template) (conflict *pattern) {
 	segments := p.segments()
 	if other := n.conflict(segments, p.method, 0); other != nil {
@@ -63,16 +62,15 @@ func (n *node) insert(p pattern, template *plan.Template) (conflict *pattern) {
 	return nil
 }
 
-// Of two paths that match the same request, which is the more specific in what
-// has been compared so far.
+// Which of two patterns is more specific in the segments compared so far.
 const (
-	newer = 1 << iota // the added point
-	older             // the point in the tree
+	newer = 1 << iota // the pattern to insert
+	older             // the pattern in the tree
 	both  = newer | older
 )
 
-// conflict returns a pattern below n that conflicts with one of the method that
-// goes on with the segments.
+// conflict returns a pattern at or below n that conflicts with a route of the method and
+// the remaining segments. specific has the flags above.
 func (n *node) conflict(segments []segment, method string, specific int) *pattern {
 	if len(segments) == 0 {
 		return clash(n.here, method, specific)
@@ -99,7 +97,7 @@ func (n *node) conflict(segments []segment, method string, specific int) *patter
 	}
 	for _, child := range n.order {
 		if specific&newer == 0 && !child.wild {
-			continue // all below it is the more specific
+			continue // all patterns below it are more specific
 		}
 		if child == n.literals[""] {
 			continue
@@ -135,9 +133,9 @@ func (n *node) clashBelow(method string) *pattern {
 	return nil
 }
 
-// clash returns the pattern of one of the points that conflicts with one of the
-// method. Where the paths are equal, a method that is named alone answers HEAD
-// or OPTIONS before one that answers it among others.
+// clash returns the pattern of a point that conflicts with a route of the method. If the
+// paths are equal, an exact method takes precedence, so that HEAD does not conflict with
+// GET.
 func clash(points []*entryPoint, method string, specific int) *pattern {
 	for _, p := range points {
 		other := p.pattern.method
@@ -149,15 +147,14 @@ func clash(points []*entryPoint, method string, specific int) *pattern {
 	return nil
 }
 
-// share reports whether a request can be of both methods.
+// share reports whether routes of both methods answer the same request.
 func share(a, b string) bool {
 	return a == b || answers(a, b) || answers(b, a) || answers(a, http.MethodHead) && answers(b, http.MethodHead)
 }
 
-// answers reports whether a route of the method answers requests of the method
-// asked. GET answers HEAD too. AnyMethod answers all but OPTIONS, which is a
-// browser's question about the others, and CONNECT and TRACE, which are about
-// the connection.
+// answers reports whether a route of the method answers requests of the method asked.
+// GET answers HEAD too. AnyMethod does not answer OPTIONS, which is for preflights, and
+// CONNECT and TRACE, which are about the connection.
 func answers(method, asked string) bool {
 	switch method {
 	case asked:
@@ -171,8 +168,8 @@ func answers(method, asked string) bool {
 	}
 }
 
-// find returns the template of the most specific route of the path, which begins
-// behind a slash, for the method.
+// find returns the template of the most specific route for the method and path. The path
+// has no leading slash.
 func (n *node) find(path, method string) *plan.Template {
 	segment, next, more := strings.Cut(path, "/")
 	text := unescaped(segment)
@@ -196,7 +193,7 @@ func (n *node) findNext(path string, more bool, method string) *plan.Template {
 	return pick(n.here, method)
 }
 
-// pick returns the template of the route with this method, or of another that answers it.
+// pick returns the template of the route with the method, else of one that answers it.
 func pick(points []*entryPoint, method string) (template *plan.Template) {
 	for _, p := range points {
 		if p.pattern.method == method {
@@ -209,8 +206,8 @@ func pick(points []*entryPoint, method string) (template *plan.Template) {
 	return template
 }
 
-// isName reports whether {name} matches the segment. It does not match what
-// clients remove from a path before they send it.
+// isName reports whether {name} matches the segment. It does not match segments that
+// clients remove from a path.
 func isName(segment string) bool { return segment != "" && segment != "." && segment != ".." }
 
 // methods calls yield with the method of each route that matches the path.
@@ -237,8 +234,8 @@ func (n *node) methods(path string, yield func(method string)) {
 	}
 }
 
-// allowed returns the methods that are answered at the path, sorted, by comma;
-// "" for none.
+// allowed returns the methods of the routes at the path, sorted and separated by commas,
+// or "".
 func (n *node) allowed(path string) string {
 	var methods []string
 	n.methods(path, func(method string) {
