@@ -153,8 +153,7 @@ func (c *conn) readBody(b []byte) []byte {
 func (l *loop) bodyTimeout(c *conn) {
 	e := c.extra
 	r := c.flowRequest(e.request)
-	p := problem.BodyTimeout.New("request body did not arrive within %v (READ_TIMEOUT); got %d bytes",
-		l.listener.config.ReadTimeout, e.bodyRead)
+	p := problem.NewBodyTimeout("request body", e.bodyRead, l.listener.config.ReadTimeout)
 	c.leaveList()
 	e.bodyLeft, e.request = 0, nil
 	c.flow.Reply(l.listener.config.Engine, c, &r, p, true)

@@ -62,7 +62,7 @@ func BodyError(err error, what string, n int64, timeout time.Duration) error {
 	var lost *net.OpError
 	switch {
 	case errors.As(err, &timedOut) && timedOut.Timeout():
-		return problem.BodyTimeout.New("%s did not arrive within %v (READ_TIMEOUT); got %d bytes", what, timeout, n)
+		return problem.NewBodyTimeout(what, n, timeout)
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) || errors.As(err, &lost):
 		return context.Canceled
 	default:

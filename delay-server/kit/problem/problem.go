@@ -5,7 +5,6 @@ package problem
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"strconv"
@@ -31,17 +30,6 @@ type Problem struct {
 	// RetryAfter is sent as Retry-After, rounded up to seconds. If it is zero, only 429
 	// and 503 have that header, with 1 second.
 	RetryAfter time.Duration `json:"-"`
-}
-
-// New returns a problem without a type.
-//
-// Deprecated: use Type.New.
-func New(status int, format string, args ...any) *Problem {
-	title := http.StatusText(status)
-	if title == "" {
-		title = "Error"
-	}
-	return &Problem{Type: "about:blank", Title: title, Status: status, Detail: fmt.Sprintf(format, args...)}
 }
 
 // Error returns the detail.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Type is a type of problem: the path of the page that documents it. It is an error, so
@@ -271,4 +272,10 @@ func (t Type) Error() string { return strings.ReplaceAll(t.Name(), "-", " ") }
 func (t Type) New(format string, args ...any) *Problem {
 	info := t.Info()
 	return &Problem{Type: t, Title: info.Title, Status: info.Status, Detail: fmt.Sprintf(format, args...)}
+}
+
+// NewBodyTimeout returns the BodyTimeout of a request of which n bytes of its body
+// arrived within timeout. body is "request body", or more specific.
+func NewBodyTimeout(body string, n int64, timeout time.Duration) *Problem {
+	return BodyTimeout.New("%s did not arrive within %v (READ_TIMEOUT); got %d bytes", body, timeout, n)
 }
