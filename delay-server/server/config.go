@@ -1,7 +1,6 @@
 package server
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -63,21 +62,13 @@ var prefixes = []string{
 }
 
 // DefaultConfig returns the settings of an empty environment.
-func DefaultConfig() Config {
-	var c Config
-	if _, err := settings.Load(nil, &c); err != nil {
-		panic(err) // a tag above has an invalid default
-	}
-	return c
-}
+func DefaultConfig() Config { return settings.Default[Config]() }
 
 // LoadConfig reads the settings from environ, which has the form of os.Environ.
 // A warning names a variable that resembles a setting. The error joins one error
 // for each invalid setting.
 func LoadConfig(environ []string) (c Config, warnings []string, err error) {
-	c = DefaultConfig() // an unreadable setting keeps its default, so that it is reported once
-	warnings, err = settings.Load(environ, &c, prefixes...)
-	return c, warnings, errors.Join(err, c.Validate())
+	return settings.Read[Config](environ, prefixes...)
 }
 
 // WriteConfigTable writes the table of all settings with their defaults to w.

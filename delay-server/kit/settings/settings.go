@@ -49,6 +49,24 @@ func Load(environ []string, into any, prefixes ...string) (warnings []string, er
 	return warnings, errors.Join(append(errs, parse(vars, into)...)...)
 }
 
+// Read returns the settings of type C in environ, as Load sets them. Its error also
+// has what Validate returns. A setting that cannot be parsed has its default, so that
+// it is reported once.
+func Read[C interface{ Validate() error }](environ []string, prefixes ...string) (c C, warnings []string, err error) {
+	c = Default[C]()
+	warnings, err = Load(environ, &c, prefixes...)
+	return c, warnings, errors.Join(err, c.Validate())
+}
+
+// Default returns the settings of an empty environment. It panics if a tag of C has an
+// invalid default.
+func Default[C any]() (c C) {
+	if _, err := Load(nil, &c); err != nil {
+		panic(err)
+	}
+	return c
+}
+
 // rename moves the values of old names in vars to the current names.
 func rename(vars map[string]string, into any) (warnings []string, errs []error) {
 	for _, f := range fields(into) {

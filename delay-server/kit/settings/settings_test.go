@@ -36,6 +36,29 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+type duration struct {
+	Max time.Duration `env:"MAX" envDefault:"1s"`
+	Min time.Duration `env:"MIN" envDefault:"1ms"`
+}
+
+func (d duration) Validate() error {
+	var v settings.Validation
+	v.Check(d.Max > 0, "MAX: not above 0")
+	v.Check(d.Min > 0, "MIN: not above 0")
+	return v.Err()
+}
+
+func TestRead(t *testing.T) {
+	d, warnings, err := settings.Read[duration]([]string{"MAX=x", "MIN=0s", "min=1s"})
+	want := "MAX: \"x\" is invalid: use a Go duration such as 500ms, 10s or 2m\nMIN: not above 0"
+	if err == nil || err.Error() != want || len(warnings) != 1 || d != (duration{Max: time.Second}) {
+		t.Errorf("got %+v, warnings %q, error %v; want the default of MAX, one warning and %s", d, warnings, err, want)
+	}
+	if got := settings.Default[duration](); got != (duration{Max: time.Second, Min: time.Millisecond}) {
+		t.Errorf("Default: got %+v", got)
+	}
+}
+
 func TestLoadReadsOldNames(t *testing.T) {
 	var c config
 	warnings, err := settings.Load([]string{"OLD_WAYS=true"}, &c)

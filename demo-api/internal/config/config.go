@@ -48,21 +48,13 @@ var prefixes = []string{
 const maxCalls = 4000
 
 // Default returns the default settings.
-func Default() Config {
-	var c Config
-	if _, err := settings.Load(nil, &c); err != nil {
-		panic(err) // unreachable: a test loads the defaults
-	}
-	return c
-}
+func Default() Config { return settings.Default[Config]() }
 
 // Load loads the settings from environ, which has the form of os.Environ. The
 // warnings name variables that resemble a setting. The error joins one error for
 // each invalid setting.
 func Load(environ []string) (c Config, warnings []string, err error) {
-	c = Default() // a value that cannot be parsed stays valid, and is reported once
-	warnings, err = settings.Load(environ, &c, prefixes...)
-	return c, warnings, errors.Join(err, c.Validate())
+	return settings.Read[Config](environ, prefixes...)
 }
 
 // Table writes a table of all settings and their defaults.
