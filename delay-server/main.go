@@ -14,7 +14,6 @@ import (
 	_ "golang.org/x/crypto/x509roots/fallback" // for https through /proxy/: the image has no certificates
 
 	"flash.test/delay-server/kit/program"
-	"flash.test/delay-server/kit/version"
 	"flash.test/delay-server/server"
 )
 
@@ -48,7 +47,7 @@ func serve(ctx context.Context, cfg server.Config, stdout, stderr io.Writer) err
 	if err != nil {
 		return err
 	}
-	announce(cfg, srv, plain[0].Addr(), stdout, log)
+	cfg.Announce(banner(srv, plain[0].Addr()), stdout, log)
 	logAccess(cfg, srv.AdminToken(), plain[0].Addr(), log)
 	lns := plain
 	for _, ln := range secure {
@@ -61,17 +60,13 @@ func serve(ctx context.Context, cfg server.Config, stdout, stderr io.Writer) err
 	return srv.Serve(ctx, lns...)
 }
 
-// announce prints where the server listens and commands to try, or, with
-// LOG_FORMAT=json, logs it.
-func announce(cfg server.Config, srv *server.Server, addr net.Addr, stdout io.Writer, log *slog.Logger) {
-	if cfg.LogFormat == "json" {
-		log.Info("listening", "url", program.URLs("http", addr)[0], "version", version.Get().Version)
-		return
-	}
-	banner := program.Banner{Name: "delay-server", Listening: addr, PublishedPort: cfg.PublishedPort}
+// banner shows where srv listens and commands to try.
+func banner(srv *server.Server, addr net.Addr) program.Banner {
 	method, path := srv.ScenarioExample()
-	banner.Commands = func(base string) [][2]string { return commands(base, method, path) }
-	banner.Write(stdout)
+	return program.Banner{
+		Name: "delay-server", Listening: addr,
+		Commands: func(base string) [][2]string { return commands(base, method, path) },
+	}
 }
 
 // logAccess logs who may write to the admin API, unless the server listens only on

@@ -259,7 +259,7 @@ func TestBannerShowsARouteOfTheScenario(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out strings.Builder
-			announce(config, srv, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000}, &out, nil)
+			banner(srv, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000}).Write(&out)
 			if !strings.Contains(out.String(), tc.want) {
 				t.Errorf("the banner is\n%s\nwant %q in it", &out, tc.want)
 			}

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
-	"net"
 
 	"flash.test/delay-server/kit/program"
 	"flash.test/delay-server/kit/tracing"
-	"flash.test/delay-server/kit/version"
 
 	"flash.test/demo-api/internal/config"
 	"flash.test/demo-api/internal/server"
@@ -53,8 +50,9 @@ func serve(ctx context.Context, cfg config.Config, stdout, stderr io.Writer) err
 		Calls: cfg.Calls, MaxCalls: cfg.MaxCalls, Delay: cfg.Delay, MaxDelay: cfg.MaxDelay,
 		MaxInFlight: cfg.MaxInFlight, HTTP: cfg.Config, UpstreamURL: slow.url, Tracing: traces,
 	}, client, database, log)
-	announce(cfg, lns[0].Addr(), func(base string) [][2]string {
-		return commands(base, slow, database.Address())
+	cfg.Announce(program.Banner{
+		Name: "demo-api", Listening: lns[0].Addr(),
+		Commands: func(base string) [][2]string { return commands(base, slow, database.Address()) },
 	}, stdout, log)
 	if err := app.Serve(ctx, lns...); err != nil {
 		return err
@@ -63,20 +61,6 @@ func serve(ctx context.Context, cfg config.Config, stdout, stderr io.Writer) err
 		return err
 	}
 	return nil
-}
-
-// announce prints the address of the server and commands to try. With
-// LOG_FORMAT=json it logs the address instead.
-func announce(
-	cfg config.Config, addr net.Addr, commands func(base string) [][2]string, stdout io.Writer, log *slog.Logger,
-) {
-	if cfg.LogFormat == "json" {
-		log.Info("listening", "url", program.URLs("http", addr)[0], "version", version.Get().Version)
-		return
-	}
-	program.Banner{
-		Name: "demo-api", Listening: addr, PublishedPort: cfg.PublishedPort, Commands: commands,
-	}.Write(stdout)
 }
 
 // commands returns commands to try, each with what it shows. It has none for a

@@ -11,6 +11,7 @@ import (
 
 	"flash.test/delay-server/kit/program"
 	"flash.test/delay-server/kit/settings"
+	"flash.test/delay-server/kit/version"
 )
 
 // Config is the settings that both programs have. A program's settings embed it.
@@ -87,4 +88,14 @@ func IsBaseURL(s string) bool {
 func HasHost(u *url.URL) bool {
 	port, err := strconv.Atoi(u.Port())
 	return u.Hostname() != "" && (u.Port() == "" || err == nil && port > 0 && IsPort(port))
+}
+
+// Announce prints b with the published port or, if LOG_FORMAT is json, logs its address.
+func (c Config) Announce(b program.Banner, stdout io.Writer, log *slog.Logger) {
+	if c.LogFormat == "json" {
+		log.Info("listening", "url", program.URLs("http", b.Listening)[0], "version", version.Get().Version)
+		return
+	}
+	b.PublishedPort = c.PublishedPort
+	b.Write(stdout)
 }
