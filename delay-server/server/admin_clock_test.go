@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/wiretest"
 )
 
@@ -73,7 +74,7 @@ func TestAdvanceOfARunningClock(t *testing.T) {
 			setClock(t, client, base, before)
 		}
 		reply, text := setClock(t, client, base, `{"advance":"1s"}`)
-		wantProblem(t, "advance after "+before, reply, text, 409, "/problems/clock-not-frozen")
+		wantProblem(t, "advance after "+before, reply, text, problem.ClockNotFrozen)
 	}
 }
 
@@ -248,7 +249,7 @@ func TestAwaitClock(t *testing.T) {
 		ask(t, client, 2, base+"/delay/60000")
 		s.timed(2)
 		reply, text := do(t, client, "GET", base+"/admin/clock?waiting=3&timeout=1ms", nil)
-		wantProblem(t, "waiting=3 while 2 wait", reply, text, 504, "/problems/wait-timeout")
+		wantProblem(t, "waiting=3 while 2 wait", reply, text, problem.WaitTimeout)
 		awaited := ask(t, client, 1, base+"/admin/clock?waiting=3")
 		ask(t, client, 1, base+"/hold/x") // its timeout is a time on the clock
 		wantAll(t, awaited, 1, 200, `"waiting":3,`)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/problem"
 )
 
 func TestRunJSON(t *testing.T) {
@@ -162,12 +164,9 @@ func TestAwaitRuns(t *testing.T) {
 	third := ask(t, client, 1, base+"/admin/runs/r?waiting=3")
 	ask(t, client, 2, base+"/delay/1m?run=r")
 	s.waiting("r", 2)
-	for _, tc := range []struct{ condition, want string }{
-		{"waiting=3", "/problems/wait-timeout"},
-		{"settled=true", `run "r": 2 of 2 requests still wait after 1ms`},
-	} {
-		reply, text := do(t, client, "GET", base+"/admin/runs/r?timeout=1ms&"+tc.condition, nil)
-		wantProblem(t, tc.condition, reply, text, 504, tc.want)
+	for _, condition := range []string{"waiting=3", "settled=true"} {
+		reply, text := do(t, client, "GET", base+"/admin/runs/r?timeout=1ms&"+condition, nil)
+		wantProblem(t, condition, reply, text, problem.WaitTimeout)
 	}
 	if len(third) > 0 {
 		t.Error("waiting=3 was answered while 2 wait")
@@ -179,7 +178,7 @@ func TestAwaitRuns(t *testing.T) {
 	wantAll(t, settled, 1, 200, `"waiting":0,"settled":true`)
 	wantAll(t, ask(t, client, 1, base+"/admin/runs/r?settled=false"), 1, 200, `"settled":true`)
 	reply, text := do(t, client, "GET", base+"/admin/runs/other?waiting=1&timeout=1ms", nil)
-	wantProblem(t, "a run that does not begin", reply, text, 504, "/problems/wait-timeout")
+	wantProblem(t, "a run that does not begin", reply, text, problem.WaitTimeout)
 }
 
 func TestJournalSize(t *testing.T) {
@@ -199,8 +198,7 @@ func TestJournalSize(t *testing.T) {
 		do(t, client, "GET", base+"/delay/0?run=other", nil)
 	}
 	reply, text := do(t, client, "GET", base+"/admin/runs/r", nil)
-	wantProblem(t, "a run that was dropped", reply, text, 404,
-		"JOURNAL_SIZE=3, 5 dropped")
+	wantProblem(t, "a run that was dropped", reply, text, problem.RunNotFound)
 	runs, err := s.api.Runs(t.Context())
 	if succeeded(t, runs, err); runs.Dropped != 5 || len(runs.Runs) != 1 || runs.Runs[0].ID != "other" {
 		t.Errorf("got %+v, want the other run and 5 dropped", runs)

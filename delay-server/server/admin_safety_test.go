@@ -161,7 +161,7 @@ func TestShutdownEndsWaitsOfTheAdminAPI(t *testing.T) {
 		req.Host = "localhost"
 		rec := httptest.NewRecorder()
 		srv.Handler().ServeHTTP(rec, req)
-		wantProblem(t, "GET "+target, rec.Result(), rec.Body.String(), 503, "server is shutting down")
+		wantProblem(t, "GET "+target, rec.Result(), rec.Body.String(), problem.ShuttingDown)
 	}
 }
 

@@ -161,17 +161,16 @@ func wantAll(t testing.TB, replies <-chan answered, n, status int, want string) 
 	}
 }
 
-// wantProblem fails the test unless the reply is a problem document with the status and
-// with want in its type or detail.
-func wantProblem(t testing.TB, call string, reply *http.Response, text string, status int, want string) {
+// wantProblem fails the test unless the reply is a problem document of type want.
+func wantProblem(t testing.TB, call string, reply *http.Response, text string, want problem.Type) {
 	t.Helper()
 	var p problem.Problem
 	if err := json.Unmarshal([]byte(text), &p); err != nil || reply.Header.Get("Content-Type") != problem.ContentType {
 		t.Errorf("%s: got %d %s %.300q, want a problem document", call, reply.StatusCode,
 			reply.Header.Get("Content-Type"), text)
 	}
-	if reply.StatusCode != status || p.Status != status || !strings.Contains(string(p.Type)+" "+p.Detail, want) {
-		t.Errorf("%s: got %d %s %s, want %d that says %s", call, reply.StatusCode, p.Type, p.Detail, status, want)
+	if status := want.Info().Status; reply.StatusCode != status || p.Status != status || p.Type != want {
+		t.Errorf("%s: got %d %s %s, want %d %s", call, reply.StatusCode, p.Type, p.Detail, status, want.Name())
 	}
 }
 

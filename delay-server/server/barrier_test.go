@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/problem"
 )
 
 // With a frozen clock, only arrivals make a barrier pass.
@@ -203,35 +205,34 @@ func TestBarrierRefuses(t *testing.T) {
 	s.timed(1)
 	for _, tc := range []struct {
 		name, target string
-		status       int
-		want         string
+		want         problem.Type
 	}{
-		{"no parties", "b", 400, "/problems/conflicting-parameters"},
-		{"empty parties", "b?parties=", 400, "/problems/invalid-parameter"},
-		{"none", "b?parties=0", 400, "/problems/invalid-parameter"},
-		{"negative", "b?parties=-3", 400, "/problems/invalid-parameter"},
-		{"a fraction", "b?parties=2.5", 400, "/problems/invalid-parameter"},
-		{"a word", "b?parties=all", 400, "/problems/invalid-parameter"},
-		{"more than MAX_IN_FLIGHT", "b?parties=1001", 400, "/problems/invalid-parameter"},
-		{"twice", "b?parties=2&parties=3", 400, "/problems/repeated-parameter"},
-		{"near miss", "b?partes=3", 400, "/problems/unknown-parameter"},
-		{"two slips", "b?partys=3", 400, "/problems/conflicting-parameters"},
-		{"near miss of timeout", "b?parties=1&timout=3s", 400, "/problems/unknown-parameter"},
-		{"a timeout of nothing", "b?parties=1&timeout=0", 400, "/problems/invalid-parameter"},
-		{"a timeout that is none", "b?parties=1&timeout=soon", 400, "/problems/invalid-parameter"},
-		{"a timeout by chance", "b?parties=1&timeout=random", 400, "/problems/invalid-parameter"},
-		{"a timeout above MAX_DELAY", "b?parties=1&timeout=11m", 400, "/problems/invalid-parameter"},
-		{"a delay above MAX_DELAY", "b?parties=1&delay=11m", 400, "/problems/invalid-parameter"},
-		{"no name", "?parties=1", 404, "/problems/not-found"},
-		{"a blank", "%20?parties=1", 400, "/problems/invalid-parameter"},
-		{"a space within", "a%20b?parties=1", 400, "/problems/invalid-parameter"},
-		{"201 bytes", strings.Repeat("x", 201) + "?parties=1", 400, "/problems/invalid-parameter"},
-		{"another script", "%C3%A9?parties=1", 400, "/problems/invalid-parameter"},
-		{"other parties", "taken?parties=2", 409, "/problems/barrier-mismatch"},
+		{"no parties", "b", problem.ConflictingParameters},
+		{"empty parties", "b?parties=", problem.InvalidParameter},
+		{"none", "b?parties=0", problem.InvalidParameter},
+		{"negative", "b?parties=-3", problem.InvalidParameter},
+		{"a fraction", "b?parties=2.5", problem.InvalidParameter},
+		{"a word", "b?parties=all", problem.InvalidParameter},
+		{"more than MAX_IN_FLIGHT", "b?parties=1001", problem.InvalidParameter},
+		{"twice", "b?parties=2&parties=3", problem.RepeatedParameter},
+		{"near miss", "b?partes=3", problem.UnknownParameter},
+		{"two slips", "b?partys=3", problem.ConflictingParameters},
+		{"near miss of timeout", "b?parties=1&timout=3s", problem.UnknownParameter},
+		{"a timeout of nothing", "b?parties=1&timeout=0", problem.InvalidParameter},
+		{"a timeout that is none", "b?parties=1&timeout=soon", problem.InvalidParameter},
+		{"a timeout by chance", "b?parties=1&timeout=random", problem.InvalidParameter},
+		{"a timeout above MAX_DELAY", "b?parties=1&timeout=11m", problem.InvalidParameter},
+		{"a delay above MAX_DELAY", "b?parties=1&delay=11m", problem.InvalidParameter},
+		{"no name", "?parties=1", problem.NotFound},
+		{"a blank", "%20?parties=1", problem.InvalidParameter},
+		{"a space within", "a%20b?parties=1", problem.InvalidParameter},
+		{"201 bytes", strings.Repeat("x", 201) + "?parties=1", problem.InvalidParameter},
+		{"another script", "%C3%A9?parties=1", problem.InvalidParameter},
+		{"other parties", "taken?parties=2", problem.BarrierMismatch},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			reply, text := do(t, client, "GET", base+"/barrier/"+tc.target, nil)
-			wantProblem(t, "GET /barrier/"+tc.target, reply, text, tc.status, tc.want)
+			wantProblem(t, "GET /barrier/"+tc.target, reply, text, tc.want)
 		})
 	}
 	for _, name := range []string{strings.Repeat("x", 200), "a%2Fb", "100%25", "a%3Fb"} {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/problem"
 )
 
 func TestHoldIsReleased(t *testing.T) {
@@ -60,7 +62,7 @@ func TestReleaseInOrderOfArrival(t *testing.T) {
 		s.held("x", n-released)
 	}
 	reply, text := do(t, client, "POST", base+"/admin/holds/x/release?count=3", nil)
-	wantProblem(t, "release more than are held", reply, text, 409, "/problems/too-few-held")
+	wantProblem(t, "release more than are held", reply, text, problem.TooFewHeld)
 	s.held("x", 2)
 	if got := s.release("x"); got != 2 {
 		t.Errorf("the last release released %d, want 2", got)
@@ -94,7 +96,7 @@ func TestFailedHold(t *testing.T) {
 		{"DELETE", ""}, {"POST", "/release"}, {"POST", "/release?count=2"},
 	} {
 		reply, text := do(t, client, call.method, base+"/admin/holds/x"+call.path, nil)
-		wantProblem(t, call.method+" "+call.path, reply, text, 404, "/problems/hold-not-found")
+		wantProblem(t, call.method+" "+call.path, reply, text, problem.HoldNotFound)
 	}
 }
 
@@ -183,7 +185,7 @@ func TestListAndAwaitHolds(t *testing.T) {
 		t.Errorf("got %s, want %s", text, want)
 	}
 	reply, text := do(t, client, "GET", base+"/admin/holds/x?waiting=3&timeout=1ms", nil)
-	wantProblem(t, "one more than are held", reply, text, 504, "/problems/wait-timeout")
+	wantProblem(t, "one more than are held", reply, text, problem.WaitTimeout)
 	for _, name := range []string{"x", "z/1"} {
 		s.release(name)
 	}
@@ -195,18 +197,17 @@ func TestInvalidHolds(t *testing.T) {
 	long := strings.Repeat("x", 201)
 	for _, tc := range []struct {
 		name, method, target string
-		status               int
-		want                 string
+		want                 problem.Type
 	}{
-		{"no name", "GET", "/hold/", 404, "/problems/not-found"},
-		{"201 bytes", "GET", "/hold/" + long, 400, "/problems/invalid-parameter"},
-		{"a space", "GET", "/hold/a%20b", 400, "/problems/invalid-parameter"},
-		{"a timeout of 0", "GET", "/hold/x?timeout=0", 400, "/problems/invalid-parameter"},
-		{"misspelt name", "GET", "/hold/x?timeot=1s", 400, "/problems/unknown-parameter"},
+		{"no name", "GET", "/hold/", problem.NotFound},
+		{"201 bytes", "GET", "/hold/" + long, problem.InvalidParameter},
+		{"a space", "GET", "/hold/a%20b", problem.InvalidParameter},
+		{"a timeout of 0", "GET", "/hold/x?timeout=0", problem.InvalidParameter},
+		{"misspelt name", "GET", "/hold/x?timeot=1s", problem.UnknownParameter},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			reply, text := do(t, client, tc.method, base+tc.target, nil)
-			wantProblem(t, tc.method+" "+tc.target, reply, text, tc.status, tc.want)
+			wantProblem(t, tc.method+" "+tc.target, reply, text, tc.want)
 		})
 	}
 }
@@ -267,6 +268,6 @@ func TestTrailingSlashIsNotPartOfTheName(t *testing.T) {
 	wantAll(t, held, 1, 200, `"hold":"x"`)
 	for _, path := range []string{"/hold//", "/barrier//?parties=1"} {
 		reply, text := do(t, client, "GET", base+path, nil)
-		wantProblem(t, path, reply, text, 400, "/problems/invalid-parameter")
+		wantProblem(t, path, reply, text, problem.InvalidParameter)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	h2 "golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/wiretest"
 )
 
@@ -252,7 +253,7 @@ func TestMaxInFlightPerClient(t *testing.T) {
 		wiretest.Eventually(t, "two wait", func() bool { return srv.engine.Journal.Waiting() == 2 })
 		for protocol, client := range map[string]*http.Client{"HTTP/1.1": newClient(t), "HTTP/2": newH2CClient(t)} {
 			reply, body := do(t, client, "GET", base+"/delay/1", nil)
-			wantProblem(t, protocol, reply, body, 503, "/problems/too-many-from-client")
+			wantProblem(t, protocol, reply, body, problem.TooManyFromClient)
 			if reply.Header.Get("Retry-After") == "" {
 				t.Errorf("%s: no Retry-After", protocol)
 			}

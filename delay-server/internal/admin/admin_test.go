@@ -206,6 +206,7 @@ func TestInvalidRequests(t *testing.T) {
 
 func TestProblemsOfTheState(t *testing.T) {
 	h := newHouse()
+	h.journal.Begin(&journal.Wait{Run: "unsettled", Start: h.clock.Now()})
 	for _, tc := range []struct {
 		name, method, target, body string
 		want                       problem.Type
@@ -213,6 +214,8 @@ func TestProblemsOfTheState(t *testing.T) {
 	}{
 		{"a run does not come", "GET", "/admin/runs/s?waiting=1&timeout=1ms", "", problem.WaitTimeout,
 			`run "s": 0 of 1 requests wait after 1ms`},
+		{"a run does not settle", "GET", "/admin/runs/unsettled?settled=true&timeout=1ms", "", problem.WaitTimeout,
+			`run "unsettled": 1 of 1 requests still wait after 1ms`},
 		{"a hold stays empty", "GET", "/admin/holds/x?waiting=2&timeout=1ms", "", problem.WaitTimeout,
 			`hold "x": 0 of 2 requests wait after 1ms`},
 		{"nothing waits on the clock", "GET", "/admin/clock?waiting=3&timeout=1ms", "", problem.WaitTimeout,
