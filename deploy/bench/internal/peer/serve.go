@@ -41,7 +41,7 @@ func Serve(name, addr string) error {
 		server.Protocols.SetUnencryptedHTTP2(true)
 		return server.ListenAndServe()
 	default:
-		return fmt.Errorf("server %q is not known: want %s, %s or %s", name, GoHTTPBin, Fortio, Echo)
+		return fmt.Errorf("server %q is invalid: use %s, %s or %s", name, GoHTTPBin, Fortio, Echo)
 	}
 }
 
