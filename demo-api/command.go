@@ -63,7 +63,7 @@ func checkDelay(v *settings.Validation, text string, maxDelay time.Duration) {
 // printFlags prints a table of the flags.
 func printFlags(w io.Writer, set *flag.FlagSet) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "FLAG\tDEFAULT\t")
+	fmt.Fprintln(tw, "FLAG\tDEFAULT\tDESCRIPTION")
 	set.VisitAll(func(f *flag.Flag) {
 		value, help := flag.UnquoteUsage(f)
 		fmt.Fprintf(tw, "--%s %s\t%s\t%s\n", f.Name, value, cmp.Or(f.DefValue, "(none)"), help)

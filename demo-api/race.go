@@ -97,7 +97,7 @@ func parseRaceFlags(args []string, cfg config.Config, help io.Writer) (raceFlags
 	var f raceFlags
 	set := flag.NewFlagSet("race", flag.ContinueOnError)
 	set.IntVar(&f.calls, "calls", 5, fmt.Sprintf("number of `CALLS`, 1 to %d", maxRaceCalls))
-	set.StringVar(&f.delay, "delay", "1s", "`DELAY` of each call, in a form of delay-server")
+	set.StringVar(&f.delay, "delay", "1s", "`DELAY` of each call, as for delay-server")
 	set.StringVar(&f.out, "out", "race.svg", "`FILE` of the picture, an SVG")
 	set.SetOutput(io.Discard)
 	if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {

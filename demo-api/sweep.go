@@ -18,7 +18,7 @@ import (
 	"flash.test/demo-api/internal/sweep"
 )
 
-// runSweep measures both ways with more and more calls. It prints a table to
+// runSweep measures both ways with growing numbers of calls. It prints a table to
 // stdout, draws a progress bar on stderr if that is a terminal, and draws a chart
 // at the end, also of a sweep that was stopped or failed.
 func runSweep(ctx context.Context, args []string, cfg config.Config, stdout, stderr io.Writer) error {
@@ -53,7 +53,7 @@ type sweepFlags struct {
 	out   string // file of the chart; "" for none
 }
 
-const sweepHelp = `demo-api sweep measures more and more calls, one after another and all at once.
+const sweepHelp = `demo-api sweep measures growing numbers of calls, one after another and all at once.
 
 usage:
   demo-api sweep --calls 1,2,4,…,1000 --delay 100ms --out sweep.svg
@@ -67,9 +67,9 @@ func parseSweepFlags(args []string, cfg config.Config, help io.Writer) (sweepFla
 	calls := sweep.Doubling(cfg.MaxCalls)
 	set := flag.NewFlagSet("sweep", flag.ContinueOnError)
 	set.StringVar(&calls, "calls", calls, "ascending `COUNTS` of calls, up to MAX_CALLS; … or ... doubles")
-	set.StringVar(&f.delay, "delay", sweep.Delay, "`DELAY` of each call, in a form of delay-server")
+	set.StringVar(&f.delay, "delay", sweep.Delay, "`DELAY` of each call, as for delay-server")
 	set.IntVar(&f.Limit, "limit", 0, "maximum number of `CALLS` at once; 0 for no limit")
-	set.DurationVar(&f.Budget, "budget", sweep.Budget, "maximum `TIME` of one measurement of calls one after another")
+	set.DurationVar(&f.Budget, "budget", sweep.Budget, "maximum `TIME` of one sequential measurement")
 	set.StringVar(&f.out, "out", "", "`FILE` of the chart, .svg or .png")
 	set.SetOutput(io.Discard)
 	if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {

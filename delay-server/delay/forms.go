@@ -25,18 +25,18 @@ type Form struct {
 var Forms = []Form{
 	{"1000", "MILLISECONDS", "milliseconds, with decimals (1.5), rounded up to a nanosecond"},
 	{"250ms", "DURATION", "a Go duration: 250ms, 1.5s, 2m"},
-	{"random", "random", "a whole number of seconds from 0 to 9, each as likely"},
-	{"uniform:100ms,900ms", "uniform:MIN,MAX", "any time from MIN to MAX, each as likely"},
+	{"random", "random", "a whole number of seconds from 0 to 9, all equally likely"},
+	{"uniform:100ms,900ms", "uniform:MIN,MAX", "any time from MIN to MAX, all equally likely"},
 	{"normal:500ms,100ms", "normal:MEAN,STDDEV", "the normal distribution, cut at 0"},
 	{"lognormal:120ms,900ms", "lognormal:MEDIAN,P99",
 		"the lognormal distribution with this median and 99th percentile"},
 	{"exponential:200ms", "exponential:MEAN", "the exponential distribution"},
 	{"pareto:100ms,1.5", "pareto:MIN,SHAPE", "the Pareto distribution from MIN on; a smaller SHAPE has a longer tail"},
 	{"weighted:150us:10,2ms:5,0.5s:1", "weighted:TIME:PERCENT,…",
-		"each TIME in PERCENT of all cases, and no wait in the rest"},
+		"each TIME with probability PERCENT, else no wait"},
 	{"percentiles:p50=100ms,p90=300ms,p99=1.2s", "percentiles:pN=TIME,…",
 		"interpolated between the points, from 0 at p0 to the last TIME"},
-	{"recorded:NAME", "recorded:NAME", "the times of the recording NAME, each as likely"},
+	{"recorded:NAME", "recorded:NAME", "the times of the recording NAME, all equally likely"},
 }
 
 // Accepted names all forms, for messages.

@@ -24,34 +24,34 @@ type Config struct {
 	Port int `env:"PORT" envDefault:"3000" help:"port to listen on; 0 for any free one"`
 	httpkit.Config
 
-	MaxDelay    time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"a longer fixed delay gets 400; a longer sample is drawn again"`
-	MaxBodySize int64         `env:"MAX_BODY_SIZE" envDefault:"104857600" help:"bytes; a larger size= gets 400"`
+	MaxDelay    time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"longest delay; a longer fixed delay gets 400, a longer sample is drawn again"`
+	MaxBodySize int64         `env:"MAX_BODY_SIZE" envDefault:"104857600" help:"largest response body in bytes; a larger size= gets 400"`
 
-	MaxInFlight              int `env:"MAX_IN_FLIGHT" envDefault:"0" help:"requests that may wait at once; one more gets 503; 0 is 100000, or what the memory limit allows"`
-	MaxInFlightPerConnection int `env:"MAX_IN_FLIGHT_PER_CONNECTION" envDefault:"250" help:"requests at once on one HTTP/2 connection"`
-	MaxInFlightPerClient     int `env:"MAX_IN_FLIGHT_PER_CLIENT" envDefault:"0" help:"requests that may wait from one address (one /64 of IPv6); 0 is half of MAX_IN_FLIGHT, at least 1000"`
+	MaxInFlight              int `env:"MAX_IN_FLIGHT" envDefault:"0" help:"waiting requests; more get 503; 0 is 100000, or fewer if memory is limited"`
+	MaxInFlightPerConnection int `env:"MAX_IN_FLIGHT_PER_CONNECTION" envDefault:"250" help:"concurrent requests of an HTTP/2 connection; raise it to load over one connection"`
+	MaxInFlightPerClient     int `env:"MAX_IN_FLIGHT_PER_CLIENT" envDefault:"0" help:"waiting requests of one address (IPv6: one /64); 0 is half of MAX_IN_FLIGHT, at least 1000"`
 
-	Seed          *uint64 `env:"SEED" help:"seed of requests without seed=, so that samples repeat from run to run"`
-	RecordingsDir string  `env:"RECORDINGS_DIR" help:"folder of NAME.csv, NAME.jtl and NAME.har for /delay/recorded:NAME"`
-	Scenario      string  `env:"SCENARIO" help:"YAML file of routes that come before all others; reloaded when it changes, and on SIGHUP"`
-	TimeScale     float64 `env:"TIME_SCALE" envDefault:"1" help:"how long a wait of one second lasts, in seconds: 0.1 is ten times as fast"`
+	Seed          *uint64 `env:"SEED" help:"seed of requests without seed=, to repeat their samples"`
+	RecordingsDir string  `env:"RECORDINGS_DIR" help:"folder of NAME.csv, .jtl and .har files for /delay/recorded:NAME"`
+	Scenario      string  `env:"SCENARIO" help:"YAML file of routes, which take precedence; reloaded when it changes, and on SIGHUP"`
+	TimeScale     float64 `env:"TIME_SCALE" envDefault:"1" help:"factor of all waits; 0.1 is ten times as fast"`
 
-	Admin       bool     `env:"ADMIN" envDefault:"true" help:"serve the API under /admin: runs, holds and the clock"`
-	AdminToken  string   `env:"ADMIN_TOKEN" help:"token for /admin; unset: reads are open, writes need a logged token unless HOST is loopback; none: all are open"`
-	AdminHosts  []string `env:"ADMIN_HOSTS" envDefault:"none" help:"names with dots that /admin accepts as Host: none, *, or delay.example.com,*.example.org"`
-	JournalSize int      `env:"JOURNAL_SIZE" envDefault:"10000" help:"requests of runs that /admin/runs remembers; the oldest are dropped first"`
+	Admin       bool     `env:"ADMIN" envDefault:"true" help:"serve the API under /admin: runs, holds, clock"`
+	AdminToken  string   `env:"ADMIN_TOKEN" help:"bearer token for /admin; unset: writes beyond loopback need a random one (logged); none: all open"`
+	AdminHosts  []string `env:"ADMIN_HOSTS" envDefault:"none" help:"dotted host names allowed for /admin without a token: none, *, or delay.example.com,*.example.org"`
+	JournalSize int      `env:"JOURNAL_SIZE" envDefault:"10000" help:"requests kept for /admin/runs; the oldest are dropped"`
 
-	EventLoop bool `env:"EVENT_LOOP" envDefault:"true" renamed:"FASTLANE" help:"on Linux, requests over plain HTTP/1.1 wait in event loops; false: net/http serves all"`
+	EventLoop bool `env:"EVENT_LOOP" envDefault:"true" renamed:"FASTLANE" help:"on Linux, serve plain HTTP/1.1 from event loops; false uses net/http"`
 
 	CORSOrigins   []string      `env:"CORS_ORIGINS" envDefault:"*" help:"origins whose pages may read responses: *, none, or https://example.com,..."`
 	RedirectHosts []string      `env:"REDIRECT_HOSTS" envDefault:"*" help:"hosts that /delay/.../url/... may redirect to: *, none, or example.com,*.example.org"`
 	ProxyHosts    []string      `env:"PROXY_HOSTS" envDefault:"none" help:"hosts that /delay/.../proxy/... may forward to: none, *, or api.example.com,10.0.0.0/8"`
-	ProxyTimeout  time.Duration `env:"PROXY_TIMEOUT" envDefault:"30s" help:"time for such a host to connect, to read each part of the request, and to begin its reply"`
+	ProxyTimeout  time.Duration `env:"PROXY_TIMEOUT" envDefault:"30s" help:"time to connect upstream, to send each part of the request, and to get the response header"`
 	FlashCompat   bool          `env:"FLASH_COMPAT" envDefault:"false" help:"answer errors, unknown paths and paths in other case exactly as Flash does"`
 
-	TLSHosts []string `env:"TLS_HOSTS" envDefault:"none" help:"names and addresses to serve over TLS: none, or flash.siwalik.in,127.0.0.1; clients trust /ca.pem"`
-	TLSDir   string   `env:"TLS_DIR" help:"folder of the authority and the certificate for TLS_HOSTS, which are created if missing"`
-	TLSPort  int      `env:"TLS_PORT" envDefault:"3443" help:"port to listen on with TLS; 0 for any free one"`
+	TLSHosts []string `env:"TLS_HOSTS" envDefault:"none" help:"names and addresses to serve over TLS too: none, or flash.siwalik.in,127.0.0.1; clients trust /ca.pem"`
+	TLSDir   string   `env:"TLS_DIR" help:"folder of the certificate authority and the certificate; created if missing"`
+	TLSPort  int      `env:"TLS_PORT" envDefault:"3443" help:"TLS port; 0 for any free one"`
 }
 
 // prefixes are prefixes of the settings' names. LoadConfig warns about other variables

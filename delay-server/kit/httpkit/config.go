@@ -17,18 +17,18 @@ import (
 // Config is the settings that both programs have. A program's settings embed it.
 type Config struct {
 	Host          string `env:"HOST" envDefault:"localhost" help:"address to listen on; localhost is 127.0.0.1 and ::1, 0.0.0.0 is all"`
-	PublishedPort *int   `env:"PUBLISHED_PORT" help:"host port that a container engine maps to PORT, for the printed URLs; 0 if the engine chose it"`
+	PublishedPort *int   `env:"PUBLISHED_PORT" help:"host port of the container, for the URLs printed at start; 0 if it is random"`
 
-	MaxHeaderSize   int           `env:"MAX_HEADER_SIZE" envDefault:"32768" help:"bytes of a request's line and headers, 16384 or more; a longer one gets 431"`
-	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time for a client to send its headers, and again its body"`
-	WriteTimeout    time.Duration `env:"WRITE_TIMEOUT" envDefault:"30s" help:"time for a client to read a response, or each 32 KB of one"`
-	IdleTimeout     time.Duration `env:"IDLE_TIMEOUT" envDefault:"2m" help:"time that a connection stays open between requests"`
+	MaxHeaderSize   int           `env:"MAX_HEADER_SIZE" envDefault:"32768" help:"bytes of request line and header, at least 16384; larger ones get 431"`
+	ReadTimeout     time.Duration `env:"READ_TIMEOUT" envDefault:"10s" help:"time to receive a request's header, and again its body"`
+	WriteTimeout    time.Duration `env:"WRITE_TIMEOUT" envDefault:"30s" help:"time to send a response, or each 32 KB of it; then the connection ends"`
+	IdleTimeout     time.Duration `env:"IDLE_TIMEOUT" envDefault:"2m" help:"time to keep an idle connection open"`
 	ShutdownDelay   time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s" help:"time to keep serving after SIGTERM while /readyz answers 503"`
-	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s" help:"time for waiting requests to finish after SIGTERM; the rest get 503"`
+	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s" help:"time for waiting requests to finish after SHUTDOWN_DELAY; the rest get 503"`
 
-	OTLPEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"OpenTelemetry collector for traces (OTLP over HTTP), such as http://localhost:4318"`
+	OTLPEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"OpenTelemetry collector (OTLP over HTTP), such as http://localhost:4318"`
 
-	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug (a line for each request), info, warn or error"`
+	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug (logs each request), info, warn or error"`
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
 }
 

@@ -21,17 +21,17 @@ import (
 type Config struct {
 	Port int `env:"PORT" envDefault:"5000" help:"port to listen on; 0 for any free one"`
 
-	DelayServerURL   string `env:"DELAY_SERVER_URL" help:"URL of delay-server; default: one in this process"`
-	DelayServerToken string `env:"DELAY_SERVER_TOKEN" help:"ADMIN_TOKEN of that delay-server, for the peak in flight"`
+	DelayServerURL   string `env:"DELAY_SERVER_URL" help:"delay-server to call, such as http://localhost:3000; unset: one in this process"`
+	DelayServerToken string `env:"DELAY_SERVER_TOKEN" help:"its ADMIN_TOKEN, if any, to read the peak in flight"`
 
-	DatabaseURL         string `env:"DATABASE_URL" help:"postgres:// URL for ?db=; default: SQLite in this process"`
-	DatabaseConnections int    `env:"DATABASE_CONNECTIONS" envDefault:"90" help:"maximum number of connections"`
+	DatabaseURL         string `env:"DATABASE_URL" help:"database for ?db=, such as postgres://…; unset: SQLite in this process"`
+	DatabaseConnections int    `env:"DATABASE_CONNECTIONS" envDefault:"90" help:"maximum number of database connections"`
 
-	Calls       int           `env:"CALLS" envDefault:"2" help:"default of ?calls="`
-	MaxCalls    int           `env:"MAX_CALLS" envDefault:"1000" help:"maximum of ?calls=, 1 to 4000"`
-	MaxInFlight int           `env:"MAX_IN_FLIGHT" envDefault:"10000" help:"maximum number of calls in flight"`
-	Delay       string        `env:"DELAY" envDefault:"1000" help:"default of ?delay=, in a form of delay-server"`
-	MaxDelay    time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"a longer fixed delay gets 400"`
+	Calls       int           `env:"CALLS" envDefault:"2" help:"calls of a request without ?calls="`
+	MaxCalls    int           `env:"MAX_CALLS" envDefault:"1000" help:"largest ?calls=, 1 to 4000"`
+	MaxInFlight int           `env:"MAX_IN_FLIGHT" envDefault:"10000" help:"concurrent calls of all requests; a request that would exceed it gets 503"`
+	Delay       string        `env:"DELAY" envDefault:"1000" help:"delay of a request without ?delay=, as for delay-server"`
+	MaxDelay    time.Duration `env:"MAX_DELAY" envDefault:"10m" help:"longest fixed delay; a longer one gets 400"`
 	Timeout     time.Duration `env:"TIMEOUT" envDefault:"30s" help:"time for one call; a longer one gets 504"`
 
 	httpkit.Config
