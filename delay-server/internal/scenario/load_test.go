@@ -408,7 +408,7 @@ func TestLoadTakesThousandsOfRoutes(t *testing.T) {
 			if err != nil || s.Routes() != n {
 				t.Fatalf("got %v, want %d routes", err, n)
 			}
-			if took := time.Since(begin); took > 5*time.Second { // it took minutes when it was quadratic
+			if took := time.Since(begin); took > time.Minute { // 10 s on a busy machine; minutes when quadratic
 				t.Errorf("loading %d routes took %v", n, took)
 			} else {
 				t.Log(took)

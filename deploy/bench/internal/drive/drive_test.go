@@ -278,7 +278,7 @@ func TestSteadyCountsFromWhenItWasDue(t *testing.T) {
 		}
 		return []string{good}, false
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 2*stop)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*stop)
 	defer cancel()
 	tally := drive.Steady{Every: 10 * ms, Limit: 10 * time.Second}.Run(ctx, addr, request(addr))
 	late := 0
