@@ -62,10 +62,17 @@ func testDatabase(t *testing.T, url, address string) {
 		const wait = 300 * time.Millisecond
 		d := open(t, url, time.Minute, 100)
 		queryAll(t, d, 100, wait) // opens the connections
-		one := query(t, d, wait)
-		if all := queryAll(t, d, 100, wait); all < wait || all > 10*one {
-			t.Errorf("100 queries of %v took %v, one took %v; want about the same", wait, all, one)
+		for range 3 {             // a busy machine may stall
+			one, all := query(t, d, wait), queryAll(t, d, 100, wait)
+			if all < wait {
+				t.Errorf("100 queries of %v took %v, want %v or more", wait, all, wait)
+			}
+			if all <= 10*one {
+				return
+			}
+			t.Logf("100 queries of %v took %v, one took %v", wait, all, one)
 		}
+		t.Error("100 queries took more than 10 times as long as one, in each of 3 tries")
 	})
 	t.Run("an excess query waits for a connection", func(t *testing.T) {
 		const wait = 50 * time.Millisecond
