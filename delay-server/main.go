@@ -1,4 +1,4 @@
-// Delay-server answers HTTP requests as slowly as they ask.
+// Delay-server answers HTTP requests after the delay that they ask for.
 package main
 
 import (

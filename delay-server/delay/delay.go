@@ -1,5 +1,5 @@
-// Package delay parses delays, as they are written in a path, a query parameter or a
-// file, and draws waiting times from them. It knows neither HTTP nor a clock.
+// Package delay parses delays, such as "250ms" or "uniform:100ms,900ms", and draws
+// waiting times from them. It depends on neither HTTP nor a clock.
 package delay
 
 import (
@@ -29,11 +29,10 @@ type distribution interface {
 // Fixed returns the delay that is always d. A negative d is no wait.
 func Fixed(d time.Duration) Delay { return Delay{fixed: max(d, 0)} }
 
-// Fixed returns the time that all samples of d are. It returns false if they differ.
+// Fixed returns the value of all samples of d. It returns false if d is random.
 func (d Delay) Fixed() (time.Duration, bool) { return d.fixed, d.dist == nil }
 
-// Quantile returns the time, zero or more, that a share p of all samples do not exceed,
-// for 0 < p < 1.
+// Quantile returns the p-quantile of d, zero or more, for 0 < p < 1.
 func (d Delay) Quantile(p float64) time.Duration {
 	if d.dist == nil {
 		return d.fixed
@@ -43,11 +42,10 @@ func (d Delay) Quantile(p float64) time.Duration {
 	return time.Duration(math.Round(ms * 1e6))
 }
 
-// Sample draws a waiting time, zero or more, from one number of r. A sample that is
-// computed is rounded to the microsecond, so that machines whose floating-point units
-// differ in the last digit agree on it.
+// Sample draws a waiting time, zero or more. It uses one number of r. It rounds computed
+// samples to microseconds, so that they are the same on all floating-point units.
 //
-// Sample panics for a recorded delay that did not go through With.
+// Sample panics for a recorded delay before With.
 func (d Delay) Sample(r *rand.Rand) time.Duration {
 	if d.dist == nil {
 		return d.fixed
@@ -62,11 +60,11 @@ func (d Delay) Sample(r *rand.Rand) time.Duration {
 	}
 }
 
-// Min returns a time that no sample of d is below.
+// Min returns a lower bound of all samples of d.
 func (d Delay) Min() time.Duration { return d.Quantile(0x1p-54) }
 
-// SampleWithin draws up to ten samples and returns the first that is at most max.
-// If none is, it returns max and cut is true.
+// SampleWithin draws up to ten samples and returns the first one up to max. If all are
+// above max, it returns max and cut is true.
 func (d Delay) SampleWithin(r *rand.Rand, max time.Duration) (sample time.Duration, cut bool) {
 	const draws = 10
 	for range draws {
@@ -77,8 +75,8 @@ func (d Delay) SampleWithin(r *rand.Rand, max time.Duration) (sample time.Durati
 	return max, true
 }
 
-// SharedRNG returns a generator that uses the runtime's random source.
-// Any goroutine may use it at any time.
+// SharedRNG returns a generator that uses the runtime's random source. It is safe for
+// concurrent use.
 func SharedRNG() *rand.Rand { return sharedRNG }
 
 var sharedRNG = rand.New(runtimeSource{})
@@ -135,14 +133,14 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("delay %s is invalid (%s): use %s", spelling.Quote(e.Read), e.Reason, e.Accepted)
 }
 
-// Parse parses a delay, which has one of Forms. The error is a *SyntaxError.
+// Parse parses a delay in one of Forms. The error is a *SyntaxError.
 func Parse(s string) (Delay, error) { return parse(s, time.Millisecond) }
 
 // ParseSeconds parses a delay as Parse does, except that bare numbers are seconds.
 func ParseSeconds(s string) (Delay, error) { return parse(s, time.Second) }
 
 // ParseNumber parses a bare number of milliseconds, such as 1000 or 1.5, without an
-// allocation. It is not ok for the other forms of Parse.
+// allocation. It returns false for the other forms of Parse.
 func ParseNumber(text []byte) (d time.Duration, ok bool) {
 	const longest = 32 // bytes of a string that needs no allocation
 	if len(text) == 0 || len(text) > longest {
@@ -157,7 +155,7 @@ func ParseNumber(text []byte) (d time.Duration, ok bool) {
 	return d, reason == ""
 }
 
-// parse parses a delay whose bare numbers count units.
+// parse parses a delay. Bare numbers count units.
 func parse(s string, unit time.Duration) (Delay, error) {
 	name, _, _ := strings.Cut(s, ":")
 	if _, known := forms[name]; known {
@@ -187,7 +185,7 @@ func parseForm(s string, unit time.Duration) (Delay, error) {
 	return d, nil
 }
 
-// parseTime parses a fixed time. The reason is "" or what is wrong with it.
+// parseTime parses a fixed time. The reason is "" if it is valid.
 func parseTime(s string, unit time.Duration) (d time.Duration, reason string) {
 	switch {
 	case s == "":
@@ -217,8 +215,8 @@ func parseDuration(s string) (d time.Duration, reason string) {
 	}
 }
 
-// looksLikeDuration reports whether s is a duration except for its size: it parses once
-// each run of digits is cut to one.
+// looksLikeDuration reports whether s would be a duration with smaller numbers: it cuts
+// each number to one digit.
 func looksLikeDuration(s string) bool {
 	short := make([]byte, 0, 32)
 	for i := 0; i < len(s) && len(short) < cap(short); i++ {
@@ -231,8 +229,8 @@ func looksLikeDuration(s string) bool {
 	return err == nil && len(short) < cap(short)
 }
 
-// parseNumber parses digits with at most one point between them. It counts whole
-// nanoseconds, since a float could be a little less than the number.
+// parseNumber parses digits with at most one point between them. It does not use a
+// float64, which could be slightly less than the number.
 func parseNumber(s string, unit time.Duration) (d time.Duration, reason string) {
 	whole, fraction, point := strings.Cut(s, ".")
 	if whole == "" || point && strings.Trim(fraction, "0123456789") != "" || point && fraction == "" {

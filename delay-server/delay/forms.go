@@ -39,10 +39,10 @@ var Forms = []Form{
 	{"recorded:NAME", "recorded:NAME", "the times of the recording NAME, all equally likely"},
 }
 
-// Accepted names all forms, for messages.
+// Accepted lists all forms, for error messages.
 var Accepted = accepted(time.Millisecond)
 
-// accepted names all forms, with bare numbers that count units.
+// accepted lists all forms. Bare numbers count units.
 func accepted(unit time.Duration) string {
 	number := "milliseconds (1000, 1.5)"
 	if unit == time.Second {

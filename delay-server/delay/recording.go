@@ -33,14 +33,13 @@ func (r Recording) Len() int { return len(r.sorted) }
 // Min returns the shortest time of r.
 func (r Recording) Min() time.Duration { return r.sorted[0] }
 
-// Quantile returns, in milliseconds, the time that a share p of the recording does not
-// exceed, for 0 < p < 1.
+// Quantile returns the p-quantile of the times in milliseconds, for 0 < p < 1.
 func (r Recording) Quantile(p float64) float64 {
 	i := int(math.Ceil(p*float64(len(r.sorted)))) - 1
 	return milliseconds(r.sorted[min(max(i, 0), len(r.sorted)-1)])
 }
 
-// unresolved is a recorded delay that did not go through With.
+// unresolved is a recorded delay before With.
 type unresolved struct{ name string }
 
 func (u unresolved) Quantile(float64) float64 {
@@ -58,8 +57,8 @@ func parseRecorded(name string) (Delay, error) {
 	return written(unresolved{name}, "recorded", name), nil
 }
 
-// With returns d with its recording from recordings if it is a recorded delay, and d
-// itself otherwise. The error is a *SyntaxError, for an unknown name.
+// With returns a recorded delay with its recording from recordings, and any other delay
+// unchanged. The error is a *SyntaxError for an unknown name.
 func (d Delay) With(recordings map[string]Recording) (Delay, error) {
 	u, ok := d.dist.(unresolved)
 	if !ok {

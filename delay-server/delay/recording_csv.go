@@ -18,15 +18,16 @@ import (
 var latencyColumn = regexp.MustCompile(
 	`(?i)^(?:latency|duration|elapsed|time|delay|response_time)[ _]*\(?(ns|us|µs|ms|s)?\)?$`)
 
-// columns are the columns of a row, -1 for none.
+// columns are indexes of columns in a row; -1 for none.
 type columns struct {
 	latency int
-	unit    time.Duration
-	status  int // of the response: rows without one are skipped
-	metric  int // rows in which it is not k6Metric are skipped
+	unit    time.Duration // of latency
+	status  int           // rows without a response are skipped
+	metric  int           // rows with another value than k6Metric are skipped
 }
 
-// export is the CSV of a load generator, which the names of two columns identify.
+// export is the CSV format of a load generator. The columns latency and beside identify
+// it.
 type export struct {
 	latency, beside string
 	unit            time.Duration
@@ -47,8 +48,9 @@ var exports = []export{
 // k6Metric is the time of a request in k6, from sending it to the end of the reply.
 const k6Metric = "http_req_duration"
 
-// vegetaColumns are of vegeta encode --to=csv, which writes no names: the time in
-// nanoseconds since 1970, the status, the latency in nanoseconds, bytes out and in.
+// vegetaColumns are the columns of vegeta encode --to=csv, which writes no header: the
+// time in nanoseconds since 1970, the status, the latency in nanoseconds, bytes out and
+// in.
 var vegetaColumns = columns{latency: 2, unit: time.Nanosecond, status: 1, metric: -1}
 
 func isVegeta(row []string) bool {
@@ -117,8 +119,8 @@ func isNumber(s string) bool {
 	return err == nil
 }
 
-// findColumns returns the columns of a load generator, or the column whose name
-// means a latency.
+// findColumns returns the columns of a load generator, or else the single column whose
+// name means a latency.
 func findColumns(names []string) (columns, error) {
 	find := func(name string) int {
 		return slices.IndexFunc(names, func(s string) bool {
@@ -138,7 +140,7 @@ func findColumns(names []string) (columns, error) {
 			continue
 		}
 		if at.latency >= 0 {
-			return columns{}, fmt.Errorf("columns %q and %q are both latencies: want one", names[at.latency], name)
+			return columns{}, fmt.Errorf("columns %q and %q are both latencies: use one", names[at.latency], name)
 		}
 		at.latency, at.unit = i, map[string]time.Duration{"ns": 1, "us": time.Microsecond, "µs": time.Microsecond,
 			"": time.Millisecond, "ms": time.Millisecond, "s": time.Second}[strings.ToLower(m[1])]
@@ -147,7 +149,7 @@ func findColumns(names []string) (columns, error) {
 		return at, nil
 	}
 	if i := strings.IndexAny(names[0], ";\t|"); i >= 0 {
-		return columns{}, fmt.Errorf("the columns of %s are separated by %q: want commas",
+		return columns{}, fmt.Errorf("the columns of %s are separated by %q: use commas",
 			spelling.Quote(strings.Join(names, ",")), names[0][i:i+1])
 	}
 	return columns{}, fmt.Errorf("no column of %s is a latency: use one number a line, or a column "+

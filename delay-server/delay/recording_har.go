@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// readHAR reads log.entries[].time of an HTTP archive, in milliseconds. It skips
-// entries whose time is null or whose response has the status 0, which browsers
-// write for requests that were blocked or given up. The error begins with the
-// line: "3: …".
+// readHAR reads log.entries[].time of an HTTP archive, in milliseconds. It skips entries
+// with a null time or status 0: browsers write them for blocked and cancelled requests.
+// The error begins with the line: "3: …".
 func readHAR(text []byte) (measured, error) {
 	at := func(offset int64, err error) error {
 		var syntax *json.SyntaxError
@@ -21,7 +20,7 @@ func readHAR(text []byte) (measured, error) {
 		return fmt.Errorf("%d: %w", 1+bytes.Count(text[:min(offset, int64(len(text)))], []byte("\n")), err)
 	}
 	if err := json.Unmarshal(text, new(json.RawMessage)); err != nil {
-		return measured{}, at(int64(len(text)), err) // what stands behind the entries counts too
+		return measured{}, at(int64(len(text)), err) // the text after the entries must be valid too
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	for _, name := range []string{"log", "entries"} {
@@ -30,7 +29,7 @@ func readHAR(text []byte) (measured, error) {
 		}
 	}
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return measured{}, at(d.InputOffset(), errors.New("log.entries is no list"))
+		return measured{}, at(d.InputOffset(), errors.New("log.entries is not a list"))
 	}
 	var m measured
 	for d.More() {
@@ -52,15 +51,15 @@ func readHAR(text []byte) (measured, error) {
 	return m, nil
 }
 
-// readEntry reads the time of an entry, and whether it was answered. The error
-// is at an offset within text.
+// readEntry reads the time of an entry and whether it was answered. offset is the
+// position of an error in text.
 func readEntry(text json.RawMessage) (wait time.Duration, answered bool, offset int64, err error) {
 	var entry struct {
 		Time     json.RawMessage
 		Response json.RawMessage
 	}
 	if err := json.Unmarshal(text, &entry); err != nil {
-		return 0, false, 0, errors.New("it is no object")
+		return 0, false, 0, errors.New("it is not an object")
 	}
 	var response struct{ Status *float64 }
 	if json.Unmarshal(entry.Response, &response) == nil && response.Status != nil && *response.Status == 0 ||
@@ -74,17 +73,17 @@ func readEntry(text json.RawMessage) (wait time.Duration, answered bool, offset 
 	if err := enter(d, "time"); err != nil {
 		return 0, false, 0, err
 	}
-	_ = d.Decode(new(json.RawMessage)) // the value: its line is the error's
+	_ = d.Decode(new(json.RawMessage)) // skip the value, whose line the error names
 	wait, err = latency(string(entry.Time), time.Millisecond)
 	return wait, true, d.InputOffset() - int64(len(entry.Time)), err
 }
 
-// enter reads on to the value of the object's member name.
+// enter reads up to the value of the object's member name.
 func enter(d *json.Decoder, name string) error {
 	if t, err := d.Token(); err != nil {
 		return err
 	} else if t != json.Delim('{') {
-		return fmt.Errorf("want an object that has %q", name)
+		return fmt.Errorf("there is no object with %q", name)
 	}
 	for d.More() {
 		key, err := d.Token()

@@ -71,7 +71,7 @@ func ReadRecordings(dir fs.FS) (recordings map[string]Recording, warnings []stri
 	return recordings, warnings, nil
 }
 
-// measured is the latencies of a file.
+// measured has the latencies of a file.
 type measured struct {
 	times   []time.Duration
 	skipped int // entries without a response

@@ -18,13 +18,13 @@ type random struct{}
 
 func (random) Quantile(p float64) float64 { return math.Floor(p*10) * 1000 }
 
-// In a step, the share upTo of all samples does not exceed ms.
+// A step is a point of a quantile function: ms is the quantile of upTo.
 type step struct {
 	upTo float64 // 0 to 1
 	ms   float64
 }
 
-// steps is a distribution of a few times, by rising share and time. The last upTo is 1.
+// steps is a distribution of a few times, in ascending order. The last upTo is 1.
 type steps []step
 
 func (s steps) Quantile(p float64) float64 {
@@ -32,7 +32,7 @@ func (s steps) Quantile(p float64) float64 {
 	return s[i].ms
 }
 
-// parseWeighted parses fortio's form: the rest of the 100 percent is no wait.
+// parseWeighted parses fortio's form. The rest to 100 percent is no wait.
 func parseWeighted(args string, unit time.Duration) (Delay, error) {
 	var (
 		dist  steps
@@ -70,7 +70,7 @@ func parseWeighted(args string, unit time.Duration) (Delay, error) {
 	return written(dist, "weighted", texts...), nil
 }
 
-// points is a quantile function of a few points and straight lines between them.
+// points is a quantile function that interpolates linearly between a few points.
 type points []step
 
 func (s points) Quantile(p float64) float64 {

@@ -34,8 +34,8 @@ func Tag(image string) string { return imagePrefix + image + ":" + current }
 // Project returns a name for a Compose project of this run, distinct for each n.
 func Project(n string) string { return projectPrefix + current + "-" + strings.ToLower(n) }
 
-// Main implements TestMain. It runs the tests of a package. Before, it removes what
-// dead runs left behind; after, what this run left.
+// Main implements TestMain. It runs the tests of a package. Before them it removes what
+// dead runs left behind, and after them what this run left.
 func Main(m *testing.M) { os.Exit(run(m)) }
 
 // parallel is the default of -parallel. It may exceed the number of processors, since

@@ -41,7 +41,7 @@ func newAccess(host, adminToken string, hosts plan.HostList) access {
 	return a
 }
 
-// check returns why r is rejected, with status 401 or 403, or nil.
+// check returns the problem if r is rejected, with status 401 or 403, or nil.
 func (a access) check(r *http.Request) *problem.Problem {
 	if !a.guardsRead && !a.acceptsHost(r.Host) {
 		// DNS may have rebound the name of a hostile page to this server: to the

@@ -1,6 +1,6 @@
-// Package admin is the admin API, by which a test watches what waits and decides
-// when it ends. It may touch the clock, the holds, the journal and the planner's
-// counts of runs, and nothing else of the server.
+// Package admin is the admin API. A test uses it to watch waiting requests and to decide
+// when their waits end. The package uses only the clock, the holds, the journal and the
+// planner's counts of runs.
 package admin
 
 import (
@@ -21,8 +21,8 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// Options are the settings of an API and what it works on. All are required except
-// Token and Hosts.
+// Options are the settings of an API and the parts of the server that it uses. All are
+// required except Token and Hosts.
 type Options struct {
 	Host  string        // HOST, where the server listens
 	Token string        // ADMIN_TOKEN; "" for none, or NoToken
@@ -38,8 +38,8 @@ type Options struct {
 	Counts  Counts
 }
 
-// Counts are what is counted for each run outside the journal, such as the requests
-// that fail_first lets fail.
+// Counts are counts of each run outside the journal, such as the failed requests of
+// fail_first.
 type Counts interface {
 	// Forget reports whether something was counted for the run.
 	Forget(run string) bool
@@ -63,7 +63,7 @@ func New(o Options) *API {
 	return a
 }
 
-// Token returns the token that writes need; "" if every client may write.
+// Token returns the token for writes, or "" if every client may write.
 func (a *API) Token() string { return a.access.token }
 
 // Waiting returns how many requests of the API wait for a condition.
@@ -124,9 +124,8 @@ func (a *API) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// param returns a parameter of the path, unescaped: Echo does not unescape it if the
-// path has an unnecessary escape. A slash that ends the path, as in /admin/holds/a/,
-// is not part of a name.
+// param returns a decoded parameter of the path. Echo does not decode it if the path has
+// an unnecessary escape. A trailing slash, as in /admin/holds/a/, is not part of a name.
 func param(c echo.Context, name string) string {
 	value := c.Param(name)
 	if name == "name" {

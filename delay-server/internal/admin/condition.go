@@ -35,10 +35,10 @@ func readQuery(c echo.Context, known ...string) (url.Values, error) {
 	return values, err
 }
 
-// condition is what a request of the API waits for. Its timeout is wall time: the
-// server's clock may be frozen.
+// condition is the condition that a request of the API waits for. Its timeout is wall
+// time: the server's clock may be frozen.
 type condition struct {
-	waiting int  // at least so many requests wait; 0 for no condition
+	waiting int  // at least this many requests wait; 0 for no condition
 	settled bool // no request waits
 	timeout time.Duration
 }
@@ -87,8 +87,8 @@ func readCount(values url.Values, name string) (int, error) {
 	return n, nil
 }
 
-// timedOut returns err, with which a wait ended. If the timeout passed, that is a
-// problem whose detail, formatted as by fmt.Sprintf, says what is true so far.
+// timedOut returns the error of a wait that ended with err: err itself, or a problem if
+// the timeout passed. The format, as in fmt.Sprintf, describes the current state.
 func (want condition) timedOut(err error, format string, args ...any) error {
 	if !errors.Is(err, errTimeout) {
 		return err

@@ -1,6 +1,6 @@
 // Package authority keeps a private certificate authority and the server certificate
 // that it signs. Clients that trust the authority can use https with the server, even
-// under host names that are another server's in public.
+// under host names that belong to another public server.
 package authority
 
 import (

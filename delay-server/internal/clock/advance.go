@@ -19,7 +19,7 @@ var ErrOutOfRange = errors.New("clock cannot be advanced by more than 292 years 
 // requests are active.
 type AdvanceTimeoutError struct {
 	Requests int           // active requests; 0 while another Advance runs
-	Left     time.Duration // from the clock's time to the target
+	Left     time.Duration // from the clock's current time to the target
 	Err      error         // context.Cause
 }
 
@@ -38,11 +38,11 @@ func (e *AdvanceTimeoutError) Error() string {
 // Unwrap returns Err.
 func (e *AdvanceTimeoutError) Unwrap() error { return e.Err }
 
-// Advance moves a frozen clock forward by d. It stops at each due time, wakes what
-// is due, and goes on once all waiters and queues are parked again. So each request
-// sees exactly its due time, and all effects are visible when Advance returns. The
-// error is ErrOutOfRange, ErrNotFrozen, or an *AdvanceTimeoutError if ctx is done
-// first. An Unfreeze meanwhile also ends it with ErrNotFrozen.
+// Advance moves a frozen clock forward by d. It stops at each due time, wakes the due
+// waiters and queues, and continues once all are parked again. So each request sees
+// exactly its due time, and all effects are visible when Advance returns. The error is
+// ErrOutOfRange, ErrNotFrozen, or an *AdvanceTimeoutError if ctx is done first. A
+// concurrent Unfreeze also ends it with ErrNotFrozen.
 func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
 	select {
 	case c.advancing <- struct{}{}:
@@ -75,7 +75,7 @@ func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// advanceTo sets the clock to due, the first due time, and wakes what is due.
+// advanceTo sets the clock to due, the first due time, and wakes all that are due then.
 func (c *Clock) advanceTo(due time.Time) {
 	c.setNow(due)
 	c.fireWaiters(due)

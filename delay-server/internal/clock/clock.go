@@ -1,6 +1,6 @@
-// Package clock lets delayed requests wait for a time or a signal. Requests wait
-// nowhere else. The clock can be scaled, frozen and advanced; until then it is the
-// machine's. Wall time is the machine's, virtual time is the clock's.
+// Package clock provides a clock that can be scaled, frozen and advanced. All waiting
+// requests wait on it, for a time or a signal. Wall time is the time of the machine,
+// virtual time is the time of the clock. They are the same until the clock is set.
 //
 // A goroutine blocks in a [Waiter]. An event loop keeps its [Timer]s in a [Queue],
 // and changes them without the clock's mutex.
@@ -29,12 +29,12 @@ import (
 	"flash.test/delay-server/internal/cond"
 )
 
-// Clock tells the time that requests wait by. Use New.
+// Clock is the clock that requests wait on. Use New.
 type Clock struct {
 	start time.Time
 
 	settingMu sync.RWMutex // taken after mu
-	setting   *setting     // nil while the clock is the machine's; set with both locks, read with either
+	setting   *setting     // nil until the clock is set; set with both locks, read with either
 
 	advancing chan struct{} // a semaphore for Advance
 
@@ -54,7 +54,7 @@ type setting struct {
 	frozen        bool
 }
 
-// New returns a clock that is the machine's monotonic clock until it is set.
+// New returns a clock that follows the machine's monotonic clock until it is set.
 func New() *Clock {
 	c := &Clock{start: time.Now(), advancing: make(chan struct{}, 1)}
 	c.changed.L = &c.mu
@@ -71,7 +71,7 @@ func (c *Clock) Release() {
 	c.changed.Notify()
 }
 
-// Now returns the time on this clock, which never goes back.
+// Now returns the virtual time, which never goes back.
 func (c *Clock) Now() time.Time {
 	_, virtual := c.now()
 	return virtual
@@ -141,8 +141,8 @@ func CheckScale(scale float64) error {
 	return nil
 }
 
-// Scale makes all waits, including those in progress, last scale times as long from
-// now on: 0.1 is ten times as fast. The error is CheckScale's.
+// Scale makes the rest of all waits, current and future, last scale times as long: 0.1
+// is ten times as fast. The error is from CheckScale.
 func (c *Clock) Scale(scale float64) error {
 	if err := CheckScale(scale); err != nil {
 		return err
@@ -151,7 +151,7 @@ func (c *Clock) Scale(scale float64) error {
 	return nil
 }
 
-// Reset unfreezes the clock and sets its scale. The error is CheckScale's.
+// Reset unfreezes the clock and sets its scale. The error is from CheckScale.
 func (c *Clock) Reset(scale float64) error {
 	if err := CheckScale(scale); err != nil {
 		return err
@@ -163,7 +163,7 @@ func (c *Clock) Reset(scale float64) error {
 // Freeze stops the clock. Only Advance moves it.
 func (c *Clock) Freeze() { c.set(func(s *setting) { s.frozen = true }) }
 
-// Unfreeze lets the clock run on from its current time.
+// Unfreeze lets the clock continue from its current time.
 func (c *Clock) Unfreeze() { c.set(func(s *setting) { s.frozen = false }) }
 
 func (c *Clock) set(change func(*setting)) {

@@ -131,9 +131,9 @@ func (q *Queue) Unpark() {
 	q.unpark()
 }
 
-// Fired is called by the owner when the time given to wake has passed. The next Park
-// then calls wake again even for the same due time, since on a scaled clock it may
-// not quite have come.
+// Fired is called by the owner when the time given to wake has passed. Then the next Park
+// calls wake again, even for the same due time: on a scaled clock the owner may run
+// slightly early.
 func (q *Queue) Fired() {
 	q.clock.mu.Lock()
 	defer q.clock.mu.Unlock()

@@ -33,9 +33,9 @@ type Waiter struct {
 	clock *Clock
 	woken chan error // buffers the result of the wait, nil or ErrDeadline; nil before the first wait
 
-	// Guarded by the clock's mutex while the waiter is parked, and the waiter's own otherwise.
+	// Guarded by the clock's mutex while the waiter is parked, else used only by its goroutine.
 	timer  Timer
-	signal *Signal // the awaited one; nil for none
+	signal *Signal // the awaited signal; nil for none
 	parked bool
 }
 
@@ -71,9 +71,9 @@ func (s *Signal) Fire() {
 	}
 }
 
-// Await returns nil once signal, which is a signal of w or nil for none, has fired.
-// It returns ErrDeadline if due comes first, which a zero due never does, and
-// context.Cause(ctx) if ctx is done first.
+// Await returns nil once signal has fired. It returns ErrDeadline if due comes first, and
+// context.Cause(ctx) if ctx is done first. The signal is one of w, or nil for none. A zero
+// due never comes.
 //
 // A woken waiter does not take the clock's mutex: thousands may be due at once.
 func (w *Waiter) Await(ctx context.Context, signal *Signal, due time.Time) error {
@@ -94,7 +94,8 @@ func (w *Waiter) Await(ctx context.Context, signal *Signal, due time.Time) error
 	return context.Cause(ctx)
 }
 
-// enqueue parks the waiter, or reports false and what Await returns without a wait.
+// enqueue parks the waiter. If there is nothing to wait for, it returns false and the
+// result of Await.
 func (w *Waiter) enqueue(ctx context.Context, signal *Signal, due time.Time) (queued bool, err error) {
 	c := w.clock
 	c.mu.Lock()

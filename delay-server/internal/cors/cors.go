@@ -12,7 +12,7 @@ import (
 // AnyMethod is the Allow of a path that takes any method: the usual ones.
 const AnyMethod = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 
-// Methods is what every response allows besides a preflight's, as Flash does.
+// Methods are the methods that every response except a preflight's allows, as in Flash.
 const Methods = "GET, POST"
 
 // Header values that all responses share. Header.Set would allocate a slice for each
@@ -24,7 +24,7 @@ var (
 	varyOrigin = []string{"Origin"}
 )
 
-// Policy says which origins may read responses. Use New.
+// Policy decides which origins may read responses. Use New.
 type Policy struct {
 	any     bool
 	allowed map[string]bool // in lower case

@@ -1,9 +1,11 @@
-// Package flash is what FLASH_COMPAT changes. Flash is an Express application
-// (observed; see flash-contract.json in server's testdata). The case of a path's
-// fixed parts and a slash at its end make no difference. /delay/{delay} takes any
-// method, all other paths take GET and HEAD. GET of an unknown path redirects to /.
-// OPTIONS of an unknown path lists GET and HEAD, and any other method there gets
-// Express' 404.
+// Package flash implements FLASH_COMPAT: it routes and answers errors like Flash, the
+// Express application that delay-server replaces. flash-contract.json in the server's
+// testdata records the observed behaviour:
+//
+//   - Paths ignore the case of their fixed parts and a trailing slash.
+//   - /delay/{delay} takes any method. All other paths take GET and HEAD.
+//   - GET of an unknown path redirects to /. OPTIONS lists GET and HEAD. Any other method
+//     gets the 404 of Express.
 package flash
 
 import (
@@ -22,12 +24,11 @@ import (
 	"flash.test/delay-server/kit/urlpath"
 )
 
-// invalidDelay is what Flash answers, with status 500, to each delay that it cannot
-// read.
+// invalidDelay is Flash's answer to an invalid delay, with status 500.
 const invalidDelay = `Delay value should be valid number(in milliseconds) or "random"`
 
-// URL returns u with the fixed parts of Flash's paths as its routes have them: u
-// itself if they are.
+// URL returns u with the fixed parts of Flash's paths in lower case, and /doc without a
+// trailing slash. It returns u itself if nothing changes.
 func URL(u *url.URL) *url.URL {
 	path := u.EscapedPath()
 	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
@@ -47,8 +48,8 @@ func URL(u *url.URL) *url.URL {
 	return urlpath.WithPath(u, folded)
 }
 
-// Redirects is middleware that serves a redirect as Flash does: only GET and HEAD,
-// and only with a URL.
+// Redirects is middleware that serves redirects like Flash: only for GET and HEAD, and
+// only with a URL.
 func Redirects(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		m := c.Request().Method
@@ -59,14 +60,14 @@ func Redirects(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// Compat answers errors as Flash does.
+// Compat answers errors like Flash.
 type Compat struct {
 	CORS cors.Policy
 	Log  *slog.Logger
 }
 
-// Fail answers err as Flash does and returns true, or returns false for an error
-// that Flash does not have.
+// Fail answers err like Flash and returns true. It returns false for an error that Flash
+// does not have.
 func (f Compat) Fail(err error, c echo.Context) bool {
 	var (
 		invalid *plan.DelayError

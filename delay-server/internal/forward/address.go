@@ -14,9 +14,9 @@ func (e *addressError) Error() string {
 	return fmt.Sprintf("address %v is neither public nor listed", e.addr)
 }
 
-// check is a net.Dialer's Control. It sees each resolved address right before the
-// connection to it, so that a second resolution cannot lead elsewhere. The error is
-// an *addressError.
+// check implements net.Dialer.Control. It checks the resolved address right before the
+// connection, so the name cannot resolve to another address in between. The error is an
+// *addressError.
 func (p *Proxy) check(_, address string, _ syscall.RawConn) error {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil {

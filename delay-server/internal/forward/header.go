@@ -30,15 +30,14 @@ func setRequest(out *http.Request, target *url.URL) {
 	}
 }
 
-// hostHeaders are headers by which a response affects everything that a browser gets
-// from its host: here, this server's host and not the target's.
+// hostHeaders are headers that affect a browser's other requests to the same host. The
+// browser would apply them to this server instead of the target.
 var hostHeaders = []string{
 	"Alt-Svc", "Clear-Site-Data", "Nel", "Origin-Agent-Cluster", "Public-Key-Pins", "Report-To", "Reporting-Endpoints",
 	"Service-Worker-Allowed", "Set-Cookie", "Strict-Transport-Security", "Timing-Allow-Origin",
 }
 
-// filter removes what a target must not tell a browser about this server's host from
-// the header of a final or informational response or from a trailer.
+// filter removes hostHeaders and Access-Control-… from a target's header or trailer.
 func filter(h http.Header) {
 	maps.DeleteFunc(h, func(name string, _ []string) bool {
 		name = http.CanonicalHeaderKey(strings.TrimPrefix(name, http.TrailerPrefix))
@@ -66,7 +65,7 @@ func setResponse(reply *http.Response, own http.Header) {
 	}
 }
 
-// trailed filters the trailer of a response, which is known when the body has ended.
+// trailed filters the trailer of a response when the body has ended.
 type trailed struct {
 	io.ReadCloser
 	reply *http.Response

@@ -1,6 +1,5 @@
-// Package httpflow answers requests that net/http has read and that wait. A
-// goroutine of net/http runs the request's flow, as an event loop does for the
-// requests that it reads.
+// Package httpflow serves waiting requests through net/http: the request's goroutine runs
+// its flow. Package eventloop does the same for requests that its loops read.
 package httpflow
 
 import (
@@ -19,7 +18,7 @@ import (
 	"flash.test/delay-server/kit/httpkit"
 )
 
-// Handler is what a request may touch.
+// Handler serves requests. Its fields are all that a request may use.
 type Handler struct {
 	Engine      *flow.Engine
 	Planner     *plan.Planner
@@ -42,9 +41,9 @@ func (h *Handler) Serve(c echo.Context) error {
 // ServeTemplate answers a request by a template of the scenario.
 func (h *Handler) ServeTemplate(c echo.Context, t *plan.Template) error { return h.run(c, t) }
 
-// serveWithoutWait answers OPTIONS, which a browser sends before it waits, and
-// rejects CONNECT and TRACE, which are about the connection. For any other method it
-// returns false. Inlined, it would grow the stack of each waiting request.
+// serveWithoutWait answers OPTIONS, which is for preflights, and rejects CONNECT and
+// TRACE, which are about the connection. For any other method it returns false. Inlined,
+// it would grow the stack of each waiting request.
 //
 //go:noinline
 func (h *Handler) serveWithoutWait(c echo.Context) (done bool, err error) {
@@ -79,7 +78,7 @@ func (h *Handler) SetCORS(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// Full returns why the limit does not admit a request of r's client, or nil.
+// Full returns the error if the limit does not admit a request of r's client, or nil.
 func (h *Handler) Full(r *http.Request) error {
 	client := h.Limit.Client(clientAddr(r))
 	defer client.Release()

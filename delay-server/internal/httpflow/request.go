@@ -29,7 +29,7 @@ func (h *Handler) run(c echo.Context, template *plan.Template) error {
 	if err := r.read(template); err != nil {
 		return err
 	}
-	defer r.waiter.Leave() // last, so that an advance waits for all of the request
+	defer r.waiter.Leave() // runs last, so that an advance waits for the whole request
 	defer r.abort()
 	r.prepare()
 	r.flow.Start(r.h.Engine, r, &r.start)
@@ -56,7 +56,7 @@ type request struct {
 	due      time.Time     // zero for never
 	aborted  bool          // net/http must end the connection, or the HTTP/2 stream
 	forwards bool          // another server answers
-	err      error         // why nothing more can be sent, or an upstream's
+	err      error         // from the output or an upstream; nothing more can be sent
 }
 
 // newRequest is not inlined: its temporaries would be on the stack of each waiting
@@ -94,7 +94,7 @@ func (r *request) read(template *plan.Template) (err error) {
 	return err
 }
 
-// planRequest returns what a plan depends on.
+// planRequest returns the parts of the request that a plan depends on.
 func planRequest(r *http.Request) plan.Request {
 	return plan.Request{
 		Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
@@ -116,7 +116,7 @@ func (r *request) prepare() {
 	}
 }
 
-// await waits for what the flow waits for, and resumes the flow.
+// await waits for the flow's due time or signal, and resumes the flow.
 func (r *request) await() {
 	if r.err != nil {
 		r.flow.Cancel(r.cause(r.err))
@@ -147,8 +147,8 @@ func (r *request) cause(err error) error {
 	return err
 }
 
-// abort ends a flow that a panic has left: a forwarded response that broke off, or
-// an internal error.
+// abort ends the flow after a panic: a forwarded response broke off, or there was an
+// internal error.
 func (r *request) abort() {
 	if r.flow.Running() {
 		r.err = flow.ErrInternal

@@ -1,5 +1,5 @@
-// Package metrics is what GET /metrics shows: the waits that the journal reports and
-// the pools.
+// Package metrics serves GET /metrics: the waits that the journal reports, and the
+// pools.
 package metrics
 
 import (
@@ -78,8 +78,8 @@ var (
 		"Requests that wait for a worker of the pool, with the same labels.", []string{"pool"}, nil)
 )
 
-// MaxPoolLabels is how many names of requests' pools become labels while the server
-// runs: Prometheus keeps a time series for each label.
+// MaxPoolLabels is the maximum number of labels for the names of requests' pools.
+// Prometheus keeps a time series for each label.
 const MaxPoolLabels = 100
 
 // otherPools is the label of the pools beyond MaxPoolLabels. No pool can have a name
@@ -123,8 +123,8 @@ func (c *poolCollector) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// hasLabel reports whether the name of a request's pool is a label. It makes it one
-// while there are fewer than MaxPoolLabels.
+// hasLabel reports whether the name of a request's pool has a label. It adds one if there
+// are fewer than MaxPoolLabels.
 func (c *poolCollector) hasLabel(name string) bool {
 	if !c.labels[name] && len(c.labels) < MaxPoolLabels {
 		c.labels[strings.Clone(name)] = true // name is part of a whole request

@@ -18,8 +18,8 @@ const MaxBody = 1 << 20
 
 var errTooLarge = problem.BodyTooLarge.New("request body is too large: use up to %d bytes", MaxBody)
 
-// DiscardBody reads the request's body to its end: net/http notices that a client
-// has left only after that. The error is ReadBody's.
+// DiscardBody reads the request's body to its end. Only after that does net/http notice
+// that a client leaves. The error is as from ReadBody.
 func DiscardBody(c echo.Context, timeout time.Duration) error {
 	r := c.Request()
 	if r.Body == http.NoBody || r.Body == nil {
@@ -32,7 +32,7 @@ func DiscardBody(c echo.Context, timeout time.Duration) error {
 // client left, or else a *problem.Problem: BodyTooLarge, BodyTimeout or InvalidBody.
 func ReadBody(c echo.Context, w io.Writer, timeout time.Duration) error {
 	control := http.NewResponseController(c.Response())
-	// The recorder of a test has no deadline, the connections of net/http have.
+	// A connection of net/http has deadlines; httptest.ResponseRecorder has not.
 	_ = control.SetReadDeadline(time.Now().Add(timeout))
 	r := c.Request()
 	n := r.ContentLength
@@ -55,8 +55,9 @@ func ReadBody(c echo.Context, w io.Writer, timeout time.Duration) error {
 	return nil
 }
 
-// BodyError returns what to answer for err, with which reading what ("request body")
-// ended after n bytes: context.Canceled if the client left, or a *problem.Problem.
+// BodyError returns the error to answer with after reading failed with err after n
+// bytes: context.Canceled if the client left, or a *problem.Problem. what names the body
+// in its text, such as "request body".
 func BodyError(err error, what string, n int64, timeout time.Duration) error {
 	var timedOut interface{ Timeout() bool }
 	var lost *net.OpError

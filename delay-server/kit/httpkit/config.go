@@ -14,7 +14,7 @@ import (
 	"flash.test/delay-server/kit/version"
 )
 
-// Config is the settings that both programs have. A program's settings embed it.
+// Config has the settings of both programs. A program's settings embed it.
 type Config struct {
 	Host          string `env:"HOST" envDefault:"localhost" help:"address to listen on; localhost is 127.0.0.1 and ::1, 0.0.0.0 is all"`
 	PublishedPort *int   `env:"PUBLISHED_PORT" help:"host port of the container, for the URLs printed at start; 0 if it is random"`

@@ -1,7 +1,6 @@
-// Package httpkit is what the HTTP servers of delay-server and demo-api share:
-// settings, limits on what a request may send, panic recovery, probes, the headers
-// of pages and files, and the pages of problem types. It has no state and no rule
-// of either program.
+// Package httpkit has the HTTP code that delay-server and demo-api share: settings,
+// limits on requests, panic recovery, probes, headers of pages and files, and the pages
+// of problem types. It has no state and no logic of either program.
 package httpkit
 
 import (
@@ -45,8 +44,8 @@ func LimitUnreadBody(w http.ResponseWriter, r *http.Request, timeout time.Durati
 	}
 }
 
-// RecoverPanics is middleware that turns a panic into an error that has the stack.
-// It passes on http.ErrAbortHandler, with which a handler ends the connection.
+// RecoverPanics is middleware that turns a panic into an error with the stack. It does
+// not recover http.ErrAbortHandler, which ends the connection.
 func RecoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {

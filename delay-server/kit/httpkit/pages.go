@@ -40,7 +40,7 @@ func PageHeader(h http.Header) {
 	h.Set("Content-Type", echo.MIMETextHTMLCharsetUTF8)
 }
 
-// SendFile answers body, which all responses share.
+// SendFile answers with body, which all responses share.
 func SendFile(c echo.Context, mediaType string, body []byte) error {
 	h := c.Response().Header()
 	h.Set("X-Content-Type-Options", "nosniff")

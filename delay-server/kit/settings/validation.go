@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Validation collects what is wrong with settings. The zero Validation is ready to use.
+// Validation collects errors in settings. The zero Validation is ready to use.
 type Validation struct{ errs []error }
 
 // Check adds an error, formatted as by fmt.Errorf, unless ok.

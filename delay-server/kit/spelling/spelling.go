@@ -1,5 +1,5 @@
-// Package spelling writes the words of an error message: it quotes what was read and
-// suggests what was meant.
+// Package spelling helps with error messages: it quotes invalid input, and suggests a
+// known word for a misspelled one.
 package spelling
 
 import (
