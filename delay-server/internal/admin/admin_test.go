@@ -115,6 +115,8 @@ func TestInvalidRequests(t *testing.T) {
 			`waiting "0" is invalid: use a whole number from 1 to 1000000000`},
 		{"waiting for a word", "GET /admin/holds/x?waiting=all", "", problem.InvalidParameter,
 			`waiting "all" is invalid`},
+		{"waiting with a sign", "GET /admin/holds/x?waiting=%2B5", "", problem.InvalidParameter,
+			`waiting "+5" is invalid`},
 		{"waiting for too many", "GET /admin/clock?waiting=1000000001", "", problem.InvalidParameter, `"1000000001"`},
 		{"timeout is 0", "GET /admin/runs/r?waiting=1&timeout=0", "", problem.InvalidParameter, `timeout "0"`},
 		{"timeout is random", "GET /admin/runs/r?settled=true&timeout=random", "", problem.InvalidParameter,

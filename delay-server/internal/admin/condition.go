@@ -79,12 +79,7 @@ func readCondition(c echo.Context, more ...string) (condition, error) {
 }
 
 func readCount(values url.Values, name string) (int, error) {
-	n, err := strconv.Atoi(values.Get(name))
-	if err != nil || n < 1 || n > maxCount {
-		return 0, problem.InvalidParameter.New("%s %s is invalid: use a whole number from 1 to %d",
-			name, problem.Quote(values.Get(name)), maxCount)
-	}
-	return n, nil
+	return query.ParseInt(name, values.Get(name), 1, maxCount)
 }
 
 // timedOut returns the error of a wait that ended with err: err itself, or a problem if
