@@ -39,9 +39,8 @@ func parseRetryAfter(in *input, o *options) error {
 			problem.Quote(text))
 	}
 	if isDate {
-		now := in.limits.Now
-		o.setWhenSent(func(h http.Header) {
-			date := now().Add(after).Add(time.Second - 1) // round up: a date has whole seconds
+		o.setWhenSent(func(h http.Header) { // by the system clock, like the client and Date
+			date := time.Now().Add(after).Add(time.Second - 1) // round up: a date has whole seconds
 			h.Set("Retry-After", date.UTC().Format(http.TimeFormat))
 		})
 		return nil
