@@ -16,8 +16,9 @@ import (
 
 // Read splits a query into the values of known parameters and the sorted names of the
 // others, which belong in IgnoredHeader. The error is a *problem.Problem of type
-// MalformedQuery, UnknownParameter (a name one typing error away from a known one) or
-// RepeatedParameter (a known name, not in repeatable, given more than once).
+// MalformedQuery, UnknownParameter (a name that differs from a known one by one typing
+// error or only in case) or RepeatedParameter (a known name, not in repeatable, given
+// more than once).
 func Read(raw string, known []string, repeatable ...string) (values url.Values, ignored []string, err error) {
 	if raw == "" {
 		return nil, nil, nil
@@ -28,7 +29,7 @@ func Read(raw string, known []string, repeatable ...string) (values url.Values, 
 			problem.Quote(raw), err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		switch s := spelling.Suggest(name, known); {
+		switch s := suggest(name, known); {
 		case s != "":
 			return nil, nil, problem.UnknownParameter.New("unknown parameter %s; did you mean %q?",
 				problem.Quote(name), s)
@@ -41,6 +42,16 @@ func Read(raw string, known []string, repeatable ...string) (values url.Values, 
 		}
 	}
 	return values, ignored, nil
+}
+
+func suggest(name string, known []string) string {
+	if slices.Contains(known, name) {
+		return ""
+	}
+	if i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, name) }); i >= 0 {
+		return known[i]
+	}
+	return spelling.Suggest(name, known)
 }
 
 // ParseInt parses the value of a parameter: a whole number from min to max, written in digits.

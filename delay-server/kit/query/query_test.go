@@ -33,6 +33,7 @@ func TestReadRejects(t *testing.T) {
 	}{
 		{"typing error", "sise=5", problem.UnknownParameter, `unknown parameter "sise"; did you mean "size"?`},
 		{"typing error and correct name", "size=5&siz=5", problem.UnknownParameter, `"siz"; did you mean "size"?`},
+		{"upper case", "SIZE=5", problem.UnknownParameter, `unknown parameter "SIZE"; did you mean "size"?`},
 		{"twice", "size=5&size=5", problem.RepeatedParameter, "parameter size is given 2 times: give it once"},
 		{"invalid escape", "size=%zz", problem.MalformedQuery, `query "size=%zz" is malformed`},
 		{"semicolon", "size=5;a=b", problem.MalformedQuery, `query "size=5;a=b" is malformed`},
