@@ -20,7 +20,7 @@ const (
 	recordingsDir = "/recordings"
 )
 
-// WithMaxDelay sets the longest delay that a request may ask for (MAX_DELAY).
+// WithMaxDelay sets the longest delay of a request (MAX_DELAY).
 func WithMaxDelay(d time.Duration) testcontainers.CustomizeRequestOption {
 	return setting("MAX_DELAY", d.String())
 }

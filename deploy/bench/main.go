@@ -82,15 +82,14 @@ func readOptions(args []string, stderr io.Writer) (options, error) {
 	var only, servers string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.IntVar(&o.rounds, "rounds", 3, "`TIMES` that each server has each load")
+	flags.IntVar(&o.rounds, "rounds", 3, "number of `TIMES` to run each load on each server")
 	flags.StringVar(&only, "only", "",
-		"`LOADS` to run, by comma, by name or by what it begins with (one, even-10000); none runs all")
-	flags.StringVar(&servers, "servers", "", "`SERVERS` to measure, by comma; none measures all")
+		"`LOADS` to run: names or prefixes, with commas between (one,even-10000); default: all")
+	flags.StringVar(&servers, "servers", "", "`SERVERS` to measure, with commas between; default: all")
 	flags.StringVar(&o.out, "out", "",
-		"`DIR` for results.md, results.json and the charts; none writes the table to stdout alone")
+		"`DIR` for results.md, results.json and the charts; default: only print the table")
 	flags.BoolVar(&o.short, "short", false,
-		"a fifth of the time and of the requests, and of the peers only what targets compare: a look, not a "+
-			"measurement")
+		"a quick look: a fifth of the time and of the requests, and only the peers that targets compare")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

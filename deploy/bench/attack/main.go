@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 	}
 	if over > 0 {
-		return fmt.Errorf("%d over a bound", over)
+		return fmt.Errorf("%d attacks exceeded a bound", over)
 	}
 	return nil
 }
@@ -123,13 +123,13 @@ func readOptions(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("attack", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&only, "only", "",
-		"`ATTACKS` to make, by comma, by name or by what it begins with (window, sse-slow); none makes all")
-	flags.IntVar(&o.rounds, "rounds", 3, "`TIMES` that an attack is made at most, until one is within all bounds")
-	flags.BoolVar(&short, "short", false, "a quarter of the size and half the time: for the gate")
-	flags.StringVar(&server, "server", "", "`PATH` of the delay-server to attack; none builds it")
-	flags.StringVar(&demo, "demo", "", "`PATH` of the demo-api to attack; none builds it")
+		"`ATTACKS` to make: names or prefixes, with commas between (window,slow-sse); default: all")
+	flags.IntVar(&o.rounds, "rounds", 3, "maximum number of `TIMES` to repeat an attack until it is within all bounds")
+	flags.BoolVar(&short, "short", false, "a quarter of the size in half the time, for the gate")
+	flags.StringVar(&server, "server", "", "`PATH` of the delay-server to attack; default: build it")
+	flags.StringVar(&demo, "demo", "", "`PATH` of the demo-api to attack; default: build it")
 	flags.BoolVar(&withNetHTTP, "nethttp", false, "attack delay-server with EVENT_LOOP=false too")
-	flags.BoolVar(&withNginx, "nginx", false, "attack nginx too; what it is over does not count")
+	flags.BoolVar(&withNginx, "nginx", false, "attack nginx too; it does not affect the exit status")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

@@ -18,7 +18,7 @@ import (
 	"flash.test/deploy/bench/internal/peer"
 )
 
-// reading is what was measured of a server and its well-behaved clients in a span of time.
+// reading is the measurement of a server and its well-behaved clients over some time.
 type reading struct {
 	span        time.Duration
 	memory      int64 // maximum bytes resident

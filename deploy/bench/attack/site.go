@@ -18,7 +18,7 @@ import (
 // site is a server under attack and the attackers' connections.
 type site struct {
 	addr, addr2 netip.AddrPort // for HTTP/1.1 and for HTTP/2
-	path        string         // what is asked for
+	path        string         // of the requests
 	lines       string         // of the attack
 	scale       scale
 	process     *peer.Process

@@ -23,7 +23,7 @@ const (
 	nginx       target = peer.Nginx
 )
 
-// wait is what the well-behaved clients ask for.
+// wait is the delay of the well-behaved clients' requests.
 const wait = 10 * time.Millisecond
 
 const shutdownTimeout = 2 * time.Second

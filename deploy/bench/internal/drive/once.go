@@ -18,7 +18,7 @@ type Once struct {
 	Waiting func()
 }
 
-// Wave is what was measured of one wave.
+// Wave is the measurement of one wave.
 type Wave struct {
 	Written time.Duration // from just before the first request's write to just after the last one's
 	Span    time.Duration // from when the first answer was due to when the last was read

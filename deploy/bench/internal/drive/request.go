@@ -117,9 +117,9 @@ func (m *message) read(b []byte, stream bool, asked time.Duration) (reply, error
 	case !said:
 		return reply{}, errors.New("reply without Content-Length")
 	case m.Drawn && !drawn:
-		return reply{}, errors.New("reply that does not say by Server-Timing what wait was asked for")
+		return reply{}, errors.New("reply without the asked wait in Server-Timing")
 	case len(b) > r.length:
-		return reply{}, fmt.Errorf("%d bytes behind the reply", len(b)-r.length)
+		return reply{}, fmt.Errorf("%d bytes after the reply", len(b)-r.length)
 	}
 	return r, nil
 }

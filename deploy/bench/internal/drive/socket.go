@@ -62,7 +62,7 @@ func write(fd int, b []byte) error {
 		case err != nil:
 			return os.NewSyscallError("write", err)
 		case n < len(b):
-			return fmt.Errorf("write: %d of %d bytes taken", n, len(b))
+			return fmt.Errorf("wrote %d of %d bytes", n, len(b))
 		default:
 			return nil
 		}

@@ -89,7 +89,7 @@ func freePorts() (a, b netip.AddrPort, err error) {
 // ready waits until the server answers, and sends enough requests for what it creates on
 // first use.
 func (p *Process) ready(ctx context.Context, path string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errors.New("it does not answer for 10 s"))
+	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errors.New("no answer within 10 s"))
 	defer cancel()
 	client := http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()

@@ -26,7 +26,7 @@ func Serve(name, addr string) error {
 	switch name {
 	case Fortio:
 		if err := fhttp.MaxDelay.SetV(maxWait); err != nil {
-			return fmt.Errorf("fortio's longest delay: %w", err)
+			return fmt.Errorf("fortio's maximum delay: %w", err)
 		}
 		if fhttp.HTTPServerWithHandler("echo", addr, http.HandlerFunc(fhttp.EchoHandler)) == nil {
 			return fmt.Errorf("fortio cannot listen on %s", addr)

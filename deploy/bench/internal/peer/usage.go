@@ -163,12 +163,12 @@ func readStat(pid int) (stat, error) {
 // architecture that Go runs on.
 const tick = time.Second / 100
 
-// parseStat reads the fields behind the program's name, which may contain spaces and
+// parseStat reads the fields after the program's name, which may contain spaces and
 // parentheses.
 func parseStat(text []byte) (stat, error) {
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	if len(fields) < 13 {
-		return stat{}, fmt.Errorf("stat %q: want 13 fields or more behind the name", text)
+		return stat{}, fmt.Errorf("stat %q: want 13 fields or more after the name", text)
 	}
 	parent, err1 := strconv.Atoi(fields[1])
 	user, err2 := strconv.ParseInt(fields[11], 10, 64)

@@ -144,7 +144,7 @@ func TestMarkdownOfVariants(t *testing.T) {
 	if err := r.Markdown(&got, Table{Base: []string{"peer"}}); err != nil {
 		t.Fatal(err)
 	}
-	const want = "\n## even, by what is asked for\n\np99, ms, of the same load with other requests.\n\n| | ours | ÷ " +
+	const want = "\n## even, by request\n\np99, ms, for the same load with other requests.\n\n| | ours | ÷ " +
 		"plain |\n|---|--:|--:|\n" +
 		"| plain | 20.0 (10.0–60.0) | – |\n| a run | 20.0 (10.0–30.0) | 0.500 (0.500–2.00) |\n| HEAD | – | – |\n" +
 		"\n- even-run, ours: the first of 3 errors: status 500\n- even-run, ours: 3 early, by up to 0.500 ms\n"

@@ -130,7 +130,7 @@ func (r *Results) writeVariants(b *strings.Builder, base string) {
 			head, rule = head+" "+s.Name+" | ÷ plain |", rule+"--:|--:|"
 		}
 	}
-	fmt.Fprintf(b, "\n## %s, by what is asked for\n\n%s, of the same load with other requests.\n\n%s\n%s\n", base,
+	fmt.Fprintf(b, "\n## %s, by request\n\n%s, for the same load with other requests.\n\n%s\n%s\n", base,
 		metric.Title(), head, rule)
 	var notes []string
 	for _, l := range rows {
