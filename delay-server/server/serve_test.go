@@ -47,9 +47,7 @@ func TestShutdownLetsWaitingRequestsFinish(t *testing.T) {
 			})
 		}
 		awaitTimed(t, srv, n)
-		wg.Go(stop)
-		wiretest.Eventually(t, "the server drains",
-			func() bool { return strings.Contains(log.String(), "msg=draining") })
+		drain(t, base, stop, &wg)
 		advance(t, srv, time.Second)
 		wg.Wait()
 		for _, want := range []string{"draining waiting=200", "stopped aborted=0"} {

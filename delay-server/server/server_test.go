@@ -12,6 +12,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,6 +66,19 @@ func awaitTimed(t testing.TB, srv *Server, n int) {
 	defer cancel()
 	if state, err := srv.engine.Clock.AwaitWaiting(ctx, n); err != nil {
 		t.Fatalf("%d requests wait for a time, want %d", state.Waiting, n)
+	}
+}
+
+// drain calls stop in another goroutine, and returns when the server drains: then it has
+// closed an idle connection.
+func drain(t testing.TB, base string, stop func(), running *sync.WaitGroup) {
+	t.Helper()
+	idle := wiretest.Dial(t, base)
+	idle.Send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	idle.Receive(http.MethodGet)
+	running.Go(stop)
+	if rest, err := io.ReadAll(idle); len(rest) > 0 || err != nil {
+		t.Errorf("an idle connection: got %q, %v, want its end", rest, err)
 	}
 }
 

@@ -159,8 +159,7 @@ func TestShutdownDrainsAllListeners(t *testing.T) {
 		}
 	}
 	awaitTimed(t, srv, 3*each)
-	wg.Go(stop)
-	wiretest.Eventually(t, "the server drains", func() bool { return strings.Contains(log.String(), "msg=draining") })
+	drain(t, base, stop, &wg)
 	advance(t, srv, time.Second)
 	wg.Wait()
 	for _, want := range []string{"draining waiting=60", "stopped aborted=0"} {
