@@ -83,13 +83,14 @@ func TestUnexpectedReply(t *testing.T) {
 			`404 Not Found (is this a delay-server?): "{\"detail\":\"x\"}"`},
 		{"malformed problem", 500, problem.ContentType, "oops",
 			`500 Internal Server Error (is this a delay-server?): "oops"`},
-		{"page with status 200", 200, "text/html", "<p>Log in</p>", `200 OK (is this a delay-server?): ` +
-			`"<p>Log in</p>" (invalid character '<' looking for beginning of value)`},
+		{"page with status 200", 200, "text/html", "<p>Log in</p>",
+			`200 OK (is this a delay-server?): "<p>Log in</p>" ` +
+				`(invalid character '<' looking for beginning of value)`},
 		{"empty body", 200, "application/json", "",
 			`200 OK (is this a delay-server?): "" (unexpected end of JSON input)`},
 		{"duration that is a string", 200, "application/json", `{"elapsed_ms":"1"}`,
-			`200 OK (is this a delay-server?): ` +
-				`"{\"elapsed_ms\":\"1\"}" ("1" is not a decimal number of milliseconds)`},
+			`200 OK (is this a delay-server?): "{\"elapsed_ms\":\"1\"}" ` +
+				`("1" is not a decimal number of milliseconds)`},
 		{"at most 200 characters", 502, "text/plain", long + "éz",
 			`502 Bad Gateway (is this a delay-server?): "` + long + `é"`},
 	} {

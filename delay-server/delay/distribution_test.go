@@ -134,14 +134,15 @@ func TestShares(t *testing.T) {
 		name, in, printed string
 		want              map[float64]float64 // milliseconds to share
 	}{
-		{"random", "random", "random", map[float64]float64{0: .1, 1000: .1, 2000: .1, 3000: .1, 4000: .1, 5000: .1,
-			6000: .1, 7000: .1, 8000: .1, 9000: .1}},
+		{"random", "random", "random", map[float64]float64{
+			0: .1, 1000: .1, 2000: .1, 3000: .1, 4000: .1, 5000: .1, 6000: .1, 7000: .1, 8000: .1, 9000: .1,
+		}},
 		{"weighted, the rest waits 0", "weighted:150us:10,2ms:5,0.5s:1", "weighted:0.15:10,2:5,500:1",
 			map[float64]float64{0: .84, 0.15: .10, 2: .05, 500: .01}},
 		{"weighted, no rest", "weighted:3:25,1:75", "weighted:3:25,1:75", map[float64]float64{1: .75, 3: .25}},
 		{"weighted, thirds", "weighted:1:33.333333333,2:33.333333333,3:33.333333334",
-			"weighted:1:33.333333333,2:33.333333333,3:33.333333334", map[float64]float64{1: 1. / 3, 2: 1. / 3,
-				3: 1. / 3}},
+			"weighted:1:33.333333333,2:33.333333333,3:33.333333334",
+			map[float64]float64{1: 1. / 3, 2: 1. / 3, 3: 1. / 3}},
 		{"weighted to the nanosecond", "weighted:1ns:100", "weighted:0.000001:100", map[float64]float64{0.000001: 1}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -79,8 +79,9 @@ func bodyStreams() []stream {
 			strings.TrimSuffix(post("/delay/1?run=RUN", "hello", "Expect: 100-continue"), "hello"), silence},
 		stream{"a chunk that breaks off", strings.TrimSuffix(chunked("/delay/1?run=RUN", "hello", 5),
 			"lo\r\n0\r\n\r\n"), silence},
-		stream{"an invalid chunk", request("POST /delay/1?run=RUN HTTP/1.1", "Host: x",
-			"Transfer-Encoding: chunked") + "zz\r\nhello\r\n0\r\n\r\n" + behind, sentinel},
+		stream{"an invalid chunk",
+			request("POST /delay/1?run=RUN HTTP/1.1", "Host: x", "Transfer-Encoding: chunked") +
+				"zz\r\nhello\r\n0\r\n\r\n" + behind, sentinel},
 		stream{"an upgrade with a query", get("/delay/1?run=RUN", "Connection: Upgrade", "Upgrade: websocket") + behind,
 			sentinel},
 	)

@@ -58,8 +58,8 @@ func endpointStreams() []stream {
 	} {
 		all = append(all,
 			stream{"GET " + path, get(path) + get("/delay/0?run=RUN"), sentinel},
-			stream{"GET in a run by its header " + path, get(path, "X-Run-Id: RUN",
-				"Origin: https://a.example") + get("/delay/0"), sentinel},
+			stream{"GET in a run by its header " + path,
+				get(path, "X-Run-Id: RUN", "Origin: https://a.example") + get("/delay/0"), sentinel},
 			stream{"HEAD " + path, request("HEAD "+path+" HTTP/1.1", "Host: x") + get("/delay/1"), sentinel},
 			stream{"HTTP/1.0 " + path, request("GET " + path + " HTTP/1.0"), lastReply},
 			stream{"the last, " + path, get(path, "Connection: close"), lastReply},
@@ -107,8 +107,8 @@ func queryStreams() []stream {
 	} {
 		all = append(all,
 			stream{fmt.Sprintf("query %.60q", query), get("/delay/1?"+query) + get("/delay/0?"+query), sentinel},
-			stream{fmt.Sprintf("query %.60q of HEAD", query), request("HEAD /delay/1?"+query+" HTTP/1.1",
-				"Host: x") + get("/delay/0"), sentinel},
+			stream{fmt.Sprintf("query %.60q of HEAD", query),
+				request("HEAD /delay/1?"+query+" HTTP/1.1", "Host: x") + get("/delay/0"), sentinel},
 		)
 	}
 	for _, delay := range []string{
@@ -178,33 +178,46 @@ func methodStreams() []stream {
 func mixedStreams() []stream {
 	wait := get("/delay/2?run=RUN")
 	return []stream{
-		{"pages between waits", wait + get("/healthz") + wait + request("HEAD /doc HTTP/1.1", "Host: x") +
-			get("/delay/1") + get("/openapi.yaml") + wait, sentinel},
-		{"a page after each answer", wait + replied + get("/healthz") + replied + wait + replied + get("/nothing") +
-			replied + get("/delay/0"), sentinel},
-		{"every endpoint on one connection", wait + get("/drip?delay=0&duration=1ms&numbytes=2&run=RUN") +
-			get("/sse?count=2&interval=0&run=RUN") + get("/status/404?run=RUN") + get("/bytes/10?seed=1&run=RUN") +
-			get("/barrier/RUN?parties=1&run=RUN") + get("/hold/RUN?timeout=1ms&run=RUN") +
+		{"pages between waits", wait + get("/healthz") +
+			wait + request("HEAD /doc HTTP/1.1", "Host: x") +
+			get("/delay/1") + get("/openapi.yaml") +
+			wait, sentinel},
+		{"a page after each answer", wait + replied +
+			get("/healthz") + replied +
+			wait + replied +
+			get("/nothing") + replied +
+			get("/delay/0"), sentinel},
+		{"every endpoint on one connection", wait +
+			get("/drip?delay=0&duration=1ms&numbytes=2&run=RUN") +
+			get("/sse?count=2&interval=0&run=RUN") +
+			get("/status/404?run=RUN") +
+			get("/bytes/10?seed=1&run=RUN") +
+			get("/barrier/RUN?parties=1&run=RUN") +
+			get("/hold/RUN?timeout=1ms&run=RUN") +
 			get("/delay/1/url/example.com?run=RUN"), sentinel},
 		{"fail_first over one connection", strings.Repeat(get("/delay/0?fail_first=2&run=RUN"), 4), sentinel},
 		{"fail_first of a route", strings.Repeat(get("/s/fails", "X-Run-Id: RUN"), 3), sentinel},
-		{"one stream of samples over one connection", strings.Repeat(get("/delay/exponential:1ms?seed=7&run=RUN"), 5) +
-			get("/delay/exponential:1ms?seed=8&run=RUN"), sentinel},
+		{"one stream of samples over one connection",
+			strings.Repeat(get("/delay/exponential:1ms?seed=7&run=RUN"), 5) +
+				get("/delay/exponential:1ms?seed=8&run=RUN"), sentinel},
 		{"HEAD between two bodies", get("/delay/0?size=5000&run=RUN") +
-			request("HEAD /delay/0?size=5000&run=RUN HTTP/1.1", "Host: x") + get("/bytes/5000?seed=1&run=RUN"),
-			sentinel},
+			request("HEAD /delay/0?size=5000&run=RUN HTTP/1.1", "Host: x") +
+			get("/bytes/5000?seed=1&run=RUN"), sentinel},
 		{"a pool of one, pipelined", strings.Repeat(get("/delay/1?pool=RUN&workers=1&queue=0&run=RUN"), 5), sentinel},
 		{"a pool with other sizes later", get("/delay/1?pool=RUN&workers=1&run=RUN") +
 			get("/delay/1?pool=RUN&workers=2&run=RUN"), sentinel},
-		{"twenty requests of all kinds",
-			strings.Repeat(wait+get("/delay/0?size=3000&run=RUN")+post("/delay/0?status=404&run=RUN",
-				"hello")+get("/status/204?run=RUN")+request("HEAD /delay/1?run=RUN HTTP/1.1", "Host: x"), 4), sentinel},
-		{"an answer to a request with Connection: close in a body of parts", get("/drip?delay=0&duration=2ms&run=RUN",
-			"Connection: close"), lastReply},
+		{"twenty requests of all kinds", strings.Repeat(wait+
+			get("/delay/0?size=3000&run=RUN")+
+			post("/delay/0?status=404&run=RUN", "hello")+
+			get("/status/204?run=RUN")+
+			request("HEAD /delay/1?run=RUN HTTP/1.1", "Host: x"), 4), sentinel},
+		{"an answer to a request with Connection: close in a body of parts",
+			get("/drip?delay=0&duration=2ms&run=RUN", "Connection: close"), lastReply},
 		{"a malformed query between two waits", wait + get("/delay/1?run=%zz") + wait, sentinel},
-		{"a run by header, query and trace", get("/delay/0", "X-Run-Id: RUN") + get("/delay/0?run=RUN") +
-			get("/delay/0?run=other", "X-Run-Id: RUN") + get("/delay/0?run=RUN",
-			"Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), sentinel},
+		{"a run by header, query and trace", get("/delay/0", "X-Run-Id: RUN") +
+			get("/delay/0?run=RUN") +
+			get("/delay/0?run=other", "X-Run-Id: RUN") +
+			get("/delay/0?run=RUN", "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), sentinel},
 	}
 }
 
@@ -215,8 +228,9 @@ func splitStreams() []stream {
 		{"headers with an effect", get("/delay/0", "X-Run-Id: RUN", "Origin: https://a.example"), sentinel},
 		{"HEAD", request("HEAD /delay/0?run=RUN HTTP/1.1", "Host: x"), sentinel},
 		{"a body", post("/delay/1?run=RUN", "hello") + get("/delay/0"), sentinel},
-		{"a body that comes in chunks", request("PUT /delay/1?run=RUN HTTP/1.1", "Host: x",
-			"Transfer-Encoding: chunked") + "3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\nA: b\r\n\r\n" + get("/delay/0"), sentinel},
+		{"a body that comes in chunks",
+			request("PUT /delay/1?run=RUN HTTP/1.1", "Host: x", "Transfer-Encoding: chunked") +
+				"3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\nA: b\r\n\r\n" + get("/delay/0"), sentinel},
 		{"a body that looks like a request", post("/delay/0?run=RUN", get("/delay/1?run=RUN")) + get("/delay/0"),
 			sentinel},
 		{"another endpoint", get("/bytes/10?seed=1&run=RUN") + get("/delay/0"), sentinel},

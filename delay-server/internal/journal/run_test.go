@@ -161,10 +161,10 @@ func TestAwait(t *testing.T) {
 		want  journal.Summary
 	}{
 		{"true from the start", waiting(0), 0, journal.Summary{ID: "r"}},
-		{"a run that has not begun", waiting(1), time.Second, journal.Summary{ID: "r", Requests: 1, Waiting: 1,
-			PeakInFlight: 1}},
-		{"two wait", waiting(2), 2 * time.Second, journal.Summary{ID: "r", Requests: 2, Waiting: 2, PeakInFlight: 2,
-			Wall: time.Second}},
+		{"a run that has not begun", waiting(1), time.Second,
+			journal.Summary{ID: "r", Requests: 1, Waiting: 1, PeakInFlight: 1}},
+		{"two wait", waiting(2), 2 * time.Second,
+			journal.Summary{ID: "r", Requests: 2, Waiting: 2, PeakInFlight: 2, Wall: time.Second}},
 		{"both are sent", func(s journal.Summary) bool { return s.Sum == 3*time.Second }, 3 * time.Second,
 			journal.Summary{ID: "r", Requests: 2, Waiting: 2, PeakInFlight: 2, Wall: 2 * time.Second,
 				Sum: 3 * time.Second}},

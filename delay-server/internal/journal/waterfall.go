@@ -35,7 +35,7 @@ func (r Run) comparison() string {
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf("%.1f times as fast as in turn", times)
+	return fmt.Sprintf("%.1f times as fast as sequential requests", times)
 }
 
 // name returns the name of a wait in a picture.

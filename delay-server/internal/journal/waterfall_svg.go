@@ -113,7 +113,7 @@ func (r Run) figures() []figure {
 		{Value: milliseconds(r.Sum) + " ms", Of: "of waiting in sum"},
 	}
 	if times, ok := r.Speedup(); ok {
-		figures = append(figures, figure{Value: fmt.Sprintf("%.1f×", times), Of: "as fast as in turn"})
+		figures = append(figures, figure{Value: fmt.Sprintf("%.1f×", times), Of: "as fast as sequential"})
 	}
 	for i := range figures {
 		figures[i].X = 24 + 184*float64(i)

@@ -87,21 +87,21 @@ func TestTextShowsWhatOverlaps(t *testing.T) {
 	}{
 		{"sequential", sequential, `
 run r1: 3 requests, peak in flight 1
-3003 ms from first to last for 3000 ms of waiting: 1.0 times as fast as in turn
+3003 ms from first to last for 3000 ms of waiting: 1.0 times as fast as sequential requests
 GET /delay/1000  |██████████████████                                     |    0 → 1001 ms  answered
 GET /delay/1000  |                  ███████████████████                  | 1001 → 2002 ms  answered
 GET /delay/1000  |                                     ██████████████████| 2002 → 3003 ms  answered
 `},
 		{"concurrent", concurrent, `
 run r1: 3 requests, peak in flight 3
-1001 ms from first to last for 3000 ms of waiting: 3.0 times as fast as in turn
+1001 ms from first to last for 3000 ms of waiting: 3.0 times as fast as sequential requests
 GET /delay/1000  |██████████████████████████████████████████████████████████| 0 → 1001 ms  answered
 GET /delay/1000  |██████████████████████████████████████████████████████████| 0 → 1001 ms  answered
 GET /delay/1000  |██████████████████████████████████████████████████████████| 0 → 1001 ms  answered
 `},
 		{"every kind", mixed, `
 run <"&'>: 13 requests, peak in flight 9, 1 still waiting
-1200 ms from first to last for 6000 ms of waiting: 5.0 times as fast as in turn
+1200 ms from first to last for 6000 ms of waiting: 5.0 times as fast as sequential requests
 GET /delay/300                    |░░░░░░░░░░░████████████           |    0 →  800 ms  answered
 GET /a%00b%FF<%C3%A9%F0%9F%95%9…  |▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓                 |    0 →  600 ms  faulted
 GET /llllllllllllllllllllllllll…  |   ▓▓▓▓▓▓                         |  100 →  300 ms  client closed
@@ -339,7 +339,7 @@ func ExampleRun_WriteText() {
 	fmt.Print(b.String())
 	// Output:
 	// run r1: 2 requests, peak in flight 1
-	// 200 ms from first to last for 200 ms of waiting: 1.0 times as fast as in turn
+	// 200 ms from first to last for 200 ms of waiting: 1.0 times as fast as sequential requests
 	// GET /delay/100  |█████████████████████████████                             |   0 → 100 ms  answered
 	// GET /delay/100  |                             █████████████████████████████| 100 → 200 ms  answered
 }

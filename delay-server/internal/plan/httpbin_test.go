@@ -388,10 +388,8 @@ func TestHTTPBinTakesTheParametersOfAll(t *testing.T) {
 			func(p *plan.Plan) bool { return schedule(p)[0].due == 1500*time.Millisecond }},
 		{"rate", "/drip?rate=0.001&duration=0",
 			func(p *plan.Plan) bool { return schedule(p)[9].due == 10*time.Second }},
-		{"fault", "/drip?fault=reset", func(p *plan.Plan) bool {
-			return p.Answer.Fault == answer.Reset &&
-				p.Wait == 2*time.Second
-		}},
+		{"fault", "/drip?fault=reset",
+			func(p *plan.Plan) bool { return p.Answer.Fault == answer.Reset && p.Wait == 2*time.Second }},
 		{"half of the events", "/sse?fault=truncate&count=6", func(p *plan.Plan) bool {
 			return p.Answer.Fault == answer.Truncate && len(schedule(p)) == 3 && size(p) == len(schedule(p)[0].text)*3
 		}},
