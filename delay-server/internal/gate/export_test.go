@@ -1,6 +1,6 @@
 package gate
 
-// Standing returns the number of waiting requests by barrier.
+// Standing returns the number of waiting requests at each barrier.
 func (b *Barriers) Standing() map[string]int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -169,7 +169,7 @@ func (m *model) end(r *modelled, err error) {
 	}
 }
 
-// leave removes r from what it waits for.
+// leave removes r from its queue.
 func (m *model) leave(r *modelled) {
 	switch s := r.steps[0]; s.kind {
 	case holds:

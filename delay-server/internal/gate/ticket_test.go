@@ -239,13 +239,13 @@ func TestPoolFullErrorAfter(t *testing.T) {
 	wantAfter(0) // all are late
 }
 
-// counting counts its wakes, with no regard to other goroutines.
+// counting counts its wakes without synchronization.
 type counting int
 
 func (c *counting) Wake() { *c++ }
 
-// Once its owner knows that a ticket is freed, nobody touches it any more: under
-// the race detector this fails where a Wake comes late.
+// After Freed has reported true, no other goroutine uses the ticket. The race detector
+// reports a late Wake.
 func TestTicketIsItsOwnersOnceFreed(t *testing.T) {
 	h, p := gate.NewHolds(), new(gate.Pools)
 	var served, ticket gate.Ticket

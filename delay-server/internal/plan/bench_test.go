@@ -8,8 +8,8 @@ import (
 	"flash.test/delay-server/internal/plan"
 )
 
-// BenchmarkPlan is the cost of a plan where the template is cached, and where each
-// request has a path of its own.
+// BenchmarkPlan measures a plan with a cached template, and with a different path for
+// each request.
 func BenchmarkPlan(b *testing.B) {
 	for _, bc := range []struct{ name, target, runID, traceparent string }{
 		{"fixed", "/delay/1000", "", ""},

@@ -15,7 +15,7 @@ import (
 	"flash.test/delay-server/internal/plan"
 )
 
-// The parts that random requests are made of, good and bad.
+// Parts of random requests, valid and invalid.
 var (
 	anyPath = []string{
 		"/delay/0", "/delay/1.5/", "/delay/uniform:0,50s", "/delay/weighted:1h:90", "/delay/abc", "/delay//",
@@ -88,8 +88,8 @@ func randomRequest(r *rand.Rand, recent []plan.Request) plan.Request {
 	return request
 }
 
-// overwritten calls do with r, whose strings are of a buffer that is overwritten
-// when do returns.
+// overwritten calls do with a copy of r in a buffer, and overwrites the buffer when do
+// returns.
 func overwritten(r plan.Request, do func(plan.Request)) {
 	buffer := []byte(r.Path + r.Query + r.RunID + r.Traceparent)
 	rest := buffer
@@ -106,8 +106,8 @@ func overwritten(r plan.Request, do func(plan.Request)) {
 	}
 }
 
-// A plan of a cached template is what it is without the cache, be the template of
-// another request that reads alike, and be the buffer reused that it was read from.
+// Plans with the cache equal plans without it, also if another request put the template
+// in the cache and its buffer was reused since.
 func TestCachedTemplatesPlanAlike(t *testing.T) {
 	seed := uint64(99)
 	limits := plan.Limits{
@@ -221,7 +221,7 @@ func TestRequestsShareAPlanThatDrawsNothing(t *testing.T) {
 	}
 }
 
-// Where the status alone is drawn, or counted, there is a plan for each.
+// If only the status is random or counted, each status has one shared plan.
 func TestRequestsShareAPlanForEachStatus(t *testing.T) {
 	for target, want := range map[string][]int{
 		"/delay/0?status=503:50":                 {200, 503},
@@ -267,7 +267,7 @@ func TestWarmPlansAllocateLittle(t *testing.T) {
 	}
 }
 
-// Templates of long URLs are not kept, and others do not keep their first request.
+// The cache does not keep templates of long URLs, nor the requests of other templates.
 func TestTheCacheKeepsNoLongRequests(t *testing.T) {
 	long := strings.Repeat("0", 7000)
 	for name, target := range map[string]string{

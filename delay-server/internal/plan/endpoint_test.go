@@ -14,9 +14,9 @@ func TestEndpointsMatchPaths(t *testing.T) {
 		param, rest string
 	}{
 		{"a delay", "/delay/1000", "/delay/", "1000", ""},
-		{"a slash behind it", "/delay/1000/", "/delay/", "1000", ""},
-		{"two slashes behind it", "/delay/1000//", "", "", ""},
-		{"a segment behind it", "/delay/1000/x", "", "", ""},
+		{"a slash after it", "/delay/1000/", "/delay/", "1000", ""},
+		{"two slashes after it", "/delay/1000//", "", "", ""},
+		{"a segment after it", "/delay/1000/x", "", "", ""},
 		{"no delay", "/delay/", "", "", ""},
 		{"nothing", "/delay", "", "", ""},
 		{"an empty delay", "/delay//", "/delay/", "", ""},
@@ -30,7 +30,7 @@ func TestEndpointsMatchPaths(t *testing.T) {
 		{"a redirect to what looks like one", "/delay/1/url/a/url/b", "/delay/ /url/", "1", "a/url/b"},
 		{"a proxy", "/delay/1/proxy/example.com", "/delay/ /proxy/", "1", "example.com"},
 		{"drip", "/drip", "/drip", "", ""},
-		{"a slash behind drip", "/drip/", "", "", ""},
+		{"a slash after drip", "/drip/", "", "", ""},
 		{"drip with more", "/dripping", "", "", ""},
 		{"sse", "/sse", "/sse", "", ""},
 		{"a status", "/status/200", "/status/", "200", ""},
@@ -57,7 +57,7 @@ func TestEndpointsMatchPaths(t *testing.T) {
 	}
 }
 
-// Which of two endpoints comes first in the table makes no difference.
+// The order of the endpoints in the table makes no difference.
 func TestAPathHasOneEndpoint(t *testing.T) {
 	for _, path := range []string{"/delay/1", "/delay/1/", "/delay/1/url/a/proxy/b", "/delay/1/proxy/a/url/b", "/drip",
 		"/status/1", "/hold/a"} {
@@ -83,7 +83,7 @@ func TestTheKeyOfAQuery(t *testing.T) {
 		{"another run", "run=a&size=1", "run=b&size=1", true},
 		{"another value of an unknown parameter", "_=17", "_=18", true},
 		{"no value of an unknown parameter", "_=17", "_=", true},
-		{"an unknown parameter alone", "_", "_=", false},
+		{"only an unknown parameter", "_", "_=", false},
 		{"another unknown parameter", "_=17", "x=17", false},
 		{"another value", "size=1", "size=2", false},
 		{"another order", "size=1&rate=2", "rate=2&size=1", false},
@@ -95,7 +95,7 @@ func TestTheKeyOfAQuery(t *testing.T) {
 		{"a semicolon in a value that is ignored", "_=a", "_=a;b", false},
 		{"an escape in the name run", "r%75n=a", "r%75n=b", false},
 		{"bytes over ASCII", "_=a", "_=é", false},
-		{"a name with an equals sign behind it", "_=a=b", "_=c", true},
+		{"a name with an equals sign after it", "_=a=b", "_=c", true},
 	} {
 		if a, b := string(e.appendKey(nil, tc.a)), string(e.appendKey(nil, tc.b)); (a == b) != tc.same {
 			t.Errorf("%s: the keys of %q and %q are %q and %q, want them equal: %v", tc.name, tc.a, tc.b, a, b, tc.same)

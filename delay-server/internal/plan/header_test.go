@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// A link may set what testers need, and nothing by which a browser or a proxy does more than keep the answer.
+// A link may set the headers that testers need, but none that makes a browser or a proxy
+// do more than store the answer.
 func TestHeadersThatALinkMaySet(t *testing.T) {
 	for name, headers := range map[string]string{
 		"custom": "X-A X-Request-Id X-RateLimit-Remaining X-Robots-Tag X-Forwarded-For " +
@@ -29,7 +30,7 @@ func TestHeadersThatALinkMaySet(t *testing.T) {
 	}
 }
 
-// refusedHeaders are what a link must not set.
+// refusedHeaders are headers that a link must not set.
 var refusedHeaders = map[string]string{
 	"framing": "Connection Content-Length Content-Encoding Keep-Alive Proxy-Connection TE Trailer " +
 		"Transfer-Encoding Upgrade",

@@ -184,7 +184,7 @@ func TestEachIntervalIsASample(t *testing.T) {
 	}
 }
 
-// Each event tells the time at which it is sent, on the clock of the limits.
+// Each event has the time at which it is sent, by Limits.Now.
 func TestEventsTellTheTimeOfTheirSending(t *testing.T) {
 	for _, query := range []string{"count=4&first=1&interval=2", "count=4&first=1&interval=2&rate=1000"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestEventsTellTheTimeOfTheirSending(t *testing.T) {
 	}
 }
 
-// Between two parts a body that is sent holds little, since many may be.
+// A body takes little memory between two parts, since many bodies may be in progress.
 func TestABodyThatWaitsIsSmall(t *testing.T) {
 	p := plan.New(plan.Limits{MaxDelay: time.Hour, MaxBody: 1 << 30})
 	for _, target := range []string{
@@ -247,7 +247,7 @@ func TestABodyThatWaitsIsSmall(t *testing.T) {
 	}
 }
 
-// A plan may be shared: its body is opened by many requests at a time.
+// A plan may be shared: many requests open its body concurrently.
 func TestABodyIsOpenedByMany(t *testing.T) {
 	for _, target := range []string{"/sse?count=6&jitter=0.5&seed=1", "/drip?numbytes=100&duration=1",
 		"/bytes/10000?seed=1&rate=100", "/status/200?size=100000"} {
@@ -314,7 +314,7 @@ func TestBytesAreTheSameForTheSameSeed(t *testing.T) {
 		}
 		return body(got)
 	}
-	// math/rand's first numbers of a seed are as Go has promised them since Go 1.
+	// The numbers of math/rand for a seed are part of the Go 1 promise.
 	random, want := rand.New(rand.NewSource(7)), make([]byte, 100_000)
 	for i := range want {
 		want[i] = byte(random.Intn(256))
@@ -347,7 +347,7 @@ func TestBytesAreTheSameForTheSameSeed(t *testing.T) {
 	}
 }
 
-// A stream that is cut is the beginning of the whole one, in time too.
+// A truncated stream is the beginning of the whole stream, at the same times.
 func TestATruncatedBodyIsAPrefixInTime(t *testing.T) {
 	for _, target := range []string{
 		"/sse?count=6&duration=0.5", "/sse?count=5&duration=1&first=2", "/sse?count=7&interval=uniform:1,2&seed=3",
@@ -377,7 +377,7 @@ func TestATruncatedBodyIsAPrefixInTime(t *testing.T) {
 	}
 }
 
-// Whatever is drawn, all of the reply is over within MAX_DELAY.
+// Whatever is drawn, the whole reply takes at most MAX_DELAY.
 func TestAllOfAReplyIsWithinMaxDelay(t *testing.T) {
 	p := plan.New(plan.Limits{MaxDelay: time.Second, MaxBody: 1000})
 	const any = "uniform:0,1s"
@@ -402,7 +402,7 @@ func TestAllOfAReplyIsWithinMaxDelay(t *testing.T) {
 	}
 }
 
-// A seed is 64 bits: go-httpbin's signed ones and the others' unsigned ones.
+// A seed has 64 bits. It is signed for go-httpbin's endpoints, and unsigned for others.
 func TestSeedsOfGoHTTPBinsEndpoints(t *testing.T) {
 	p := planner()
 	for seed, want := range map[string]int64{"0": 0, "-1": -1, "9223372036854775807": 1<<63 - 1,

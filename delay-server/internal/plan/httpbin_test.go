@@ -57,8 +57,8 @@ func TestHTTPBinDefaults(t *testing.T) {
 	}
 }
 
-// refusedHTTPBin are targets that are refused, with the problem. The limits of
-// planner() are a minute and 1000 bytes.
+// refusedHTTPBin are invalid targets and their problems. The limits of planner() are a
+// minute and 1000 bytes.
 var refusedHTTPBin = []struct {
 	name, target string
 	kind         problem.Type
@@ -197,8 +197,8 @@ var refusedHTTPBin = []struct {
 	},
 	{"status: of no end", "/status/101", invalid, `status "101" is invalid (at "101"): use`},
 	{"status: 600", "/status/600", invalid, `status "600" is invalid (at "600"): use`},
-	{"status: slash behind", "/status/200/", invalid, `status "200/" is invalid (at "200/"): use`},
-	{"status: comma behind", "/status/200,", invalid, `status "200," is invalid (at ""): use`},
+	{"status: slash after it", "/status/200/", invalid, `status "200/" is invalid (at "200/"): use`},
+	{"status: comma after it", "/status/200,", invalid, `status "200," is invalid (at ""): use`},
 	{
 		"status: code of no HTTP among others", "/status/200:1,99:1", invalid,
 		`status "200:1,99:1" is invalid (at "99:1"): use`,
@@ -373,7 +373,7 @@ func TestHTTPBinRefuses(t *testing.T) {
 	}
 }
 
-// What every waiting endpoint takes, these take too.
+// These endpoints accept the shared parameters too.
 func TestHTTPBinTakesTheParametersOfAll(t *testing.T) {
 	for _, tc := range []struct {
 		name, target string
@@ -464,8 +464,8 @@ func TestWeightsOfAPath(t *testing.T) {
 	}
 }
 
-// FuzzHTTPBin holds that any path and query of these endpoints end in a plan
-// within limits, or in a 400.
+// FuzzHTTPBin checks that any path and query of these endpoints give a plan within the
+// limits or a 400.
 func FuzzHTTPBin(f *testing.F) {
 	f.Add("", "duration=1&delay=2&numbytes=3&code=500&body_delay=1&rate=1")
 	f.Add("200:0.9,500:0.1", "count=3&interval=uniform:1,2&first=exponential:1&fault=truncate")
@@ -479,8 +479,8 @@ func FuzzHTTPBin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, param, query string) { checkHTTPBin(t, p, param, query) })
 }
 
-// checkHTTPBin holds what FuzzHTTPBin says of one path and query, and reports
-// whether any of the endpoints has a plan.
+// checkHTTPBin checks one path and query for FuzzHTTPBin, and reports whether any of the
+// endpoints has a plan.
 func checkHTTPBin(t *testing.T, p *plan.Planner, param, query string) (planned bool) {
 	for _, path := range []string{"/drip", "/sse", "/status/", "/bytes/"} {
 		if strings.HasSuffix(path, "/") {

@@ -17,7 +17,7 @@ import (
 
 func planner() *plan.Planner { return plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000}) }
 
-// Types of problems, for the tables of what is refused.
+// Problem types for the tables of invalid requests.
 const (
 	invalid   = problem.InvalidParameter
 	conflict  = problem.ConflictingParameters
@@ -26,8 +26,8 @@ const (
 	malformed = problem.MalformedQuery
 )
 
-// refusedParameters are queries of /delay/0 that are refused, with the problem. The
-// limits of planner() are a minute and 1000 bytes.
+// refusedParameters are invalid queries of /delay/0 and their problems. The limits of
+// planner() are a minute and 1000 bytes.
 var refusedParameters = []struct {
 	name, query string
 	kind        problem.Type
@@ -284,7 +284,7 @@ func TestStatusShares(t *testing.T) {
 	}
 }
 
-// draws returns the waits of so many requests of a run, seeded or not.
+// draws returns the waits of n requests of a run, with or without a seed.
 func draws(t *testing.T, p *plan.Planner, n int, query string) []time.Duration {
 	t.Helper()
 	waits := make([]time.Duration, n)
@@ -406,8 +406,8 @@ func TestASampleAboveMaxDelayIsCutAndSaid(t *testing.T) {
 	}
 }
 
-// FuzzDelay holds that any path and query end in a plan within limits or in an
-// error of the client's.
+// FuzzDelay checks that any path and query give a plan within the limits or a client
+// error.
 func FuzzDelay(f *testing.F) {
 	f.Add("1000", "status=404:10,503:5&size=10&rate=1&header=X-A:b&pool=p&workers=1")
 	f.Add("lognormal:120ms,900ms", "fault=truncate&seed=1&run=x&fail_first=2&body_delay=uniform:1,2")
@@ -423,7 +423,7 @@ func FuzzDelay(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, query string) { checkDelay(t, p, text, query) })
 }
 
-// The properties of the fuzz targets take what is refused, and what is not.
+// The checks of the fuzz targets accept valid and invalid requests.
 func TestFuzzTargetsTakeBadInput(t *testing.T) {
 	p := planner()
 	for _, tc := range []struct {
@@ -445,17 +445,17 @@ func TestFuzzTargetsTakeBadInput(t *testing.T) {
 	}
 }
 
-// checkDelay holds what FuzzDelay says of one path and query, and reports
-// whether there is a plan.
+// checkDelay checks one path and query for FuzzDelay, and reports whether there is a
+// plan.
 func checkDelay(t *testing.T, p *plan.Planner, text, query string) bool {
-	// With a slash behind it, the delay may be empty.
+	// With a trailing slash, the delay may be empty.
 	got, err := planOf(t, p, plan.Request{Path: "/delay/" + url.PathEscape(text) + "/", Query: query})
 	checkPlan(t, got, err, text+"?"+query)
 	return err == nil
 }
 
-// checkPlan fails unless err is the client's or got is within the limits of
-// planner(): all of the reply, at the times at which its parts are due.
+// checkPlan fails the test unless err is a client error, or got and all parts of its body
+// are within the limits of planner().
 func checkPlan(t *testing.T, got *plan.Plan, err error, input string) {
 	t.Helper()
 	if err != nil {
@@ -496,7 +496,7 @@ func checkPlan(t *testing.T, got *plan.Plan, err error, input string) {
 	}
 }
 
-// Forgetting a run ends its fail_first and begins its streams anew, and leaves the other runs alone.
+// Forgetting a run resets its fail_first and its random numbers, but not other runs'.
 func TestForgetARunsCounts(t *testing.T) {
 	for _, tc := range []struct {
 		name   string

@@ -12,7 +12,7 @@ import (
 	"flash.test/delay-server/internal/plan"
 )
 
-// companions are queries without which a parameter is refused.
+// companions are queries that a parameter requires.
 var companions = map[string]string{
 	"fail_first": "run=a", "pool": "workers=1", "workers": "pool=p", "queue": "pool=p&workers=1",
 	"timeout": "parties=1", "delay": "parties=1",

@@ -134,7 +134,7 @@ func TestRandomIsCutAtMaxDelayOnlyAfterTenDraws(t *testing.T) {
 		}
 		seen[got.Wait]++
 	}
-	// Of 0 to 3 each is drawn in a quarter of the cases; 0.6 to the tenth are cut.
+	// 0 to 3 are drawn in a quarter of the cases each; 0.6 to the tenth are cut.
 	for s := range time.Duration(4) {
 		if n := seen[s*time.Second]; n < 2_000 || n > 3_000 {
 			t.Errorf("%d s came %d times of 10000, want about 2500", s, n)
@@ -146,11 +146,11 @@ func TestRandomIsCutAtMaxDelayOnlyAfterTenDraws(t *testing.T) {
 }
 
 var redirects = []struct{ name, target, want string }{
-	{"host alone", "api.github.com", "http://api.github.com"},
+	{"only a host", "api.github.com", "http://api.github.com"},
 	{"whole URL", "https://api.github.com/a/b", "https://api.github.com/a/b"},
 	{"query is the target's", "example.com/a?x=1&y=2", "http://example.com/a?x=1&y=2"},
 	{"port without scheme", "localhost:8080/x", "http://localhost:8080/x"},
-	{"port alone", "localhost:8080", "http://localhost:8080"},
+	{"only a port", "localhost:8080", "http://localhost:8080"},
 	{"IPv6", "http://[::1]:8080/", "http://[::1]:8080/"},
 	{"escapes of the path stay", "example.com/a%20b%2Fc", "http://example.com/a%20b%2Fc"},
 	{"encoded as a whole", "https%3A%2F%2Fexample.com%2Fa%3Fb%3Dc%23d", "https://example.com/a?b=c#d"},
@@ -158,7 +158,7 @@ var redirects = []struct{ name, target, want string }{
 	{"encoded as a whole, without a scheme", "example.com%2Fpath%3Fx%3D1", "http://example.com/path?x=1"},
 	{"encoded as a whole, a port", "localhost%3A8080%2Fa", "http://localhost:8080/a"},
 	{"encoded as a whole, a port and a fragment", "localhost%3A8080%23a", "http://localhost:8080#a"},
-	{"encoded as a whole, a query alone", "example.com%3Fx%3D1%26y", "http://example.com?x=1&y"},
+	{"encoded as a whole, only a query", "example.com%3Fx%3D1%26y", "http://example.com?x=1&y"},
 	{"encoded as a whole, what is encoded within", "example.com%2Fa%252Fb%2520c", "http://example.com/a%2Fb%20c"},
 	{"encoded as a whole, a fragment that looks like a host", "example.com%23%40evil.example",
 		"http://example.com#@evil.example"},
@@ -194,7 +194,7 @@ var refusedRedirects = []struct{ name, target, want string }{
 	{"slashes without end", "////evil.example", "it has no host"},
 	{"scheme with one slash", "http:/evil.example", "it has no host"},
 	{"empty", "", "it has no host"},
-	{"port alone", ":80", "it has no host"},
+	{"only a port", ":80", "it has no host"},
 	{"user information", "good.example@evil.example", "user information"},
 	{"user information with a password", "http://a:b@evil.example", "user information"},
 	{"backslash", "good.example%5C@evil.example", "backslash"},
@@ -208,7 +208,7 @@ var refusedRedirects = []struct{ name, target, want string }{
 	{"host in another script", "ｅｖｉｌ.example", "plain ASCII"},
 	{"host with an escaped dot of another script", "evil%E3%80%82example", "plain ASCII"},
 	{"encoded slashes", "%2F%2Fevil.example", "it has no host"},
-	{"encoded slashes behind a slash", "%2F/evil.example", "it has no host"},
+	{"encoded slashes after a slash", "%2F/evil.example", "it has no host"},
 	{"encoded script", "javascript%3Aalert(1)", "its scheme is not http or https"},
 	{"encoded script with a host", "javascript%3A%2F%2Fexample.com%2F%250aalert(1)", "control character"},
 	{"encoded user information", "good.example%40evil.example", "user information"},
@@ -219,7 +219,7 @@ var refusedRedirects = []struct{ name, target, want string }{
 	{"encoded backslash", "good.example%2F%5C..%5C", "backslash"},
 	{"backslash, encoded twice", "good.example%255C%2F", "backslash"},
 	{"slashes, encoded twice", "%252F%252Fevil.example", "not a URL"},
-	{"slash behind the host, encoded twice", "good.example%252F.evil.example", "not a URL"},
+	{"slash after the host, encoded twice", "good.example%252F.evil.example", "not a URL"},
 	{"encoded blank in the host", "good.example%20.evil.example", "not a URL"},
 	{"encoded host in another script", "%EF%BD%85vil.example%2F", "plain ASCII"},
 	{"a scheme within a scheme", "https%3Ahttps%3A%2F%2Fevil.example", "it has no host"},
@@ -255,7 +255,7 @@ func TestRedirectHosts(t *testing.T) {
 		{"below a name", "example.com", "a.example.com", false},
 		{"name in the path", "example.com", "evil.example/example.com", false},
 		{"name in the query", "example.com", "evil.example?example.com", false},
-		{"name with more behind", "example.com", "example.com.evil.example", false},
+		{"name with more after it", "example.com", "example.com.evil.example", false},
 		{"none", "none", "example.com", false},
 		{"none is no name", "none", "none", false},
 		{"encoded as a whole", "example.com", "https%3A%2F%2Fevil.example%2F", false},
@@ -274,8 +274,7 @@ func TestRedirectHosts(t *testing.T) {
 	}
 }
 
-// FuzzRedirect holds that whatever is redirected to is a plain URL of the one
-// host that is allowed.
+// FuzzRedirect checks that every redirect leads to a plain URL of the only allowed host.
 func FuzzRedirect(f *testing.F) {
 	for _, tc := range redirects {
 		f.Add(tc.target)
@@ -293,8 +292,8 @@ func redirector() *plan.Planner {
 	return plan.New(plan.Limits{MaxDelay: time.Minute, RedirectHosts: plan.HostList{"good.example"}})
 }
 
-// checkRedirect holds what FuzzRedirect says of one target, and reports whether
-// there is a redirect.
+// checkRedirect checks one target for FuzzRedirect, and reports whether there is a
+// redirect.
 func checkRedirect(t *testing.T, p *plan.Planner, target string) bool {
 	u, err := url.ParseRequestURI("/delay/0/url/" + target)
 	if err != nil {

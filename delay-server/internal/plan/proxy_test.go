@@ -12,7 +12,7 @@ import (
 	"flash.test/delay-server/kit/problem"
 )
 
-// A target is read in one way, whatever it is for.
+// Redirects and proxied requests parse targets the same way.
 func TestProxyReadsTargetsAsRedirectDoes(t *testing.T) {
 	p := plan.New(plan.Limits{MaxDelay: time.Minute, ProxyHosts: plan.HostList{"*"}})
 	for _, tc := range redirects {

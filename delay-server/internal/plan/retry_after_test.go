@@ -76,7 +76,7 @@ func TestRetryAfterOfARoute(t *testing.T) {
 	}
 }
 
-// A date is one of the moment at which the response begins, not of an earlier response.
+// The date counts from when the response begins, and is not cached.
 func TestRetryAfterDatesAreNotShared(t *testing.T) {
 	for target, want := range map[string]int{"/delay/0?retry_after=2s": 1, "/delay/0?retry_after=date:2s": 2} {
 		tpl, built := template(t, planner(), target), 0

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// What is counted within runs must not keep the requests, whose path and headers are as long as clients like.
+// The counts of runs must not keep requests in memory: their paths and headers may be
+// long.
 func TestCountsKeepNoRequest(t *testing.T) {
 	const requests = 500
 	long := strings.Repeat("0", 8000)
@@ -47,7 +48,7 @@ func TestCountsKeepNoRequest(t *testing.T) {
 	}
 }
 
-// heap returns the bytes that are reachable.
+// heap returns the number of reachable bytes.
 func heap() int {
 	runtime.GC()
 	var m runtime.MemStats

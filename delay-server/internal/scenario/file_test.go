@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// watched opens a file of that text and watches it until the test ends. One call
-// of tick lets it see a change that has settled, and returns when that is over; the
+// watched opens a file with the text and watches it until the test ends. A call of tick
+// ticks twice, so that the file is reloaded after a change, and returns after that. The
 // log may be read between calls.
 func watched(t *testing.T, text string) (f *File, tick func(), log *strings.Builder) {
 	t.Helper()
@@ -25,7 +25,7 @@ func watched(t *testing.T, text string) (f *File, tick func(), log *strings.Buil
 	return f, func() {
 		ticks <- time.Time{}
 		ticks <- time.Time{}
-		ticks <- time.Time{} // taken once the second look is over; sees nothing new
+		ticks <- time.Time{} // received after the second tick was handled; finds no change
 	}, log
 }
 
@@ -41,7 +41,7 @@ func opened(t *testing.T, text string) (*File, *strings.Builder) {
 	return f, log
 }
 
-// write puts a file in place at once, as editors do.
+// write replaces a file atomically, as editors do.
 func write(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(name+".new", []byte(text), 0o600); err != nil {
@@ -124,7 +124,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// Files of one age and one size, as images and archives have them.
+// Files may have the same time and size, as in images and archives.
 func TestWatchSeesALinkThatLeadsElsewhere(t *testing.T) {
 	f, tick, _ := watched(t, "routes: [{path: /a}]")
 	age := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -146,7 +146,7 @@ func TestWatchSeesALinkThatLeadsElsewhere(t *testing.T) {
 	}
 }
 
-// Each step changes the file as a writer does, and is followed by looks.
+// Each step changes the file like a writer, and is followed by ticks.
 func TestWatchWaitsForAFileToSettle(t *testing.T) {
 	const one, two, three = "routes:\n- path: /a\n", "routes:\n- path: /a\n- path: /b\n",
 		"routes:\n- path: /a\n- path: /b\n- path: /c\n"
@@ -160,7 +160,7 @@ func TestWatchWaitsForAFileToSettle(t *testing.T) {
 	type step struct {
 		name   string
 		change func(t *testing.T, f *File)
-		looks  int
+		ticks  int
 		want   int // routes
 		errors int // logged so far
 	}
@@ -175,12 +175,12 @@ func TestWatchWaitsForAFileToSettle(t *testing.T) {
 		{"written in two halves", []step{
 			{"the first half", writes(two), 1, 1, 0},
 			{"the second half", writes(three), 1, 1, 0},
-			{"a second look", nothing, 1, 3, 0},
+			{"a second tick", nothing, 1, 3, 0},
 		}},
 		{"emptied first", []step{
 			{"empty", writes(""), 1, 1, 0},
 			{"written", writes(three), 1, 1, 0},
-			{"a second look", nothing, 1, 3, 0},
+			{"a second tick", nothing, 1, 3, 0},
 		}},
 		{"empty for good", []step{{"empty", writes(""), 5, 1, 1}}},
 		{"gone for a moment", []step{
@@ -201,7 +201,7 @@ func TestWatchWaitsForAFileToSettle(t *testing.T) {
 			}, 1, 1, 0},
 			{"the second half", func(t *testing.T, f *File) { inPlace(t, f, three); _ = os.Chtimes(f.name, age, age) },
 				1, 1, 0},
-			{"a second look", nothing, 1, 3, 0},
+			{"a second tick", nothing, 1, 3, 0},
 		}},
 		{"on SIGHUP at once", []step{
 			{"changed", func(t *testing.T, f *File) { inPlace(t, f, two); f.Reload() }, 0, 2, 0},
@@ -213,7 +213,7 @@ func TestWatchWaitsForAFileToSettle(t *testing.T) {
 			f, log := opened(t, one)
 			for _, s := range tc.steps {
 				s.change(t, f)
-				for range s.looks {
+				for range s.ticks {
 					f.reloadIfChanged()
 				}
 				if got, errors := f.Current().Routes(), strings.Count(log.String(), "level=ERROR"); got != s.want ||

@@ -13,14 +13,14 @@ func planner() *plan.Planner {
 	return plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000})
 }
 
-// bad are files that are refused, and what is said of them.
+// bad are invalid files and their errors.
 var bad = []struct {
 	name string
 	text string
 	want string // each line is the beginning of an error, in this order
 }{
 	{"an empty file", "", `f.yaml:1:1: the file is empty: use routes: and a list`},
-	{"a comment alone", "# nothing\n", `f.yaml:1:1: the file is empty: use`},
+	{"only a comment", "# nothing\n", `f.yaml:1:1: the file is empty: use`},
 	{"no YAML", "routes:\n  - path: [\n", `f.yaml:2:1: not YAML: did not find expected node content`},
 	{"a tab", "routes:\n\t- path: /a\n", `f.yaml:2:1: not YAML: found character that cannot start any token`},
 	{"bytes that are no text", "\xff\xfe\x00", `f.yaml:1:1: not YAML: incomplete UTF-16 character`},
@@ -386,7 +386,7 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// Patterns that overlap cost most: each is compared with those before it.
+// Patterns that overlap cost most: each is compared with the earlier ones.
 func TestLoadTakesThousandsOfRoutes(t *testing.T) {
 	const n = 5000
 	for name, path := range map[string]string{

@@ -82,7 +82,7 @@ func TestFind(t *testing.T) {
 		{"dots", "GET", "/products/../any", ""},
 		{"dots for a parameter", "GET", "/products/..", ""},
 		{"an empty parameter", "GET", "/products/", ""},
-		{"a slash behind a parameter", "GET", "/products/7/", ""},
+		{"a slash after a parameter", "GET", "/products/7/", ""},
 		{"all that follow: an empty segment", "GET", "/files/a//b", "a route"},
 		{"all that follow: nothing", "GET", "/files/", "a route"},
 		{"all that follow: an empty segment alone", "GET", "/files//", "a route"},
@@ -181,7 +181,7 @@ func TestJSONIsInTheOrderOfTheFile(t *testing.T) {
 		{"an alias", "{b: &x {d: 1, c: 2}, a: *x}", `{"b":{"d":1,"c":2},"a":{"d":1,"c":2}}`},
 		{"an alias for a key", "{b: &x k, *x : 1}", `{"b":"k","k":1}`},
 		{"a merge in its place", "{z: 1, <<: {y: 2, a: 3}, b: 4}", `{"z":1,"y":2,"a":3,"b":4}`},
-		{"a merge that is overridden before and behind it", "{z: 1, <<: {z: 2, y: 3, x: 4}, y: 5}",
+		{"a merge that is overridden before and after it", "{z: 1, <<: {z: 2, y: 3, x: 4}, y: 5}",
 			`{"z":1,"x":4,"y":5}`},
 		{"merges, the first of which counts", "{<<: [{b: 1}, {b: 2, a: 3}]}", `{"b":1,"a":3}`},
 		{"a key that is no merge", `{"<<": {b: 1}, a: 2}`, `{"<<":{"b":1},"a":2}`},
@@ -233,7 +233,7 @@ func TestFailFirstCountsByRoute(t *testing.T) {
 	}
 }
 
-// planOf plans a request of the run, whose query says what a route does not read.
+// planOf plans a request of the run. Its query has parameters, which a route ignores.
 func planOf(t testing.TB, template *plan.Template, run string) *plan.Plan {
 	t.Helper()
 	p, got, err := template.Plan(plan.Request{Method: "GET", Path: "/x", Query: "status=500&stauts=1&run=r2",

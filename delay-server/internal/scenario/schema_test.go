@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// schemaOf is what the test reads of a schema.
+// schemaOf has the parts of a schema that the test checks.
 type schemaOf struct {
 	Type        any
 	Description string
@@ -56,7 +56,7 @@ func TestSchemaHasTheKeys(t *testing.T) {
 	}
 }
 
-// A number may stand for its text, and patterns are the query's.
+// A string may be a number in YAML. Patterns are the same as in a query.
 func TestSchemaOfValues(t *testing.T) {
 	for name, want := range map[string]string{
 		"delay": "[string number]", "status": "[string number]", "size": "integer", "rate": "number", "fault": "string",
