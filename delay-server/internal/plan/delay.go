@@ -63,7 +63,7 @@ default: { $ref: "#/components/responses/Forwarded" }
 
 var pathDelay = Parameter{
 	Name: "delay", In: InPath, Required: true,
-	Usage: "a delay", Meaning: "The wait. A bare number is milliseconds.",
+	Usage: "a [delay](/doc#delay)", Meaning: "The wait. A bare number is milliseconds.",
 	Example: "250ms", Schema: `{ $ref: "#/components/schemas/Delay" }`,
 }
 

@@ -27,7 +27,7 @@ var _ = registerEndpoint(Endpoint{
 	Parameters: []Parameter{pathName("checkout"), afterEvent, {
 		Name: "parties", In: InQuery, Route: "barrier.parties", Same: true, Required: true,
 		Usage:   "1 to MAX_IN_FLIGHT",
-		Meaning: "The number of requests that pass the barrier together. All of them must give the same.",
+		Meaning: "The number of requests that pass the barrier together. It must be the same for all of them.",
 		Example: "3", Schema: `{ type: integer, minimum: 1, maximum: 2147483647 }`,
 	}, {
 		Name: "timeout", In: InQuery, Route: "barrier.timeout",
@@ -69,7 +69,7 @@ func pathName(example string) Parameter {
 
 var afterEvent = Parameter{
 	Name: "delay", In: InQuery,
-	Usage: "a delay", Meaning: "The wait after the event.",
+	Usage: "a [delay](/doc#delay)", Meaning: "The wait after the event.",
 	Example: "250ms", Schema: `{ type: string, allOf: [{ $ref: "#/components/schemas/Delay" }], default: "0" }`,
 }
 

@@ -12,7 +12,7 @@ import (
 func httpbinDelay(otherwise string) Parameter {
 	return Parameter{
 		Name: "delay", In: InQuery,
-		Usage: "a delay", Meaning: "The wait. A bare number is seconds.",
+		Usage: "a [delay](/doc#delay)", Meaning: "The wait. A bare number is seconds.",
 		Example: "1.5", Schema: `{ type: string, allOf: [{ $ref: "#/components/schemas/Delay" }], default: "` +
 			otherwise + `" }`,
 	}

@@ -20,12 +20,12 @@ var _ = registerEndpoint(Endpoint{
 		shapes: shapesResponse | shapesBody,
 	}, {
 		Name: "duration", In: InQuery,
-		Usage: "a delay", Meaning: "The time from the first byte to the last.",
+		Usage: "a [delay](/doc#delay)", Meaning: "The time from the first byte to the last.",
 		Example: "5", Schema: `{ type: string, allOf: [{ $ref: "#/components/schemas/Delay" }], default: 2s }`,
 		shapes: shapesResponse | shapesBody,
 	}, {
 		Name: "code", In: InQuery,
-		Usage: "200 to 599", Meaning: "The status, as `status`.",
+		Usage: "200 to 599", Meaning: "The status, like the parameter `status`.",
 		Example: "503", Schema: `{ type: integer, minimum: 200, maximum: 599, default: 200 }`,
 		shapes:   shapesResponse,
 		excludes: []exclusion{{"status", "both set the status"}},

@@ -37,23 +37,23 @@ var _ = registerEndpoint(Endpoint{
 		shapes: shapesResponse | shapesBody,
 	}, {
 		Name: "first", In: InQuery,
-		Usage: "a delay", Meaning: "The time from the header to the first event.",
+		Usage: "a [delay](/doc#delay)", Meaning: "The time from the headers to the first event.",
 		Example: "0.5", Schema: `{ type: string, allOf: [{ $ref: "#/components/schemas/Delay" }], default: "0" }`,
 		shapes:   shapesResponse | shapesBody,
 		excludes: []exclusion{{"body_delay", "both are the time to the first event"}},
 	}, {
 		Name: "duration", In: InQuery,
-		Usage: "a delay", Meaning: "The time from the first event to the last; they come evenly.",
+		Usage: "a [delay](/doc#delay)", Meaning: "The time from the first event to the last, evenly spread.",
 		Example: "5", Schema: `{ type: string, allOf: [{ $ref: "#/components/schemas/Delay" }], default: 5s }`,
 		shapes: shapesResponse | shapesBody,
 	}, {
 		Name: "jitter", In: InQuery,
-		Usage: "0 to 1", Meaning: "The share by which each gap between two events is longer or shorter, at most.",
+		Usage: "0 to 1", Meaning: "The maximum fraction by which a gap between events is longer or shorter.",
 		Example: "0.2", Schema: `{ type: number, minimum: 0, maximum: 1, default: 0 }`,
 		shapes: shapesResponse | shapesBody,
 	}, {
 		Name: "interval", In: InQuery,
-		Usage: "a delay", Meaning: "The gap between two events, drawn for each.",
+		Usage: "a [delay](/doc#delay)", Meaning: "The gap between events, drawn for each gap.",
 		Example: "uniform:0.1,0.3", Schema: `{ $ref: "#/components/schemas/Delay" }`,
 		shapes: shapesResponse | shapesBody,
 		excludes: []exclusion{{"duration", "both set the gaps between events"},
@@ -63,7 +63,7 @@ var _ = registerEndpoint(Endpoint{
 	Responses: `
 "200":
   description: |
-    Server-sent events, each with its number from 0 and the time of its sending in milliseconds since 1970:
+    Server-sent events, each with its number, from 0, and the time when it was sent, in milliseconds since 1970:
 
         event: ping
         data: {"id":0,"timestamp":1767225600000}

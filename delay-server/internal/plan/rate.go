@@ -5,7 +5,7 @@ import "flash.test/delay-server/kit/problem"
 var _ = register(Parameter{
 	Name: "rate", In: InQuery, Route: "rate",
 	Usage:   "0.001 to 1000000000",
-	Meaning: "Bandwidth of the body, in kilobytes (1000 bytes) a second.",
+	Meaning: "Bandwidth of the body, in kilobytes (1000 bytes) per second.",
 	Example: "100", Schema: `{ type: number, minimum: 0.001, maximum: 1000000000 }`,
 	shapes: shapesResponse | shapesBody | needsBody,
 	parse: func(in *input, o *options) (err error) {

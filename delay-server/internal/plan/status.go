@@ -14,7 +14,7 @@ import (
 var _ = register(Parameter{
 	Name: "status", In: InQuery, Route: "status",
 	Usage:   "200 to 599, or `CODE:PERCENT,…`",
-	Meaning: "Status of the answer; 200 by default. With percentages one is drawn, and the rest is 200.",
+	Meaning: "Status of the answer; 200 by default. With percentages, one is drawn; the rest are 200.",
 	Example: "404:10,503:5",
 	Schema:  `{ type: string, pattern: '^[2-5]\d\d(:[\d.]+(,[2-5]\d\d:[\d.]+)*)?$', default: "200" }`,
 	shapes:  shapesResponse,
