@@ -19,6 +19,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"flash.test/deploy/bench/internal/drive"
 )
 
 // fine is a result at all bounds.
@@ -117,7 +119,7 @@ func TestReadOptions(t *testing.T) {
 // A header larger than a frame is sent as HEADERS and CONTINUATIONs, and decodes to the
 // same fields.
 func TestGetInFrames(t *testing.T) {
-	c := &conn2{next: 1, block: requestBlock("a", "/delay/0")}
+	c := &conn2{next: 1, block: drive.RequestHeader("a", "/delay/0")}
 	c.Framer = http2.NewFramer(&c.out, &c.out)
 	const fields = 40_000
 	c.get(bytes.Repeat([]byte{age}, fields))

@@ -13,7 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
+
+	"flash.test/deploy/bench/internal/drive"
 )
 
 // conn2 is an HTTP/2 connection that writes single frames, valid or not.
@@ -32,7 +33,7 @@ func (s *site) dial2(ctx context.Context, settings ...http2.Setting) (*conn2, er
 	if err != nil {
 		return nil, err
 	}
-	c := &conn2{Conn: conn, next: 1, limit: 1 << 30, block: requestBlock(s.addr2.String(), s.path)}
+	c := &conn2{Conn: conn, next: 1, limit: 1 << 30, block: drive.RequestHeader(s.addr2.String(), s.path)}
 	c.Framer = http2.NewFramer(&c.out, bufio.NewReader(conn))
 	c.AllowIllegalWrites = true
 	c.out.WriteString(http2.ClientPreface)
@@ -55,21 +56,6 @@ func (s *site) dial2(ctx context.Context, settings ...http2.Setting) (*conn2, er
 	}
 	c.WriteSettingsAck()
 	return c, c.flush()
-}
-
-// requestBlock returns a GET's header block, which adds nothing to the dynamic table.
-func requestBlock(host, path string) []byte {
-	var block bytes.Buffer
-	e := hpack.NewEncoder(&block)
-	for _, f := range []hpack.HeaderField{
-		{Name: ":method", Value: "GET"},
-		{Name: ":scheme", Value: "http"},
-		{Name: ":authority", Value: host, Sensitive: true}, // never indexed
-		{Name: ":path", Value: path, Sensitive: true},
-	} {
-		e.WriteField(f) // to memory: no error
-	}
-	return block.Bytes()
 }
 
 // age is the header field "age" without a value in one byte, an index into HPACK's static
@@ -203,7 +189,7 @@ func poolNames(ctx context.Context, s *site) error {
 		each := min(s.scale.of(29_700/conns), int(c.limit))
 		for i := range each {
 			path := fmt.Sprintf("/delay/600000?pool=p%d&workers=1", conn*each+i)
-			c.block = requestBlock(s.addr2.String(), path)
+			c.block = drive.RequestHeader(s.addr2.String(), path)
 			if err := c.open(s, 1, nil); err != nil {
 				return err
 			}

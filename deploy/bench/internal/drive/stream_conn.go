@@ -48,7 +48,7 @@ func dialStreams(ctx context.Context, addr netip.AddrPort, path string, n int) (
 	c := &streamConn{Conn: conn, next: 1, tally: NewTally()}
 	c.framer = http2.NewFramer(&c.out, bufio.NewReader(conn))
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	c.header = requestHeader(addr.String(), path)
+	c.header = RequestHeader(addr.String(), path)
 	if err := c.begin(uint32(n)); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("HTTP/2 with %v: %w", addr, err)
@@ -56,8 +56,8 @@ func dialStreams(ctx context.Context, addr netip.AddrPort, path string, n int) (
 	return c, nil
 }
 
-// requestHeader returns a GET's header block, which adds nothing to the dynamic table.
-func requestHeader(host, path string) []byte {
+// RequestHeader returns the HPACK block of a GET, which adds nothing to the dynamic table.
+func RequestHeader(host, path string) []byte {
 	var block bytes.Buffer
 	e := hpack.NewEncoder(&block)
 	for _, f := range []hpack.HeaderField{
