@@ -80,7 +80,7 @@ func logAccess(cfg server.Config, token string, addr net.Addr, log *slog.Logger)
 		if p := cfg.PublishedPort; p != nil && *p != 0 {
 			base = fmt.Sprintf("http://%s:%d", program.Localhost, *p)
 		}
-		log.Info("writing to the admin API needs this random token; set ADMIN_TOKEN to choose one, or to none",
+		log.Info("writing to the admin API needs this random token; ADMIN_TOKEN sets another, or none to need none",
 			"token", token, "try", "curl -X DELETE -H 'Authorization: Bearer "+token+"' "+base+"/admin/runs")
 	}
 }
