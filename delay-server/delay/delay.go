@@ -139,22 +139,6 @@ func Parse(s string) (Delay, error) { return parse(s, time.Millisecond) }
 // ParseSeconds parses a delay as Parse does, except that bare numbers are seconds.
 func ParseSeconds(s string) (Delay, error) { return parse(s, time.Second) }
 
-// ParseNumber parses a bare number of milliseconds, such as 1000 or 1.5, without an
-// allocation. It returns false for the other forms of Parse.
-func ParseNumber(text []byte) (d time.Duration, ok bool) {
-	const longest = 32 // bytes of a string that needs no allocation
-	if len(text) == 0 || len(text) > longest {
-		return 0, false
-	}
-	for _, c := range text {
-		if c != '.' && (c < '0' || c > '9') {
-			return 0, false
-		}
-	}
-	d, reason := parseNumber(string(text), time.Millisecond)
-	return d, reason == ""
-}
-
 // parse parses a delay. Bare numbers count units.
 func parse(s string, unit time.Duration) (Delay, error) {
 	name, _, _ := strings.Cut(s, ":")

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -95,6 +96,22 @@ func TestParsed(t *testing.T) {
 		if result != parsed || n != end || got != want || r.ProtoMajor != 1 {
 			t.Errorf("%s: parse(%.80q) = %d, %v, and %+v; want %d, parsed, %+v",
 				tc.name, tc.in, n, result, got, end, want)
+		}
+	}
+}
+
+// TestParseFillsPlanRequest checks that parse sets every field of plan.Request, as the
+// reader of net/http's requests must too (package httpflow). A new field that plans
+// depend on fails it until parse reads it.
+func TestParseFillsPlanRequest(t *testing.T) {
+	var r request
+	head := reqHead("GET /delay/0?size=1 HTTP/1.1", "X-Run-Id: a\r\nTraceparent: b\r\n")
+	if _, result := r.parse([]byte(head)); result != parsed {
+		t.Fatalf("parse = %v, want parsed", result)
+	}
+	for f, v := range reflect.ValueOf(r.Request).Fields() {
+		if v.IsZero() {
+			t.Errorf("plan.Request.%s is not set", f.Name)
 		}
 	}
 }

@@ -1,0 +1,21 @@
+package httpflow
+
+import (
+	"net/http/httptest"
+	"reflect"
+	"testing"
+)
+
+// TestPlanRequestHasAllFields checks that planRequest sets every field of plan.Request,
+// as the event loop's parser must too. A new field that plans depend on fails it until
+// planRequest reads it.
+func TestPlanRequestHasAllFields(t *testing.T) {
+	r := httptest.NewRequest("GET", "/delay/0?size=1", nil)
+	r.Header.Set("X-Run-Id", "a")
+	r.Header.Set("Traceparent", "b")
+	for f, v := range reflect.ValueOf(planRequest(r)).Fields() {
+		if v.IsZero() {
+			t.Errorf("plan.Request.%s is not set", f.Name)
+		}
+	}
+}
