@@ -29,7 +29,7 @@ type Config struct {
 
 	MaxInFlight              int `env:"MAX_IN_FLIGHT" envDefault:"0" help:"waiting requests; more get 503; 0 is 100000, or fewer if memory is limited"`
 	MaxInFlightPerConnection int `env:"MAX_IN_FLIGHT_PER_CONNECTION" envDefault:"250" help:"concurrent requests of an HTTP/2 connection; raise it to load over one connection"`
-	MaxInFlightPerClient     int `env:"MAX_IN_FLIGHT_PER_CLIENT" envDefault:"0" help:"waiting requests of one address (IPv6: one /64); 0 is half of MAX_IN_FLIGHT, at least 1000"`
+	MaxInFlightPerClient     int `env:"MAX_IN_FLIGHT_PER_CLIENT" envDefault:"0" help:"waiting requests of one address (IPv6: one /64); 0 is half of MAX_IN_FLIGHT, or all up to 1000"`
 
 	Seed          *uint64 `env:"SEED" help:"seed of requests without seed=, to repeat their samples"`
 	RecordingsDir string  `env:"RECORDINGS_DIR" help:"folder of NAME.csv, .jtl and .har files for /delay/recorded:NAME"`

@@ -68,7 +68,7 @@ func TestRepliesAreChecked(t *testing.T) {
 		{"another status", []string{strings.Replace(good, "200 OK", "503 Busy", 1)}, true, "503 Busy"},
 		{"a short body", []string{good[:len(good)-1]}, true, "closed after"},
 		{"nothing", nil, true, "closed after 0 bytes"},
-		{"more than the body", []string{good + "!"}, true, "1 bytes behind"},
+		{"more than the body", []string{good + "!"}, true, "1 bytes after"},
 		{"no Content-Length", []string{"HTTP/1.1 200 OK\r\n\r\nok"}, true, "without Content-Length"},
 		{"a Content-Length that is no number",
 			[]string{"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"}, true, "want a number"},

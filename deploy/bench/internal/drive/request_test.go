@@ -91,7 +91,7 @@ func TestAnswersThatAreAccepted(t *testing.T) {
 		want    string // in the first error; "" for none
 	}{
 		{"HEAD has no body", head, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n", ""},
-		{"HEAD with a body", head, good, "2 bytes behind"},
+		{"HEAD with a body", head, good, "2 bytes after"},
 		{"HEAD without Content-Length", head, "HTTP/1.1 200 OK\r\n\r\n", "without Content-Length"},
 		{"a status that is accepted", some, busy, ""},
 		{"the other one", some, good, ""},
