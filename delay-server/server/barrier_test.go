@@ -220,7 +220,7 @@ func TestBarrierRefuses(t *testing.T) {
 		{"near miss of timeout", "b?parties=1&timout=3s", problem.UnknownParameter},
 		{"a timeout of nothing", "b?parties=1&timeout=0", problem.InvalidParameter},
 		{"a timeout that is none", "b?parties=1&timeout=soon", problem.InvalidParameter},
-		{"a timeout by chance", "b?parties=1&timeout=random", problem.InvalidParameter},
+		{"a random timeout", "b?parties=1&timeout=random", problem.InvalidParameter},
 		{"a timeout above MAX_DELAY", "b?parties=1&timeout=11m", problem.InvalidParameter},
 		{"a delay above MAX_DELAY", "b?parties=1&delay=11m", problem.InvalidParameter},
 		{"no name", "?parties=1", problem.NotFound},

@@ -283,7 +283,7 @@ f.yaml:1:40: unknown key "partys" of barrier: use name, parties, timeout
 f.yaml:1:51: unknown key "paties" of barrier; did you mean "parties"?`,
 	},
 	{
-		"a barrier's timeout by chance", "routes: [{path: /a, barrier: {name: b, parties: 2, timeout: random}}]",
+		"a barrier's random timeout", "routes: [{path: /a, barrier: {name: b, parties: 2, timeout: random}}]",
 		`f.yaml:1:52: timeout "random" is invalid: use a fixed time above 0 and up to 1m0s, such as 5s or 250ms`,
 	},
 	{
