@@ -36,7 +36,7 @@ var mayImport = map[string][]rule{
 		{"authority", ""},
 		{"clock", "cond timerfd"},
 		{"gate", "clock cond"},
-		{"journal", "delay cond"},
+		{"journal", "delay cond kit/problem"},
 		{"answer", "delay kit/problem"},
 		{"plan", "delay gate answer kit/problem kit/query"},
 		{"scenario", "plan kit/problem kit/spelling"},

@@ -60,6 +60,7 @@ func (l *loop) receive(c *conn, b []byte) (keepReading bool) {
 		r.arrived = l.listener.config.Engine.Clock.Timestamp()
 		c.afterPOST = r.Method == "POST"
 		bodyArrived := r.body <= int64(len(b)-n)
+		r.Client = c.client.Addr()
 		p, ok := l.plan(r)
 		if !ok || p != nil && !bodyArrived {
 			l.handOver(c, b, n+int(r.body))
@@ -89,7 +90,7 @@ func (l *loop) plan(r *request) (p *problem.Problem, ok bool) {
 		if template == nil || template.Forwards {
 			return nil, false
 		}
-		r.plan, r.run, err = template.Plan(r.Request)
+		r.planned, err = template.Plan(r.Request)
 	}
 	if err == nil {
 		return nil, true
@@ -122,7 +123,7 @@ func (l *loop) begin(c *conn, r *request, p *problem.Problem, rest []byte) (keep
 
 func (c *conn) flowRequest(r *request) flow.Request {
 	return flow.Request{
-		Plan: r.plan, Run: r.run, Method: r.Method, Path: r.Path, Origin: r.origin,
+		Planned: r.planned, Method: r.Method, Path: r.Path, Origin: r.origin,
 		ProtoMajor: 1, Client: c.client, Arrived: r.arrived,
 	}
 }

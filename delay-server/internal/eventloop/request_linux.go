@@ -16,17 +16,30 @@ type request struct {
 	body   int64 // Content-Length
 	close  bool  // Connection: close
 
+	head []byte // the lines of the header, with all fields
+
 	arrived clock.Timestamp
-	plan    *plan.Plan
-	run     string // a copy
+	planned plan.Planned
 }
 
 // clone returns a copy of r that shares no memory, with the fields that a flow needs.
 func (r *request) clone() *request {
 	c := *r
 	c.Request = plan.Request{Method: strings.Clone(r.Method), Path: strings.Clone(r.Path)}
+	c.head = nil
 	c.origin = strings.Clone(r.origin)
 	return &c
+}
+
+// Get implements plan.Headers.
+func (r *request) Get(name string) string {
+	for line := range bytes.Lines(r.head) {
+		if colon := len(name); len(line) > colon && line[colon] == ':' &&
+			strings.EqualFold(unsafeString(line[:colon]), name) {
+			return unsafeString(bytes.TrimSpace(line[colon+1:]))
+		}
+	}
+	return ""
 }
 
 // parseResult is the result of parsing a request's head.
@@ -55,6 +68,7 @@ func (r *request) parse(b []byte) (n int, result parseResult) {
 		return 0, unsupported
 	}
 	var seen seenFields
+	header := n
 	for {
 		if line, n, result = nextLine(b, n); result != parsed {
 			return 0, result
@@ -63,6 +77,7 @@ func (r *request) parse(b []byte) (n int, result parseResult) {
 			if !seen.host {
 				return 0, unsupported
 			}
+			r.head, r.Headers = b[header:n], r
 			return n, parsed
 		}
 		if !r.parseField(line, &seen) {

@@ -107,8 +107,7 @@ type Forwarder interface {
 // Request is the argument of Start. Its strings may share memory with a buffer that is
 // reused after Start returns.
 type Request struct {
-	Plan       *plan.Plan
-	Run        string // a copy; "" for none
+	plan.Planned
 	Method     string
 	Path       string // percent-encoded
 	Origin     string // the header Origin

@@ -102,7 +102,7 @@ func TestHeadAndTiming(t *testing.T) {
 		p.Template.Ignored = []string{"x"}
 	})
 	first := e.begin(with(planOf(4*s, ""), func(first *plan.Plan) { first.Pool = p.Pool }))
-	o := e.beginAs(flow.Request{Method: "GET", Path: "/a%20b", Run: "r", Origin: "http://a"}, p)
+	o := e.beginAs(flow.Request{Method: "GET", Path: "/a%20b", Planned: plan.Planned{Run: "r"}, Origin: "http://a"}, p)
 	e.advance(4 * s)
 	first.want("wait until 4s", "begin 200 of 0", `send "", the last`, "done")
 	e.wake()
@@ -303,7 +303,7 @@ func states() []state {
 	refusing := func(e *engine, n int, p *plan.Plan) *output {
 		o := &output{engine: e, refuses: nth(n)}
 		e.outs = append(e.outs, o)
-		o.begin(flow.Request{Method: "GET", Run: "r"}, p)
+		o.begin(flow.Request{Method: "GET", Planned: plan.Planned{Run: "r"}}, p)
 		return o
 	}
 	return []state{
@@ -466,7 +466,7 @@ func TestMaxInFlight(t *testing.T) {
 	e := newEngine(t, 1)
 	first := e.begin(planOf(s, "a"))
 	for _, run := range []string{"", "r"} {
-		o := e.beginAs(flow.Request{Method: "GET", Run: run}, planOf(s, "a"))
+		o := e.beginAs(flow.Request{Method: "GET", Planned: plan.Planned{Run: run}}, planOf(s, "a"))
 		o.want("begin 503", "send too-many-in-flight, the last", "done")
 		if o.flow.Running() || o.header().Get("Retry-After") != "1" {
 			t.Errorf("running %v, header %v", o.flow.Running(), o.header())
@@ -532,13 +532,13 @@ func TestPlaceIsFreeBeforeTheLastByte(t *testing.T) {
 						t.Errorf("Send %d, last %v: %d places taken, pools %v", n, last, inside, pools)
 					}
 					if last {
-						again := e.beginAs(flow.Request{Method: "GET", Run: "r"}, p)
+						again := e.beginAs(flow.Request{Method: "GET", Planned: plan.Planned{Run: "r"}}, p)
 						again.cancel(flow.ErrClientGone)
 					}
 				}
 				o.refuses = func(last bool) bool { return refused && last }
 				e.outs = append(e.outs, o)
-				o.begin(flow.Request{Method: "GET", Run: "r"}, p)
+				o.begin(flow.Request{Method: "GET", Planned: plan.Planned{Run: "r"}}, p)
 				e.advance(10 * s)
 				if refused {
 					if e.shares.Inside() != 1 || o.done || !o.flow.Running() {

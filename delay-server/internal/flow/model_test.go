@@ -61,8 +61,8 @@ func play(t *testing.T, r *rand.Rand) []journal.Outcome {
 			o.faultErr = errors.New("no fault")
 		}
 		begun++
-		o.begin(flow.Request{Method: []string{"GET", "GET", "HEAD"}[r.IntN(3)], Run: []string{"", "r"}[r.IntN(2)],
-			Record: r.IntN(3) == 0}, randomPlan(r, limit))
+		o.begin(flow.Request{Method: []string{"GET", "GET", "HEAD"}[r.IntN(3)],
+			Planned: plan.Planned{Run: []string{"", "r"}[r.IntN(2)]}, Record: r.IntN(3) == 0}, randomPlan(r, limit))
 	}
 	for range 50 + r.IntN(150) {
 		switch r.IntN(10) {

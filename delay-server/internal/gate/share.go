@@ -34,11 +34,7 @@ func (s *Shares) Inside() int { return s.semaphore.Inside() }
 // Client returns the client with the address. The caller calls Release after use.
 // All IPv6 addresses of a /64 network are one client, and so are all zero addresses.
 func (s *Shares) Client(addr netip.Addr) *Client {
-	addr = addr.Unmap().WithZone("")
-	if addr.Is6() {
-		network, _ := addr.Prefix(64) // every IPv6 address has one
-		addr = network.Addr()
-	}
+	addr = ClientAddr(addr)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.clients[addr]
@@ -59,6 +55,20 @@ type Client struct {
 	inside atomic.Int64
 	users  int // calls of Client without Release; guarded by shares.mu
 }
+
+// ClientAddr returns the address by which addr is counted: an IPv4 address itself, and
+// the network of an IPv6 address, a /64.
+func ClientAddr(addr netip.Addr) netip.Addr {
+	addr = addr.Unmap().WithZone("")
+	if addr.Is6() {
+		network, _ := addr.Prefix(64) // every IPv6 address has one
+		addr = network.Addr()
+	}
+	return addr
+}
+
+// Addr returns the address by which c is counted.
+func (c *Client) Addr() netip.Addr { return c.addr }
 
 // Enter takes a place. The error is ErrFull or ErrShareFull. Each Enter that returns
 // nil is followed by one Leave.

@@ -46,8 +46,7 @@ type request struct {
 	h        *Handler
 	c        echo.Context
 	arrived  clock.Timestamp
-	plan     *plan.Plan
-	run      string
+	planned  plan.Planned
 	client   *gate.Client
 	start    flow.Request
 	flow     flow.Flow
@@ -80,10 +79,10 @@ func (r *request) read(template *plan.Template) (err error) {
 			return echo.ErrNotFound
 		}
 	}
-	if r.plan, r.run, err = template.Plan(in); err != nil {
+	if r.planned, err = template.Plan(in); err != nil {
 		return err
 	}
-	if r.plan.Answer.Upstream != nil {
+	if r.planned.Plan.Answer.Upstream != nil {
 		err = forward.ForwardBody(r.c, r.h.ReadTimeout)
 	} else {
 		err = httpkit.DiscardBody(r.c, r.h.ReadTimeout)
@@ -99,18 +98,19 @@ func planRequest(r *http.Request) plan.Request {
 	return plan.Request{
 		Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
 		RunID: r.Header.Get("X-Run-Id"), Traceparent: r.Header.Get("Traceparent"), ProtoMajor: r.ProtoMajor,
+		Client: gate.ClientAddr(clientAddr(r)), Headers: r.Header,
 	}
 }
 
 //go:noinline
 func (r *request) prepare() {
-	if r.plan.Pool != nil || r.plan.Barrier != nil || r.plan.Hold != nil {
+	if p := r.planned.Plan; p.Pool != nil || p.Barrier != nil || p.Hold != nil {
 		r.signal = r.waiter.Signal()
 	}
 	req := r.c.Request()
 	r.client = r.h.Limit.Client(clientAddr(req))
 	r.start = flow.Request{
-		Plan: r.plan, Run: r.run, Method: req.Method, Path: req.URL.EscapedPath(),
+		Planned: r.planned, Method: req.Method, Path: req.URL.EscapedPath(),
 		Origin: req.Header.Get("Origin"), ProtoMajor: req.ProtoMajor,
 		Client: r.client, Arrived: r.arrived, Record: r.h.Trace,
 	}

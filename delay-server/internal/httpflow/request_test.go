@@ -11,6 +11,7 @@ import (
 // planRequest reads it.
 func TestPlanRequestHasAllFields(t *testing.T) {
 	r := httptest.NewRequest("GET", "/delay/0?size=1", nil)
+	r.RemoteAddr = "192.0.2.1:1"
 	r.Header.Set("X-Run-Id", "a")
 	r.Header.Set("Traceparent", "b")
 	for f, v := range reflect.ValueOf(planRequest(r)).Fields() {

@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"fmt"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -118,13 +119,13 @@ func TestEntries(t *testing.T) {
 			Outcome: journal.Faulted},
 		{Method: "GET", Path: "/refused", Asked: ms, Start: 10 * ms, End: 10 * ms, Outcome: journal.Refused},
 	}
-	if !slices.Equal(got.Waits, want) {
+	if !reflect.DeepEqual(got.Waits, want) {
 		t.Errorf("Run(r).Waits:\n got %+v\nwant %+v", got.Waits, want)
 	}
 	before := slices.Clone(got.Waits)
 	j.End(second, journal.ClientClosed)
 	j.ForgetAll()
-	if !slices.Equal(got.Waits, before) {
+	if !reflect.DeepEqual(got.Waits, before) {
 		t.Errorf("the result of Run has changed:\n from %+v\n   to %+v", before, got.Waits)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"flash.test/delay-server/kit/problem"
 )
 
 // Summary has the figures of a run, including dropped records.
@@ -34,6 +36,9 @@ func (s Summary) Speedup() (times float64, ok bool) {
 type Run struct {
 	Summary
 	Waits []Entry // in order of arrival, without dropped ones
+
+	// Marks are remarks on waits, by index in Waits, that a picture shows.
+	Marks map[int]string
 }
 
 // Entry is a wait of a run. Start and End are relative to the first start of the run.
@@ -42,6 +47,21 @@ type Entry struct {
 	Asked, Queued, Waited time.Duration
 	Start, End            time.Duration // End is the time of the snapshot while the request is in flight
 	Outcome               Outcome       // "" until the request has ended
+
+	// Gap is the time from the end of the wait before to Start. It is negative if there
+	// is none, or if it had not ended.
+	Gap time.Duration
+
+	Query      string            // percent-encoded, cut to 200 bytes with … at the end
+	Status     int               // of the response; 0 if none began
+	Attempt    int               // see plan.Planned; 0 for a wait that is not counted
+	RetryAfter time.Duration     // of the response's header Retry-After; 0 for none
+	Protocol   string            // "HTTP/1.1" or "HTTP/2.0"
+	Connection int               // number of the connection within the run, from 1; 0 if unknown
+	Reused     bool              // a request was sent on the connection before
+	Client     string            // address of the client, or network of an IPv6 address
+	Headers    map[string]string // of JOURNAL_HEADERS, cut to 200 bytes; nil for none
+	Problem    problem.Type      // of a response that is a problem; "" for any other
 }
 
 // Run returns the run with the ID, and whether there is one.

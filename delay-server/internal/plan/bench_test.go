@@ -73,7 +73,7 @@ func benchmarked() *plan.Planner {
 func planned(b *testing.B, p *plan.Planner, r plan.Request) {
 	template, err := p.Find(r)
 	if err == nil {
-		_, _, err = template.Plan(r)
+		_, err = template.Plan(r)
 	}
 	if err != nil {
 		b.Fatal(err)

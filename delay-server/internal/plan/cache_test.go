@@ -128,27 +128,25 @@ func TestCachedTemplatesPlanAlike(t *testing.T) {
 			recent[r.IntN(len(recent))] = request
 		}
 		var template *plan.Template
-		var made *plan.Plan
-		var run string
+		var made plan.Planned
 		var err error
 		overwritten(request, func(request plan.Request) {
 			if template, err = warm.Find(request); template != nil {
 				templates[template] = true
-				made, run, err = template.Plan(request)
+				made, err = template.Plan(request)
 			}
 		})
 		cold.DropTemplates()
 		fresh, wantErr := cold.Find(request)
-		var want *plan.Plan
-		var wantRun string
+		var want plan.Planned
 		if fresh != nil {
-			want, wantRun, wantErr = fresh.Plan(request)
+			want, wantErr = fresh.Plan(request)
 		}
-		got, expected := describe(template, made, run, err), describe(fresh, want, wantRun, wantErr)
+		got, expected := describe(template, made.Plan, made.Run, err), describe(fresh, want.Plan, want.Run, wantErr)
 		if got != expected {
 			t.Fatalf("request %d: %+v:\ngot  %s\nwant %s", i, request, got, expected)
 		}
-		if made != nil {
+		if made.Plan != nil {
 			planned++
 		}
 		if r.IntN(500) == 0 && warm.Forget("a") != cold.Forget("a") {

@@ -8,6 +8,7 @@
 package plan
 
 import (
+	"net/netip"
 	"time"
 
 	"flash.test/delay-server/delay"
@@ -24,6 +25,25 @@ type Request struct {
 	RunID       string // the header X-Run-Id, or ""
 	Traceparent string // the header, or ""
 	ProtoMajor  int    // 1 for HTTP/1.1, 2 for HTTP/2
+
+	// Client is the client's address, as gate.ClientAddr returns it.
+	Client netip.Addr
+
+	// Headers has all header fields. Nil stands for none.
+	Headers Headers
+}
+
+// Headers are the header fields of a request; http.Header is one.
+type Headers interface {
+	// Get returns the first value of the field with the name in canonical form, or "".
+	Get(name string) string
+}
+
+// Planned is the plan of one request.
+type Planned struct {
+	Plan    *Plan
+	Run     string // a copy; "" for none
+	Attempt int    // number of the request among those that are counted with it, from 1; 0 if it is not counted
 }
 
 // Plan says how to answer a request. It is immutable, so requests may share it.

@@ -42,7 +42,8 @@ func planAndRun(t testing.TB, p *plan.Planner, r plan.Request) (got *plan.Plan, 
 	if template == nil {
 		t.Fatalf("Find(%q): no endpoint", r.Path)
 	}
-	got, run, err = template.Plan(r)
+	planned, err := template.Plan(r)
+	got, run = planned.Plan, planned.Run
 	if got != nil && got.Template != template {
 		t.Fatalf("Plan(%q, %q) is of another template", r.Path, r.Query)
 	}

@@ -67,7 +67,8 @@ func TestRetryAfterOfARoute(t *testing.T) {
 	if errs != nil {
 		t.Fatal(errs)
 	}
-	got, _, err := template.Plan(plan.Request{Method: "GET", Path: "/a", ProtoMajor: 1})
+	planned, err := template.Plan(plan.Request{Method: "GET", Path: "/a", ProtoMajor: 1})
+	got := planned.Plan
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,17 +98,17 @@ func (t *Template) statuses() []int {
 	return codes
 }
 
-// Plan returns the plan of a request to t's path and query, and a copy of the request's
-// run, or "". The error is a *problem.Problem.
-func (t *Template) Plan(r Request) (plan *Plan, run string, err error) {
+// Plan plans a request to t's path and query. The error is a *problem.Problem.
+func (t *Template) Plan(r Request) (planned Planned, err error) {
 	param := ""
 	if t.hasRun {
 		param = runParam(r.Query)
 	}
-	if run, err = runID(&r, param); err != nil {
-		return nil, "", err
+	run, err := runID(&r, param)
+	if err != nil {
+		return Planned{}, err
 	}
-	run = strings.Clone(run)
+	planned.Run = strings.Clone(run)
 	rng := sharedRNG
 	if t.seed != nil {
 		index := t.planner.runs.next(streamID(&r, param), t.seedKey)
@@ -119,16 +119,18 @@ func (t *Template) Plan(r Request) (plan *Plan, run string, err error) {
 	wait, cut := t.sampleWait(rng)
 	status := t.options.status.pick(rng)
 	if t.options.failFirst > 0 {
-		if status, err = t.failing(run, status); err != nil {
-			return nil, "", err
+		if status, err = t.failing(planned.Run, status); err != nil {
+			return Planned{}, err
 		}
 	}
 	for i := range t.shared {
 		if t.shared[i].status == status {
-			return t.shared[i].plan, run, nil
+			planned.Plan = t.shared[i].plan
+			return planned, nil
 		}
 	}
-	return t.instantiate(wait, cut, status, rng, r.ProtoMajor), run, nil
+	planned.Plan = t.instantiate(wait, cut, status, rng, r.ProtoMajor)
+	return planned, nil
 }
 
 func (t *Template) sampleWait(rng rng) (wait time.Duration, cut bool) {
