@@ -49,20 +49,44 @@ type Run struct {
 }
 
 // A Wait is a request of a run. Start and End are relative to the start of the
-// run's first request.
+// run's first request. A field with its zero value is absent in JSON, except the
+// durations.
 type Wait struct {
 	Method string `json:"method"`
 	Path   string `json:"path"`
+	Query  string `json:"query,omitempty"` // percent-encoded; cut to 200 bytes with … at the end
 
-	// Outcome is answered, faulted, client_closed, shutdown, refused, timed_out or
-	// failed, or "" until the request has ended.
+	// Outcome is answered, faulted, client_closed, shutdown, refused, rejected,
+	// timed_out or failed, or "" until the request has ended.
 	Outcome string `json:"outcome,omitempty"`
+
+	Status  int         `json:"status,omitempty"`  // of the response; 0 if none began
+	Problem ProblemType `json:"problem,omitempty"` // of a response that is a problem
+
+	// Attempt counts the requests of the run with this method and path, or with the
+	// same attempts_key, from 1; it is 0 for a request that is not counted.
+	Attempt int `json:"attempt,omitempty"`
+
+	Protocol   string `json:"protocol,omitempty"`   // HTTP/1.1 or HTTP/2.0
+	Connection int    `json:"connection,omitempty"` // number of the connection within the run, from 1
+	Reused     bool   `json:"reused,omitempty"`     // a request was sent on the connection before
+	Client     string `json:"client,omitempty"`     // address, or network of an IPv6 address
+
+	// Headers has the header fields of the request that JOURNAL_HEADERS names, with
+	// values cut to 200 bytes.
+	Headers map[string]string `json:"headers,omitempty"`
 
 	Start  time.Duration `json:"-"` // start_ms
 	End    time.Duration `json:"-"` // end_ms: 0, and absent in JSON, until the request has ended
 	Asked  time.Duration `json:"-"` // asked_ms: the delay that the request asked for
 	Queued time.Duration `json:"-"` // queued_ms: time until a worker of its pool was free
 	Waited time.Duration `json:"-"` // waited_ms: time after Queued
+
+	// Gap is the time from the end of the request before to Start. (JSON: gap_ms,
+	// absent if nil.) It is nil if there is none before, or if that one had not ended.
+	Gap *time.Duration `json:"-"`
+
+	RetryAfter time.Duration `json:"-"` // retry_after_ms: what the response's Retry-After says; absent if 0
 }
 
 // Holds lists the holds in which requests wait.
@@ -121,6 +145,9 @@ type (
 		Asked  *milliseconds `json:"asked_ms"`
 		Queued *milliseconds `json:"queued_ms"`
 		Waited *milliseconds `json:"waited_ms"`
+		Gap    *milliseconds `json:"gap_ms,omitempty"`
+
+		RetryAfter *milliseconds `json:"retry_after_ms,omitempty"`
 	}
 	clockJSON struct {
 		*plainClock
@@ -143,6 +170,7 @@ func (w *Wait) view() waitJSON {
 		plainWait: (*plainWait)(w),
 		Start:     (*milliseconds)(&w.Start), End: (*milliseconds)(&w.End),
 		Asked: (*milliseconds)(&w.Asked), Queued: (*milliseconds)(&w.Queued), Waited: (*milliseconds)(&w.Waited),
+		Gap: (*milliseconds)(w.Gap), RetryAfter: (*milliseconds)(&w.RetryAfter),
 	}
 }
 
@@ -186,6 +214,9 @@ func (w Wait) MarshalJSON() ([]byte, error) {
 	if w.Outcome == "" && w.End == 0 {
 		v.End = nil
 	}
+	if w.RetryAfter == 0 {
+		v.RetryAfter = nil
+	}
 	return json.Marshal(v)
 }
 
@@ -193,7 +224,9 @@ func (w Wait) MarshalJSON() ([]byte, error) {
 func (w *Wait) UnmarshalJSON(b []byte) error {
 	*w = Wait{}
 	v := w.view()
-	return json.Unmarshal(b, &v)
+	err := json.Unmarshal(b, &v)
+	w.Gap = (*time.Duration)(v.Gap)
+	return err
 }
 
 // MarshalJSON encodes h as {"holds":[…]}.

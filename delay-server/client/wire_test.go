@@ -11,6 +11,29 @@ import (
 	"flash.test/delay-server/client"
 )
 
+var fullGap = 1500 * time.Microsecond
+
+// full is a request with no zero value, and fullJSON its JSON.
+var full = client.Wait{
+	Method: "GET", Path: "/a", Query: "b=%20", Outcome: "refused", Status: 503, Problem: client.ProblemPoolFull,
+	Attempt: 2, Protocol: "HTTP/1.1", Connection: 3, Reused: true, Client: "192.0.2.1",
+	Headers: map[string]string{"Idempotency-Key": "k"},
+	Start:   1, End: 2, Asked: 3, Queued: 4, Waited: 5, Gap: &fullGap, RetryAfter: time.Second,
+}
+
+const fullJSON = `{"method":"GET","path":"/a","query":"b=%20","outcome":"refused","status":503,
+	"problem":"/problems/pool-full","attempt":2,"protocol":"HTTP/1.1","connection":3,"reused":true,
+	"client":"192.0.2.1","headers":{"Idempotency-Key":"k"},"start_ms":0.000001,"end_ms":0.000002,
+	"asked_ms":0.000003,"queued_ms":0.000004,"waited_ms":0.000005,"gap_ms":1.5,"retry_after_ms":1000}`
+
+func TestFullWaitHasNoZeroValue(t *testing.T) {
+	for f, v := range reflect.ValueOf(full).Fields() {
+		if v.IsZero() {
+			t.Errorf("full.%s is not set", f.Name)
+		}
+	}
+}
+
 func TestWire(t *testing.T) {
 	const ms = time.Millisecond
 	for _, tc := range []struct {
@@ -50,6 +73,9 @@ func TestWire(t *testing.T) {
 			},
 			`{"method":"PUT","path":"/\"<é>","start_ms":0.000001,"end_ms":3,"asked_ms":4,"queued_ms":5,"waited_ms":6,
 			"outcome":"client_closed"}`},
+		{"a request with all that a journal records", full, fullJSON},
+		{"a gap of 0", client.Wait{Method: "GET", Path: "/a", Gap: new(time.Duration)},
+			`{"method":"GET","path":"/a","start_ms":0,"asked_ms":0,"queued_ms":0,"waited_ms":0,"gap_ms":0}`},
 		{"holds", client.Holds{Holds: []client.Hold{{Name: "x", Waiting: 2}}}, `{"holds":[{"name":"x","waiting":2}]}`},
 		{"no holds", client.Holds{Holds: []client.Hold{}}, `{"holds":[]}`},
 		{"released", client.Released{Name: "x", Released: 2}, `{"name":"x","released":2}`},

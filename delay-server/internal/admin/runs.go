@@ -122,13 +122,23 @@ func summaryOf(r journal.Summary) client.Summary {
 func runOf(r journal.Run) client.Run {
 	run := client.Run{Summary: summaryOf(r.Summary)}
 	for _, w := range r.Waits {
-		if w.Outcome == "" {
-			w.End = 0 // it still waits
-		}
-		run.Waits = append(run.Waits, client.Wait{
-			Method: w.Method, Path: w.Path, Outcome: string(w.Outcome),
-			Start: w.Start, End: w.End, Asked: w.Asked, Queued: w.Queued, Waited: w.Waited,
-		})
+		run.Waits = append(run.Waits, waitOf(w))
 	}
 	return run
+}
+
+func waitOf(w journal.Entry) client.Wait {
+	if w.Outcome == "" {
+		w.End = 0 // it still waits
+	}
+	wait := client.Wait{
+		Method: w.Method, Path: w.Path, Query: w.Query, Outcome: string(w.Outcome), Status: w.Status,
+		Problem: w.Problem, Attempt: w.Attempt, Protocol: w.Protocol,
+		Connection: w.Connection, Reused: w.Reused, Client: w.Client, Headers: w.Headers,
+		Start: w.Start, End: w.End, Asked: w.Asked, Queued: w.Queued, Waited: w.Waited, RetryAfter: w.RetryAfter,
+	}
+	if w.Gap >= 0 {
+		wait.Gap = &w.Gap
+	}
+	return wait
 }

@@ -208,7 +208,7 @@ func (f *Flow) fail(err error) {
 
 // refuse answers a request for which Client.Enter returned err.
 func (f *Flow) refuse(err error) {
-	f.engine.Journal.Refuse(f.ended())
+	f.engine.Journal.Refuse(f.ended(), journal.Refused)
 	f.reply(f.engine.Full(err), false)
 }
 

@@ -20,12 +20,13 @@ const (
 	ClientClosed Outcome = "client_closed" // the client closed the connection before the end
 	Shutdown     Outcome = "shutdown"      // the server shut down before the end
 	Refused      Outcome = "refused"       // by MAX_IN_FLIGHT, a pool, a barrier or a rate limit, without a wait
+	Rejected     Outcome = "rejected"      // answered 400 without a wait: it is invalid
 	TimedOut     Outcome = "timed_out"     // its barrier or hold timed out
 	Failed       Outcome = "failed"        // its barrier broke, its hold was failed, or the server had an error
 )
 
 // Outcomes lists all outcomes.
-var Outcomes = []Outcome{Answered, Faulted, ClientClosed, Shutdown, Refused, TimedOut, Failed}
+var Outcomes = []Outcome{Answered, Faulted, ClientClosed, Shutdown, Refused, Rejected, TimedOut, Failed}
 
 // Wait is one request's wait.
 type Wait struct {
@@ -116,13 +117,14 @@ func (j *Journal) End(w Wait, outcome Outcome) {
 	j.ended(w)
 }
 
-// Refuse passes a wait that never began to the observer. In a run it is recorded as a
-// wait that ended at its start and was never in flight.
-func (j *Journal) Refuse(w Wait) {
-	w.Outcome = Refused
+// Refuse passes a wait that never began to the observer, with the outcome Refused or
+// Rejected. In a run it is recorded as a wait that ended at its start and was never in
+// flight.
+func (j *Journal) Refuse(w Wait, outcome Outcome) {
+	w.Outcome = outcome
 	if w.Run != "" {
 		r := newRecord(&w)
-		r.sentAfter, r.outcome = 0, Refused
+		r.sentAfter, r.outcome = 0, outcome
 		j.mu.Lock()
 		j.append(j.count(&w), r)
 		j.mu.Unlock()

@@ -49,7 +49,7 @@ func play(j *journal.Journal, h *hands, script string) {
 			j.End(*w, journal.Answered)
 		case '!':
 			w.Waited = 0
-			j.Refuse(*w)
+			j.Refuse(*w, journal.Refused)
 		}
 		h.advance(ms)
 	}
@@ -111,13 +111,14 @@ func TestEntries(t *testing.T) {
 	j.BeforeLastByte(&first)
 	h.advance(5 * ms)
 	j.End(first, journal.Faulted)
-	j.Refuse(journal.Wait{Run: "r", Method: "GET", Path: "/refused", Asked: ms, Start: h.now})
+	j.Refuse(journal.Wait{Run: "r", Method: "GET", Path: "/refused", Asked: ms, Start: h.now}, journal.Refused)
 	got, _ := j.Run("r")
 	want := []journal.Entry{
-		{Method: "GET", Path: "/early", Asked: 9 * ms, End: 10 * ms},
+		{Method: "GET", Path: "/early", Asked: 9 * ms, End: 10 * ms, Gap: -1},
 		{Method: "POST", Path: "/late", Asked: 7 * ms, Queued: ms, Waited: 2 * ms, Start: 2 * ms, End: 5 * ms,
-			Outcome: journal.Faulted},
-		{Method: "GET", Path: "/refused", Asked: ms, Start: 10 * ms, End: 10 * ms, Outcome: journal.Refused},
+			Outcome: journal.Faulted, Gap: -1},
+		{Method: "GET", Path: "/refused", Asked: ms, Start: 10 * ms, End: 10 * ms, Outcome: journal.Refused,
+			Gap: 5 * ms},
 	}
 	if !reflect.DeepEqual(got.Waits, want) {
 		t.Errorf("Run(r).Waits:\n got %+v\nwant %+v", got.Waits, want)
@@ -156,8 +157,8 @@ func TestObserverSeesEveryEnd(t *testing.T) {
 	for _, run := range []string{"", "r"} {
 		for _, outcome := range journal.Outcomes {
 			w := journal.Wait{Run: run, Path: "/x", Start: time.Now()}
-			if outcome == journal.Refused {
-				j.Refuse(w)
+			if outcome == journal.Refused || outcome == journal.Rejected {
+				j.Refuse(w, outcome)
 				continue
 			}
 			j.Begin(&w)
@@ -169,9 +170,10 @@ func TestObserverSeesEveryEnd(t *testing.T) {
 		}
 	}
 	want := []string{
-		"/x answered", "/x faulted", "/x client_closed", "/x shutdown", "/x refused", "/x timed_out", "/x failed",
-		"r/x answered", "r/x faulted", "r/x client_closed", "r/x shutdown", "r/x refused", "r/x timed_out",
-		"r/x failed",
+		"/x answered", "/x faulted", "/x client_closed", "/x shutdown", "/x refused", "/x rejected", "/x timed_out",
+		"/x failed",
+		"r/x answered", "r/x faulted", "r/x client_closed", "r/x shutdown", "r/x refused", "r/x rejected",
+		"r/x timed_out", "r/x failed",
 	}
 	if !slices.Equal(seen, want) {
 		t.Errorf("the observer saw\n     %q\nwant %q", seen, want)

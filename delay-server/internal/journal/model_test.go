@@ -1,7 +1,6 @@
 package journal_test
 
 import (
-	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -104,20 +103,27 @@ func (r *modelRun) at(now time.Time) journal.Run {
 		Waiting: count(r.all, func(w *modelWait) bool { return !w.ended }),
 		Dropped: int64(count(r.all, func(w *modelWait) bool { return !w.kept })),
 	}, Waits: []journal.Entry{}}
-	for _, w := range r.all {
+	inOrder := slices.Clone(r.all)
+	slices.SortStableFunc(inOrder, func(a, b *modelWait) int { return a.Start.Compare(b.Start) })
+	var before *modelWait
+	for _, w := range inOrder {
 		if !w.kept {
 			continue
 		}
+		gap := time.Duration(-1)
+		if before != nil && before.sent && !before.end.After(w.Start) {
+			gap = w.Start.Sub(before.end)
+		}
+		before = w
 		end := w.end
 		if !w.sent {
 			end = now
 		}
 		run.Waits = append(run.Waits, journal.Entry{
 			Method: w.Method, Path: w.Path, Asked: w.Asked, Queued: w.queued, Waited: w.waited,
-			Start: w.Start.Sub(first), End: end.Sub(first), Outcome: w.Outcome,
+			Start: w.Start.Sub(first), End: end.Sub(first), Outcome: w.Outcome, Gap: gap,
 		})
 	}
-	slices.SortStableFunc(run.Waits, func(a, b journal.Entry) int { return cmp.Compare(a.Start, b.Start) })
 	return run
 }
 
@@ -173,7 +179,7 @@ func act(random *rand.Rand, j *journal.Journal, h *hands, m *model, open *[]*mod
 			Start: h.now.Add(-time.Duration(random.IntN(4)) * ms), // a little before Begin
 		}}
 		if choice == 0 {
-			j.Refuse(w.Wait)
+			j.Refuse(w.Wait, journal.Refused)
 			m.begin(w, true)
 			return "refuse"
 		}

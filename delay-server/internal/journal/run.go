@@ -77,17 +77,36 @@ func (j *Journal) Run(id string) (Run, bool) {
 
 func (s *runStats) run(now time.Time) Run {
 	run := Run{Summary: s.summary(now), Waits: make([]Entry, 0, s.kept)}
+	records := make([]*record, 0, s.kept)
 	for r := s.oldest; r != nil; r = r.next {
-		run.Waits = append(run.Waits, r.entry(now))
+		records = append(records, r)
 	}
-	slices.SortStableFunc(run.Waits, func(a, b Entry) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortStableFunc(records, func(a, b *record) int { return a.start.Compare(b.start) })
+	var before *record
+	for _, r := range records {
+		e := r.entry(now)
+		e.Gap = r.gap(before)
+		run.Waits = append(run.Waits, e)
+		before = r
+	}
 	return run
 }
+
+// gap returns Entry.Gap of r after before, which is nil for none.
+func (r *record) gap(before *record) time.Duration {
+	if before == nil || !before.sent() {
+		return -1
+	}
+	return max(-1, r.start.Sub(before.end()))
+}
+
+// end returns when the answer of r was sent.
+func (r *record) end() time.Time { return r.start.Add(r.sentAfter) }
 
 func (r *record) entry(now time.Time) Entry {
 	end := now
 	if r.sent() {
-		end = r.start.Add(r.sentAfter)
+		end = r.end()
 	}
 	return Entry{
 		Method: r.method.Value(), Path: r.path,

@@ -81,7 +81,7 @@ func TestRunInFlightOutlivesItsRecords(t *testing.T) {
 			t.Errorf("size %d: Run(r) = %+v after its end, want none", size, run)
 		}
 		if size == 0 {
-			j.Refuse(w)
+			j.Refuse(w, journal.Refused)
 			if runs := j.Runs(); len(runs) != 0 {
 				t.Errorf("size 0: Runs() = %+v, want none", runs)
 			}
@@ -180,7 +180,7 @@ func TestAwait(t *testing.T) {
 			j := journal.New(10, time.Now, func(journal.Wait) {})
 			start := time.Now()
 			go func() { // two begin, both are sent, each ends, one is refused, and the run is forgotten
-				j.Refuse(journal.Wait{Run: "other", Start: time.Now()})
+				j.Refuse(journal.Wait{Run: "other", Start: time.Now()}, journal.Refused)
 				var waits [2]journal.Wait
 				for i := range waits {
 					time.Sleep(time.Second)
@@ -197,7 +197,7 @@ func TestAwait(t *testing.T) {
 					j.End(w, journal.Answered)
 				}
 				time.Sleep(time.Second)
-				j.Refuse(journal.Wait{Run: "r", Start: time.Now()})
+				j.Refuse(journal.Wait{Run: "r", Start: time.Now()}, journal.Refused)
 				time.Sleep(time.Second + 7)
 				j.Forget("r")
 			}()

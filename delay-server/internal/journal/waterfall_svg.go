@@ -165,6 +165,7 @@ var signs = map[Outcome]string{
 	ClientClosed: "M9 5H1.5M5 1.5 1.5 5 5 8.5",            // an arrow, out
 	Shutdown:     "M2 2H8V8H2Z",                           // a stop
 	Refused:      "M5 1A4 4 0 1 0 5.01 1M2.2 2.2 7.8 7.8", // no entry
+	Rejected:     "M5 1V6M5 8.8H5.01",                     // an exclamation mark
 	TimedOut:     "M5 1A4 4 0 1 0 5.01 1M5 2.8V5L6.8 6.2", // a clock
 	Failed:       "M2 2 8 8M8 2 2 8",                      // a cross
 	"":           "M1.5 5H1.51M5 5H5.01M8.5 5H8.51",       // three dots

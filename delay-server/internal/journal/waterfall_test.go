@@ -54,6 +54,7 @@ var mixed = journal.Run{
 			Outcome: journal.ClientClosed},
 		{Method: "<GET>", Path: "", Start: 100 * ms, End: 600 * ms, Outcome: journal.Shutdown},
 		{Method: "GET", Path: "/refused", Start: 600 * ms, End: 600 * ms, Outcome: journal.Refused},
+		{Method: "GET", Path: "/rejected", Start: 600 * ms, End: 600 * ms, Outcome: journal.Rejected},
 		{Method: "GET", Path: "/barrier/b", Start: 600 * ms, End: 900 * ms, Outcome: journal.TimedOut},
 		{Method: "GET", Path: "/hold/h", Start: 600 * ms, End: 900 * ms, Outcome: journal.Failed},
 		{Method: "GET", Path: "/last", Start: 1200 * ms, End: 1200 * ms},
@@ -107,6 +108,7 @@ GET /a%00b%FF<%C3%A9%F0%9F%95%9…  |▓▓▓▓▓▓▓▓▓▓▓▓▓▓�
 GET /llllllllllllllllllllllllll…  |   ▓▓▓▓▓▓                         |  100 →  300 ms  client closed
 <GET>                             |   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓                 |  100 →  600 ms  shutdown
 GET /refused                      |                 ×                |  600 →  600 ms  refused
+GET /rejected                     |                 ▓                |  600 →  600 ms  rejected
 GET /barrier/b                    |                 ▓▓▓▓▓▓▓▓▓        |  600 →  900 ms  timed out
 GET /hold/h                       |                 ▓▓▓▓▓▓▓▓▓        |  600 →  900 ms  failed
 GET /last                         |                                 ▒| 1200 → 1200 ms  waiting
@@ -173,7 +175,7 @@ func TestPicturesNameMissingWaits(t *testing.T) {
 		want []string
 	}{
 		{"all drawn", concurrent, 3, nil},
-		{"some dropped", mixed, 8, []string{"2 older requests dropped, but counted in the figures"}},
+		{"some dropped", mixed, 9, []string{"2 older requests dropped, but counted in the figures"}},
 		{"too many", many(), 500, []string{"first 500 requests drawn, 734 more not"}},
 	} {
 		plain := text(t, tc.run)

@@ -43,7 +43,7 @@ type Headers interface {
 type Planned struct {
 	Plan    *Plan
 	Run     string // a copy; "" for none
-	Attempt int    // number of the request among those that are counted with it, from 1; 0 if it is not counted
+	Attempt int    // number of the request, from 1, among the requests counted with it; 0 for none
 }
 
 // Plan says how to answer a request. It is immutable, so requests may share it.
