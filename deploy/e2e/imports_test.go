@@ -140,7 +140,8 @@ type pkg struct {
 // list returns the packages of a module as they are built for the images.
 func list(t *testing.T, module string) []pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-C", filepath.Join(root, module), "-json=Dir,ImportPath,Name,GoFiles,Imports", "./...")
+	cmd := exec.Command("go", "list", "-json=Dir,ImportPath,Name,GoFiles,Imports", "./...")
+	cmd.Dir = filepath.Join(root, module)
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOOS=linux", "CGO_ENABLED=0")
 	out, err := cmd.Output() // without "go: downloading …" on standard error
 	if err != nil {
