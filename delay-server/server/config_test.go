@@ -56,7 +56,7 @@ func TestLoadReportsEachBadSettingOnce(t *testing.T) {
 }
 
 func TestBadSettingsOfTheAdminAPI(t *testing.T) {
-	const scale = "use a number from 1e-06 to 1e+06"
+	const scale = "use a number from 0.000001 to 1000000"
 	for _, tc := range []struct {
 		name    string
 		environ []string

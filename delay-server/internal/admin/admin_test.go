@@ -68,7 +68,7 @@ func (h house) call(ctx context.Context, method, target, body string) (status in
 
 const (
 	useCommands = `: use {"advance":"1s"}, {"freeze":true}, {"freeze":false}, {"scale":0.1} or {"reset":true}`
-	useScale    = " is invalid: use a number from 1e-06 to 1e+06"
+	useScale    = " is invalid: use a number from 0.000001 to 1000000"
 	useAdvance  = " is invalid: use milliseconds or a Go duration, above 0 and up to 8760h"
 	noRun       = ` not found: no request named it, or the journal dropped it (JOURNAL_SIZE=10, 0 dropped)`
 )
@@ -109,6 +109,8 @@ func TestInvalidRequests(t *testing.T) {
 
 		{"settled is a word", "GET /admin/runs/r?settled=soon", "", problem.InvalidParameter,
 			`settled "soon" is invalid: use true or false`},
+		{"settled is a number", "GET /admin/runs/r?settled=1", "", problem.InvalidParameter,
+			`settled "1" is invalid: use true or false`},
 		{"two conditions", "GET /admin/runs/r?settled=true&waiting=1", "", problem.ConflictingParameters,
 			"settled=true and waiting=1 conflict: use one of them"},
 		{"waiting for nothing", "GET /admin/runs/r?waiting=0", "", problem.InvalidParameter,

@@ -3,7 +3,6 @@ package admin
 import (
 	"errors"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -52,9 +51,12 @@ func readCondition(c echo.Context, more ...string) (condition, error) {
 		return want, err
 	}
 	if values.Has("settled") {
-		if want.settled, err = strconv.ParseBool(values.Get("settled")); err != nil {
+		switch text := values.Get("settled"); text {
+		case "true", "false":
+			want.settled = text == "true"
+		default:
 			return want, problem.InvalidParameter.New("settled %s is invalid: use true or false",
-				problem.Quote(values.Get("settled")))
+				problem.Quote(text))
 		}
 	}
 	if values.Has("waiting") {

@@ -136,7 +136,7 @@ const (
 // CheckScale returns an error if scale is out of range.
 func CheckScale(scale float64) error {
 	if !(scale >= MinScale && scale <= MaxScale) { // NaN is neither
-		return fmt.Errorf("scale %v is invalid: use a number from %v to %v", scale, MinScale, MaxScale)
+		return fmt.Errorf("scale %v is invalid: use a number from %.6f to %.0f", scale, MinScale, MaxScale)
 	}
 	return nil
 }

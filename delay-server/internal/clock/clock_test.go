@@ -313,7 +313,7 @@ func TestCheckScale(t *testing.T) {
 		if (err == nil) != tc.ok {
 			t.Errorf("%s: CheckScale(%v) = %v, want ok %v", tc.name, tc.scale, err, tc.ok)
 		}
-		if err != nil && !strings.Contains(err.Error(), "use a number from 1e-06 to 1e+06") {
+		if err != nil && !strings.Contains(err.Error(), "use a number from 0.000001 to 1000000") {
 			t.Errorf("%s: CheckScale(%v) = %q, want the valid range in it", tc.name, tc.scale, err)
 		}
 		c := clock.New()
