@@ -1,5 +1,6 @@
 // Package wiretest helps to test servers and clients over real sockets: it waits
-// for a condition, and opens connections on which a test writes every byte itself.
+// for a condition, opens connections on which a test writes every byte itself, and
+// finds the interpreters of other languages' clients.
 // Only tests import it.
 package wiretest
 
@@ -8,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -115,4 +118,20 @@ func ClosedAddr(t testing.TB) string {
 	ln := Listen(t)
 	_ = ln.Close()
 	return ln.Addr().String()
+}
+
+// RequireClient skips the test unless command succeeds, such as python3 -c "import
+// urllib3". It fails the test instead with REQUIRE_CLIENTS=1 or CI=true. debian names the
+// packages that have what command needs.
+func RequireClient(t testing.TB, debian string, command ...string) {
+	t.Helper()
+	out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
+	if err == nil {
+		return
+	}
+	missing := func(format string, args ...any) { t.Skipf(format, args...) }
+	if os.Getenv("REQUIRE_CLIENTS") == "1" || os.Getenv("CI") == "true" {
+		missing = func(format string, args ...any) { t.Fatalf("REQUIRE_CLIENTS=1 or CI=true: "+format, args...) }
+	}
+	missing("install %s: %s: %v\n%s", debian, strings.Join(command, " "), err, out)
 }

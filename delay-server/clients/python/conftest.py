@@ -1,0 +1,1 @@
+from delayserver import delay_server

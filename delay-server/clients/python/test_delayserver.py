@@ -1,0 +1,207 @@
+"""Tests of delayserver.py. A server at DELAY_SERVER_URL needs an ADMIN_TOKEN, in DELAY_SERVER_TOKEN."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import unittest
+import unittest.mock
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import delayserver
+
+
+def get(url: str, headers: dict | None = None) -> int:
+    """Return the status of the answer."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=60) as reply:
+            return reply.status
+    except urllib.error.HTTPError as reply:
+        with reply:
+            return reply.code
+
+
+class ServerTest(delayserver.TestCase):
+    """Decide when requests are answered, and see which of them ran at once."""
+
+    def setUp(self):
+        self.threads = ThreadPoolExecutor(8)
+        self.addCleanup(self.threads.shutdown)
+
+    def test_a_hold_keeps_requests_until_they_are_released(self):
+        run = self.server.run()
+        hold = self.server.hold(run.id)
+        replies = [self.threads.submit(get, run.url(hold.url)) for _ in range(3)]
+        hold.wait_for(3)
+        with self.assertRaises(delayserver.Problem) as caught:
+            hold.release(4)
+        self.assertEqual(caught.exception.type, "too-few-held")
+        self.assertEqual(hold.release(1), 1)
+        self.assertEqual(hold.release(), 2)
+        self.assertEqual([r.result() for r in replies], [200, 200, 200])
+        self.assertEqual(run.settled()["peak_in_flight"], 3)
+
+    def test_a_hold_that_fails_answers_503(self):
+        run = self.server.run()
+        reply = self.threads.submit(get, run.hold_url(run.id))
+        run.wait_for(1)
+        self.assertEqual(self.server.hold(run.id).fail(), 1)
+        self.assertEqual(reply.result(), 503)
+
+    def test_a_barrier_answers_when_all_have_arrived(self):
+        run = self.server.run()
+        urls = [run.barrier_url(run.id, parties=3)] * 3
+        self.assertEqual(list(self.threads.map(get, urls)), [200, 200, 200])
+        self.assertEqual(run.settled()["requests"], 3)
+
+    def test_the_clock_of_the_server(self):
+        run, clock = self.server.run(), self.server.clock
+        self.addCleanup(clock.reset)
+        self.assertTrue(clock.freeze()["frozen"])
+        reply = self.threads.submit(get, run.delay_url(90))
+        clock.wait_for(1)
+        self.assertEqual(clock.state()["next_ms"], 90_000)
+        clock.advance(seconds=89.999_999)
+        self.assertEqual(run.wait_for(1)["waiting"], 1)
+        clock.advance(seconds=0.000_001)
+        self.assertEqual(reply.result(), 200)
+        self.assertEqual(run.settled()["waits"][0]["waited_ms"], 90_000)
+        self.assertFalse(clock.unfreeze()["frozen"])
+        self.assertEqual(clock.scale(0.5)["scale"], 0.5)
+        self.assertEqual(clock.reset()["scale"], 1)
+
+    def test_requests_belong_to_a_run_by_url_or_headers(self):
+        run = self.server.run()
+        for url in run.delay_url(0.0015), run.url("/delay/1?status=503"), run.url(self.server.url + "/delay/1"):
+            get(url)
+        get(self.server.delay_url(0), headers=run.headers)
+        self.assertEqual([w["asked_ms"] for w in run.settled()["waits"]], [1.5, 1, 1, 0])
+        self.assertIn("/delay/0", run.waterfall())
+        run.forget()
+        self.server.forget_runs()
+        with self.assertRaises(delayserver.Problem):
+            run.waterfall()
+
+    def test_names_are_escaped(self):
+        name = f"{self.server.run().id}/?&=%2F+"
+        run, hold = self.server.run(name), self.server.hold(name)
+        reply = self.threads.submit(get, run.url(hold.url))
+        hold.wait_for(1)
+        hold.release()
+        self.assertEqual(reply.result(), 200)
+        self.assertEqual(run.settled()["id"], name)
+        for name in "", ".", "..":
+            with self.assertRaisesRegex(ValueError, "name .* is invalid"):
+                self.server.hold(name)
+
+
+class ErrorTest(delayserver.TestCase):
+    """What fails says why."""
+
+    def test_a_problem_names_the_request_the_type_and_the_detail(self):
+        with self.assertRaises(delayserver.Problem) as caught:
+            self.server.run("unknown").settled()
+        problem = caught.exception
+        self.assertEqual((problem.type, problem.status, problem.title), ("run-not-found", 404, "Run not found"))
+        self.assertIn('run "unknown" not found', problem.detail)
+        text = r'^GET http\S+/admin/runs/unknown\?\S+: 404 run-not-found: run "unknown" not found'
+        self.assertRegex(str(problem), text)
+
+    def test_a_wait_ends_with_the_time(self):
+        self.server.timeout_seconds = 0.01
+        with self.assertRaises(delayserver.Problem) as caught:
+            self.server.hold(self.server.run().id).wait_for(2)
+        self.assertEqual(caught.exception.type, "wait-timeout")
+
+    def test_a_wrong_token(self):
+        with self.assertRaises(delayserver.Problem) as caught:
+            delayserver.DelayServer(self.server.url, "wrong").clock.freeze()
+        self.assertEqual((caught.exception.type, caught.exception.status), ("token-required", 401))
+
+    def test_a_server_that_is_not_there(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        with self.assertRaisesRegex(ConnectionError, f"GET {url}/admin/clock: no delay-server answers"):
+            delayserver.DelayServer(url).clock.state()
+
+    def test_another_server(self):
+        class Other(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(302)
+                self.send_header("Location", "http://192.0.2.1/")  # nothing answers there
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Other) as other:
+            threading.Thread(target=other.serve_forever, daemon=True).start()
+            with self.assertRaisesRegex(ConnectionError, "unexpected reply 302 .is this a delay-server"):
+                delayserver.DelayServer(f"http://127.0.0.1:{other.server_port}", "token").clock.state()
+            other.shutdown()
+
+    def test_an_invalid_url(self):
+        for url in "", "127.0.0.1:3000", "ftp://a", "http://", "http://a?b", "http://a#b", "http://user:secret@a":
+            with self.subTest(url), self.assertRaisesRegex(ValueError, "use http://HOST:PORT"):
+                delayserver.DelayServer(url)
+
+
+class StartTest(unittest.TestCase):
+    """start() follows the environment."""
+
+    BINARY = os.environ.get("DELAY_SERVER_BINARY") or shutil.which("delay-server")
+
+    def start(self, environment: dict, **settings):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("DELAY_SERVER_")}
+        with unittest.mock.patch.dict(os.environ, {**kept, **environment}, clear=True):
+            server = delayserver.start(**settings)
+        self.addCleanup(server.close)
+        return server
+
+    def test_a_url(self):
+        server = self.start({"DELAY_SERVER_URL": "http://127.0.0.1:9/base/", "DELAY_SERVER_TOKEN": "t"})
+        self.assertEqual(server.url, "http://127.0.0.1:9/base")
+        with self.assertRaisesRegex(ValueError, "runs already: start it with MAX_DELAY"):
+            self.start({"DELAY_SERVER_URL": "http://127.0.0.1:9"}, MAX_DELAY="1h")
+
+    @unittest.skipUnless(BINARY, "no delay-server")
+    def test_a_program_runs_until_it_is_closed(self):
+        with self.start({"DELAY_SERVER_BINARY": self.BINARY, "DELAY_SERVER_TOKEN": "t", "PORT": "x"}) as server:
+            delayserver.DelayServer(server.url, "t").clock.state()
+        with self.assertRaises(ConnectionError):
+            server.clock.state()
+        server.close()
+
+    @unittest.skipUnless(BINARY, "no delay-server")
+    def test_settings(self):
+        server = self.start({"DELAY_SERVER_BINARY": self.BINARY}, TIME_SCALE="0.5")
+        self.assertEqual(server.clock.state()["scale"], 0.5)
+        with self.assertRaisesRegex(RuntimeError, "did not start .exit status 2"):
+            self.start({"DELAY_SERVER_BINARY": self.BINARY}, TIME_SCALE="fast")
+
+    @unittest.skipUnless(BINARY, "no delay-server")
+    def test_a_program_in_path(self):
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(self.BINARY, os.path.join(folder, "delay-server"))
+            self.start({"PATH": folder}).clock.state()
+
+    def test_no_program(self):
+        ways = "set DELAY_SERVER_URL, DELAY_SERVER_BINARY or DELAY_SERVER_IMAGE"
+        with self.assertRaisesRegex(FileNotFoundError, ways):
+            self.start({"PATH": ""})
+        with self.assertRaises(FileNotFoundError):
+            self.start({"DELAY_SERVER_BINARY": "/nowhere/delay-server"})
+        with self.assertRaisesRegex(RuntimeError, "is no delay-server, or did not start .exit status 0"):
+            self.start({"DELAY_SERVER_BINARY": sys.executable})
+
+
+if __name__ == "__main__":
+    unittest.main()
