@@ -22,14 +22,18 @@ var _ = register(Parameter{
 	},
 })
 
-// failing returns the status of a request of the run with fail_first, which fails
-// with the given status.
-func (t *Template) failing(run string, status int) (int, error) {
-	first := t.options.failFirst
-	if run == "" && !t.trusted {
-		return 0, problem.ConflictingParameters.New("fail_first needs a run: add run=NAME or the header X-Run-Id")
+// failing returns the status of a request with fail_first that belongs to the run, which
+// fails with the given status. The number of the request is attempt, or it is counted if
+// that is 0.
+func (t *Template) failing(run string, attempt, status int) (int, error) {
+	counts := &t.planner.counts
+	if run == "" {
+		if !t.trusted {
+			return 0, problem.ConflictingParameters.New("fail_first needs a run: add run=NAME or the header X-Run-Id")
+		}
+		attempt = counts.next(counts.hash(""), t.failKey)
 	}
-	if t.planner.runs.next(run, t.failKey) >= first {
+	if int64(attempt) > t.options.failFirst {
 		return http.StatusOK, nil
 	}
 	if status == http.StatusOK {

@@ -41,9 +41,12 @@ type Headers interface {
 
 // Planned is the plan of one request.
 type Planned struct {
-	Plan    *Plan
-	Run     string // a copy; "" for none
-	Attempt int    // number of the request, from 1, among the requests counted with it; 0 for none
+	Plan *Plan
+	Run  string // a copy; "" for none
+
+	// Attempt is the number of the request, from 1, among the requests of its run with the
+	// same method and path. It is 0 without a run.
+	Attempt int
 }
 
 // Plan says how to answer a request. It is immutable, so requests may share it.
@@ -64,7 +67,7 @@ type Planner struct {
 	limits    Limits
 	endpoints []*endpoint
 	routeRows []*Parameter
-	runs      runs
+	counts    counts
 	cache     cache
 }
 
@@ -88,7 +91,7 @@ func New(limits Limits) *Planner {
 	}
 	return &Planner{
 		limits: limits, endpoints: newEndpoints(), routeRows: pointers(RouteParameters()),
-		runs: newRuns(), cache: newCache(),
+		counts: newCounts(), cache: newCache(),
 	}
 }
 

@@ -2,13 +2,8 @@ package plan
 
 import (
 	"cmp"
-	"hash/maphash"
 	"net/url"
-	"strconv"
 	"strings"
-	"sync"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/query"
@@ -75,63 +70,8 @@ func traceID(traceparent string) string {
 	return id
 }
 
-// maxCounts is the maximum number of counts within runs. The least recently used one
-// is forgotten first.
-const maxCounts = 10_000
-
-// runs counts requests within runs, for seed and fail_first.
-type runs struct {
-	mu     sync.Mutex
-	seed   maphash.Seed // of the keys
-	counts *simplelru.LRU[countKey, int64]
-}
-
-// countKey has hashes instead of strings, which may be as long as a request's header.
-// The probability that any two of maxCounts strings have the same hash is 3 in 10¹².
-type countKey struct{ run, what uint64 }
-
-func newRuns() runs {
-	counts, err := simplelru.NewLRU[countKey, int64](maxCounts, nil)
-	if err != nil {
-		panic(err) // maxCounts is not positive
-	}
-	return runs{seed: maphash.MakeSeed(), counts: counts}
-}
-
-// seedKey and failKey return keys to count requests by.
-func (r *runs) seedKey(seed uint64) uint64 { return r.hash("seed " + strconv.FormatUint(seed, 10)) }
-func (r *runs) failKey(name string) uint64 { return r.hash("fail_first " + name) }
-
-// next counts a request of the run by what, and returns the count before it.
-func (r *runs) next(run string, what uint64) int64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	key := countKey{r.hash(run), what}
-	n, _ := r.counts.Peek(key)
-	r.counts.Add(key, n+1) // also marks it as the most recently used
-	return n
-}
-
-func (r *runs) hash(text string) uint64 { return maphash.String(r.seed, text) }
-
 // Forget forgets the counts of the run and reports whether there were any.
-func (p *Planner) Forget(run string) (forgotten bool) {
-	r := &p.runs
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	hash := r.hash(run)
-	for _, key := range r.counts.Keys() {
-		if key.run == hash {
-			r.counts.Remove(key)
-			forgotten = true
-		}
-	}
-	return forgotten
-}
+func (p *Planner) Forget(run string) (forgotten bool) { return p.counts.forget(p.counts.hash(run)) }
 
-// ForgetAll forgets the counts of all runs, and of the requests without a run.
-func (p *Planner) ForgetAll() {
-	p.runs.mu.Lock()
-	defer p.runs.mu.Unlock()
-	p.runs.counts.Purge()
-}
+// ForgetAll forgets all counts, also of requests without a run.
+func (p *Planner) ForgetAll() { p.counts.forgetAll() }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,12 +66,12 @@ const maxShared = 4
 // ready sets the derived fields of t, and returns t. Templates with the same name
 // count together for fail_first.
 func (t *Template) ready(name string) *Template {
-	runs := &t.planner.runs
+	counts := &t.planner.counts
 	if t.seed != nil {
-		t.seedKey = runs.seedKey(*t.seed)
+		t.seedKey = counts.hash("seed", strconv.FormatUint(*t.seed, 10))
 	}
 	if t.options.failFirst > 0 {
-		t.failKey = runs.failKey(name)
+		t.failKey = counts.hash("fail_first", name)
 	}
 	t.dynamic = t.options.dynamic != nil
 	fixed := isFixed(t.delay) && isFixed(t.options.bodyDelay) && !t.draws
@@ -109,17 +110,21 @@ func (t *Template) Plan(r Request) (planned Planned, err error) {
 		return Planned{}, err
 	}
 	planned.Run = strings.Clone(run)
+	counts := &t.planner.counts
+	if run != "" {
+		planned.Attempt = counts.next(counts.hash(run), counts.hash("path", r.Method, unescaped(r.Path)))
+	}
 	rng := sharedRNG
 	if t.seed != nil {
-		index := t.planner.runs.next(streamID(&r, param), t.seedKey)
+		index := counts.next(counts.hash(streamID(&r, param)), t.seedKey) - 1
 		if t.random {
-			rng = newRNG(*t.seed, index)
+			rng = newRNG(*t.seed, int64(index))
 		}
 	}
 	wait, cut := t.sampleWait(rng)
 	status := t.options.status.pick(rng)
 	if t.options.failFirst > 0 {
-		if status, err = t.failing(planned.Run, status); err != nil {
+		if status, err = t.failing(run, planned.Attempt, status); err != nil {
 			return Planned{}, err
 		}
 	}

@@ -124,7 +124,7 @@ func TestRoutePlans(t *testing.T) {
 		if template == nil {
 			t.Fatalf("%s %s has no route", method, path)
 		}
-		return planOf(t, template, "r1")
+		return planOf(t, template, method+path)
 	}
 	p := find("GET", "/products/7")
 	if p.Wait != 250*time.Millisecond || p.Template.Ignored != nil || p.Answer.Status != 200 {
