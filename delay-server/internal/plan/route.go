@@ -22,10 +22,10 @@ func RouteParameters() []Parameter {
 }
 
 // Prepare returns the template of a scenario's route with the values of its
-// parameters. The template serves any path and query; a request's run is in its headers.
-// fail_first counts by name. Prepare returns all errors in the values.
+// parameters. The template serves any path, and reads only run from a query. fail_first
+// counts by name. Prepare returns all errors in the values.
 func (p *Planner) Prepare(name string, values url.Values) (*Template, []*ParameterError) {
-	t := &Template{planner: p, trusted: true, content: content{
+	t := &Template{planner: p, trusted: true, hasRun: true, content: content{
 		body: func(t *Template, a *answer.Answer, _ rng, _ time.Duration) {
 			a.ContentType, a.Body.Whole = t.options.contentType, t.options.body
 		},

@@ -28,25 +28,49 @@ func runID(r *Request, param string) (string, error) {
 	return traceID(r.Traceparent), nil
 }
 
-// runParam returns the parameter run of a well-formed query, or "".
-func runParam(query string) string {
-	for more := true; more; {
+// RunOf returns the run that a request belongs to, or "", as if its endpoint knew the
+// parameter run. The result may share memory with r. The error is a *problem.Problem.
+func RunOf(r *Request) (string, error) {
+	param, err := runParam(r)
+	if err != nil {
+		return "", err
+	}
+	return runID(r, param)
+}
+
+// runParam returns the parameter run of r's query, or "". It does not read the query if
+// X-Run-Id names the run. The error is a *problem.Problem.
+func runParam(r *Request) (param string, err error) {
+	if r.RunID != "" {
+		return "", nil
+	}
+	found := false
+	query := r.Query
+	for more := query != ""; more; {
 		var pair string
 		pair, query, more = strings.Cut(query, "&")
 		name, value, _ := strings.Cut(pair, "=")
-		if unescapedQuery(name) == "run" {
-			return unescapedQuery(value)
+		if plain, err := unescapedQuery(name); err != nil || plain != "run" {
+			continue
+		}
+		if found {
+			return "", problem.RepeatedParameter.New("parameter run is given more than once: give it once")
+		}
+		found = true
+		if param, err = unescapedQuery(value); err != nil {
+			return "", problem.MalformedQuery.New("run %s is malformed (%v): encode it as a query",
+				problem.Quote(value), err)
 		}
 	}
-	return ""
+	return param, nil
 }
 
-func unescapedQuery(s string) string {
+// unescapedQuery decodes a name or a value of a query.
+func unescapedQuery(s string) (string, error) {
 	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
-		return s
+		return s, nil
 	}
-	plain, _ := url.QueryUnescape(s)
-	return plain
+	return url.QueryUnescape(s)
 }
 
 // streamID returns the run whose random numbers a request draws: X-Run-Id, else the

@@ -23,7 +23,7 @@ type Template struct {
 	sent    extent        // of the body with the options applied
 	after   time.Duration // minimum time from the headers to the end of the body
 	trusted bool          // an operator defined it
-	hasRun  bool          // the query has the parameter run
+	hasRun  bool          // the query has, or may have, the parameter run
 	seed    *uint64       // nil for random numbers that do not repeat
 	random  bool          // plans use random numbers
 	dynamic bool          // heads depend on the time and are not cached
@@ -103,7 +103,9 @@ func (t *Template) statuses() []int {
 func (t *Template) Plan(r Request) (planned Planned, err error) {
 	param := ""
 	if t.hasRun {
-		param = runParam(r.Query)
+		if param, err = runParam(&r); err != nil {
+			return Planned{}, err
+		}
 	}
 	run, err := runID(&r, param)
 	if err != nil {
