@@ -19,6 +19,7 @@ type File struct {
 	planner *plan.Planner
 	log     *slog.Logger
 	current atomic.Pointer[Scenario]
+	changed func() // called with mu held after current has changed; nil for none
 
 	mu      sync.Mutex // held while reading the file
 	loaded  snapshot   // last load, successful or not
@@ -107,8 +108,27 @@ func (f *File) reload(now snapshot) {
 		f.log.Error("scenario not reloaded, keeping the old one", "file", f.name, "error", err)
 		return
 	}
-	f.current.Store(s)
+	f.set(s)
 	f.log.Info("scenario reloaded", "file", f.name, "routes", s.Routes())
+}
+
+// restart loads the current scenario again, so that its limits start anew. It does not read
+// the file.
+func (f *File) restart() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, err := Load(f.name, []byte(f.Current().text), f.planner)
+	if err != nil {
+		panic(err) // impossible: the same text has been loaded before
+	}
+	f.set(s)
+}
+
+func (f *File) set(s *Scenario) {
+	f.current.Store(s)
+	if f.changed != nil {
+		f.changed()
+	}
 }
 
 func (f *File) load(s snapshot) (*Scenario, error) {

@@ -25,9 +25,20 @@ import (
 // Besides method and path, the keys are plan.RouteParameters; Schema describes
 // all keys.
 func Load(file string, text []byte, planner *plan.Planner) (*Scenario, error) {
+	return loadWithin(file, text, planner, limits{})
+}
+
+// limits bound a scenario; zero stands for none.
+type limits struct {
+	routes int
+	values int // total length of the routes' values, with each alias expanded
+}
+
+func loadWithin(file string, text []byte, planner *plan.Planner, within limits) (*Scenario, error) {
 	l := loader{
 		reader:  reader{file: file},
 		planner: planner,
+		limits:  within,
 		shared:  map[string]shared{},
 	}
 	if root := l.document(text); root != nil {
@@ -36,13 +47,15 @@ func Load(file string, text []byte, planner *plan.Planner) (*Scenario, error) {
 	if len(l.faults) > 0 {
 		return nil, l.err()
 	}
-	return &Scenario{root: l.root, added: l.added}, nil
+	return &Scenario{text: string(text), values: l.values, root: l.root, added: l.added}, nil
 }
 
 // loader loads one file.
 type loader struct {
 	reader
 	planner *plan.Planner
+	limits  limits
+	values  int // as in limits
 	root    node
 	added   []pattern
 	shared  map[string]shared // by key and name
@@ -56,17 +69,25 @@ type shared struct {
 
 func (l *loader) routes(root *yaml.Node) {
 	before := len(l.faults)
-	entries := l.mapping(root, "the file", []string{"routes"})
+	entries := l.mapping(root, "the scenario", []string{"routes"})
 	if len(entries) == 0 && len(l.faults) == before {
-		l.fail(root, "the file has no routes: use routes: and a list")
+		l.fail(root, "the scenario has no routes: use routes: and a list")
 	}
 	for _, e := range entries {
 		items := l.list(e.value, "routes")
 		if len(items) == 0 && len(l.faults) == before {
 			l.fail(e.key, "routes is empty: use one route or more")
 		}
+		if max := l.limits.routes; max > 0 && len(items) > max {
+			l.fail(e.key, "%d routes are too many: use up to %d", len(items), max)
+			return
+		}
 		for _, item := range items {
 			l.route(item)
+			if max := l.limits.values; max > 0 && l.values > max {
+				l.fail(item, "the routes have more than %d bytes with each alias expanded: use fewer aliases", max)
+				return
+			}
 		}
 	}
 }
@@ -75,6 +96,16 @@ func (l *loader) routes(root *yaml.Node) {
 type definition struct {
 	values url.Values
 	at     map[string][]*yaml.Node
+}
+
+// size returns the length of all values.
+func (d definition) size() (n int) {
+	for _, values := range d.values {
+		for _, value := range values {
+			n += len(value)
+		}
+	}
+	return n
 }
 
 func (d definition) add(name, value string, at *yaml.Node) {
@@ -113,6 +144,7 @@ func (l *loader) route(n *yaml.Node) {
 	if p.at == nil {
 		l.fail(n, "the route has no path: use path: /products/{id}")
 	}
+	l.values += d.size()
 	template, errs := l.planner.Prepare(p.String(), d.values)
 	for _, err := range errs {
 		l.fail(d.at[err.Name][err.Index], "%v", err)

@@ -19,8 +19,8 @@ var bad = []struct {
 	text string
 	want string // each line is the beginning of an error, in this order
 }{
-	{"an empty file", "", `f.yaml:1:1: the file is empty: use routes: and a list`},
-	{"only a comment", "# nothing\n", `f.yaml:1:1: the file is empty: use`},
+	{"an empty file", "", `f.yaml:1:1: the scenario is empty: use routes: and a list`},
+	{"only a comment", "# nothing\n", `f.yaml:1:1: the scenario is empty: use`},
 	{"no YAML", "routes:\n  - path: [\n", `f.yaml:2:1: not YAML: did not find expected node content`},
 	{"a tab", "routes:\n\t- path: /a\n", `f.yaml:2:1: not YAML: found character that cannot start any token`},
 	{"bytes that are no text", "\xff\xfe\x00", `f.yaml:1:1: not YAML: incomplete UTF-16 character`},
@@ -29,9 +29,10 @@ var bad = []struct {
 		"a second document", "routes: [{path: /a}]\n---\nroutes: []\n",
 		`f.yaml:2:1: a second document begins here: use one`,
 	},
-	{"a list for the file", "- path: /a\n", `f.yaml:1:1: the file is a list: use a mapping`},
-	{"another key", "routs:\n  - path: /a\n", `f.yaml:1:1: unknown key "routs" of the file; did you mean "routes"?`},
-	{"no routes", "{}", `f.yaml:1:1: the file has no routes: use`},
+	{"a list for the file", "- path: /a\n", `f.yaml:1:1: the scenario is a list: use a mapping`},
+	{"another key", "routs:\n  - path: /a\n",
+		`f.yaml:1:1: unknown key "routs" of the scenario; did you mean "routes"?`},
+	{"no routes", "{}", `f.yaml:1:1: the scenario has no routes: use`},
 	{"routes that are empty", "routes: []", `f.yaml:1:1: routes is empty: use one route or more`},
 	{"routes that are none", "routes:\n", `f.yaml:1:8: routes is empty: use a list`},
 	{"a route that is none", "routes:\n  - /a\n", `f.yaml:2:5: a route is one value: use`},

@@ -66,7 +66,7 @@ func (r *reader) document(text []byte) *yaml.Node {
 		asWritten(first.Content[0])
 		return first.Content[0]
 	case errors.Is(err, io.EOF):
-		r.fail(&yaml.Node{Line: 1, Column: 1}, "the file is empty: use routes: and a list")
+		r.fail(&yaml.Node{Line: 1, Column: 1}, "the scenario is empty: use routes: and a list")
 	default:
 		at := &yaml.Node{Line: 1, Column: 1}
 		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {

@@ -15,9 +15,14 @@ import (
 // A Scenario has the routes of one file. It is immutable: a reload does not change
 // requests that have begun.
 type Scenario struct {
-	root  node
-	added []pattern // in the order of the file
+	text   string
+	values int // length of all values of the routes
+	root   node
+	added  []pattern // in the order of the file
 }
+
+// Text returns the text that the scenario was loaded from.
+func (s *Scenario) Text() string { return s.text }
 
 // Routes returns the number of routes.
 func (s *Scenario) Routes() int { return len(s.added) }

@@ -236,7 +236,7 @@ func TestFailFirstCountsByRoute(t *testing.T) {
 // planOf plans a request of the run. Its query has parameters, which a route ignores.
 func planOf(t testing.TB, template *plan.Template, run string) *plan.Plan {
 	t.Helper()
-	planned, err := template.Plan(plan.Request{Method: "GET", Path: "/x", Query: "status=500&stauts=1&run=r2",
+	planned, err := template.Plan(plan.Request{Method: "GET", Path: "/x", Query: "status=500&stauts=1&rum=r2",
 		RunID: run, ProtoMajor: 1})
 	p, got := planned.Plan, planned.Run
 	if err != nil || got != run || p.Template != template {
