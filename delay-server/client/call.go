@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,8 +22,11 @@ type request struct {
 	method string
 	path   []string // segments behind /admin, not escaped, none empty
 	query  url.Values
-	body   any // sent as JSON unless nil
+	body   any // nil for none; yaml is sent as it is, anything else as JSON
 }
+
+// yaml is the body of a request.
+type yaml string
 
 // call sends r and decodes the reply: text into a *string, JSON into any other
 // pointer. A nil into discards it.
@@ -73,20 +77,16 @@ func (c *Client) exchange(ctx context.Context, r request, target string, into an
 // send returns the reply. The error omits the method and URL that net/http adds,
 // since call adds them too.
 func (c *Client) send(ctx context.Context, r request, target string) (*http.Response, error) {
-	var body io.Reader
-	if r.body != nil {
-		text, err := json.Marshal(r.body)
-		if err != nil {
-			return nil, err
-		}
-		body = bytes.NewReader(text)
+	body, contentType, err := encode(r.body)
+	if err != nil {
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
 	if err != nil {
 		return nil, err
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", contentType)
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
@@ -96,6 +96,19 @@ func (c *Client) send(ctx context.Context, r request, target string) (*http.Resp
 		err = failed.Err
 	}
 	return res, err
+}
+
+// encode returns the body of a request and its type. The reader is nil for no body.
+func encode(body any) (io.Reader, string, error) {
+	switch body := body.(type) {
+	case nil:
+		return nil, "", nil
+	case yaml:
+		return strings.NewReader(string(body)), "application/yaml", nil
+	default:
+		text, err := json.Marshal(body)
+		return bytes.NewReader(text), "application/json", err
+	}
 }
 
 // apiError returns the error for a reply of another status than 2xx. It wraps a

@@ -82,6 +82,9 @@ const (
 	ProblemCrossOrigin       ProblemType = problem.CrossOrigin       // 403, a page of another origin made the request
 	ProblemRunNotFound       ProblemType = problem.RunNotFound       // 404, journal has no request of the run
 	ProblemHoldNotFound      ProblemType = problem.HoldNotFound      // 404, no request waits in the hold
+	ProblemScenarioNotFound  ProblemType = problem.ScenarioNotFound  // 404, no scenario to return or delete
+	ProblemInvalidScenario   ProblemType = problem.InvalidScenario   // 400, scenario has errors, which Detail lists
+	ProblemTooManyScenarios  ProblemType = problem.TooManyScenarios  // 409, runs have too many or too large scenarios
 	ProblemTooFewHeld        ProblemType = problem.TooFewHeld        // 409, fewer requests wait than to release
 	ProblemClockNotFrozen    ProblemType = problem.ClockNotFrozen    // 409, only a frozen clock can be advanced
 	ProblemAdvanceOutOfRange ProblemType = problem.AdvanceOutOfRange // 409, clock would be advanced by over 292 years

@@ -38,6 +38,13 @@ var adminCalls = []adminCall{
 	{"POST", "/admin/holds/x/release", "", 404},
 	{"GET", "/admin/clock", "", 200},
 	{"POST", "/admin/clock", `{"scale":1}`, 200},
+	{"GET", "/admin/scenario", "", 404},
+	{"HEAD", "/admin/scenario", "", 404},
+	{"DELETE", "/admin/scenario", "", 404},
+	{"PUT", "/admin/scenario", "routes: [{path: /a}]", 204},
+	{"GET", "/admin/runs/r/scenario", "", 404},
+	{"DELETE", "/admin/runs/r/scenario", "", 404},
+	{"PUT", "/admin/runs/r/scenario", "routes: [{path: /a}]", 204},
 }
 
 // call returns the answer of a new server with the config. A host that is not "" is the
@@ -118,7 +125,8 @@ func TestAdminRefusesCrossOriginRequests(t *testing.T) {
 		for _, c := range adminCalls {
 			rec := call(t, DefaultConfig(), c.method, c.target, c.body, "", tc.header)
 			want := c.status
-			if !tc.ok && (c.method == "POST" || c.method == "DELETE" || tc.header["Sec-Fetch-Site"] == "cross-site") {
+			write := c.method != "GET" && c.method != "HEAD"
+			if !tc.ok && (write || tc.header["Sec-Fetch-Site"] == "cross-site") {
 				want = 403
 			}
 			if rec.Code != want || want == 403 && !strings.Contains(rec.Body.String(), string(problem.CrossOrigin)) {

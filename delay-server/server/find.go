@@ -8,7 +8,7 @@ import (
 	"flash.test/delay-server/kit/urlpath"
 )
 
-// find returns the template of the scenario or the endpoint that waits, and
+// find returns the template of a scenario's route or the endpoint that waits, and
 // normalizes the request's path. It is nil if net/http must answer the request.
 func (s *Server) find(r *plan.Request) (*plan.Template, error) {
 	if strings.ContainsFunc(r.Path, isUnusual) {
@@ -18,11 +18,8 @@ func (s *Server) find(r *plan.Request) (*plan.Template, error) {
 		}
 		r.Path = urlpath.Normalize(u).EscapedPath()
 	}
-	if s.scenario != nil {
-		template, allowed := s.scenario.Current().Find(r.Method, r.Path)
-		if template != nil || allowed != "" {
-			return template, nil
-		}
+	if template, allowed := s.scenarios.Find(r); template != nil || allowed != "" {
+		return template, nil
 	}
 	if s.config.FlashCompat && strings.Contains(r.Path, "/url/") { // flash.Redirects decides
 		return nil, nil

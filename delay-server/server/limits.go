@@ -20,7 +20,7 @@ func (l limits) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// such clients the p99 of other clients' /delay/10 grew 33 to 55 times, and with
 	// this about twice (2 cores). After the handler, it would delay due responses.
 	runtime.Gosched()
-	if r = l.normalize(w, r); r != nil {
+	if r = l.normalize(w, r); r != nil && !l.serveScenario(w, r) {
 		l.echo.ServeHTTP(w, r)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"flash.test/delay-server/internal/httpflow"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/internal/scenario"
 	"flash.test/delay-server/kit/httpkit"
@@ -30,18 +31,18 @@ func openScenario(config Config, planner *plan.Planner, log *slog.Logger) (*scen
 // ReloadScenario reads the file of SCENARIO again, as on SIGHUP. If the file is
 // invalid it logs why and keeps the routes.
 func (s *Server) ReloadScenario() {
-	if s.scenario != nil {
-		s.scenario.Reload()
+	if s.file != nil {
+		s.file.Reload()
 	}
 }
 
 // ScenarioExample returns the method and the percent-encoded path of a request that
 // a route of SCENARIO answers, or "" and "" without SCENARIO.
 func (s *Server) ScenarioExample() (method, path string) {
-	if s.scenario == nil {
+	if s.file == nil {
 		return "", ""
 	}
-	return s.scenario.Current().Example()
+	return s.file.Current().Example()
 }
 
 // scenarioPoll is how often the file of SCENARIO is checked for a change. It is read
@@ -50,13 +51,13 @@ const scenarioPoll = time.Second
 
 // watchScenario reloads the file of SCENARIO when it changes, until stop is called.
 func (s *Server) watchScenario() (stop func()) {
-	if s.scenario == nil {
+	if s.file == nil {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ticker := time.NewTicker(scenarioPoll)
 	var watching sync.WaitGroup
-	watching.Go(func() { s.scenario.Watch(ctx, ticker.C) })
+	watching.Go(func() { s.file.Watch(ctx, ticker.C) })
 	return func() {
 		cancel()
 		ticker.Stop()
@@ -64,21 +65,32 @@ func (s *Server) watchScenario() (stop func()) {
 	}
 }
 
-// serveScenario is middleware that answers requests for which the scenario has a
-// route.
-func (s *Server) serveScenario(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		r := c.Request()
-		template, allowed := s.scenario.Current().Find(r.Method, r.URL.EscapedPath())
+// serveScenario answers a request if a scenario has a route at its path, and reports
+// whether it did.
+func (s *Server) serveScenario(w http.ResponseWriter, r *http.Request) bool {
+	if s.scenarios.Empty() {
+		return false
+	}
+	request := httpflow.PlanRequest(r)
+	template, allowed := s.scenarios.Find(&request)
+	if template == nil && allowed == "" {
+		return false
+	}
+	answer := func(c echo.Context) error {
 		switch {
 		case template != nil:
-			return s.requests.SetCORS(func(c echo.Context) error { return s.requests.ServeTemplate(c, template) })(c)
-		case allowed == "":
-			return next(c)
+			return s.requests.ServeTemplate(c, template)
 		case r.Method == http.MethodOptions:
 			return s.requests.ServePreflight(c, allowed)
 		default:
 			return httpkit.MethodNotAllowed(c, allowed)
 		}
 	}
+	c := s.echo.AcquireContext()
+	c.Reset(r, w)
+	if err := s.requests.SetCORS(httpkit.RecoverPanics(answer))(c); err != nil {
+		s.fail(err, c)
+	}
+	s.echo.ReleaseContext(c)
+	return true
 }

@@ -391,7 +391,7 @@ func TestShopAnswersExamplesOfDoc(t *testing.T) {
 	}
 	for _, m := range examples {
 		path := strings.ReplaceAll(m[1], "[1-3]", "1")
-		if template, _ := srv.scenario.Current().Find("GET", path); template == nil {
+		if template, _ := srv.file.Current().Find("GET", path); template == nil {
 			t.Errorf("GET %s: shop.yaml has no route", path)
 		}
 	}

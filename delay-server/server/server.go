@@ -34,16 +34,17 @@ import (
 
 // Server answers HTTP requests after the delay that they ask for. Use New.
 type Server struct {
-	config   Config
-	log      *slog.Logger
-	engine   *flow.Engine
-	requests *httpflow.Handler    // serves waiting requests through net/http
-	admin    *admin.API           // nil with ADMIN=false
-	scenario *scenario.File       // nil without SCENARIO
-	ca       *authority.Authority // nil without TLS_HOSTS
-	tracing  tracing.Tracing
-	echo     *echo.Echo
-	draining atomic.Bool // /readyz answers 503
+	config    Config
+	log       *slog.Logger
+	engine    *flow.Engine
+	requests  *httpflow.Handler // serves waiting requests through net/http
+	admin     *admin.API        // nil with ADMIN=false
+	file      *scenario.File    // nil without SCENARIO
+	scenarios *scenario.Set
+	ca        *authority.Authority // nil without TLS_HOSTS
+	tracing   tracing.Tracing
+	echo      *echo.Echo
+	draining  atomic.Bool // /readyz answers 503
 }
 
 // New returns a server with the settings in config that logs to log. The error is from
@@ -82,9 +83,10 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 			CORS:  policy, Log: log, ReadTimeout: config.ReadTimeout, Trace: config.OTLPEndpoint != "",
 		},
 	}
-	if s.scenario, err = openScenario(config, s.requests.Planner, log); err != nil {
+	if s.file, err = openScenario(config, s.requests.Planner, log); err != nil {
 		return nil, err
 	}
+	s.scenarios = scenario.NewSet(s.file, s.requests.Planner, log)
 	if s.tracing, err = tracing.Start(context.Background(), "delay-server", config.OTLPEndpoint, log); err != nil {
 		return nil, err
 	}
@@ -93,6 +95,7 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 			Host: config.Host, Token: config.AdminToken, Hosts: config.AdminHosts,
 			ReadTimeout: config.ReadTimeout, TimeScale: config.TimeScale, JournalSize: config.JournalSize,
 			Clock: engine.Clock, Holds: engine.Holds, Journal: engine.Journal, Counts: s.requests.Planner,
+			Scenarios: s.scenarios,
 		})
 	}
 	s.echo = s.routes(m)
@@ -152,9 +155,6 @@ func (s *Server) Handler() http.Handler { return s.tracing.Handler(limits{s}) }
 func (s *Server) routes(m *metrics.Metrics) *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = s.fail
-	if s.scenario != nil {
-		e.Pre(httpkit.RecoverPanics, s.serveScenario)
-	}
 
 	// Handlers are wrapped here, not by Echo's middleware, which Echo would build for
 	// each request.

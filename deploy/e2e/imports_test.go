@@ -55,7 +55,7 @@ var mayImport = map[string][]rule{
 			"kit/httpkit kit/problem kit/program kit/tracing"},
 		{"metrics", "gate journal"},
 		{"client", "delay kit/problem"},
-		{"admin", "client delay plan gate journal clock " +
+		{"admin", "client delay plan gate journal clock scenario " +
 			"kit/httpkit kit/problem kit/program kit/query kit/spelling"},
 
 		{"server", "admin answer authority clock cors delay eventloop flash flow " +

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -57,6 +58,14 @@ func (c *contract) errorsOfAdmin(t *testing.T, impatient string) {
 		{"POST /admin/holds/{name}/release", "/admin/holds/one/release?count=2", "", 409},
 		{"POST /admin/clock", "/admin/clock", `{"advance":"1s"}`, 409},
 		{"POST /admin/clock", "/admin/clock", `{"advance":"1s"}` + strings.Repeat(" ", 1<<20), 413},
+		{"GET /admin/scenario", "/admin/scenario", "", 404},
+		{"DELETE /admin/scenario", "/admin/scenario", "", 404},
+		{"GET /admin/runs/{id}/scenario", "/admin/runs/none/scenario", "", 404},
+		{"DELETE /admin/runs/{id}/scenario", "/admin/runs/none/scenario", "", 404},
+		{"PUT /admin/scenario", "/admin/scenario", "routes: []", 400},
+		{"PUT /admin/runs/{id}/scenario", "/admin/runs/none/scenario", "routes: [{path: /a, dely: 1}]", 400},
+		{"PUT /admin/scenario", "/admin/scenario", strings.Repeat(" ", 1<<20+1), 413},
+		{"PUT /admin/runs/{id}/scenario", "/admin/runs/none/scenario", strings.Repeat(" ", 1<<20+1), 413},
 		{"GET /admin/runs/{id}", "/admin/runs/none?waiting=1&timeout=1ms", "", 504},
 		{"GET /admin/runs/{id}", "/admin/runs/one?settled=true&timeout=1ms", "", 504},
 		{"HEAD /admin/runs/{id}", "/admin/runs/one?settled=true&timeout=1ms", "", 504},
@@ -71,8 +80,26 @@ func (c *contract) errorsOfAdmin(t *testing.T, impatient string) {
 		c.keeps(t, tc.operation, r, tc.status)
 	}
 	c.keeps(t, "POST /admin/clock", stalling(t, impatient+"/admin/clock"), http.StatusRequestTimeout)
+	for operation, path := range map[string]string{
+		"PUT /admin/scenario": "/admin/scenario", "PUT /admin/runs/{id}/scenario": "/admin/runs/late/scenario",
+	} {
+		late := stalling(t, impatient+path)
+		late.Method = "PUT"
+		c.keeps(t, operation, late, http.StatusRequestTimeout)
+	}
+	c.tooManyScenarios(t)
 	onceHeld(t, c.base, "failed", "DELETE", "/admin/holds/failed")
 	c.keeps(t, "GET /hold/{name}", newRequest(t, "GET", c.base+"/hold/failed", ""), http.StatusServiceUnavailable)
+}
+
+// tooManyScenarios sets scenarios of runs up to the limit, and one more.
+func (c *contract) tooManyScenarios(t *testing.T) {
+	base := serveDelays(t, func(*server.Config) {})
+	for i := range 1000 {
+		exchange(t, newRequest(t, "PUT", fmt.Sprintf("%s/admin/runs/%d/scenario", base, i), routes))
+	}
+	r := newRequest(t, "PUT", base+"/admin/runs/last/scenario", routes)
+	c.keeps(t, "PUT /admin/runs/{id}/scenario", r, http.StatusConflict)
 }
 
 // steered controls a server's requests and clock through the admin API.

@@ -53,7 +53,16 @@ var samples = map[string]sample{
 	"/admin/holds/{name}":              {"/admin/holds/held", 200, (*contract).held},
 	"POST /admin/holds/{name}/release": {"/admin/holds/held/release", 200, (*contract).held},
 	"/admin/clock":                     {"/admin/clock", 200, nil},
+	"/admin/scenario":                  {"/admin/scenario", 200, (*contract).routed},
+	"PUT /admin/scenario":              {"/admin/scenario", 204, nil},
+	"DELETE /admin/scenario":           {"/admin/scenario", 204, (*contract).routed},
+	"/admin/runs/{id}/scenario":        {"/admin/runs/ran/scenario", 200, (*contract).routed},
+	"PUT /admin/runs/{id}/scenario":    {"/admin/runs/a%2Fb/scenario", 204, nil},
+	"DELETE /admin/runs/{id}/scenario": {"/admin/runs/ran/scenario", 204, (*contract).routed},
 }
+
+// routes is a scenario with a path that no other sample has.
+const routes = "routes: [{path: /of-a-scenario}]"
 
 // sample returns the sample of an operation.
 func (c *contract) sample(operation string) sample {
@@ -73,6 +82,8 @@ func bodyOf(name string, operation *v3.Operation) string {
 		return ""
 	case name == "POST /admin/clock":
 		return `{"reset":true}`
+	case strings.HasPrefix(name, "PUT /admin/") && strings.HasSuffix(name, "/scenario"):
+		return routes
 	default:
 		return "a body"
 	}
@@ -106,6 +117,13 @@ func (c *contract) everyOperation(t *testing.T) {
 func (c *contract) ran(t *testing.T) {
 	t.Helper()
 	exchange(t, newRequest(t, "GET", c.base+"/delay/0?run=ran", ""))
+}
+
+// routed sets the scenarios of the server and of the run "ran".
+func (c *contract) routed(t *testing.T) {
+	t.Helper()
+	exchange(t, newRequest(t, "PUT", c.base+"/admin/scenario", routes))
+	exchange(t, newRequest(t, "PUT", c.base+"/admin/runs/ran/scenario", routes))
 }
 
 // held makes a request wait in the hold "held".

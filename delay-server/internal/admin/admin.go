@@ -1,6 +1,6 @@
 // Package admin is the admin API. A test uses it to watch waiting requests and to decide
-// when their waits end. The package uses only the clock, the holds, the journal and the
-// planner's counts of runs.
+// when their waits end. The package uses only the clock, the holds, the journal, the
+// scenarios and the planner's counts of runs.
 package admin
 
 import (
@@ -17,6 +17,7 @@ import (
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/internal/scenario"
 	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
 )
@@ -32,10 +33,11 @@ type Options struct {
 	TimeScale   float64       // of the clock after a reset
 	JournalSize int
 
-	Clock   *clock.Clock
-	Holds   *gate.Holds
-	Journal *journal.Journal
-	Counts  Counts
+	Clock     *clock.Clock
+	Holds     *gate.Holds
+	Journal   *journal.Journal
+	Counts    Counts
+	Scenarios *scenario.Set
 }
 
 // Counts are counts of each run outside the journal, such as the failed requests of
@@ -82,13 +84,15 @@ const clockPath = "/admin/clock"
 
 // Routes adds the API's routes to e.
 func (a *API) Routes(e *echo.Echo) {
-	on := func(method, path string, handler echo.HandlerFunc) {
-		handler = httpkit.RecoverPanics(a.guard(handler))
+	add := func(method, path string, takesBody bool, handler echo.HandlerFunc) {
+		handler = httpkit.RecoverPanics(a.guard(takesBody, handler))
 		e.Add(method, path, handler)
 		if method == http.MethodGet {
 			e.Add(http.MethodHead, path, handler)
 		}
 	}
+	on := func(method, path string, handler echo.HandlerFunc) { add(method, path, false, handler) }
+	onBody := func(method, path string, handler echo.HandlerFunc) { add(method, path, true, handler) }
 	on("GET", "/admin/runs", a.listRuns)
 	on("DELETE", "/admin/runs", a.forgetRuns)
 	on("GET", "/admin/runs/:id", a.showRun)
@@ -100,12 +104,17 @@ func (a *API) Routes(e *echo.Echo) {
 	on("DELETE", "/admin/holds/:name", a.failHold)
 	on("POST", "/admin/holds/:name/release", a.releaseHold)
 	on("GET", clockPath, a.showClock)
-	on("POST", clockPath, a.setClock)
+	onBody("POST", clockPath, a.setClock)
+	for _, path := range []string{"/admin/scenario", "/admin/runs/:id/scenario"} {
+		on("GET", path, a.showScenario)
+		onBody("PUT", path, a.putScenario)
+		on("DELETE", path, a.deleteScenario)
+	}
 }
 
-// guard calls next if the access rules accept the request. There is no CORS: pages
-// of other origins have no access.
-func (a *API) guard(next echo.HandlerFunc) echo.HandlerFunc {
+// guard calls next if the access rules accept the request, and its body if it has one.
+// There is no CORS: pages of other origins have no access.
+func (a *API) guard(takesBody bool, next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, h := c.Request(), c.Response().Header()
 		h.Set("Cache-Control", "no-store")
@@ -117,7 +126,7 @@ func (a *API) guard(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 			return p
 		}
-		if r.ContentLength != 0 && (r.Method != http.MethodPost || c.Path() != clockPath) {
+		if r.ContentLength != 0 && !takesBody {
 			return problem.BodyNotAllowed.New("request body not allowed; use query parameters")
 		}
 		return next(c)

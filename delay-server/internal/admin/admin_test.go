@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,6 +17,8 @@ import (
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/internal/scenario"
 	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
 )
@@ -35,6 +38,11 @@ type noCounts struct{}
 func (noCounts) Forget(string) bool { return false }
 func (noCounts) ForgetAll()         {}
 
+func noScenarios() *scenario.Set {
+	planner := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000})
+	return scenario.NewSet(nil, planner, slog.New(slog.DiscardHandler))
+}
+
 // newHouse returns an API with a frozen clock and a journal that has run "r".
 func newHouse() house {
 	h := house{clock: clock.New(), holds: gate.NewHolds(), routes: echo.New()}
@@ -45,7 +53,7 @@ func newHouse() house {
 	h.journal.End(w, journal.Answered)
 	h.API = admin.New(admin.Options{
 		Host: "localhost", ReadTimeout: time.Second, TimeScale: 1, JournalSize: 10,
-		Clock: h.clock, Holds: h.holds, Journal: h.journal, Counts: noCounts{},
+		Clock: h.clock, Holds: h.holds, Journal: h.journal, Counts: noCounts{}, Scenarios: noScenarios(),
 	})
 	h.routes.HTTPErrorHandler = func(err error, c echo.Context) {
 		p := httpkit.RouteProblem(err, c, "see /doc")
@@ -300,7 +308,8 @@ func TestAccessErrorsSayWhatToDo(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			h := newHouse()
 			h.API = admin.New(admin.Options{
-				Host: tc.host, Token: tc.token, Clock: h.clock, Holds: h.holds, Journal: h.journal, Counts: noCounts{},
+				Host: tc.host, Token: tc.token, Clock: h.clock, Holds: h.holds, Journal: h.journal,
+				Counts: noCounts{}, Scenarios: noScenarios(),
 			})
 			fail := h.routes.HTTPErrorHandler
 			h.routes = echo.New()

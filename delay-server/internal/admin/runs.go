@@ -29,6 +29,7 @@ func (a *API) forgetRuns(c echo.Context) error {
 	}
 	a.options.Journal.ForgetAll()
 	a.options.Counts.ForgetAll()
+	a.options.Scenarios.DeleteRuns()
 	return c.NoContent(http.StatusNoContent)
 }
 
@@ -37,9 +38,10 @@ func (a *API) forgetRun(c echo.Context) error {
 		return err
 	}
 	id := param(c, "id")
-	// Both: the journal may have dropped a run that is still counted.
+	// All: the journal may have dropped a run that is still counted.
 	remembered, counted := a.options.Journal.Forget(id), a.options.Counts.Forget(id)
-	if !remembered && !counted {
+	scripted := id != "" && a.options.Scenarios.Delete(id)
+	if !remembered && !counted && !scripted {
 		return a.unknownRun(id)
 	}
 	return c.NoContent(http.StatusNoContent)

@@ -70,7 +70,7 @@ func (h *Handler) newRequest(c echo.Context) *request {
 //
 //go:noinline
 func (r *request) read(template *plan.Template) (err error) {
-	in := planRequest(r.c.Request())
+	in := PlanRequest(r.c.Request())
 	if template == nil {
 		if template, err = r.h.Planner.Find(in); err != nil {
 			return err
@@ -93,8 +93,8 @@ func (r *request) read(template *plan.Template) (err error) {
 	return err
 }
 
-// planRequest returns the parts of the request that a plan depends on.
-func planRequest(r *http.Request) plan.Request {
+// PlanRequest returns the parts of the request that a plan depends on.
+func PlanRequest(r *http.Request) plan.Request {
 	return plan.Request{
 		Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
 		RunID: r.Header.Get("X-Run-Id"), Traceparent: r.Header.Get("Traceparent"), ProtoMajor: r.ProtoMajor,

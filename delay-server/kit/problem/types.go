@@ -60,6 +60,9 @@ const (
 	CrossOrigin       Type = "/problems/cross-origin"
 	RunNotFound       Type = "/problems/run-not-found"
 	HoldNotFound      Type = "/problems/hold-not-found"
+	ScenarioNotFound  Type = "/problems/scenario-not-found"
+	InvalidScenario   Type = "/problems/invalid-scenario"
+	TooManyScenarios  Type = "/problems/too-many-scenarios"
 	TooFewHeld        Type = "/problems/too-few-held"
 	ClockNotFrozen    Type = "/problems/clock-not-frozen"
 	AdvanceOutOfRange Type = "/problems/advance-out-of-range"
@@ -209,6 +212,15 @@ var Types = []Info{
 	{HoldNotFound, http.StatusNotFound, "Hold not found",
 		"No request waits in a hold of this name.",
 		"First wait for one: GET /admin/holds/{name}?waiting=1."},
+	{ScenarioNotFound, http.StatusNotFound, "Scenario not found",
+		"The run or the server has no scenario to show or delete.",
+		"Set one: PUT /admin/runs/{id}/scenario or /admin/scenario."},
+	{InvalidScenario, http.StatusBadRequest, "Invalid scenario",
+		"The scenario has errors. The old one stays.",
+		"Correct the lines that the detail lists."},
+	{TooManyScenarios, http.StatusConflict, "Too many scenarios",
+		"The scenarios of runs have reached their limit in number, routes or bytes.",
+		"Delete some: DELETE /admin/runs/{id}/scenario, or DELETE /admin/runs/{id} after each test."},
 	{TooFewHeld, http.StatusConflict, "Too few requests held",
 		"The hold has fewer requests than count.",
 		"First wait for them with waiting=N, or omit count to release all."},
