@@ -23,6 +23,9 @@ type request struct {
 	path   []string // segments behind /admin, not escaped, none empty
 	query  url.Values
 	body   any // nil for none; yaml is sent as it is, anything else as JSON
+
+	// accepts is a status besides 2xx that has a reply to decode, or 0.
+	accepts int
 }
 
 // yaml is the body of a request.
@@ -59,7 +62,7 @@ func (c *Client) exchange(ctx context.Context, r request, target string, into an
 	if err != nil {
 		return err
 	}
-	if res.StatusCode/100 != 2 {
+	if res.StatusCode/100 != 2 && (res.StatusCode != r.accepts || isProblem(res)) {
 		return apiError(res, text)
 	}
 	switch into := into.(type) {
@@ -130,13 +133,18 @@ func unexpectedReply(res *http.Response, text []byte) error {
 // maxAwait is the longest timeout that the server accepts.
 const maxAwait = 10 * time.Minute
 
-// await requests path with a condition to wait for. It sends a timeout shortly
-// before ctx's deadline, or none: then the server waits 10 s.
+// await requests path with a condition to wait for.
 func (c *Client) await(ctx context.Context, path []string, condition url.Values, into any) error {
+	setTimeout(ctx, condition)
+	return c.call(ctx, request{method: http.MethodGet, path: path, query: condition}, into)
+}
+
+// setTimeout sets a timeout shortly before ctx's deadline, or none: then the server waits
+// 10 s.
+func setTimeout(ctx context.Context, condition url.Values) {
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		left -= min(left/10, time.Second)
 		condition.Set("timeout", min(max(left.Truncate(time.Millisecond), time.Millisecond), maxAwait).String())
 	}
-	return c.call(ctx, request{method: http.MethodGet, path: path, query: condition}, into)
 }

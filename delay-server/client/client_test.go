@@ -44,6 +44,14 @@ var (
 	}
 )
 
+const verdictJSON = `{"ok":false,"checks":[{"check":"attempts","ok":false,"want":"4","got":"3","detail":"d"}],` +
+	`"waterfall":"run r1: 3 requests\n"}`
+
+var verdict = client.Verdict{
+	Checks:    []client.CheckResult{{Check: "attempts", Want: "4", Got: "3", Detail: "d"}},
+	Waterfall: "run r1: 3 requests\n",
+}
+
 // noResult is result for methods that return only an error.
 func noResult(err error) (any, error) { return nil, err }
 
@@ -86,6 +94,12 @@ var calls = []struct {
 	{"forget all runs", func(ctx context.Context, c *client.Client) (any, error) {
 		return noResult(c.ForgetRuns(ctx))
 	}, "DELETE", "/admin/runs", "", "", nil},
+	{"check a run", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.Check(ctx, "r1", "backoff=100ms,2", "jitter=20%"))
+	}, "GET", "/admin/runs/r1/check?backoff=100ms%2C2&jitter=20%25", "", verdictJSON, verdict},
+	{"check several runs", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.CheckRuns(ctx, "load-", "attempts=4"))
+	}, "GET", "/admin/check?attempts=4&run_prefix=load-", "", verdictJSON, verdict},
 	{"holds", func(ctx context.Context, c *client.Client) (any, error) {
 		return result(c.Holds(ctx))
 	}, "GET", "/admin/holds", "", `{"holds":[{"name":"x","waiting":2}]}`, []client.Hold{{Name: "x", Waiting: 2}}},

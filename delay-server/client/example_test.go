@@ -92,6 +92,43 @@ func ExampleClient_AwaitSettled() {
 	}
 }
 
+// A test proves that the code under test retries and backs off. Its requests have
+// X-Run-Id: r1, and the server answers 503 to the first two.
+func ExampleClient_Check() {
+	ctx := context.Background()
+	c, err := client.New("http://127.0.0.1:3000")
+	if err != nil {
+		log.Fatal(err)
+	}
+	verdict, err := c.Check(ctx, "r1", "statuses=503,503,200", "backoff=100ms,2", "jitter=equal")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, check := range verdict.Checks {
+		if !check.OK {
+			fmt.Printf("%s: got %s, want %s: %s\n", check.Check, check.Got, check.Want, check.Detail)
+		}
+	}
+	if !verdict.OK {
+		fmt.Println(verdict.Waterfall)
+	}
+}
+
+// Full jitter is judged by the distribution of many gaps: here of 40 calls with three
+// retries each, in the runs load-1 to load-40.
+func ExampleClient_CheckRuns() {
+	ctx := context.Background()
+	c, err := client.New("http://127.0.0.1:3000")
+	if err != nil {
+		log.Fatal(err)
+	}
+	verdict, err := c.CheckRuns(ctx, "load-", "attempts=4", "backoff=100ms,2", "jitter=full")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(verdict.OK, verdict.Checks)
+}
+
 // An error of a method tells its problem type and its details.
 func ExampleProblemType() {
 	srv := fakeServer(http.StatusConflict, `{"type":"/problems/too-few-held","title":"Too few requests held",

@@ -89,6 +89,25 @@ type Wait struct {
 	RetryAfter time.Duration `json:"-"` // retry_after_ms: what the response's Retry-After says; absent if 0
 }
 
+// A Verdict is the result of the checks of one or more runs.
+type Verdict struct {
+	OK     bool          `json:"ok"`     // all checks hold
+	Checks []CheckResult `json:"checks"` // sorted by name
+
+	// Waterfall is a picture of the run as text, with the places that are wrong. Of several
+	// runs it shows the first that fails a check, or else the first.
+	Waterfall string `json:"waterfall"`
+}
+
+// A CheckResult is the result of one check.
+type CheckResult struct {
+	Check  string `json:"check"` // such as attempts
+	OK     bool   `json:"ok"`
+	Want   string `json:"want"`
+	Got    string `json:"got"`
+	Detail string `json:"detail"` // what is wrong, and what to do; "" if OK
+}
+
 // Holds lists the holds in which requests wait.
 type Holds struct {
 	Holds []Hold `json:"holds"` // sorted by name

@@ -76,6 +76,7 @@ func TestWire(t *testing.T) {
 		{"a request with all that a journal records", full, fullJSON},
 		{"a gap of 0", client.Wait{Method: "GET", Path: "/a", Gap: new(time.Duration)},
 			`{"method":"GET","path":"/a","start_ms":0,"asked_ms":0,"queued_ms":0,"waited_ms":0,"gap_ms":0}`},
+		{"a verdict", verdict, verdictJSON},
 		{"holds", client.Holds{Holds: []client.Hold{{Name: "x", Waiting: 2}}}, `{"holds":[{"name":"x","waiting":2}]}`},
 		{"no holds", client.Holds{Holds: []client.Hold{}}, `{"holds":[]}`},
 		{"released", client.Released{Name: "x", Released: 2}, `{"name":"x","released":2}`},

@@ -10,13 +10,14 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"flash.test/delay-server/internal/check"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/kit/problem"
 )
 
 // openAPIDocument returns pages/openapi.yaml with the waiting endpoints and their
-// parameters from package plan, and the problem types from package problem. The result
-// must not be changed.
+// parameters from package plan, the checks from package check, and the problem types from
+// package problem. The result must not be changed.
 var openAPIDocument = sync.OnceValue(func() []byte {
 	text, err := pages.ReadFile("pages/openapi.yaml")
 	if err != nil {
@@ -43,6 +44,7 @@ var openAPIDocument = sync.OnceValue(func() []byte {
 	problemType := member(member(member(member(components, "schemas"), "Problem"), "properties"), "type")
 	add(problemType, "enum", types)
 	paths := member(root, "paths")
+	describeChecks(member(member(member(paths, "/admin/runs/{id}/check"), "get"), "parameters"))
 	others := paths.Content
 	paths.Content = nil
 	for _, e := range plan.Endpoints() {
@@ -89,6 +91,20 @@ func add(mapping *yaml.Node, key string, value any) {
 // reference is a reference to one of the document's components.
 type reference struct {
 	Ref string `yaml:"$ref"`
+}
+
+// describeChecks adds the checks to the parameters of an operation.
+func describeChecks(parameters *yaml.Node) {
+	for _, c := range check.Checks() {
+		var node yaml.Node
+		err := node.Encode(describe(plan.Parameter{
+			Name: c.Name, In: plan.InQuery, Meaning: c.Meaning, Example: c.Example, Schema: c.Schema,
+		}))
+		if err != nil {
+			panic(err)
+		}
+		parameters.Content = append(parameters.Content, &node)
+	}
 }
 
 // parameter is OpenAPI's Parameter Object.

@@ -15,6 +15,7 @@ import (
 
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/internal/check"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
@@ -75,6 +76,7 @@ type pageView struct {
 	Forms      []delay.Form
 	Endpoints  []plan.Endpoint
 	Parameters []plan.Parameter // of all endpoints with a query
+	Checks     []check.Check    // then modifiers
 	Settable   []string         // header fields that a request may set
 	Reserved   []string         // X-… fields that a request may not set
 	Faults     []answer.Fault
@@ -94,7 +96,8 @@ func (s *Server) pageView() pageView {
 		Base: httpkit.BaseURL, Host: httpkit.Host, Name: httpkit.Hostname, Secure: secure, Run: httpkit.NewRun,
 		Auth: auth, Config: s.config, Build: version.Get(),
 		Forms: delay.Forms, Endpoints: plan.Endpoints(), Parameters: plan.QueryParameters(),
-		Settable: plan.SettableHeaders(), Reserved: plan.ReservedHeaders(), Faults: answer.Faults,
+		Checks: check.Checks(), Settable: plan.SettableHeaders(), Reserved: plan.ReservedHeaders(),
+		Faults:   answer.Faults,
 		Problems: problem.Types, Settings: settings.List(Config{}),
 	}
 }

@@ -42,6 +42,7 @@ var mayImport = map[string][]rule{
 		{"gate", "clock cond"},
 		{"journal", "delay cond kit/problem"},
 		{"answer", "delay kit/problem"},
+		{"check", "answer delay journal kit/problem kit/query kit/spelling"},
 		{"plan", "delay gate answer kit/problem kit/query"},
 		{"scenario", "plan kit/problem kit/spelling"},
 		{"flow", "plan answer journal gate clock kit/problem kit/query"},
@@ -55,10 +56,10 @@ var mayImport = map[string][]rule{
 			"kit/httpkit kit/problem kit/program kit/tracing"},
 		{"metrics", "gate journal"},
 		{"client", "delay kit/problem"},
-		{"admin", "client delay plan gate journal clock scenario " +
+		{"admin", "check client delay plan gate journal clock scenario " +
 			"kit/httpkit kit/problem kit/program kit/query kit/spelling"},
 
-		{"server", "admin answer authority clock cors delay eventloop flash flow " +
+		{"server", "admin answer authority check clock cors delay eventloop flash flow " +
 			"forward gate httpflow journal metrics plan scenario " + kit},
 		{"delaytest", "server client delay"},
 		{"(main)", "server " + kit},

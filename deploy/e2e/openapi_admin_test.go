@@ -53,6 +53,8 @@ func (c *contract) errorsOfAdmin(t *testing.T, impatient string) {
 		{"DELETE /admin/runs/{id}", "/admin/runs/none", "", 404},
 		{"GET /admin/runs/{id}/waterfall.svg", "/admin/runs/none/waterfall.svg", "", 404},
 		{"GET /admin/runs/{id}/waterfall.txt", "/admin/runs/none/waterfall.txt", "", 404},
+		{"GET /admin/runs/{id}/check", "/admin/runs/none/check?attempts=1", "", 404},
+		{"GET /admin/check", "/admin/check?run_prefix=none&attempts=1", "", 404},
 		{"DELETE /admin/holds/{name}", "/admin/holds/none", "", 404},
 		{"POST /admin/holds/{name}/release", "/admin/holds/none/release", "", 404},
 		{"POST /admin/holds/{name}/release", "/admin/holds/one/release?count=2", "", 409},
@@ -69,6 +71,8 @@ func (c *contract) errorsOfAdmin(t *testing.T, impatient string) {
 		{"GET /admin/runs/{id}", "/admin/runs/none?waiting=1&timeout=1ms", "", 504},
 		{"GET /admin/runs/{id}", "/admin/runs/one?settled=true&timeout=1ms", "", 504},
 		{"HEAD /admin/runs/{id}", "/admin/runs/one?settled=true&timeout=1ms", "", 504},
+		{"GET /admin/runs/{id}/check", "/admin/runs/one/check?attempts=1&timeout=1ms", "", 504},
+		{"GET /admin/check", "/admin/check?run_prefix=one&attempts=1&timeout=1ms", "", 504},
 		{"GET /admin/holds/{name}", "/admin/holds/one?waiting=2&timeout=1ms", "", 504},
 		{"GET /admin/clock", "/admin/clock?waiting=1000&timeout=1ms", "", 504},
 	} {
@@ -134,6 +138,11 @@ func (c *contract) steered(t *testing.T) {
 		{"POST /admin/holds/{name}/release", "/admin/holds/h/release?count=1", "", 200},
 		{"GET /admin/runs/{id}", "/admin/runs/r?settled=true&timeout=10s", "", 200},
 		{"GET /admin/runs/{id}/waterfall.svg", "/admin/runs/r/waterfall.svg", "", 200},
+		{"GET /admin/runs/{id}/check", "/admin/runs/r/check?attempts=99&timeout=1m", "", 422},
+		{"GET /admin/runs/{id}/check", "/admin/runs/r/check?backoff=1ms,1.5&jitter=20%25&cap=1s&within=0&path=/hold/h",
+			"", 422},
+		{"GET /admin/check", "/admin/check?run_prefix=r&statuses=503,reset&retry_after=honoured&breaker=5,10s", "",
+			422},
 	} {
 		method, _, _ := strings.Cut(tc.operation, " ")
 		if ok, reason := c.allows(newRequest(t, method, base+tc.target, tc.text)); !ok {
@@ -176,7 +185,7 @@ func stuck(t *testing.T, ln *reluctant) *http.Request {
 	t.Helper()
 	base := "http://" + ln.Addr().String()
 	exchange(t, newRequest(t, "POST", base+"/admin/clock", `{"freeze":true}`))
-	keep(t, base+"/delay/1000?size=100000") // in parts, sent one by one
+	keep(t, base+"/delay/1000?size=100000&run=stuck") // in parts, sent one by one
 	await(t, base+"/admin/clock?waiting=1")
 	return newRequest(t, "POST", base+"/admin/clock", `{"advance":"1s"}`)
 }
@@ -224,9 +233,11 @@ func (c *contract) stopped(t *testing.T) {
 	replies := []func(){c.later(t, "POST /admin/clock", stuck(t, ln), http.StatusServiceUnavailable)}
 	<-ln.answered
 	for operation, target := range map[string]string{
-		"GET /admin/runs/{id}":    "/admin/runs/none?waiting=1",
-		"GET /admin/holds/{name}": "/admin/holds/none?waiting=1",
-		"GET /admin/clock":        "/admin/clock?waiting=1",
+		"GET /admin/runs/{id}":       "/admin/runs/none?waiting=1",
+		"GET /admin/runs/{id}/check": "/admin/runs/stuck/check?peak=1",
+		"GET /admin/check":           "/admin/check?run_prefix=stuck&peak=1",
+		"GET /admin/holds/{name}":    "/admin/holds/none?waiting=1",
+		"GET /admin/clock":           "/admin/clock?waiting=1",
 	} {
 		r := newRequest(t, "GET", "http://"+ln.Addr().String()+target, "")
 		replies = append(replies, c.later(t, operation, r, http.StatusServiceUnavailable))

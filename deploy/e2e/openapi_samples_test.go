@@ -49,6 +49,8 @@ var samples = map[string]sample{
 	"DELETE /admin/runs/{id}":          {"/admin/runs/ran", 204, (*contract).ran},
 	"/admin/runs/{id}/waterfall.svg":   {"/admin/runs/ran/waterfall.svg", 200, (*contract).ran},
 	"/admin/runs/{id}/waterfall.txt":   {"/admin/runs/ran/waterfall.txt", 200, (*contract).ran},
+	"/admin/runs/{id}/check":           {"/admin/runs/ran/check?peak=1", 200, (*contract).ran},
+	"/admin/check":                     {"/admin/check?run_prefix=ra&peak=1", 200, (*contract).ran},
 	"/admin/holds":                     {"/admin/holds", 200, (*contract).held},
 	"/admin/holds/{name}":              {"/admin/holds/held", 200, (*contract).held},
 	"POST /admin/holds/{name}/release": {"/admin/holds/held/release", 200, (*contract).held},

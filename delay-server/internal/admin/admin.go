@@ -33,6 +33,8 @@ type Options struct {
 	TimeScale   float64       // of the clock after a reset
 	JournalSize int
 
+	JournalHeaders []string // header fields that the journal records
+
 	Clock     *clock.Clock
 	Holds     *gate.Holds
 	Journal   *journal.Journal
@@ -99,6 +101,8 @@ func (a *API) Routes(e *echo.Echo) {
 	on("DELETE", "/admin/runs/:id", a.forgetRun)
 	on("GET", "/admin/runs/:id/waterfall.svg", a.drawRun)
 	on("GET", "/admin/runs/:id/waterfall.txt", a.writeRun)
+	on("GET", "/admin/runs/:id/check", a.checkRun)
+	on("GET", "/admin/check", a.checkRuns)
 	on("GET", "/admin/holds", a.listHolds)
 	on("GET", "/admin/holds/:name", a.showHold)
 	on("DELETE", "/admin/holds/:name", a.failHold)

@@ -54,6 +54,7 @@ type Entry struct {
 
 	Query      string            // percent-encoded, cut to 200 bytes with … at the end
 	Status     int               // of the response; 0 if none began
+	Fault      string            // the answer.Fault of a response that was faulted; "" for none
 	Attempt    int               // see plan.Planned; 0 for a wait that is not counted
 	RetryAfter time.Duration     // of the response's header Retry-After; 0 for none
 	Protocol   string            // "HTTP/1.1" or "HTTP/2.0"

@@ -1,0 +1,190 @@
+package check
+
+import (
+	"strconv"
+
+	"flash.test/delay-server/internal/journal"
+)
+
+const countSchema = `{ type: integer, minimum: 1, maximum: 1000000 }`
+
+var _ = register(Check{
+	Name:    "peak",
+	Usage:   "1 to 1000000",
+	Meaning: "The highest number of requests in flight at once is this.",
+	Example: "3", Schema: countSchema,
+	parse: func(in *input) (rule, error) {
+		return parsePeak(in, "peak", exactly, func(n, peak int) bool { return peak == n })
+	},
+})
+
+var _ = register(Check{
+	Name:  "peak_at_most",
+	Usage: "1 to 1000000",
+	Meaning: "There are never more requests in flight at once. The run must have more requests than that: else it " +
+		"could not fail.",
+	Example: "10", Schema: countSchema,
+	parse: func(in *input) (rule, error) {
+		return parsePeak(in, "peak_at_most", atMost, func(n, peak int) bool { return peak <= n })
+	},
+})
+
+var _ = register(Check{
+	Name:    "peak_at_least",
+	Usage:   "1 to 1000000",
+	Meaning: "At some time there are this many requests in flight at once, or more.",
+	Example: "2", Schema: countSchema,
+	parse: func(in *input) (rule, error) {
+		return parsePeak(in, "peak_at_least", atLeast, func(n, peak int) bool { return peak >= n })
+	},
+})
+
+func parsePeak(in *input, name string, allows func(int) span, ok func(n, peak int) bool) (rule, error) {
+	n, err := in.number(name, 1)
+	if err != nil {
+		return rule{}, err
+	}
+	return rule{want: strconv.Itoa(n), peak: allows(n), judge: eachRun(func(s *subject) finding {
+		peak := s.run.PeakInFlight
+		got := strconv.Itoa(peak)
+		switch {
+		case ok(n, peak) && name == "peak_at_most" && s.run.Requests <= n:
+			return tooFew(got+" of "+count(s.run.Requests, "request"),
+				"%s cannot be more than %d at once, whatever the client does; send more than %d",
+				count(s.run.Requests, "request"), n, n)
+		case ok(n, peak):
+			return hold("%s", got)
+		case peak > n:
+			s.markPeak()
+			return fail(got, "%d requests were in flight at once, want %d; lower the client's concurrency", peak, n)
+		}
+		return fail(got,
+			"never more than %d requests were in flight at once, want %d; the client waits for answers, or "+
+				"the answers are too quick to overlap", peak, n)
+	})}, nil
+}
+
+// markPeak marks the first request that arrives while the highest number of others is in
+// flight.
+func (s *subject) markPeak() {
+	flying := newFlight(s.waits)
+	peak, at := 0, -1
+	for i, w := range s.waits {
+		flying.end(w.Start)
+		if flying.start(i); flying.count > peak {
+			peak, at = flying.count, i
+		}
+	}
+	if at >= 0 {
+		s.mark(s.waits[at], "%d in flight", peak)
+	}
+}
+
+var _ = register(Check{
+	Name:  "order",
+	Usage: "`sequential` or `concurrent`",
+	Meaning: "Whether requests overlap. A request that comes while one that the client gave up has not ended yet " +
+		"does not count as overlapping, within `within`.",
+	Example: "sequential", Schema: `{ type: string, enum: [sequential, concurrent] }`,
+	parse: parseOrder,
+})
+
+func parseOrder(in *input) (rule, error) {
+	text := in.get("order")
+	if text != "sequential" && text != "concurrent" {
+		return rule{}, invalid("order", text, "it is neither of them", "sequential or concurrent")
+	}
+	within, _, err := in.within()
+	if err != nil {
+		return rule{}, err
+	}
+	peak := atLeast(2)
+	if text == "sequential" {
+		peak = atMost(1)
+	}
+	return rule{want: text, peak: peak, judge: eachRun(func(s *subject) finding {
+		return judgeOrder(s, text == "sequential", func(left, w wait) bool { return left.End-w.Start <= within })
+	})}, nil
+}
+
+// judgeOrder judges the order of a run. late reports whether a request that the client
+// gave up may have ended before w began, and the server learned it late.
+func judgeOrder(s *subject, sequential bool, late func(left, w wait) bool) finding {
+	if len(s.waits) < 2 {
+		return tooFew(count(len(s.waits), "request"), "the order of one request is nothing to judge; send two or more")
+	}
+	overlaps, excused, first := false, false, wait{}
+	var latest, left wait // the request with the latest end: of all that were not given up, of the others
+	for i, w := range s.waits {
+		switch {
+		case i > 0 && latest.End > w.Start || left.End > w.Start && !late(left, w):
+			if !overlaps {
+				overlaps, first = true, w
+			}
+		case left.End > w.Start:
+			excused = true
+		}
+		if w.Outcome == journal.ClientClosed {
+			if w.End > left.End {
+				left = w
+			}
+		} else if w.End > latest.End {
+			latest = w
+		}
+	}
+	// On a frozen clock, requests may be in flight together and take no time.
+	concurrent := overlaps || s.run.PeakInFlight > 1 && !excused
+	switch {
+	case concurrent == sequential && sequential:
+		if overlaps {
+			s.mark(first, "began before another had ended")
+		}
+		return fail("concurrent",
+			"up to %d requests were in flight at once; wait for each answer before the next request",
+			s.run.PeakInFlight)
+	case concurrent == sequential:
+		return fail("sequential", "no request began before another had ended; send them without waiting for answers")
+	case concurrent:
+		return hold("concurrent")
+	}
+	return hold("sequential")
+}
+
+var _ = register(Check{
+	Name:    "connections_at_most",
+	Usage:   "1 to 1000000",
+	Meaning: "The client used no more connections. There must be more requests than that: else it could not fail.",
+	Example: "4", Schema: countSchema,
+	parse: parseConnections,
+})
+
+func parseConnections(in *input) (rule, error) {
+	n, err := in.number("connections_at_most", 1)
+	if err != nil {
+		return rule{}, err
+	}
+	return rule{want: strconv.Itoa(n), judge: eachRun(func(s *subject) finding {
+		seen := map[int]bool{}
+		for _, w := range s.waits {
+			if w.Connection == 0 {
+				s.mark(w, "unknown connection")
+				return fail("unknown", "the connection of a request is not known, so the check cannot judge")
+			}
+			if !seen[w.Connection] && len(seen) == n {
+				s.mark(w, "connection %d, want %d", n+1, n)
+			}
+			seen[w.Connection] = true
+		}
+		got := strconv.Itoa(len(seen))
+		switch {
+		case len(seen) > n:
+			return fail(got, "the client opened %s for %s; reuse them: read each body to its end, and share one client",
+				count(len(seen), "connection"), count(len(s.waits), "request"))
+		case len(s.waits) <= n:
+			return tooFew(got+" for "+count(len(s.waits), "request"),
+				"%s cannot use more than %s; send more than %d", count(len(s.waits), "request"), count(n, "connection"),
+				n)
+		}
+		return hold("%s", got)
+	})}, nil
+}

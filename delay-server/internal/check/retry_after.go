@@ -1,0 +1,46 @@
+package check
+
+import "strings"
+
+var _ = register(Check{
+	Name:  "retry_after",
+	Usage: "`honoured`",
+	Meaning: "After an answer with `Retry-After`, the next request of its sequence does not come sooner. At least " +
+		"one such answer must have been followed by a request.",
+	Example: "honoured", Schema: `{ type: string, enum: [honoured] }`,
+	parse: parseRetryAfter,
+})
+
+func parseRetryAfter(in *input) (rule, error) {
+	if text := in.get("retry_after"); text != "honoured" {
+		return rule{}, invalid("retry_after", text, "it is the name of this check alone", "honoured")
+	}
+	return rule{want: "honoured", attempts: atLeast(2), judge: eachSequence(judgeRetryAfter)}, nil
+}
+
+func judgeRetryAfter(q sequence) finding {
+	var gaps []string
+	var wrong finding
+	for i, w := range q.waits[1:] {
+		before := q.waits[i]
+		if before.RetryAfter <= 0 || !before.answered() {
+			continue
+		}
+		gap := w.Start - before.End
+		gaps = append(gaps, ms(gap)+" for "+ms(before.RetryAfter))
+		if gap >= before.RetryAfter {
+			continue
+		}
+		q.mark(w, "gap %s, Retry-After %s", ms(gap), ms(before.RetryAfter))
+		if wrong.state == holds {
+			wrong = fail("", "attempt %d came %s after an answer whose Retry-After said %s; wait as long as it says",
+				i+2, ms(gap), ms(before.RetryAfter))
+		}
+	}
+	if gaps == nil {
+		return tooFew("no Retry-After",
+			"no request follows an answer with Retry-After; ask for one, as with retry_after=1s")
+	}
+	wrong.got = strings.TrimSpace(listed(gaps, ", "))
+	return wrong
+}
