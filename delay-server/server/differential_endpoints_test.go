@@ -101,7 +101,8 @@ func queryStreams() []stream {
 		"seed=1&run=RUN", "seed=-1", "seed=abc", "seed=18446744073709551615&run=RUN", "seed=18446744073709551616",
 		"fault=", "fault=rest", "fault=reset&status=503", "fault=truncate&size=1", "fault=truncate&size=0",
 		"status=204&size=1", "size=0&rate=1",
-		"parties=1", "timeout=1", "barrier=x", "hold=x", "body=x", "limit=1/s", "delay=1", "numbytes=1",
+		"parties=1", "timeout=1", "barrier=x", "hold=x", "body=x",
+		"limit=1000000/s&burst=10000&limit_key=ip", "limit=0/s", "burst=1", "delay=1", "numbytes=1",
 		strings.Repeat("p=1&", 50) + "run=RUN", strings.Repeat("p", 9000) + "=1",
 		"header=X-A:" + strings.Repeat("b", 3000) + "&run=RUN", strings.Repeat("header=X-A:b&", 100) + "run=RUN",
 	} {

@@ -181,6 +181,25 @@ var scenes = map[string]func(s *scene){
 		s.advance(2 * time.Second)
 		s.release("h")
 	},
+	"limits with headers": func(s *scene) {
+		const draft = "?limit=2/s&burst=2&limit_headers=draft"
+		const fixed = "?limit=2/m&limit_window=fixed&limit_headers=draft"
+		for _, query := range []string{
+			draft, draft + "&status=404&size=3", draft, fixed, fixed + "&size=40000", fixed + "&size=40000", fixed,
+		} {
+			s.exchange("/delay/0" + query)
+		}
+		s.exchange("/delay/0?fault=reset&limit=1/s&limit_headers=draft")
+		s.exchange("/delay/0?fault=reset&limit=1/s&limit_headers=draft")
+		s.exchange("/delay/0?fault=truncate&limit=3/s&burst=3&limit_headers=draft")
+		s.exchange("/drip?delay=0&duration=0&numbytes=5&limit=3/s&limit_headers=draft")
+		const head = "HEAD /delay/0?limit=1/h&limit_headers=draft HTTP/1.1"
+		const keyed = "/delay/0?limit=1/h&limit_headers=draft&limit_key=header:X-Api-Key"
+		s.send(0, request(head, "Host: x", "X-Run-Id: r")+request(head, "Host: x", "X-Run-Id: r")+
+			get(keyed, "X-Api-Key: a", "X-Run-Id: r")+get(keyed, "x-api-key:a ", "X-Run-Id: r")+
+			get(keyed, "X-Api-Key: b", "X-Run-Id: r")+get(keyed, "X-Run-Id: r")+
+			get(keyed, "X-Run-Id: r", "Connection: close"))
+	},
 }
 
 const sceneRoutes = `routes:

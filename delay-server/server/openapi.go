@@ -190,7 +190,7 @@ func responses(e plan.Endpoint) map[string]any {
 		"414": response("URITooLong"), "503": response("ServiceUnavailable"),
 	}
 	if !e.TargetQuery {
-		all["409"], all["default"] = response("Conflict"), response("AsAsked")
+		all["409"], all["429"], all["default"] = response("Conflict"), response("TooManyRequests"), response("AsAsked")
 	}
 	own := map[string]any{}
 	decode(e.Responses, &own)

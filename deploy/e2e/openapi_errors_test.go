@@ -84,6 +84,11 @@ func (c *contract) errorsOfAll(t *testing.T, impatient, full string) {
 		if has("409") {
 			c.keeps(t, name, newRequest(t, "GET", with(c.base+target, "pool=held&workers=2"), ""), http.StatusConflict)
 		}
+		if has("429") { // the first request is admitted, and then refused by the pool
+			const limited = "limit=1/h&limit_headers=draft&pool=held&workers=2"
+			c.keeps(t, name, newRequest(t, "GET", with(c.base+target, limited), ""), http.StatusConflict)
+			c.keeps(t, name, newRequest(t, "GET", with(c.base+target, limited), ""), http.StatusTooManyRequests)
+		}
 		if has("413") {
 			c.keeps(t, "POST "+path, tooLarge(t, c.base+target), http.StatusRequestEntityTooLarge)
 		}
@@ -186,6 +191,9 @@ func (c *contract) asAsked(t *testing.T) {
 		{"/delay/{delay}", "/delay/0?fail_first=1&run=f", 503},
 		{"/delay/{delay}", "/delay/0?fail_first=1&run=f", 200},
 		{"/delay/{delay}", "/delay/0?pool=p&workers=1", 200},
+		{"/delay/{delay}", "/delay/0?limit=1/h&limit_window=fixed&limit_headers=x", 200},
+		{"/delay/{delay}", "/delay/0?limit=1/h&limit_window=fixed&limit_headers=x", 429},
+		{"/delay/{delay}", "/delay/0?limit=10/s&burst=5&limit_key=header:X-Api-Key&limit_headers=draft", 200},
 		{"/delay/{delay}/", "/delay/0/?status=404", 404},
 		{"/drip", "/drip?delay=0&duration=0&code=500", 500},
 		{"/sse", "/sse?count=2&interval=1ms&status=500", 500},
@@ -208,7 +216,8 @@ func (c *contract) asAsked(t *testing.T) {
 
 // companions are the parameters that a parameter needs.
 var companions = map[string]string{"fail_first": "run=a", "workers": "pool=p",
-	"queue": "pool=p&workers=1", "pool": "workers=1"}
+	"queue": "pool=p&workers=1", "pool": "workers=1", "burst": "limit=1000000/s", "limit_key": "limit=1000000/s",
+	"limit_window": "limit=1000000/s", "limit_headers": "limit=1000000/s"}
 
 // suspicious are values that some parameters accept and others do not.
 var suspicious = []string{"", "0", "-1", "1.5", "2", "1e3", "99", "200:", "x", "a b", ":", "a:b", "empty",

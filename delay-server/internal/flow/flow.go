@@ -157,6 +157,7 @@ type extra struct {
 	transfer *transfer     // of a body in parts
 	held     time.Duration // the part of waited at a barrier or hold
 	origin   string
+	limit    []answer.Field // show the limit as the request left it
 }
 
 // none is the extra of most flows. It is never changed.
@@ -206,7 +207,7 @@ func (f *Flow) Start(e *Engine, out Output, r *Request) {
 		f.Cancel(ErrShutdown)
 		return
 	}
-	f.admit()
+	f.admit(r.LimitKey)
 }
 
 func (f *Flow) setOrigin(origin string) {
@@ -273,11 +274,16 @@ func (f *Flow) Taken() {
 	}
 }
 
-// admit passes the rate limit and waits for a worker, if the plan has them.
-func (f *Flow) admit() {
+// admit passes the rate limit and waits for a worker, if the plan has them. The limit
+// counts by limitKey.
+func (f *Flow) admit(limitKey uint64) {
 	p := f.plan
 	if p.Limit != nil {
-		if err := p.Limit.Enter(f.engine.Clock.Now()); err != nil {
+		quota, err := p.Limit.Enter(limitKey, f.engine.Clock.Now())
+		if fields := p.Template.LimitFields(quota); fields != nil {
+			f.own().limit = fields
+		}
+		if err != nil {
 			f.fail(err)
 			return
 		}

@@ -159,7 +159,7 @@ func TestErrors(t *testing.T) {
 		return func(p *plan.Plan) { p.Barrier = &gate.BarrierSpec{Name: "a", Parties: parties, Timeout: 5 * s} }
 	}
 	hold := func(p *plan.Plan) { p.Hold = &gate.HoldSpec{Name: "a", Timeout: 5 * s} }
-	limiter := gate.NewRateLimiter(0.1, 1)
+	limiter := gate.NewRateLimits().Limiter(1, gate.Rate{Requests: 1, Window: 10 * s, Burst: 1})
 	limit := func(p *plan.Plan) { p.Limit = limiter }
 	for _, tc := range []struct {
 		name          string

@@ -42,7 +42,7 @@ func TestModel(t *testing.T) {
 // play plays a random game, ends it in one of three ways, and returns the outcomes.
 func play(t *testing.T, r *rand.Rand) []journal.Outcome {
 	e := newEngine(t, 1+r.IntN(8))
-	limit := gate.NewRateLimiter(2, 2)
+	limit := gate.NewRateLimits().Limiter(1, gate.Rate{Requests: 2, Window: s, Burst: 2})
 	begun := 0
 	begin := func() {
 		var free []*output // of done flows

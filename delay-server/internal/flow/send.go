@@ -188,8 +188,21 @@ func (f *Flow) headOf(a *answer.Answer) *answer.Head {
 		h.Set("X-Content-Type-Options", "nosniff")
 		query.NameIgnored(h, f.plan.Template.Ignored)
 		a.SetHeader(h)
+		f.setLimit(h)
 		return answer.NewHead(a.Status, h)
 	})
+}
+
+// setLimit sets the header fields that show the limit, and lets pages read them that may
+// read the response.
+func (f *Flow) setLimit(h http.Header) {
+	const expose = "Access-Control-Expose-Headers"
+	for _, field := range f.extra.limit {
+		h.Set(field.Name, field.Value)
+		if h.Get(expose) != "" {
+			h.Add(expose, field.Name)
+		}
+	}
 }
 
 // fail ends the flow with an error. It answers with a problem if it can.
@@ -225,6 +238,7 @@ func (f *Flow) reply(p *problem.Problem, close bool) {
 	origin := f.extra.origin
 	f.engine.Header(h, origin)
 	a.SetHeader(h)
+	f.setLimit(h)
 	f.begun = true
 	f.out.Begin(answer.NewHead(a.Status, h), a.Body.Size(), nil, close)
 	if f.head {

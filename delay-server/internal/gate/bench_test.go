@@ -112,3 +112,28 @@ func BenchmarkTickets(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*parties), "ns/ticket")
 }
+
+// BenchmarkRateLimiter measures one request: of one key, of one of many, and of a new
+// key in place of the oldest one.
+func BenchmarkRateLimiter(b *testing.B) {
+	for _, bc := range []struct {
+		name string
+		rate gate.Rate
+		keys uint64
+	}{
+		{"bucket", gate.Rate{Requests: 10, Window: time.Second, Burst: 5}, 1},
+		{"fixed", gate.Rate{Requests: 10, Window: time.Second}, 1},
+		{"many keys", gate.Rate{Requests: 10, Window: time.Second, Burst: 5}, 50_000},
+		{"new keys", gate.Rate{Requests: 10, Window: time.Second, Burst: 5}, 1 << 62},
+	} {
+		b.Run(bc.name, func(b *testing.B) {
+			limiter, now := gate.NewRateLimits().Limiter(1, bc.rate), time.Now()
+			b.ReportAllocs()
+			for i := uint64(0); b.Loop(); i++ {
+				if _, err := limiter.Enter(i%bc.keys, now.Add(time.Duration(i)*time.Second)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

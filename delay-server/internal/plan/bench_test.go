@@ -22,6 +22,8 @@ func BenchmarkPlan(b *testing.B) {
 		{"fail_first", "/delay/1000?fail_first=2&run=monday", "", ""},
 		{"all kinds", "/delay/1000?run=abc&size=100&rate=100&header=X-A:b", "", ""},
 		{"pool", "/delay/1000?pool=db&workers=4", "", ""},
+		{"limit", "/delay/1000?limit=10/s", "", ""},
+		{"limit of a client", "/delay/1000?limit=10/s&limit_key=ip", "", ""},
 		{"redirect", "/delay/1000/url/example.com/a?b=c", "", ""},
 		{"drip", "/drip", "", ""},
 		{"sse", "/sse", "", ""},

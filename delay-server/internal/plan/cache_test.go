@@ -34,6 +34,8 @@ var (
 		"fault":      {"reset", "hang", "truncate"},
 		"fail_first": {"1", "2", "5", "x"},
 		"pool":       {"db", "a%20b"}, "workers": {"1", "4"}, "queue": {"0", "9"},
+		"limit": {"1/h", "2/s", "x"}, "burst": {"1", "2"}, "limit_key": {"run", "ip", "x"},
+		"limit_window": {"fixed", "bucket"}, "limit_headers": {"draft", "x", "none"},
 		"seed":  {"7", "8", "-1", "x"},
 		"delay": {"0", "uniform:0,1", "x"}, "duration": {"0", "1", "uniform:1,2"},
 		"numbytes": {"1", "5"}, "code": {"204", "500"},
@@ -120,7 +122,7 @@ func TestCachedTemplatesPlanAlike(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var recent []plan.Request
 	planned := 0
-	for i := range 40_000 {
+	for i := range 50_000 {
 		request := randomRequest(r, recent)
 		if len(recent) < 40 {
 			recent = append(recent, request)
@@ -167,9 +169,13 @@ func describe(template *plan.Template, p *plan.Plan, run string, err error) stri
 	case template == nil:
 		return "no endpoint"
 	}
+	limit := "none"
+	if p.Limit != nil {
+		limit = p.Limit.Rate().String()
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "run %q, ignored %q, limit %v, pool %+v, barrier %+v, hold %+v, wait %v %v, sending %v, ", run,
-		template.Ignored, p.Limit, p.Pool, p.Barrier, p.Hold, p.Wait, p.Cut, p.Sending)
+		template.Ignored, limit, p.Pool, p.Barrier, p.Hold, p.Wait, p.Cut, p.Sending)
 	a := p.Answer
 	fmt.Fprintf(&b, "%d %q %q %q %q %v, body %d %v %q", a.Status, a.ContentType, a.Location, a.Header, a.Fault,
 		a.Upstream, a.Body.Length, a.Body.Paced, a.Body.Whole)

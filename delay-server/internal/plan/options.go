@@ -25,12 +25,12 @@ type options struct {
 	pool      *gate.PoolSpec
 	barrier   *gate.BarrierSpec // set by its endpoint or by a scenario's route
 	hold      *gate.HoldSpec    // likewise
+	limit     *limit            // nil for none
 
 	// Set only by a scenario's route.
 	delay       delay.Delay
 	body        []byte // nil for none
 	contentType string // of body
-	limit       *gate.RateLimiter
 }
 
 // setWhenSent makes dynamic call f too.

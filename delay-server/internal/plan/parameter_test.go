@@ -16,6 +16,7 @@ import (
 var companions = map[string]string{
 	"fail_first": "run=a", "pool": "workers=1", "workers": "pool=p", "queue": "pool=p&workers=1",
 	"timeout": "parties=1", "delay": "parties=1",
+	"burst": "limit=10/s", "limit_key": "limit=10/s", "limit_window": "limit=10/s", "limit_headers": "limit=10/s",
 	"parties": "parties=1", "duration": "count=3", "interval": "count=3", "jitter": "count=3",
 }
 

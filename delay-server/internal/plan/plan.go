@@ -9,6 +9,7 @@ package plan
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"flash.test/delay-server/delay"
@@ -47,6 +48,9 @@ type Planned struct {
 	// Attempt is the number of the request, from 1, among the requests of its run with the
 	// same method and path. It is 0 without a run.
 	Attempt int
+
+	// LimitKey is the key by which Plan.Limit counts the request.
+	LimitKey uint64
 }
 
 // Plan says how to answer a request. It is immutable, so requests may share it.
@@ -69,6 +73,9 @@ type Planner struct {
 	routeRows []*Parameter
 	counts    counts
 	cache     cache
+
+	rateLimits *gate.RateLimits
+	routes     atomic.Uint64 // number of routes with a limit
 }
 
 // Limits are the server's limits and settings for plans.
@@ -91,7 +98,7 @@ func New(limits Limits) *Planner {
 	}
 	return &Planner{
 		limits: limits, endpoints: newEndpoints(), routeRows: pointers(RouteParameters()),
-		counts: newCounts(), cache: newCache(),
+		counts: newCounts(), cache: newCache(), rateLimits: gate.NewRateLimits(),
 	}
 }
 

@@ -3,11 +3,9 @@ package plan
 import (
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"flash.test/delay-server/internal/answer"
-	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/kit/problem"
 )
 
@@ -84,43 +82,5 @@ func (in *input) setBody(o *options, text, contentType string) error {
 			in.limits.MaxBody)
 	}
 	o.body, o.contentType = []byte(text), contentType
-	return nil
-}
-
-var _ = register(Parameter{
-	Name: "limit", Route: "limit.rate",
-	Usage:   "0.001 to 1000000 in a second, a minute or an hour: 10/s, 100/m, 1000/h",
-	Meaning: "How many requests the route admits. The others are answered 429 with `Retry-After`.",
-	Example: "10/s", Schema: `{ type: string, pattern: "^[0-9.]+/[smh]$" }`,
-	parse: parseLimit,
-})
-
-var _ = register(Parameter{
-	Name: "burst", Route: "limit.burst", Requires: "limit",
-	Usage:   "1 to 1000000",
-	Meaning: "How many requests the limit admits at once.",
-	Example: "5", Schema: `{ type: integer, minimum: 1, maximum: 1000000, default: 1 }`,
-})
-
-// parseLimit parses limit, such as 10/s, and burst.
-func parseLimit(in *input, o *options) error {
-	const minLimit, maxLimit = 0.001, 1_000_000
-	text := in.get("limit")
-	count, unit, _ := strings.Cut(text, "/")
-	n, isNumber := parseDecimal(count)
-	seconds := map[string]float64{"s": 1, "m": 60, "h": 3600}[unit]
-	if !isNumber || seconds == 0 || n < minLimit || n > maxLimit {
-		return problem.InvalidParameter.New("limit %s is invalid"+
-			": use %v to %d a second, minute or hour, such as 10/s, 100/m or 1000/h",
-			problem.Quote(text), minLimit, maxLimit)
-	}
-	burst := int64(1)
-	if in.has("burst") {
-		var err error
-		if burst, err = in.parseInt("burst", 1, maxLimit); err != nil {
-			return err
-		}
-	}
-	o.limit = gate.NewRateLimiter(n/seconds, int(burst))
 	return nil
 }

@@ -10,14 +10,13 @@ import (
 
 func TestAQuerySaysNothingThatIsAnOperators(t *testing.T) {
 	p := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000})
-	r := request(t, "/delay/0?body=x&json=1&limit=1/h&burst=0&barrier=b&parties=2&hold=h&timeout=x&status=204")
+	r := request(t, "/delay/0?body=x&json=1&barrier=b&parties=2&hold=h&timeout=x&status=204")
 	got, err := planOf(t, p, r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Limit != nil || got.Barrier != nil || got.Hold != nil || got.Answer.Status != 204 ||
-		!slices.Equal(got.Template.Ignored, []string{"barrier", "body", "burst", "hold", "json", "limit", "parties",
-			"timeout"}) {
+	if got.Barrier != nil || got.Hold != nil || got.Answer.Status != 204 ||
+		!slices.Equal(got.Template.Ignored, []string{"barrier", "body", "hold", "json", "parties", "timeout"}) {
 		t.Errorf("GET /delay/0?%s: got %+v, want 204, and all the others ignored", r.Query, got)
 	}
 }

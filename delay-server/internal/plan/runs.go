@@ -95,7 +95,14 @@ func traceID(traceparent string) string {
 }
 
 // Forget forgets the counts of the run and reports whether there were any.
-func (p *Planner) Forget(run string) (forgotten bool) { return p.counts.forget(p.counts.hash(run)) }
+func (p *Planner) Forget(run string) (forgotten bool) {
+	hash := p.counts.hash(run)
+	forgotten = p.counts.forget(hash)
+	return p.rateLimits.Forget(hash) || forgotten
+}
 
-// ForgetAll forgets all counts, also of requests without a run.
-func (p *Planner) ForgetAll() { p.counts.forgetAll() }
+// ForgetAll forgets all counts, also of requests without a run, and of rate limits.
+func (p *Planner) ForgetAll() {
+	p.counts.forgetAll()
+	p.rateLimits.ForgetAll()
+}

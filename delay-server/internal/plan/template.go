@@ -8,6 +8,7 @@ import (
 
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/internal/gate"
 )
 
 // Template has the common parts of all plans of a path and query. It is safe for
@@ -26,7 +27,9 @@ type Template struct {
 	hasRun  bool          // the query has, or may have, the parameter run
 	seed    *uint64       // nil for random numbers that do not repeat
 	random  bool          // plans use random numbers
-	dynamic bool          // heads depend on the time and are not cached
+	dynamic bool          // heads differ between requests and are not cached
+
+	limit *gate.RateLimiter // nil for none
 
 	seedKey, failKey uint64 // keys of the counts for seed and fail_first
 
@@ -64,7 +67,7 @@ type extent struct {
 const maxShared = 4
 
 // ready sets the derived fields of t, and returns t. Templates with the same name
-// count together for fail_first.
+// count together for fail_first and limit.
 func (t *Template) ready(name string) *Template {
 	counts := &t.planner.counts
 	if t.seed != nil {
@@ -73,7 +76,8 @@ func (t *Template) ready(name string) *Template {
 	if t.options.failFirst > 0 {
 		t.failKey = counts.hash("fail_first", name)
 	}
-	t.dynamic = t.options.dynamic != nil
+	t.limit = t.limiter(name)
+	t.dynamic = t.options.dynamic != nil || t.limit != nil && t.options.limit.fields != nil
 	fixed := isFixed(t.delay) && isFixed(t.options.bodyDelay) && !t.draws
 	t.random = !fixed || len(t.options.status.list) > 1
 	if statuses := t.statuses(); fixed && len(statuses) <= maxShared {
@@ -116,6 +120,9 @@ func (t *Template) Plan(r Request) (planned Planned, err error) {
 	if run != "" {
 		planned.Attempt = counts.next(counts.hash(run), counts.hash("path", r.Method, unescaped(r.Path)))
 	}
+	if t.limit != nil {
+		planned.LimitKey = t.options.limit.keyOf(t.planner, &r, run)
+	}
 	rng := sharedRNG
 	if t.seed != nil {
 		index := counts.next(counts.hash(streamID(&r, param)), t.seedKey) - 1
@@ -147,7 +154,7 @@ func (t *Template) sampleWait(rng rng) (wait time.Duration, cut bool) {
 // instantiate returns the plan of a request with the wait and the status.
 func (t *Template) instantiate(wait time.Duration, cut bool, status int, rng rng, protoMajor int) *Plan {
 	o := t.options
-	plan := &Plan{Template: t, Limit: o.limit, Pool: o.pool, Barrier: o.barrier, Hold: o.hold, Wait: wait, Cut: cut}
+	plan := &Plan{Template: t, Limit: t.limit, Pool: o.pool, Barrier: o.barrier, Hold: o.hold, Wait: wait, Cut: cut}
 	plan.Answer.Status = status
 	maxDelay := t.planner.limits.MaxDelay
 	bodyDelay, _ := o.bodyDelay.SampleWithin(rng, maxDelay-wait-t.sent.takes)

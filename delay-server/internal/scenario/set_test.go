@@ -153,7 +153,8 @@ func TestCountsGoOn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return planned.Plan.Limit.Enter(time.Now()) == nil
+		_, err = planned.Plan.Limit.Enter(planned.LimitKey, time.Now())
+		return err == nil
 	}
 	put(t, s, "r", text)
 	if got := []any{status(), admitted(), admitted()}; fmt.Sprint(got) != "[503 true false]" {

@@ -147,7 +147,7 @@ var Types = []Info{
 		"Send the body faster, or raise READ_TIMEOUT."},
 
 	{RateLimited, http.StatusTooManyRequests, "Rate limited",
-		"The rate limit of a scenario's route is exceeded.",
+		"The rate limit of the request or of a scenario's route is exceeded.",
 		"Retry after the seconds in Retry-After."},
 	{PoolFull, http.StatusServiceUnavailable, "Pool full",
 		"All workers of the pool are busy and its queue is full.",
