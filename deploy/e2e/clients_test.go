@@ -11,21 +11,38 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
-// A clientTest is a command that runs the tests of a client in delay-server/clients/DIR.
+// A clientTest runs the tests of a client in delay-server/clients/DIR.
 type clientTest struct {
 	name, dir string
 	debian    string   // packages that the command needs
 	check     []string // succeeds if they are installed
+	build     []string // what to run first, or nil
 	command   []string
 }
 
-// Debian's modules belong to Debian's Python, which need not be the first in PATH.
-var clientTests = []clientTest{
-	{"Python, unittest", "python", "python3", []string{"python3", "--version"},
-		[]string{"python3", "-W", "error", "-m", "unittest", "--verbose"}},
-	{"Python, pytest", "python", "python3-pytest", []string{"/usr/bin/python3", "-m", "pytest", "--version"},
-		[]string{"/usr/bin/python3", "-m", "pytest", "-v", "-p", "no:cacheprovider"}},
+const (
+	debianPython = "/usr/bin/python3" // has Debian's modules, and need not be the first in PATH
+	junit        = "/usr/share/java/junit-platform-console-standalone.jar"
+)
+
+func clientTests(t *testing.T) []clientTest {
+	classes := t.TempDir()
+	return []clientTest{
+		{"Python, unittest", "python", "python3", []string{"python3", "--version"}, nil,
+			[]string{"python3", "-W", "error", "-m", "unittest", "--verbose"}},
+		{"Python, pytest", "python", "python3-pytest", []string{debianPython, "-m", "pytest", "--version"}, nil,
+			[]string{debianPython, "-m", "pytest", "--verbose", "-p", "no:cacheprovider"}},
+		{"Node", "node", "nodejs", []string{"node", "--version"}, nil,
+			[]string{"node", "--test"}},
+		{"Java", "java", "default-jdk-headless junit5", []string{"sh", "-c", "javac --version && ls " + junit},
+			[]string{"javac", "-Xlint:all", "-Werror", "-d", classes, "-cp", junit,
+				"DelayServer.java", "DelayServerTest.java"},
+			[]string{"java", "-jar", junit, "--class-path", classes, "--scan-class-path", "--fail-if-no-tests",
+				"--disable-ansi-colors", "--disable-banner"}},
+	}
 }
+
+const clientsDir = root + "/delay-server/clients/"
 
 // TestClients runs the tests of each client in delay-server/clients with a server that
 // runs already, with the program, and with a container.
@@ -33,6 +50,7 @@ func TestClients(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "delay-server")
 	must(t, nil, "go", "build", "-C", "delay-server", "-o", binary, ".")
+	tests := clientTests(t)
 	for _, way := range []struct {
 		name    string
 		environ func(t *testing.T) []string
@@ -41,7 +59,7 @@ func TestClients(t *testing.T) {
 		{"program", func(*testing.T) []string { return []string{"DELAY_SERVER_BINARY=" + binary} }},
 		{"container", func(t *testing.T) []string { return []string{"DELAY_SERVER_IMAGE=" + labelledImage(t)} }},
 	} {
-		for _, c := range clientTests {
+		for _, c := range tests {
 			t.Run(c.name+", "+way.name, func(t *testing.T) {
 				wiretest.RequireClient(t, c.debian, c.check...)
 				environ := append([]string{"DELAY_SERVER_URL=", "DELAY_SERVER_TOKEN=", "DELAY_SERVER_BINARY=",
@@ -55,13 +73,18 @@ func TestClients(t *testing.T) {
 // run runs the test with environ added to the environment.
 func (c clientTest) run(t *testing.T, environ []string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), c.command[0], c.command[1:]...)
-	cmd.Dir = filepath.Join(root, "delay-server/clients", c.dir)
-	cmd.Env = append(append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1"), environ...)
-	out, err := cmd.CombinedOutput()
-	t.Logf("%s", out)
-	if err != nil {
-		t.Errorf("%s: %v", cmd, err)
+	for _, args := range [][]string{c.build, c.command} {
+		if args == nil {
+			continue
+		}
+		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+		cmd.Dir = clientsDir + c.dir
+		cmd.Env = append(append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1"), environ...)
+		out, err := cmd.CombinedOutput()
+		t.Logf("%s", out)
+		if err != nil {
+			t.Fatalf("%s: %v", cmd, err)
+		}
 	}
 }
 

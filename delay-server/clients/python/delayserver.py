@@ -210,7 +210,18 @@ class DelayServer:
         return self._call("GET", *path, query={**condition, "timeout": f"{_milliseconds(self.timeout_seconds)}ms"})
 
     def _call(self, method: str, *path: str, query: dict | None = None, body: bytes | None = None):
-        """Return the reply: JSON decoded, text as it is."""
+        """Return the decoded reply to a request to /admin/PATH."""
+        return json.loads(self._send(method, *path, query=query, body=body) or "null")
+
+    def _send(
+        self,
+        method: str,
+        *path: str,
+        query: dict | None = None,
+        body: bytes | None = None,
+        media_type: str = "application/json",
+    ) -> str:
+        """Return the body of the reply, which must be of this media type."""
         url = "/".join([self.url, "admin", *map(_segment, path)])
         if query:
             url += "?" + urlencode(query)
@@ -220,15 +231,16 @@ class DelayServer:
         try:
             # The server ends a wait first, with a Problem that says what it waited for.
             with _http.open(request, timeout=self.timeout_seconds + 10) as reply:
-                status, media_type, text = reply.status, reply.headers.get_content_type(), reply.read().decode()
+                status, got, text = reply.status, reply.headers.get_content_type(), reply.read().decode()
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise ConnectionError(f"{method} {url}: no delay-server answers: {reason}") from error
-        if media_type == "application/problem+json":
+        if got == "application/problem+json":
             raise Problem(f"{method} {url}", status, json.loads(text))
-        if status // 100 != 2:
-            raise ConnectionError(f"{method} {url}: unexpected reply {status} (is this a delay-server?): {text[:200]}")
-        return json.loads(text) if media_type == "application/json" else text
+        if status != 204 and (status != 200 or got != media_type):
+            what = f"unexpected reply {status} {got} (is this a delay-server?): {text[:200]}"
+            raise ConnectionError(f"{method} {url}: {what}")
+        return text
 
 
 class Hold:
@@ -298,7 +310,7 @@ class Run:
 
     def waterfall(self) -> str:
         """Return the run drawn as text, with a bar for each request."""
-        return self._server._call("GET", "runs", self.id, "waterfall.txt")
+        return self._server._send("GET", "runs", self.id, "waterfall.txt", media_type="text/plain")
 
     def forget(self) -> None:
         """Remove the run from the server's journal."""

@@ -135,8 +135,12 @@ class ErrorTest(delayserver.TestCase):
     def test_another_server(self):
         class Other(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                self.send_response(302)
-                self.send_header("Location", "http://192.0.2.1/")  # nothing answers there
+                if self.path.startswith("/moved/"):
+                    self.send_response(302)
+                    self.send_header("Location", "http://192.0.2.1/")  # nothing answers there
+                else:
+                    self.send_response(200)
+                    self.send_header("Content-Type", "text/html")
                 self.end_headers()
 
             def log_message(self, *_):
@@ -144,8 +148,10 @@ class ErrorTest(delayserver.TestCase):
 
         with http.server.HTTPServer(("127.0.0.1", 0), Other) as other:
             threading.Thread(target=other.serve_forever, daemon=True).start()
-            with self.assertRaisesRegex(ConnectionError, "unexpected reply 302 .is this a delay-server"):
-                delayserver.DelayServer(f"http://127.0.0.1:{other.server_port}", "token").clock.state()
+            for path, status in ("/moved", 302), ("", 200):
+                server = delayserver.DelayServer(f"http://127.0.0.1:{other.server_port}{path}", "token")
+                with self.assertRaisesRegex(ConnectionError, rf"unexpected reply {status} .*\(is this a delay-server"):
+                    server.clock.state()
             other.shutdown()
 
     def test_an_invalid_url(self):

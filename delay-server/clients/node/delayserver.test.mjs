@@ -1,0 +1,212 @@
+/** Tests of delayserver.mjs. A server at DELAY_SERVER_URL needs an ADMIN_TOKEN, in DELAY_SERVER_TOKEN. */
+
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+
+import { DelayServer, Problem, start } from './delayserver.mjs';
+
+const server = await start();
+after(() => server.close());
+
+/** Resolves to the status of the answer. */
+async function get(url, headers = {}) {
+  const reply = await fetch(url, { headers });
+  await reply.arrayBuffer();
+  return reply.status;
+}
+
+const problem = (type) => (error) => error instanceof Problem && error.type === type;
+
+describe('Decide when requests are answered, and see which of them ran at once', () => {
+  test('a hold keeps requests until they are released', async () => {
+    const run = server.run();
+    const hold = server.hold(run.id);
+    const replies = [1, 2, 3].map(() => get(run.url(hold.url)));
+    await hold.waitFor(3);
+    await assert.rejects(hold.release(4), problem('too-few-held'));
+    assert.equal(await hold.release(1), 1);
+    assert.equal(await hold.release(), 2);
+    assert.deepEqual(await Promise.all(replies), [200, 200, 200]);
+    assert.equal((await run.settled()).peak_in_flight, 3);
+  });
+
+  test('a hold that fails answers 503', async () => {
+    const run = server.run();
+    const reply = get(run.holdUrl(run.id));
+    await run.waitFor(1);
+    assert.equal(await server.hold(run.id).fail(), 1);
+    assert.equal(await reply, 503);
+  });
+
+  test('a barrier answers when all have arrived', async () => {
+    const run = server.run();
+    const replies = [1, 2, 3].map(() => get(run.barrierUrl(run.id, 3)));
+    assert.deepEqual(await Promise.all(replies), [200, 200, 200]);
+    assert.equal((await run.settled()).requests, 3);
+  });
+
+  test('the clock of the server', async (t) => {
+    const run = server.run();
+    const { clock } = server;
+    t.after(() => clock.reset());
+    assert.equal((await clock.freeze()).frozen, true);
+    const reply = get(run.delayUrl(90_000));
+    await clock.waitFor(1);
+    assert.equal((await clock.state()).next_ms, 90_000);
+    await clock.advance(89_999.999_999);
+    assert.equal((await run.waitFor(1)).waiting, 1);
+    await clock.advance(0.000_001);
+    assert.equal(await reply, 200);
+    assert.equal((await run.settled()).waits[0].waited_ms, 90_000);
+    assert.equal((await clock.unfreeze()).frozen, false);
+    assert.equal((await clock.scale(0.5)).scale, 0.5);
+    assert.equal((await clock.reset()).scale, 1);
+  });
+
+  test('requests belong to a run by URL or headers', async () => {
+    const run = server.run();
+    for (const url of [run.delayUrl(1.5), run.url('/delay/1?status=503'), run.url(`${server.url}/delay/1`)]) {
+      await get(url);
+    }
+    await get(server.delayUrl(0), run.headers);
+    assert.deepEqual((await run.settled()).waits.map((w) => w.asked_ms), [1.5, 1, 1, 0]);
+    assert.match(await run.waterfall(), /\/delay\/0/);
+    await run.forget();
+    await server.forgetRuns();
+    await assert.rejects(run.waterfall(), problem('run-not-found'));
+  });
+
+  test('names are escaped', async () => {
+    const name = `${server.run().id}/?&=%2F+`;
+    const run = server.run(name);
+    const hold = server.hold(name);
+    const reply = get(run.url(hold.url));
+    await hold.waitFor(1);
+    await hold.release();
+    assert.equal(await reply, 200);
+    assert.equal((await run.settled()).id, name);
+    for (const invalid of ['', '.', '..']) {
+      assert.throws(() => server.hold(invalid), /name ".*" is invalid/);
+    }
+  });
+});
+
+describe('What fails says why', () => {
+  test('a problem names the request, the type and the detail', async () => {
+    await assert.rejects(server.run('unknown').settled(), (error) => {
+      assert.equal(error.name, 'Problem');
+      assert.deepEqual([error.type, error.status, error.title], ['run-not-found', 404, 'Run not found']);
+      assert.match(error.detail, /run "unknown" not found/);
+      const text = /^GET http\S+\/admin\/runs\/unknown\?\S+: 404 run-not-found: run "unknown" not found/;
+      assert.match(error.message, text);
+      return true;
+    });
+  });
+
+  test('a wait ends with the time', async (t) => {
+    t.after(() => (server.timeoutMs = 10_000));
+    server.timeoutMs = 10;
+    await assert.rejects(server.hold(server.run().id).waitFor(2), problem('wait-timeout'));
+  });
+
+  test('a wrong token', async () => {
+    await assert.rejects(new DelayServer(server.url, 'wrong').clock.freeze(), problem('token-required'));
+  });
+
+  test('a server that is not there', async () => {
+    const url = await listen((_, reply) => reply.end(), (base) => base);
+    const error = await new DelayServer(url).clock.state().catch((e) => e);
+    assert.equal(error.message, `GET ${url}/admin/clock: no delay-server answers: ECONNREFUSED`);
+  });
+
+  test('another server', async () => {
+    const elsewhere = { Location: 'http://192.0.2.1/' }; // nothing answers there
+    const handler = ({ url }, reply) => {
+      if (url.startsWith('/moved/')) reply.writeHead(302, elsewhere).end();
+      else reply.writeHead(200, { 'Content-Type': 'text/html' }).end();
+    };
+    await listen(handler, async (url) => {
+      for (const [path, status] of [['/moved', 302], ['', 200]]) {
+        const answer = new DelayServer(url + path, 'token').clock.state();
+        await assert.rejects(answer, new RegExp(`unexpected reply ${status} .*\\(is this a delay-server`));
+      }
+    });
+  });
+
+  test('an invalid URL', () => {
+    for (const url of ['', '127.0.0.1:3000', 'ftp://a', 'http://', 'http://a?b', 'http://a#b', 'http://u:secret@a']) {
+      assert.throws(() => new DelayServer(url), /use http:\/\/HOST:PORT/, url);
+    }
+  });
+});
+
+/** Serves handler at a free port during use(url). Resolves to the result of use. */
+async function listen(handler, use) {
+  const other = createServer(handler).listen(0, '127.0.0.1');
+  await new Promise((resolve) => other.on('listening', resolve));
+  try {
+    return await use(`http://127.0.0.1:${other.address().port}`);
+  } finally {
+    await new Promise((resolve) => other.close(resolve));
+  }
+}
+
+describe('start() follows the environment', () => {
+  const binary = process.env.DELAY_SERVER_BINARY;
+  const needsBinary = { skip: !binary && 'no DELAY_SERVER_BINARY' };
+
+  async function startWith(t, environment, settings = {}) {
+    const before = { ...process.env };
+    for (const name of Object.keys(before)) if (name.startsWith('DELAY_SERVER_')) delete process.env[name];
+    Object.assign(process.env, environment);
+    try {
+      const started = await start(settings);
+      t.after(() => started.close());
+      return started;
+    } finally {
+      for (const name of Object.keys(environment)) delete process.env[name];
+      Object.assign(process.env, before);
+    }
+  }
+
+  test('a URL', async (t) => {
+    const DELAY_SERVER_URL = 'http://127.0.0.1:9/base/';
+    assert.equal((await startWith(t, { DELAY_SERVER_URL })).url, 'http://127.0.0.1:9/base');
+    await assert.rejects(startWith(t, { DELAY_SERVER_URL }, { MAX_DELAY: '1h' }), /runs already: start it with MAX_DELAY/);
+  });
+
+  test('a program runs until it is closed', needsBinary, async (t) => {
+    const started = await startWith(t, { DELAY_SERVER_BINARY: binary, DELAY_SERVER_TOKEN: 't', PORT: 'x' });
+    await new DelayServer(started.url, 't').clock.state();
+    await started.close();
+    await assert.rejects(started.clock.state(), /no delay-server answers/);
+    await started.close();
+  });
+
+  test('settings', needsBinary, async (t) => {
+    const started = await startWith(t, { DELAY_SERVER_BINARY: binary }, { TIME_SCALE: '0.5' });
+    assert.equal((await started.clock.state()).scale, 0.5);
+    const invalid = startWith(t, { DELAY_SERVER_BINARY: binary }, { TIME_SCALE: 'fast' });
+    await assert.rejects(invalid, /did not start .exit status 2/);
+  });
+
+  test('a program in PATH', needsBinary, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'delay-server-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    copyFileSync(binary, join(folder, 'delay-server'));
+    const started = await startWith(t, { PATH: folder });
+    await started.clock.state();
+  });
+
+  test('no program', async (t) => {
+    const ways = /set DELAY_SERVER_URL, DELAY_SERVER_BINARY or DELAY_SERVER_IMAGE/;
+    await assert.rejects(startWith(t, { PATH: '' }), ways);
+    await assert.rejects(startWith(t, { DELAY_SERVER_BINARY: '/nowhere/delay-server' }), /ENOENT/);
+    const other = startWith(t, { DELAY_SERVER_BINARY: process.execPath });
+    await assert.rejects(other, /is no delay-server, or did not start .exit status 0/);
+  });
+});
