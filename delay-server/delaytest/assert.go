@@ -4,59 +4,59 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"flash.test/delay-server/client"
 )
 
-// AssertConcurrent waits until the run has settled and reports whether exactly n
-// of its requests were in flight at once at its peak. If not, it fails the test
-// and prints the waterfall.
-//
-// The server notices a client that gives up a moment after the client does. A
-// request that follows a cancelled one may count as overlapping it.
-func AssertConcurrent(t testing.TB, run *Run, n int) bool {
-	t.Helper()
-	return assert(t, run, func(got client.Run) string {
-		if got.PeakInFlight == n {
-			return ""
-		}
-		return fmt.Sprintf("want %d requests in flight at once, got %d", n, got.PeakInFlight)
-	})
-}
-
-// AssertSequential waits until the run has settled and reports whether it had at
-// least two requests and never two in flight at once. If not, it fails the test
-// and prints the waterfall. As for [AssertConcurrent], a cancelled request may
-// overlap the next.
-func AssertSequential(t testing.TB, run *Run) bool {
-	t.Helper()
-	return assert(t, run, func(got client.Run) string {
-		switch {
-		case got.PeakInFlight > 1:
-			return fmt.Sprintf("want one request in flight at a time, got %d", got.PeakInFlight)
-		case got.Requests < 2:
-			return fmt.Sprintf("want at least two requests to compare, got %d", got.Requests)
-		}
-		return ""
-	})
-}
-
-// assert fails the test if check returns what is wrong with the settled run.
-func assert(t testing.TB, run *Run, check func(client.Run) string) bool {
+// AssertChecks waits until the run has settled and reports whether all checks hold. If
+// not, it fails the test, says what each failed check wanted and got, and prints the
+// waterfall with the place marked. Checks are written as in a request to
+// /admin/runs/{id}/check, such as "attempts=4" or "order=sequential".
+func AssertChecks(t testing.TB, run *Run, checks ...string) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), run.server.Timeout)
 	defer cancel()
-	got, err := run.settled(ctx)
+	verdict, err := run.server.client.Check(ctx, run.ID, checks...)
 	if err != nil {
 		t.Errorf("delaytest: %v%s", err, run.waterfall())
 		return false
 	}
-	if wrong := check(got); wrong != "" {
-		t.Errorf("delaytest: run %q: %s%s", run.ID, wrong, run.waterfall())
+	if !verdict.OK {
+		t.Errorf("delaytest: run %q: %s", run.ID, explain(verdict))
+	}
+	return verdict.OK
+}
+
+// AssertChecksOfRuns is [AssertChecks] for all runs of the server whose IDs begin with
+// prefix. It judges a random back-off, which takes many runs:
+//
+//	delaytest.AssertChecksOfRuns(t, srv, "load-", "backoff=100ms,2", "jitter=full")
+func AssertChecksOfRuns(t testing.TB, srv *Server, prefix string, checks ...string) bool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), srv.Timeout)
+	defer cancel()
+	verdict, err := srv.client.CheckRuns(ctx, prefix, checks...)
+	if err != nil {
+		t.Errorf("delaytest: %v", err)
 		return false
 	}
-	return true
+	if !verdict.OK {
+		t.Errorf("delaytest: runs %q: %s", prefix, explain(verdict))
+	}
+	return verdict.OK
+}
+
+// explain says what is wrong with each check that failed, and shows the waterfall.
+func explain(v client.Verdict) string {
+	var b strings.Builder
+	for _, c := range v.Checks {
+		if !c.OK {
+			fmt.Fprintf(&b, "%s: %s\n  want %s\n  got  %s\n", c.Check, c.Detail, c.Want, c.Got)
+		}
+	}
+	return b.String() + v.Waterfall
 }
 
 // waterfall returns the run's waterfall after a newline, or "" if there is none.
