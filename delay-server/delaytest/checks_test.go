@@ -71,16 +71,16 @@ func TestAssertionsInABubble(t *testing.T) {
 			backoff(delaytest.Backoff{Base: 100 * ms, Factor: 2, Jitter: "20%"}), ""},
 
 		{"3 at once of 4, want at most 3", func(srv *delaytest.Server, run *delaytest.Run) {
-			atOnce(srv, run, 3)
+			overlap(srv, run, 3)
 			<-get(run.HTTPClient(), srv.DelayURL(0))
 		},
 			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertPeakAtMost(t, run, 3) }, ""},
-		{"3 at once, want at most 2", func(srv *delaytest.Server, run *delaytest.Run) { atOnce(srv, run, 3) },
+		{"3 at once, want at most 2", func(srv *delaytest.Server, run *delaytest.Run) { overlap(srv, run, 3) },
 			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertPeakAtMost(t, run, 2) },
 			`peak_at_most: .*\n  want 2\n  got  3\n`},
-		{"3 at once, want at least 3", func(srv *delaytest.Server, run *delaytest.Run) { atOnce(srv, run, 3) },
+		{"3 at once, want at least 3", func(srv *delaytest.Server, run *delaytest.Run) { overlap(srv, run, 3) },
 			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertPeakAtLeast(t, run, 3) }, ""},
-		{"3 at once, want at least 4", func(srv *delaytest.Server, run *delaytest.Run) { atOnce(srv, run, 3) },
+		{"3 at once, want at least 4", func(srv *delaytest.Server, run *delaytest.Run) { overlap(srv, run, 3) },
 			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertPeakAtLeast(t, run, 4) },
 			`peak_at_least: .*\n  want 4\n  got  3\n`},
 
@@ -122,8 +122,8 @@ func TestAssertionsInABubble(t *testing.T) {
 	}
 }
 
-// atOnce sends n requests that are in flight at once.
-func atOnce(srv *delaytest.Server, run *delaytest.Run, n int) {
+// overlap sends n requests that are in flight at once.
+func overlap(srv *delaytest.Server, run *delaytest.Run, n int) {
 	var answers []<-chan answer
 	for range n {
 		answers = append(answers, get(srv.HTTPClient(), run.BarrierURL("all", n)))
