@@ -21,6 +21,8 @@ const (
 	runJSON = `{"id":"r1","requests":1,"waiting":0,"settled":true,"wall_ms":1001.2,"sum_ms":1000.2,
 		"speedup":0.999,"peak_in_flight":1,"dropped":0,"waits":[{"method":"GET","path":"/delay/1000",
 		"start_ms":0,"end_ms":1001.2,"asked_ms":1000,"queued_ms":0,"waited_ms":1000.2,"outcome":"answered"}]}`
+	scenarioYAML = "routes: [{path: /a}]"
+
 	clockJSON = `{"scale":0.1,"frozen":true,"elapsed_ms":12.5,"waiting":2,"next_ms":1000.0}`
 )
 
@@ -142,6 +144,27 @@ var calls = []struct {
 	{"reset", func(ctx context.Context, c *client.Client) (any, error) {
 		return result(c.ResetClock(ctx))
 	}, "POST", "/admin/clock", `{"reset":true}`, clockJSON, clock},
+	{"set the scenario", func(ctx context.Context, c *client.Client) (any, error) {
+		return noResult(c.PutScenario(ctx, scenarioYAML))
+	}, "PUT", "/admin/scenario", scenarioYAML, "", nil},
+	{"the scenario", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.Scenario(ctx))
+	}, "GET", "/admin/scenario", "", scenarioYAML, scenarioYAML},
+	{"delete the scenario", func(ctx context.Context, c *client.Client) (any, error) {
+		return noResult(c.DeleteScenario(ctx))
+	}, "DELETE", "/admin/scenario", "", "", nil},
+	{"set a run's scenario", func(ctx context.Context, c *client.Client) (any, error) {
+		return noResult(c.PutRunScenario(ctx, "a/b", scenarioYAML))
+	}, "PUT", "/admin/runs/a%2Fb/scenario", scenarioYAML, "", nil},
+	{"a run's scenario", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.RunScenario(ctx, "r1"))
+	}, "GET", "/admin/runs/r1/scenario", "", scenarioYAML, scenarioYAML},
+	{"delete a run's scenario", func(ctx context.Context, c *client.Client) (any, error) {
+		return noResult(c.DeleteRunScenario(ctx, "r1"))
+	}, "DELETE", "/admin/runs/r1/scenario", "", "", nil},
+	{"reset the server", func(ctx context.Context, c *client.Client) (any, error) {
+		return noResult(c.Reset(ctx))
+	}, "POST", "/admin/reset", "", "", nil},
 }
 
 func TestCalls(t *testing.T) {
@@ -154,7 +177,11 @@ func TestCalls(t *testing.T) {
 					t.Errorf("got %s, %v\nwant %s", got, err, want)
 				}
 				wantType := ""
-				if tc.body != "" {
+				switch tc.body {
+				case "":
+				case scenarioYAML:
+					wantType = "application/yaml"
+				default:
 					wantType = "application/json"
 				}
 				if got := r.Header.Get("Content-Type"); got != wantType {
@@ -221,9 +248,10 @@ func TestEmptyName(t *testing.T) {
 		t.Errorf("got %s %s, want no request", r.Method, r.RequestURI)
 	})
 	for name, call := range map[string]func() error{
-		"ForgetRun": func() error { return c.ForgetRun(t.Context(), "") },
-		"FailHold":  func() error { _, err := c.FailHold(t.Context(), ""); return err },
-		"Release":   func() error { _, err := c.Release(t.Context(), ""); return err },
+		"ForgetRun":      func() error { return c.ForgetRun(t.Context(), "") },
+		"FailHold":       func() error { _, err := c.FailHold(t.Context(), ""); return err },
+		"PutRunScenario": func() error { return c.PutRunScenario(t.Context(), "", scenarioYAML) },
+		"Release":        func() error { _, err := c.Release(t.Context(), ""); return err },
 	} {
 		if err := call(); err == nil || !strings.HasSuffix(err.Error(), ": name is empty") {
 			t.Errorf(`%s(""): got %v, want an error`, name, err)

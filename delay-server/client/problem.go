@@ -63,8 +63,9 @@ const (
 	ProblemBarrierMismatch ProblemType = problem.BarrierMismatch // 409, barrier has another number of parties
 	ProblemBarrierTimeout  ProblemType = problem.BarrierTimeout  // 504, too few requests reached the barrier in time
 	ProblemBarrierBroken   ProblemType = problem.BarrierBroken   // 504, another request at the barrier timed out
+	ProblemBarrierReset    ProblemType = problem.BarrierReset    // 503, Reset ended the wait
 	ProblemHoldTimeout     ProblemType = problem.HoldTimeout     // 504, hold was not released in time
-	ProblemHoldFailed      ProblemType = problem.HoldFailed      // 503, FailHold ended the wait
+	ProblemHoldFailed      ProblemType = problem.HoldFailed      // 503, FailHold or Reset ended the wait
 
 	// Limits of the server, and its shutdown.
 	ProblemTooManyInFlight   ProblemType = problem.TooManyInFlight   // 503, MAX_IN_FLIGHT is reached

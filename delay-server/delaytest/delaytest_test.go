@@ -156,6 +156,11 @@ func TestFailures(t *testing.T) {
 		{"Hold.Release", func(t testing.TB) { srv(t).Hold("h").Release() }, `404 Not Found: hold "h"`},
 		{"Hold.ReleaseN", func(t testing.TB) { srv(t).Hold("h").ReleaseN(2) }, `404 Not Found: hold "h"`},
 		{"Hold.Fail", func(t testing.TB) { srv(t).Hold("h").Fail() }, `404 Not Found: hold "h"`},
+		{"Server.Scenario", func(t testing.TB) { srv(t).Scenario("routes:\n  - {path: /a, dely: 1s}\n") },
+			`^delaytest: PUT http://\S+/admin/scenario: 400 Bad Request: ` +
+				`scenario:2:16: unknown key "dely" of a route; did you mean "delay"\?$`},
+		{"Run.Scenario", func(t testing.TB) { srv(t).Run("r").Scenario("") },
+			`^delaytest: PUT http://\S+/admin/runs/r/scenario: 400 Bad Request: scenario:1:1: the scenario is empty: `},
 		{"Clock.Await", func(t testing.TB) { srv(t).Clock().Await(2) }, `504 Gateway Timeout: .* after 9s$`},
 		{"Clock.Advance", func(t testing.TB) { srv(t).Clock().Advance(time.Second) }, `409 Conflict: `},
 		{"Clock.Scale", func(t testing.TB) { srv(t).Clock().Scale(0) }, `400 Bad Request: `},

@@ -38,6 +38,7 @@ var adminCalls = []adminCall{
 	{"POST", "/admin/holds/x/release", "", 404},
 	{"GET", "/admin/clock", "", 200},
 	{"POST", "/admin/clock", `{"scale":1}`, 200},
+	{"POST", "/admin/reset", "", 204},
 	{"GET", "/admin/scenario", "", 404},
 	{"HEAD", "/admin/scenario", "", 404},
 	{"DELETE", "/admin/scenario", "", 404},

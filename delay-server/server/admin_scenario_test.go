@@ -170,6 +170,33 @@ func TestPutScenario(t *testing.T) {
 	})
 }
 
+// TestScenarioCountsGoOn checks what a new scenario inherits: counts belong to the run, and
+// limits to the route.
+func TestScenarioCountsGoOn(t *testing.T) {
+	const text = "routes: [{path: /a, fail_first: 2}, {path: /b, limit: {rate: 1/h}}]"
+	bothWays(t, func(t *testing.T, config Config) {
+		_, base, _ := start(t, config, io.Discard)
+		s, c := steer(t, base), newClient(t)
+		for _, run := range []string{"", "?run=r"} {
+			put := func() {
+				if run == "" {
+					s.putScenario(text)
+				} else {
+					s.putRunScenario("r", text)
+				}
+			}
+			put()
+			wantBody(t, c, "GET "+base+"/a"+run, 503, "")
+			wantBody(t, c, "GET "+base+"/b"+run, 200, "")
+			wantBody(t, c, "GET "+base+"/b"+run, 429, "")
+			put()
+			wantBody(t, c, "GET "+base+"/a"+run, 503, "")
+			wantBody(t, c, "GET "+base+"/a"+run, 200, "")
+			wantBody(t, c, "GET "+base+"/b"+run, 200, "")
+		}
+	})
+}
+
 // TestPutScenarioBodies sends what a client may send as a scenario.
 func TestPutScenarioBodies(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)

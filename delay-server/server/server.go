@@ -94,7 +94,8 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 		s.admin = admin.New(admin.Options{
 			Host: config.Host, Token: config.AdminToken, Hosts: config.AdminHosts,
 			ReadTimeout: config.ReadTimeout, TimeScale: config.TimeScale, JournalSize: config.JournalSize,
-			Clock: engine.Clock, Holds: engine.Holds, Journal: engine.Journal, Counts: s.requests.Planner,
+			Clock: engine.Clock, Holds: engine.Holds, Barriers: engine.Barriers, Pools: engine.Pools,
+			Journal: engine.Journal, Counts: s.requests.Planner,
 			Scenarios: s.scenarios,
 		})
 	}

@@ -55,6 +55,7 @@ var samples = map[string]sample{
 	"/admin/holds/{name}":              {"/admin/holds/held", 200, (*contract).held},
 	"POST /admin/holds/{name}/release": {"/admin/holds/held/release", 200, (*contract).held},
 	"/admin/clock":                     {"/admin/clock", 200, nil},
+	"POST /admin/reset":                {"/admin/reset", 204, nil},
 	"/admin/scenario":                  {"/admin/scenario", 200, (*contract).routed},
 	"PUT /admin/scenario":              {"/admin/scenario", 204, nil},
 	"DELETE /admin/scenario":           {"/admin/scenario", 204, (*contract).routed},

@@ -1,5 +1,5 @@
 // Package admin is the admin API. A test uses it to watch waiting requests and to decide
-// when their waits end. The package uses only the clock, the holds, the journal, the
+// when their waits end. The package uses only the clock, the gates, the journal, the
 // scenarios and the planner's counts of runs.
 package admin
 
@@ -37,6 +37,8 @@ type Options struct {
 
 	Clock     *clock.Clock
 	Holds     *gate.Holds
+	Barriers  *gate.Barriers
+	Pools     *gate.Pools
 	Journal   *journal.Journal
 	Counts    Counts
 	Scenarios *scenario.Set
@@ -109,6 +111,7 @@ func (a *API) Routes(e *echo.Echo) {
 	on("POST", "/admin/holds/:name/release", a.releaseHold)
 	on("GET", clockPath, a.showClock)
 	onBody("POST", clockPath, a.setClock)
+	on("POST", "/admin/reset", a.reset)
 	for _, path := range []string{"/admin/scenario", "/admin/runs/:id/scenario"} {
 		on("GET", path, a.showScenario)
 		onBody("PUT", path, a.putScenario)

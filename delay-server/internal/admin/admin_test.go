@@ -53,7 +53,8 @@ func newHouse() house {
 	h.journal.End(w, journal.Answered)
 	h.API = admin.New(admin.Options{
 		Host: "localhost", ReadTimeout: time.Second, TimeScale: 1, JournalSize: 10,
-		Clock: h.clock, Holds: h.holds, Journal: h.journal, Counts: noCounts{}, Scenarios: noScenarios(),
+		Clock: h.clock, Holds: h.holds, Barriers: new(gate.Barriers), Pools: new(gate.Pools),
+		Journal: h.journal, Counts: noCounts{}, Scenarios: noScenarios(),
 	})
 	h.routes.HTTPErrorHandler = func(err error, c echo.Context) {
 		p := httpkit.RouteProblem(err, c, "see /doc")

@@ -272,6 +272,8 @@ func classify(err error) (journal.Outcome, *problem.Problem) {
 		return journal.Refused, problem.BarrierMismatch.New("%v", err)
 	case errors.As(err, new(*gate.BrokenError)): // it wraps a BarrierTimeoutError
 		return journal.Failed, problem.BarrierBroken.New("%v", err)
+	case errors.As(err, new(*gate.BarrierResetError)):
+		return journal.Failed, problem.BarrierReset.New("%v", err)
 	case errors.As(err, new(*gate.BarrierTimeoutError)):
 		return journal.TimedOut, problem.BarrierTimeout.New("%v", err)
 	case errors.As(err, new(*gate.HoldTimeoutError)):

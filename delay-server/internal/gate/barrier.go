@@ -24,6 +24,9 @@ type (
 	// BrokenError is the error of the other requests at a broken barrier.
 	BrokenError struct{ Reason *BarrierTimeoutError }
 
+	// BarrierResetError is the error of a request at a barrier that Barriers.Reset emptied.
+	BarrierResetError struct{ Name string }
+
 	// BarrierMismatchError is the error of a request whose number of parties differs
 	// from the number at the barrier.
 	BarrierMismatchError struct {
@@ -43,6 +46,9 @@ func (e *BrokenError) Error() string {
 	return fmt.Sprintf("another request timed out at %v", e.Reason)
 }
 
+// Error names the barrier.
+func (e *BarrierResetError) Error() string { return fmt.Sprintf("barrier %q was reset", e.Name) }
+
 // Unwrap returns the reason.
 func (e *BrokenError) Unwrap() error { return e.Reason }
 
@@ -57,7 +63,7 @@ type Barriers struct{ queues }
 
 // Enter reports true, and frees the others, if t completes the parties. Otherwise t
 // is queued, unless the error is a *BarrierMismatchError. A queued ticket is freed
-// with nil or a *BrokenError.
+// with nil, a *BrokenError or a *BarrierResetError.
 func (b *Barriers) Enter(t *Ticket, spec BarrierSpec) (passed bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -92,3 +98,6 @@ func (b *Barriers) Timeout(t *Ticket) (timedOut bool, err error) {
 	b.release(q, q.len, &BrokenError{timeout})
 	return true, timeout
 }
+
+// Reset frees all tickets with a *BarrierResetError.
+func (b *Barriers) Reset() { b.releaseAll(func(name string) error { return &BarrierResetError{name} }) }

@@ -23,7 +23,7 @@ type (
 	// HoldTimeoutError is the error of a request that was not released in time.
 	HoldTimeoutError struct{ Hold HoldSpec }
 
-	// HoldFailedError is the error of a request that Holds.Fail freed.
+	// HoldFailedError is the error of a request that Holds.Fail or Holds.Reset freed.
 	HoldFailedError struct{ Name string }
 )
 
@@ -91,6 +91,9 @@ func (h *Holds) Release(name string, count int) (released int, err error) {
 func (h *Holds) Fail(name string) (failed int, err error) {
 	return h.free(name, 0, &HoldFailedError{name})
 }
+
+// Reset frees all tickets with a *HoldFailedError.
+func (h *Holds) Reset() { h.releaseAll(func(name string) error { return &HoldFailedError{name} }) }
 
 func (h *Holds) free(name string, count int, with error) (int, error) {
 	h.mu.Lock()

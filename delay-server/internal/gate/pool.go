@@ -57,7 +57,7 @@ func (s PoolSpec) sizes() string {
 }
 
 // Pools are pools of workers by name. A pool exists while it serves or queues a
-// request. The zero value is ready to use.
+// request, or until Reset. The zero value is ready to use.
 type Pools struct {
 	mu   sync.Mutex
 	live map[PoolSpec]*pool // by key
@@ -142,11 +142,19 @@ func (p *Pools) Leave(t *Ticket, now time.Time) {
 		if next := at.queue.first; next != nil {
 			at.serve(next, now)
 			at.queue.release(1, nil)
-		} else if len(at.busy) == 0 {
+		} else if len(at.busy) == 0 && p.live[at.spec.key()] == at {
 			delete(p.live, at.spec.key())
 		}
 	}
 	t.reset()
+}
+
+// Reset makes all pools start empty for requests that enter from now on. Tickets with a
+// worker or in a queue stay in the old pools, which finish.
+func (p *Pools) Reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.live = nil
 }
 
 // PoolState is the state of the pools of a name.

@@ -160,6 +160,15 @@ func (qs *queues) release(q *waitQueue, n int, err error) {
 	qs.dropEmpty(q)
 }
 
+// releaseAll frees the tickets of each queue with the error of its name.
+func (qs *queues) releaseAll(with func(name string) error) {
+	qs.mu.Lock()
+	defer qs.mu.Unlock()
+	for name, q := range qs.live {
+		qs.release(q, q.len, with(name))
+	}
+}
+
 // Leave removes t from its queue. It reports false if t is in none, such as after it
 // was freed.
 func (qs *queues) Leave(t *Ticket) (left bool) {

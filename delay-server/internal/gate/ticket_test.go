@@ -299,3 +299,68 @@ func TestTicketsNeedNoMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestReset checks that a reset frees all tickets of holds and barriers, and leaves tickets
+// in their pools, which are not in the way of new ones.
+func TestReset(t *testing.T) {
+	var w wakes
+	barriers, holds := new(gate.Barriers), gate.NewHolds()
+	held := []*gate.Ticket{w.ticket("a"), w.ticket("b"), w.ticket("c")}
+	holds.Enter(held[0], gate.HoldSpec{Name: "x"})
+	holds.Enter(held[1], gate.HoldSpec{Name: "x"})
+	holds.Enter(held[2], gate.HoldSpec{Name: "y"})
+	holds.Reset()
+	slices.Sort(w) // holds are in no order
+	w.want(t, "a", "b", "c")
+	for i, name := range []string{"x", "x", "y"} {
+		var failed *gate.HoldFailedError
+		if freed, err := held[i].Freed(); !freed || !errors.As(err, &failed) || failed.Name != name {
+			t.Errorf("hold %s: Freed() = %v, %v, want a HoldFailedError", name, freed, err)
+		}
+	}
+	if left := holds.States(); len(left) != 0 {
+		t.Errorf("holds left: %v", left)
+	}
+
+	waiting := w.ticket("d")
+	enterBarrier := func(x *gate.Ticket, parties int) {
+		t.Helper()
+		if passed, err := barriers.Enter(x, gate.BarrierSpec{Name: "x", Parties: parties}); passed || err != nil {
+			t.Fatalf("Enter = %v, %v", passed, err)
+		}
+	}
+	enterBarrier(waiting, 2)
+	barriers.Reset()
+	w.want(t, "d")
+	var reset *gate.BarrierResetError
+	if freed, err := waiting.Freed(); !freed || !errors.As(err, &reset) || reset.Name != "x" {
+		t.Errorf("barrier: Freed() = %v, %v, want a BarrierResetError", freed, err)
+	}
+	enterBarrier(waiting, 3) // of other parties, as if new
+
+	var pools gate.Pools
+	now := time.Unix(0, 0)
+	enterPool := func(x *gate.Ticket, workers int, wantAdmitted bool) {
+		t.Helper()
+		spec := gate.PoolSpec{Name: "db", Workers: workers, Queue: -1}
+		if admitted, err := pools.Enter(x, spec, time.Second, now); admitted != wantAdmitted || err != nil {
+			t.Fatalf("Enter = %v, %v, want %v", admitted, err, wantAdmitted)
+		}
+	}
+	busy, queued, later := w.ticket("e"), w.ticket("f"), w.ticket("g")
+	enterPool(busy, 1, true)
+	enterPool(queued, 1, false)
+	pools.Reset()
+	enterPool(later, 2, true) // of other sizes, as if new
+	pools.Leave(busy, now)
+	w.want(t, "f")
+	wantFreed(t, queued, nil)
+	pools.Leave(queued, now) // empties the old pool, not the new one
+	if got, want := fmt.Sprint(pools.States()), "[{db false 1 0}]"; got != want {
+		t.Errorf("States() = %s, want %s", got, want)
+	}
+	pools.Leave(later, now)
+	if left := pools.States(); len(left) != 0 {
+		t.Errorf("pools left: %v", left)
+	}
+}

@@ -108,27 +108,11 @@ func (f *File) reload(now snapshot) {
 		f.log.Error("scenario not reloaded, keeping the old one", "file", f.name, "error", err)
 		return
 	}
-	f.set(s)
-	f.log.Info("scenario reloaded", "file", f.name, "routes", s.Routes())
-}
-
-// restart loads the current scenario again, so that its limits start anew. It does not read
-// the file.
-func (f *File) restart() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	s, err := Load(f.name, []byte(f.Current().text), f.planner)
-	if err != nil {
-		panic(err) // impossible: the same text has been loaded before
-	}
-	f.set(s)
-}
-
-func (f *File) set(s *Scenario) {
 	f.current.Store(s)
 	if f.changed != nil {
 		f.changed()
 	}
+	f.log.Info("scenario reloaded", "file", f.name, "routes", s.Routes())
 }
 
 func (f *File) load(s snapshot) (*Scenario, error) {

@@ -210,15 +210,12 @@ func (s *Set) DeleteRuns() {
 	s.publish(nil)
 }
 
-// Reset removes all scenarios that Put stored. The limits of the file's routes start anew.
+// Reset removes all scenarios that Put stored.
 func (s *Set) Reset() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.put = nil
 	s.publish(nil)
-	s.mu.Unlock()
-	if s.file != nil {
-		s.file.restart()
-	}
 }
 
 // follow publishes the file's new scenario, unless Put has replaced it.

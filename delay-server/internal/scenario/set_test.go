@@ -131,41 +131,6 @@ func TestPutReplaces(t *testing.T) {
 	}
 }
 
-// TestCountsGoOn checks what a new scenario inherits: counts belong to the run, limits to
-// the route.
-func TestCountsGoOn(t *testing.T) {
-	s := newSet()
-	const text = "routes: [{path: /a, fail_first: 2}, {path: /b, limit: {rate: 1/h}}]"
-	get := plan.Request{Method: "GET", Path: "/a", RunID: "r"}
-	status := func() int {
-		t.Helper()
-		template, _ := s.Find(&get)
-		planned, err := template.Plan(get)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return planned.Plan.Answer.Status
-	}
-	admitted := func() bool {
-		t.Helper()
-		template, _ := s.Find(&plan.Request{Method: "GET", Path: "/b", RunID: "r"})
-		planned, err := template.Plan(plan.Request{Method: "GET", Path: "/b", RunID: "r"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = planned.Plan.Limit.Enter(planned.LimitKey, time.Now())
-		return err == nil
-	}
-	put(t, s, "r", text)
-	if got := []any{status(), admitted(), admitted()}; fmt.Sprint(got) != "[503 true false]" {
-		t.Errorf("first scenario: got %v, want 503, admitted, refused", got)
-	}
-	put(t, s, "r", text)
-	if got := []any{status(), status(), admitted()}; fmt.Sprint(got) != "[503 200 true]" {
-		t.Errorf("the same again: got %v, want the second 503, 200, admitted", got)
-	}
-}
-
 func TestSetFollowsItsFile(t *testing.T) {
 	file, log := opened(t, "routes: [{path: /a, body: file}]")
 	s := NewSet(file, file.planner, file.log)

@@ -41,6 +41,7 @@ const (
 	BarrierMismatch Type = "/problems/barrier-mismatch"
 	BarrierTimeout  Type = "/problems/barrier-timeout"
 	BarrierBroken   Type = "/problems/barrier-broken"
+	BarrierReset    Type = "/problems/barrier-reset"
 	HoldTimeout     Type = "/problems/hold-timeout"
 	HoldFailed      Type = "/problems/hold-failed"
 
@@ -164,11 +165,14 @@ var Types = []Info{
 	{BarrierBroken, http.StatusGatewayTimeout, "Barrier broken",
 		"Another request at the barrier timed out, which fails all of them.",
 		"See barrier-timeout."},
+	{BarrierReset, http.StatusServiceUnavailable, "Barrier reset",
+		"POST /admin/reset ended the wait at the barrier.",
+		"None: a test asked for this response."},
 	{HoldTimeout, http.StatusGatewayTimeout, "Hold timeout",
 		"The hold was not released within the timeout.",
 		"Release it with POST /admin/holds/{name}/release, or raise timeout."},
 	{HoldFailed, http.StatusServiceUnavailable, "Hold failed",
-		"DELETE /admin/holds/{name} failed the requests in the hold.",
+		"DELETE /admin/holds/{name} or POST /admin/reset failed the requests in the hold.",
 		"None: a test asked for this response."},
 
 	{TooManyInFlight, http.StatusServiceUnavailable, "Too many requests in flight",
