@@ -277,6 +277,46 @@ public final class DelayServer implements AutoCloseable {
         return new Clock("/clock");
     }
 
+    /**
+     * Replaces the routes of the server's scenario, which take precedence over its endpoints.
+     * Problem invalid-scenario: its detail has each error with its line.
+     */
+    public void scenario(String yaml) {
+        send("PUT", "/scenario", yaml, "");
+    }
+
+    /**
+     * Throws AssertionError unless all runs whose IDs begin with {@code prefix} meet the checks. See
+     * {@link Run#check}. A back-off with jitter is judged by the distribution of all their waits.
+     */
+    public void checkRuns(String prefix, String... checks) {
+        judge("/check?run_prefix=" + escape(prefix), checks);
+    }
+
+    private void judge(String path, String... checks) {
+        var query = new StringBuilder(path);
+        for (String check : checks) {
+            int i = check.indexOf('=');
+            if (i < 0) {
+                throw new IllegalArgumentException("check \"" + check
+                    + "\" is invalid (it has no value): use NAME=VALUE, such as attempts=4");
+            }
+            query.append('&').append(escape(check.substring(0, i))).append('=').append(escape(check.substring(i + 1)));
+        }
+        Reply verdict = awaits(query.toString());
+        if (verdict.getBoolean("ok")) {
+            return;
+        }
+        var message = new StringBuilder();
+        for (Reply c : verdict.getList("checks")) {
+            if (!c.getBoolean("ok")) {
+                message.append(String.format("%s: %s%n  want %s%n  got  %s%n",
+                    c.getString("check"), c.getString("detail"), c.getString("want"), c.getString("got")));
+            }
+        }
+        throw new AssertionError(message + verdict.getString("waterfall"));
+    }
+
     /** Removes all runs from the server's journal. */
     public void forgetRuns() {
         send("DELETE", "/runs", "", "");
@@ -302,7 +342,7 @@ public final class DelayServer implements AutoCloseable {
 
         /** Returns once at least {@code n} requests are held. */
         public void await(int n) {
-            awaits(path, "waiting=" + n);
+            awaits(path + "?waiting=" + n);
         }
 
         /**
@@ -365,7 +405,7 @@ public final class DelayServer implements AutoCloseable {
 
         /** Returns the run, as {@link #settled} does, once at least {@code n} of its requests wait. */
         public Reply await(int n) {
-            return awaits(path, "waiting=" + n);
+            return awaits(path + "?waiting=" + n);
         }
 
         /**
@@ -373,7 +413,30 @@ public final class DelayServer implements AutoCloseable {
          * more; /openapi.yaml has all keys, at Run. Problem run-not-found: it has no requests.
          */
         public Reply settled() {
-            return awaits(path, "settled=true");
+            return awaits(path + "?settled=true");
+        }
+
+        /**
+         * Waits until all requests have ended, and throws AssertionError unless all checks hold. The
+         * server's page /doc#checks lists the checks:
+         *
+         * <pre>{@code run.check("statuses=503,503,200", "backoff=100ms,2", "within=50ms");}</pre>
+         *
+         * <p>The error says what is wrong, and draws the run. Problem run-not-found: it has no
+         * requests. Problems of type unknown-parameter, invalid-parameter or
+         * conflicting-parameters: a check is wrong.
+         */
+        public void check(String... checks) {
+            judge(path + "/check?", checks);
+        }
+
+        /**
+         * Lays routes over the server's, for requests of this run alone, until it is forgotten. The
+         * run need not have started. Problem invalid-scenario: its detail has each error with its
+         * line.
+         */
+        public void scenario(String yaml) {
+            send("PUT", path + "/scenario", yaml, "");
         }
 
         /** Returns the run drawn as text, with a bar for each request. */
@@ -405,7 +468,7 @@ public final class DelayServer implements AutoCloseable {
 
         /** Returns once at least {@code n} requests wait for a time on the clock. */
         public Reply await(int n) {
-            return awaits(path, "waiting=" + n);
+            return awaits(path + "?waiting=" + n);
         }
 
         /** Stops the clock. Time then passes only by {@link #advance}. */
@@ -479,9 +542,9 @@ public final class DelayServer implements AutoCloseable {
         }
     }
 
-    /** Sends a request that waits for a condition, a query parameter. */
-    private Reply awaits(String path, String condition) {
-        return json("GET", path + "?" + condition + "&timeout=" + milliseconds(timeout) + "ms", "");
+    /** Sends a request that waits. The path has a query. */
+    private Reply awaits(String path) {
+        return json("GET", path + "&timeout=" + milliseconds(timeout) + "ms", "");
     }
 
     private Reply json(String method, String path, String body) {
@@ -512,7 +575,8 @@ public final class DelayServer implements AutoCloseable {
         if (got.equals("application/problem+json")) {
             throw new Problem(request, status, Reply.parse(text));
         }
-        if (status != (mediaType.isEmpty() ? 204 : 200) || !got.equals(mediaType)) {
+        boolean ok = status == (mediaType.isEmpty() ? 204 : 200) || status == 422; // 422 is a verdict
+        if (!ok || !got.equals(mediaType)) {
             throw new UncheckedIOException(new IOException(request + ": unexpected reply " + status + " " + got
                 + " (is this a delay-server?): " + text.substring(0, Math.min(200, text.length()))));
         }

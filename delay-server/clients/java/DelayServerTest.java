@@ -1,3 +1,4 @@
+import static java.net.HttpURLConnection.HTTP_NOT_FOUND;
 import static java.net.HttpURLConnection.HTTP_OK;
 import static java.net.HttpURLConnection.HTTP_UNAVAILABLE;
 import static java.util.Collections.nCopies;
@@ -67,6 +68,89 @@ class DelayServerTest {
 
     static void assertMatches(String pattern, String got) {
         assertTrue(got.matches("(?s).*" + pattern + ".*"), got);
+    }
+
+    /** The client under test: it retries a 503 after a pause that doubles. */
+    static int getWithRetries(URI uri, int tries, Duration pause) throws Exception {
+        int status = get(uri);
+        for (; status == HTTP_UNAVAILABLE && tries > 1; tries--) {
+            Thread.sleep(pause.toMillis());
+            status = get(uri);
+            pause = pause.multipliedBy(2);
+        }
+        return status;
+    }
+
+    /** Prove that a client retries well. */
+    @Nested
+    class Checks {
+        @Test
+        void theClientBacksOff() throws Exception {
+            var run = server.run();
+            assertEquals(HTTP_OK, getWithRetries(run.uri("/delay/1?fail_first=2"), 3, Duration.ofMillis(20)));
+            run.check("attempts=3", "backoff=20ms,2", "within=5s");
+        }
+
+        @Test
+        void aClientThatDoesNotBackOff() throws Exception {
+            var run = server.run();
+            getWithRetries(run.uri("/delay/1?fail_first=2"), 3, Duration.ZERO);
+            var error = assertThrows(AssertionError.class, () -> run.check("attempts=4", "backoff=1h,2"));
+            assertMatches("^attempts: [^\n]*must[^\n]*\n  want 4\n  got  3\n"
+                + "backoff: [^\n]*must wait [^\n]*or more\n  want.*GET /delay/1", error.getMessage());
+        }
+
+        @Test
+        void manyRuns() throws Exception {
+            String prefix = server.run().id();
+            for (int i = 0; i < 3; i++) {
+                get(server.run(prefix + "-" + i).delayUri(Duration.ZERO));
+            }
+            server.checkRuns(prefix, "attempts=1");
+            var error = assertThrows(AssertionError.class, () -> server.checkRuns(prefix, "attempts=2"));
+            assertMatches("^attempts: .*run " + prefix + "-0", error.getMessage());
+        }
+
+        @Test
+        void anInvalidCheck() throws Exception {
+            var run = server.run();
+            get(run.delayUri(Duration.ZERO));
+            assertProblem("unknown-parameter", () -> run.check("attemps=4"));
+            assertProblem("invalid-parameter", () -> run.check("attempts=four"));
+            assertProblem("conflicting-parameters", () -> run.check("attempts=4", "statuses=200"));
+            assertProblem("invalid-parameter", () -> run.check());
+            assertProblem("run-not-found", () -> server.run().check("attempts=1"));
+            var error = assertThrows(IllegalArgumentException.class, () -> run.check("attempts"));
+            assertMatches("check \"attempts\" is invalid", error.getMessage());
+        }
+    }
+
+    /** Routes of a run and of the server. */
+    @Nested
+    class Scenarios {
+        @Test
+        void aRunHasItsOwnRoutes() throws Exception {
+            var run = server.run();
+            var other = server.run();
+            run.scenario("routes: [{path: /prices, delay: 1ms, status: 503}]");
+            assertEquals(HTTP_UNAVAILABLE, get(run.uri("/prices")));
+            assertEquals(HTTP_NOT_FOUND, get(other.uri("/prices")));
+        }
+
+        @Test
+        void theServerHasRoutes() throws Exception {
+            server.scenario("routes: [{path: /catalog, delay: 1ms, status: 418}]");
+            assertEquals(418, get(URI.create(server.url() + "/catalog")));
+        }
+
+        @Test
+        void anInvalidScenario() {
+            String yaml = "routes:\n  - {path: /a, delay: soon}";
+            assertProblem("invalid-scenario", () -> server.scenario(yaml));
+            var problem = assertThrows(DelayServer.Problem.class, () -> server.run().scenario(yaml));
+            assertEquals("invalid-scenario", problem.type());
+            assertMatches(":2:.*soon", problem.detail());
+        }
     }
 
     /** Decide when requests are answered, and see which of them ran at once. */

@@ -19,6 +19,7 @@
  * Error if no server answers. Methods that wait end after timeoutMs of real time.
  */
 
+import { AssertionError } from 'node:assert';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants } from 'node:fs';
@@ -197,6 +198,22 @@ export class DelayServer {
     return new Clock(this, ['clock']);
   }
 
+  /**
+   * Replaces the routes of the server's scenario, which take precedence over its endpoints.
+   * Problem invalid-scenario: its detail has each error with its line.
+   */
+  async scenario(yaml) {
+    await this.call('PUT', ['scenario'], { body: yaml });
+  }
+
+  /**
+   * Rejects with an AssertionError unless all runs whose IDs begin with prefix meet the checks.
+   * See Run.check(). A back-off with jitter is judged by the distribution of all their waits.
+   */
+  checkRuns(prefix, checks) {
+    return judge(this, ['check'], { run_prefix: prefix, ...checks });
+  }
+
   /** Removes all runs from the server's journal. */
   async forgetRuns() {
     await this.call('DELETE', ['runs']);
@@ -225,7 +242,7 @@ export class DelayServer {
     const got = reply.headers.get('Content-Type')?.split(';')[0];
     if (got === 'application/problem+json') throw new Problem(`${method} ${url}`, status, JSON.parse(text));
     if (status === 204) return undefined;
-    if (status !== 200 || got !== mediaType) {
+    if (![200, 422].includes(status) || got !== mediaType) { // 422 is a verdict
       const what = `unexpected reply ${status} ${got} (is this a delay-server?): ${text.slice(0, 200)}`;
       throw new Error(`${method} ${url}: ${what}`);
     }
@@ -312,6 +329,28 @@ class Run {
     return awaits(this.#server, ['runs', this.id], { settled: true });
   }
 
+  /**
+   * Waits until all requests have ended, and rejects with an AssertionError unless all checks
+   * hold. The server's page /doc#checks lists the checks:
+   *
+   *     await run.check({ statuses: [503, 503, 200], backoff: '100ms,2', within: '50ms' });
+   *
+   * The error says what is wrong, and draws the run. Problem run-not-found: it has no requests.
+   * Problems of type unknown-parameter, invalid-parameter or conflicting-parameters: a check is
+   * wrong.
+   */
+  check(checks) {
+    return judge(this.#server, ['runs', this.id, 'check'], checks);
+  }
+
+  /**
+   * Lays routes over the server's, for requests of this run alone, until it is forgotten. The
+   * run need not have started. Problem invalid-scenario: its detail has each error with its line.
+   */
+  async scenario(yaml) {
+    await this.#server.call('PUT', ['runs', this.id, 'scenario'], { body: yaml });
+  }
+
   /** Resolves to the run drawn as text, with a bar for each request. */
   waterfall() {
     return this.#server.call('GET', ['runs', this.id, 'waterfall.txt'], { mediaType: 'text/plain' });
@@ -382,6 +421,14 @@ class Clock {
 /** Resolves to the reply of the admin API once a condition holds. */
 function awaits(server, path, condition) {
   return server.call('GET', path, { query: { ...condition, timeout: `${milliseconds(server.timeoutMs)}ms` } });
+}
+
+async function judge(server, path, checks) {
+  const verdict = await awaits(server, path, checks);
+  if (verdict.ok) return;
+  const wrong = verdict.checks.filter((c) => !c.ok);
+  const lines = wrong.map((c) => `${c.check}: ${c.detail}\n  want ${c.want}\n  got  ${c.got}`);
+  throw new AssertionError({ message: [...lines, verdict.waterfall].join('\n') });
 }
 
 /** Returns a decimal number, exact to the nanosecond: 1000, 0.25. */

@@ -1,11 +1,12 @@
 /** Tests of delayserver.mjs. A server at DELAY_SERVER_URL needs an ADMIN_TOKEN, in DELAY_SERVER_TOKEN. */
 
-import assert from 'node:assert/strict';
+import assert, { AssertionError } from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { DelayServer, Problem, start } from './delayserver.mjs';
 
@@ -20,6 +21,83 @@ async function get(url, headers = {}) {
 }
 
 const problem = (type) => (error) => error instanceof Problem && error.type === type;
+
+/** The client under test: it retries a 503 after a pause that doubles. */
+async function getWithRetries(url, tries, pauseMs) {
+  for (; ; tries--, pauseMs *= 2) {
+    const status = await get(url);
+    if (status !== 503 || tries === 1) return status;
+    await sleep(pauseMs);
+  }
+}
+
+describe('Prove that a client retries well', () => {
+  test('the client backs off', async () => {
+    const run = server.run();
+    assert.equal(await getWithRetries(run.url('/delay/1?fail_first=2'), 3, 20), 200);
+    // setTimeout may be up to 1 ms early.
+    await run.check({ attempts: 3, backoff: '19ms,2', within: '5s' });
+  });
+
+  test('a client that does not back off', async () => {
+    const run = server.run();
+    await getWithRetries(run.url('/delay/1?fail_first=2'), 3, 0);
+    await assert.rejects(run.check({ attempts: 4, backoff: '1h,2' }), (error) => {
+      assert.ok(error instanceof AssertionError);
+      const text = /^attempts: .*must.*\n  want 4\n  got  3\nbackoff: .*must wait .*or more\n  want/;
+      assert.match(error.message, text);
+      assert.match(error.message, /GET \/delay\/1/);
+      return true;
+    });
+  });
+
+  test('many runs', async () => {
+    const prefix = server.run().id;
+    for (const i of [0, 1, 2]) await get(server.run(`${prefix}-${i}`).delayUrl(0));
+    await server.checkRuns(prefix, { attempts: 1 });
+    const text = new RegExp(`attempts: run ${prefix}-0: `);
+    await assert.rejects(server.checkRuns(prefix, { attempts: 2 }), text);
+  });
+
+  test('an invalid check', async () => {
+    const run = server.run();
+    await get(run.delayUrl(0));
+    for (const [checks, type] of [
+      [{ attemps: 4 }, 'unknown-parameter'],
+      [{ attempts: 'four' }, 'invalid-parameter'],
+      [{ attempts: 4, statuses: [200] }, 'conflicting-parameters'],
+      [{}, 'invalid-parameter'],
+    ]) {
+      await assert.rejects(run.check(checks), problem(type));
+    }
+    await assert.rejects(server.run().check({ attempts: 1 }), problem('run-not-found'));
+  });
+});
+
+describe('Routes of a run and of the server', () => {
+  test('a run has its own routes', async () => {
+    const run = server.run();
+    const other = server.run();
+    await run.scenario('routes: [{path: /prices, delay: 1ms, status: 503}]');
+    assert.equal(await get(run.url('/prices')), 503);
+    assert.equal(await get(other.url('/prices')), 404);
+  });
+
+  test('the server has routes', async () => {
+    await server.scenario('routes: [{path: /catalog, delay: 1ms, status: 418}]');
+    assert.equal(await get(`${server.url}/catalog`), 418);
+  });
+
+  test('an invalid scenario', async () => {
+    for (const it of [server, server.run()]) {
+      await assert.rejects(it.scenario('routes:\n  - {path: /a, delay: soon}'), (error) => {
+        assert.equal(error.type, 'invalid-scenario');
+        assert.match(error.detail, /:2:.*soon/);
+        return true;
+      });
+    }
+  });
+});
 
 describe('Decide when requests are answered, and see which of them ran at once', () => {
   test('a hold keeps requests until they are released', async () => {

@@ -202,9 +202,30 @@ class DelayServer:
         """The clock of the server's delays, timeouts and runs. It does not affect the code under test."""
         return Clock(self, ("clock",))
 
+    def scenario(self, yaml: str) -> None:
+        """Replace the routes of the server's scenario, which take precedence over its endpoints.
+
+        Problem invalid-scenario: its detail has each error with its line.
+        """
+        self._call("PUT", "scenario", body=yaml.encode())
+
+    def check_runs(self, prefix: str, **checks) -> None:
+        """Raise AssertionError unless all runs whose IDs begin with prefix meet the checks. See Run.check().
+
+        A back-off with jitter is judged by the distribution of all their waits.
+        """
+        self._judge("check", checks={"run_prefix": prefix, **checks})
+
     def forget_runs(self) -> None:
         """Remove all runs from the server's journal."""
         self._call("DELETE", "runs")
+
+    def _judge(self, *path: str, checks: dict) -> None:
+        verdict = self._await(*path, **{name: _text(value) for name, value in checks.items()})
+        if not verdict["ok"]:
+            wrong = [c for c in verdict["checks"] if not c["ok"]]
+            lines = [f"{c['check']}: {c['detail']}\n  want {c['want']}\n  got  {c['got']}" for c in wrong]
+            raise AssertionError("\n".join([*lines, verdict["waterfall"]]))
 
     def _await(self, *path: str, **condition) -> dict:
         return self._call("GET", *path, query={**condition, "timeout": f"{_milliseconds(self.timeout_seconds)}ms"})
@@ -237,7 +258,7 @@ class DelayServer:
             raise ConnectionError(f"{method} {url}: no delay-server answers: {reason}") from error
         if got == "application/problem+json":
             raise Problem(f"{method} {url}", status, json.loads(text))
-        if status != 204 and (status != 200 or got != media_type):
+        if status != 204 and (status not in (200, 422) or got != media_type):  # 422 is a verdict
             what = f"unexpected reply {status} {got} (is this a delay-server?): {text[:200]}"
             raise ConnectionError(f"{method} {url}: {what}")
         return text
@@ -308,6 +329,25 @@ class Run:
         """
         return self._server._await("runs", self.id, settled="true")
 
+    def check(self, **checks) -> None:
+        """Wait until all requests have ended; raise AssertionError unless all checks hold.
+
+        The server's page /doc#checks lists the checks:
+
+            run.check(statuses=[503, 503, 200], backoff="100ms,2", within="50ms")
+
+        The error says what is wrong, and draws the run. Problem run-not-found: it has no requests. Problems of type
+        unknown-parameter, invalid-parameter or conflicting-parameters: a check is wrong.
+        """
+        self._server._judge("runs", self.id, "check", checks=checks)
+
+    def scenario(self, yaml: str) -> None:
+        """Lay routes over the server's, for requests of this run alone, until it is forgotten.
+
+        The run need not have started. Problem invalid-scenario: its detail has each error with its line.
+        """
+        self._server._call("PUT", "runs", self.id, "scenario", body=yaml.encode())
+
     def waterfall(self) -> str:
         """Return the run drawn as text, with a bar for each request."""
         return self._server._send("GET", "runs", self.id, "waterfall.txt", media_type="text/plain")
@@ -365,6 +405,11 @@ class Clock:
 def _milliseconds(seconds: float) -> str:
     """Return a decimal number, exact to the nanosecond: 1000, 0.25."""
     return f"{seconds * 1000:.6f}".rstrip("0").rstrip(".")
+
+
+def _text(value) -> str:
+    """Return the value of a check as the server reads it: 503,200 for a list."""
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _segment(name: str) -> str:

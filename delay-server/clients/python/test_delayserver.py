@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 import unittest
 import unittest.mock
 import urllib.error
@@ -26,6 +27,79 @@ def get(url: str, headers: dict | None = None) -> int:
     except urllib.error.HTTPError as reply:
         with reply:
             return reply.code
+
+
+def get_with_retries(url: str, tries: int, pause_seconds: float) -> int:
+    """The client under test: it retries a 503 after a pause that doubles."""
+    status = get(url)
+    while status == 503 and tries > 1:
+        time.sleep(pause_seconds)
+        status, tries, pause_seconds = get(url), tries - 1, 2 * pause_seconds
+    return status
+
+
+class CheckTest(delayserver.TestCase):
+    """Prove that a client retries well."""
+
+    def test_the_client_backs_off(self):
+        run = self.server.run()
+        self.assertEqual(get_with_retries(run.url("/delay/1?fail_first=2"), tries=3, pause_seconds=0.02), 200)
+        run.check(attempts=3, backoff="20ms,2", within="5s")
+
+    def test_a_client_that_does_not_back_off(self):
+        run = self.server.run()
+        get_with_retries(run.url("/delay/1?fail_first=2"), tries=3, pause_seconds=0)
+        with self.assertRaises(AssertionError) as caught:
+            run.check(attempts=4, backoff="1h,2")
+        text = str(caught.exception)
+        self.assertRegex(text, r"^attempts: .*must.*\n  want 4\n  got  3\nbackoff: .*must wait .*or more\n  want")
+        self.assertIn("GET /delay/1", text)
+        self.assertEqual(text.count("attempts:"), 1)
+
+    def test_many_runs(self):
+        prefix = self.server.run().id
+        for i in range(3):
+            get(self.server.run(f"{prefix}-{i}").delay_url(0))
+        self.server.check_runs(prefix, attempts=1)
+        with self.assertRaisesRegex(AssertionError, f"^attempts: (.*\\n)*run {prefix}-0"):
+            self.server.check_runs(prefix, attempts=2)
+
+    def test_an_invalid_check(self):
+        run = self.server.run()
+        get(run.delay_url(0))
+        for checks, problem in (
+            ({"attemps": 4}, "unknown-parameter"),
+            ({"attempts": "four"}, "invalid-parameter"),
+            ({"attempts": 4, "statuses": [200]}, "conflicting-parameters"),
+            ({}, "invalid-parameter"),
+        ):
+            with self.subTest(checks), self.assertRaises(delayserver.Problem) as caught:
+                run.check(**checks)
+            self.assertEqual(caught.exception.type, problem)
+        with self.assertRaises(delayserver.Problem) as caught:
+            self.server.run().check(attempts=1)
+        self.assertEqual(caught.exception.type, "run-not-found")
+
+
+class ScenarioTest(delayserver.TestCase):
+    """Routes of a run and of the server."""
+
+    def test_a_run_has_its_own_routes(self):
+        run, other = self.server.run(), self.server.run()
+        run.scenario("routes: [{path: /prices, delay: 1ms, status: 503}]")
+        self.assertEqual(get(run.url("/prices")), 503)
+        self.assertEqual(get(other.url("/prices")), 404)
+
+    def test_the_server_has_routes(self):
+        self.server.scenario("routes: [{path: /catalog, delay: 1ms, status: 418}]")
+        self.assertEqual(get(self.server.url + "/catalog"), 418)
+
+    def test_an_invalid_scenario(self):
+        for put in self.server.scenario, self.server.run().scenario:
+            with self.assertRaises(delayserver.Problem) as caught:
+                put("routes:\n  - {path: /a, delay: soon}")
+            self.assertEqual(caught.exception.type, "invalid-scenario")
+            self.assertRegex(caught.exception.detail, ":2:.*soon")
 
 
 class ServerTest(delayserver.TestCase):
