@@ -7,6 +7,7 @@ import (
 
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/kit/problem"
 )
 
 var _ = register(Check{
@@ -59,7 +60,7 @@ func parseStatuses(in *input) (rule, error) {
 	}
 	for _, word := range want {
 		if !isStatus(word) && !slices.Contains(words, word) {
-			return rule{}, invalid("statuses", text, "unknown entry "+strconv.Quote(word),
+			return rule{}, invalid("statuses", text, "unknown entry "+problem.Quote(word),
 				"statuses from 100 to 599 or "+strings.Join(words, ", "))
 		}
 	}

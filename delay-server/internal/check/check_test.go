@@ -53,6 +53,8 @@ func TestAttempts(t *testing.T) {
 			"the client went on after attempt 1, which got 503; it must stop there", "2",
 			map[int]string{1: "attempt 2, want 1"}},
 		{"each sequence", "attempts=1", []string{"0-10 200", "10-20 200 path=/b"}, "", "1", nil},
+		{"the same path with another method", "attempts=1", []string{"0-10 200", "10-20 200 method=POST"}, "", "1",
+			nil},
 		{"a sequence differs", "attempts=1", []string{"0-10 200", "10-20 503 path=/b", "20-30 200 path=/b"},
 			`GET "/b": the client went on after attempt 1`, "2", map[int]string{2: "attempt 2, want 1"}},
 		{"one path", "attempts=1&path=/a", []string{"0-10 200", "10-20 503 path=/b", "20-30 200 path=/b"}, "", "1",

@@ -114,22 +114,20 @@ func judgeOrder(s *subject, sequential bool, late func(left, w wait) bool) findi
 		return tooFew(count(len(s.waits), "request"), "the order of one request is nothing to judge; send two or more")
 	}
 	overlaps, excused, first := false, false, wait{}
-	var latest, left wait // the request with the latest end: of all that were not given up, of the others
-	for i, w := range s.waits {
+	var before, left wait // the request before, and of the given up ones the one with the latest end
+	for _, w := range s.waits {
 		switch {
-		case i > 0 && latest.End > w.Start || left.End > w.Start && !late(left, w):
+		case before.End > w.Start || left.End > w.Start && !late(left, w):
 			if !overlaps {
 				overlaps, first = true, w
 			}
 		case left.End > w.Start:
 			excused = true
 		}
-		if w.Outcome == journal.ClientClosed {
-			if w.End > left.End {
-				left = w
-			}
-		} else if w.End > latest.End {
-			latest = w
+		if w.Outcome != journal.ClientClosed {
+			before = w
+		} else if w.End > left.End {
+			left = w
 		}
 	}
 	// On a frozen clock, requests may be in flight together and take no time.

@@ -85,6 +85,8 @@ func TestFullJitter(t *testing.T) {
 			"within=50ms is too much to judge jitter=full: use less than half", "117 retries"},
 		{"shorter", "full", distributed(rng, enough, 0, 0.4, 0), "the gaps are shorter than jitter=full draws them",
 			"117 retries, "},
+		{"half of it each time", "full", distributed(rng, enough, 0.5, 0.5, 0), "the gaps are shorter",
+			"117 retries, deviation 0.50 early and 0.25 late of 0.25 allowed; "},
 		{"longer", "full", distributed(rng, enough, 0.6, 1, 0), "the gaps are longer than jitter=full draws them",
 			"117 retries, "},
 		{"in one run", "full&within=1ms&cap=1s", []journal.Run{oneLongRun(rng)}, "", "99 retries, "},

@@ -1,6 +1,6 @@
 package check
 
-import "strings"
+import "time"
 
 var _ = register(Check{
 	Name:  "retry_after",
@@ -26,7 +26,7 @@ func judgeRetryAfter(q sequence) finding {
 		if before.RetryAfter <= 0 || !before.answered() {
 			continue
 		}
-		gap := w.Start - before.End
+		gap := w.Start - before.began()
 		gaps = append(gaps, ms(gap)+" for "+ms(before.RetryAfter))
 		if gap >= before.RetryAfter {
 			continue
@@ -41,6 +41,10 @@ func judgeRetryAfter(q sequence) finding {
 		return tooFew("no Retry-After",
 			"no request follows an answer with Retry-After; ask for one, as with retry_after=1s")
 	}
-	wrong.got = strings.TrimSpace(listed(gaps, ", "))
+	wrong.got = listed(gaps, ", ")
 	return wrong
 }
+
+// began returns when the answer began. A client may act on its header before it has read
+// the body, and a date in Retry-After counts from then.
+func (w wait) began() time.Duration { return min(w.Start+w.Queued+w.Waited, w.End) }

@@ -16,7 +16,8 @@ import (
 var recorded = []string{"Idempotency-Key", "User-Agent"}
 
 // played returns a run of requests such as "0-10 503 after=1s": start and end in
-// milliseconds, what the client got, and more: path, after (Retry-After), conn, key.
+// milliseconds, what the client got, and more: method, path, body (the time after the
+// answer began), after (Retry-After), conn and key.
 func played(requests ...string) journal.Run {
 	run := journal.Run{Summary: journal.Summary{ID: "r"}}
 	for _, text := range requests {
@@ -31,6 +32,7 @@ func parseEntry(text string) journal.Entry {
 	e := journal.Entry{
 		Method: "GET", Path: "/a", Start: parseMS(start), End: parseMS(end), Outcome: journal.Answered, Connection: 1,
 	}
+	e.Waited = e.End - e.Start
 	if status, err := strconv.Atoi(words[1]); err == nil {
 		e.Status = status
 	} else if slices.Contains(answer.Faults, answer.Fault(words[1])) {
@@ -40,8 +42,12 @@ func parseEntry(text string) journal.Entry {
 	}
 	for _, word := range words[2:] {
 		switch name, value, _ := strings.Cut(word, "="); name {
+		case "method":
+			e.Method = value
 		case "path":
 			e.Path = value
+		case "body":
+			e.Waited -= parseMS(value)
 		case "after":
 			e.RetryAfter, _ = time.ParseDuration(value)
 		case "conn":
