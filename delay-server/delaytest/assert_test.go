@@ -48,19 +48,23 @@ func TestRunAssertions(t *testing.T) {
 			`run concurrent: 3 requests, peak in flight 3\n(?s:.*)(GET /barrier/all .*\|.*\| .* answered\n){3}`},
 		{"3 concurrent, want 4", func(t testing.TB, s *delaytest.Server) bool {
 			return delaytest.AssertConcurrent(t, runConcurrently(t, s, 3), 4)
-		}, `^delaytest: run "concurrent": peak: never more than 3 .*\n  want 4\n  got  3\nrun concurrent: 3 requests`},
+		}, `^delaytest: run "concurrent": peak: never more than 3 .*\n` +
+			`  want 4\n  got  3\nrun concurrent: 3 requests`},
 		{"3 sequential, want 3", func(t testing.TB, s *delaytest.Server) bool {
 			return delaytest.AssertConcurrent(t, runSequentially(t, s, 3), 3)
-		}, `^delaytest: run "sequential": peak: never more than 1 .*\n  want 3\n  got  1\nrun sequential: 3 requests`},
+		}, `^delaytest: run "sequential": peak: never more than 1 .*\n` +
+			`  want 3\n  got  1\nrun sequential: 3 requests`},
 		{"2 sequential", func(t testing.TB, s *delaytest.Server) bool {
 			return delaytest.AssertSequential(t, runSequentially(t, s, 2))
 		}, ""},
 		{"2 concurrent, want sequential", func(t testing.TB, s *delaytest.Server) bool {
 			return delaytest.AssertSequential(t, runConcurrently(t, s, 2))
-		}, `^delaytest: run "concurrent": order: up to 2 .*\n  want sequential\n  got  concurrent\nrun concurrent: 2 requests`},
+		}, `^delaytest: run "concurrent": order: up to 2 .*\n` +
+			`  want sequential\n  got  concurrent\nrun concurrent: 2 requests`},
 		{"1 request, want sequential", func(t testing.TB, s *delaytest.Server) bool {
 			return delaytest.AssertSequential(t, runSequentially(t, s, 1))
-		}, `^delaytest: run "sequential": order: .*; send two or more\n  want sequential\n  got  1 request\nrun sequential: 1 request,`},
+		}, `^delaytest: run "sequential": order: .*; send two or more\n` +
+			`  want sequential\n  got  1 request\nrun sequential: 1 request,`},
 		{"no requests: no waterfall", func(t testing.TB, s *delaytest.Server) bool {
 			return delaytest.AssertSequential(t, s.Run("none"))
 		}, `^delaytest: .*404 Not Found: run "none" [^\n]*$`},

@@ -9,7 +9,10 @@ import (
 	"flash.test/delay-server/delaytest"
 )
 
-const ms = time.Millisecond
+const (
+	ms    = time.Millisecond
+	flaky = "/delay/0?fail_first=3"
+)
 
 // call sends a request to a path of the server after each wait, one after another.
 func call(client *http.Client, srv *delaytest.Server, path string, sleep func(time.Duration), waits ...time.Duration) {
@@ -21,15 +24,18 @@ func call(client *http.Client, srv *delaytest.Server, path string, sleep func(ti
 	}
 }
 
-// calls returns a function that sends the requests of [call] in the bubble's time.
-func calls(path string, waits ...time.Duration) func(*delaytest.Server, *delaytest.Run) {
+// A behaviour is how a client under test behaves.
+type behaviour func(*delaytest.Server, *delaytest.Run)
+
+// calls sends the requests of [call] in the bubble's time.
+func calls(path string, waits ...time.Duration) behaviour {
 	return func(srv *delaytest.Server, run *delaytest.Run) {
 		call(run.HTTPClient(), srv, path, time.Sleep, waits...)
 	}
 }
 
 // giveUp sends a request with a timeout.
-func giveUp(after time.Duration) func(*delaytest.Server, *delaytest.Run) {
+func giveUp(after time.Duration) behaviour {
 	return func(srv *delaytest.Server, run *delaytest.Run) {
 		client := run.HTTPClient()
 		client.Timeout = after
@@ -37,99 +43,120 @@ func giveUp(after time.Duration) func(*delaytest.Server, *delaytest.Run) {
 	}
 }
 
-// TestAssertionsInABubble judges clients that wait in the time of a bubble, which passes
-// at once and exactly.
-func TestAssertionsInABubble(t *testing.T) {
-	const flaky = "/delay/0?fail_first=3"
-	backoff := func(b delaytest.Backoff) func(testing.TB, *delaytest.Run) bool {
-		return func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertBackoff(t, run, b) }
+// overlap sends n requests that are in flight at once, and then one more.
+func overlap(n int) behaviour {
+	return func(srv *delaytest.Server, run *delaytest.Run) {
+		var answers []<-chan answer
+		for range n {
+			answers = append(answers, get(srv.HTTPClient(), run.BarrierURL("all", n)))
+		}
+		for _, a := range answers {
+			<-a
+		}
+		<-get(run.HTTPClient(), srv.DelayURL(0))
 	}
+}
+
+type assertion func(testing.TB, *delaytest.Run) bool
+
+// with returns an assertion with its argument.
+func with[T any](assert func(testing.TB, *delaytest.Run, T) bool, arg T) assertion {
+	return func(t testing.TB, run *delaytest.Run) bool { return assert(t, run, arg) }
+}
+
+// TestAssertionsInABubble checks that each assertion passes for the right client and fails
+// for the wrong one. The clients wait in the time of a bubble, which passes at once and
+// exactly.
+func TestAssertionsInABubble(t *testing.T) {
+	const second = time.Second
 	for _, tc := range []struct {
-		name   string
-		client func(*delaytest.Server, *delaytest.Run)
-		assert func(testing.TB, *delaytest.Run) bool
-		want   string // pattern of the failure, or "" for success
+		name         string
+		right, wrong behaviour
+		assert       assertion
+		want         string // pattern of the failure
 	}{
-		{"4 attempts", calls(flaky, 0, ms, ms, ms),
-			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertAttempts(t, run, 4) }, ""},
-		{"3 attempts, want 4", calls(flaky, 0, ms, ms),
-			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertAttempts(t, run, 4) },
+		{"attempts", calls(flaky, 0, ms, ms, ms), calls(flaky, 0, ms, ms),
+			with(delaytest.AssertAttempts, 4),
 			`attempts: .* stopped after 3 attempts.*\n  want 4\n  got  3\nrun r: 3 requests`},
-
-		{"doubled waits", calls(flaky, 0, 100*ms, 200*ms, 400*ms), backoff(delaytest.Backoff{Base: 100 * ms, Factor: 2}), ""},
-		{"doubled waits to the cap", calls(flaky, 0, 100*ms, 150*ms, 150*ms),
-			backoff(delaytest.Backoff{Base: 100 * ms, Factor: 2, Cap: 150 * ms}), ""},
-		{"constant waits", calls(flaky, 0, 100*ms, 100*ms, 100*ms),
-			backoff(delaytest.Backoff{Base: 100 * ms, Factor: 1}), ""},
-		{"constant waits, want doubled", calls(flaky, 0, 100*ms, 100*ms, 100*ms),
-			backoff(delaytest.Backoff{Base: 100 * ms, Factor: 2}), `backoff: attempt 3 came 100 ms after .*\n  want 100 ms, then × 2\n  got  100 ms, 100 ms, 100 ms\n`},
-		{"doubled waits, want constant", calls(flaky, 0, 100*ms, 200*ms, 400*ms),
-			backoff(delaytest.Backoff{Base: 100 * ms, Factor: 1, Within: 50 * ms}), `backoff: attempt 3 came 200 ms after .*\n  want always 100 ms\n  got  100 ms, 200 ms, 400 ms\n`},
-		{"waits with equal jitter", calls(flaky, 0, 60*ms, 190*ms, 200*ms),
-			backoff(delaytest.Backoff{Base: 100 * ms, Factor: 2, Jitter: "equal"}), ""},
-		{"waits within 20 %", calls(flaky, 0, 80*ms, 240*ms, 400*ms),
-			backoff(delaytest.Backoff{Base: 100 * ms, Factor: 2, Jitter: "20%"}), ""},
-
-		{"3 at once of 4, want at most 3", func(srv *delaytest.Server, run *delaytest.Run) {
-			overlap(srv, run, 3)
-			<-get(run.HTTPClient(), srv.DelayURL(0))
-		},
-			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertPeakAtMost(t, run, 3) }, ""},
-		{"3 at once, want at most 2", func(srv *delaytest.Server, run *delaytest.Run) { overlap(srv, run, 3) },
-			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertPeakAtMost(t, run, 2) },
-			`peak_at_most: .*\n  want 2\n  got  3\n`},
-		{"3 at once, want at least 3", func(srv *delaytest.Server, run *delaytest.Run) { overlap(srv, run, 3) },
-			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertPeakAtLeast(t, run, 3) }, ""},
-		{"3 at once, want at least 4", func(srv *delaytest.Server, run *delaytest.Run) { overlap(srv, run, 3) },
-			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertPeakAtLeast(t, run, 4) },
-			`peak_at_least: .*\n  want 4\n  got  3\n`},
-
-		{"gives up", giveUp(2 * time.Second),
-			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertGaveUp(t, run, 2*time.Second) }, ""},
-		{"gives up later", giveUp(5 * time.Second),
-			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertGaveUp(t, run, 2*time.Second) },
-			`gave_up_after: .*\n  want after 2000 ms\n  got  after 5000 ms\n`},
-
-		{"two checks fail", calls(flaky, 0, ms),
-			func(t testing.TB, run *delaytest.Run) bool {
-				return delaytest.AssertChecks(t, run, "attempts=4", "order=sequential", "peak_at_least=1", "backoff=5ms,2")
-			},
-			`attempts: .*\n  want 4\n  got  2\nbackoff: .*\n  want 5 ms, .*\n  got  1 ms\nrun r: 2 requests`},
-		{"a misspelt check", calls(flaky, 0, ms),
-			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertChecks(t, run, "atempts=4") },
-			`400 Bad Request: .*atempts.*attempts`},
-		{"no requests", calls(flaky),
-			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertAttempts(t, run, 4) },
-			`404 Not Found: run "r" .*`},
+		{"doubled back-off", calls(flaky, 0, 100*ms, 200*ms, 400*ms), calls(flaky, 0, 100*ms, 100*ms, 100*ms),
+			with(delaytest.AssertBackoff, delaytest.Backoff{Base: 100 * ms, Factor: 2}),
+			`backoff: attempt 3 came 100 ms after .*\n  want 100 ms, then × 2\n  got  100 ms, 100 ms, 100 ms\n`},
+		{"constant back-off", calls(flaky, 0, 100*ms, 100*ms, 100*ms), calls(flaky, 0, 100*ms, 200*ms, 400*ms),
+			with(delaytest.AssertBackoff, delaytest.Backoff{Base: 100 * ms, Factor: 1, Within: 50 * ms}),
+			`backoff: attempt 3 came 200 ms after .*\n  want always 100 ms\n  got  100 ms, 200 ms, 400 ms\n`},
+		{"back-off to a cap",
+			calls(flaky, 0, 1*second, 3*second, 5*second), calls(flaky, 0, 1*second, 3*second, 9*second),
+			with(delaytest.AssertBackoff, delaytest.Backoff{Base: second, Factor: 3, Cap: 5 * second}),
+			`backoff: attempt 4 came 9000 ms after .*\n  want 1000 ms, then × 3, up to 5000 ms\n`},
+		{"back-off with jitter", calls(flaky, 0, 60*ms, 190*ms, 200*ms), calls(flaky, 0, 60*ms, 190*ms, 199*ms),
+			with(delaytest.AssertBackoff, delaytest.Backoff{Base: 100 * ms, Factor: 2, Jitter: "equal"}),
+			`backoff: attempt 4 came 199 ms after .*\n  want 100 ms, then × 2, jitter equal\n`},
+		{"peak", overlap(3), overlap(4),
+			with(delaytest.AssertConcurrent, 3), `peak: .*\n  want 3\n  got  4\n`},
+		{"peak at most", overlap(3), overlap(4),
+			with(delaytest.AssertPeakAtMost, 3), `peak_at_most: .*\n  want 3\n  got  4\n`},
+		{"peak at least", overlap(3), overlap(2),
+			with(delaytest.AssertPeakAtLeast, 3), `peak_at_least: .*\n  want 3\n  got  2\n`},
+		{"timeout", giveUp(2 * second), giveUp(5 * second),
+			with(delaytest.AssertGaveUp, 2*second), `gave_up_after: .*\n  want after 2000 ms\n  got  after 5000 ms\n`},
+		{"no requests", calls(flaky, 0, ms, ms, ms), calls(flaky),
+			with(delaytest.AssertAttempts, 4), `404 Not Found: run "r" .*`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			var ok bool
-			got := recorded(t, func(r testing.TB) {
-				srv := delaytest.NewInMemoryServer(r)
-				run := srv.Run("r")
-				tc.client(srv, run)
-				ok = tc.assert(r, run)
-			})
-			if ok != (tc.want == "") {
-				t.Errorf("got %v, with failures %q", ok, got)
-			}
-			if tc.want != "" {
-				wantFailure(t, got, `^delaytest: .*`+tc.want)
-			} else if len(got) > 0 {
+			if got := failures(t, tc.right, tc.assert); len(got) > 0 {
 				t.Errorf("got failures %q, want none", got)
 			}
+			wantFailure(t, failures(t, tc.wrong, tc.assert), `^delaytest: .*`+tc.want)
 		})
 	}
 }
 
-// overlap sends n requests that are in flight at once.
-func overlap(srv *delaytest.Server, run *delaytest.Run, n int) {
-	var answers []<-chan answer
-	for range n {
-		answers = append(answers, get(srv.HTTPClient(), run.BarrierURL("all", n)))
+// failures returns the failures of an assertion in a bubble. It returns none if the
+// assertion returned true.
+func failures(t *testing.T, client behaviour, assert assertion) []string {
+	var ok bool
+	got := recorded(t, func(r testing.TB) {
+		srv := delaytest.NewInMemoryServer(r)
+		run := srv.Run("r")
+		client(srv, run)
+		ok = assert(r, run)
+	})
+	if ok != (len(got) == 0) {
+		t.Errorf("got %v with failures %q", ok, got)
 	}
-	for _, a := range answers {
-		<-a
+	return got
+}
+
+func TestAMisspeltCheck(t *testing.T) {
+	got := failures(t, overlap(2), func(t testing.TB, run *delaytest.Run) bool {
+		return delaytest.AssertChecks(t, run, "atempts=4")
+	})
+	wantFailure(t, got, `^delaytest: .* 400 Bad Request: .*atempts.*attempts`)
+}
+
+func TestAssertChecksOfRuns(t *testing.T) {
+	for _, tc := range []struct {
+		prefix string
+		want   string // pattern of the failure, or "" for success
+	}{
+		{"load-", ""},
+		{"lo", `^delaytest: runs "lo": attempts: run lost: .*\n  want 2\n  got  1\nrun lost: 1 request`},
+		{"x", `^delaytest: .* 404 Not Found: no run begins with "x"`},
+	} {
+		got := recorded(t, func(r testing.TB) {
+			srv := delaytest.NewInMemoryServer(r)
+			for id, waits := range map[string][]time.Duration{"load-1": {0, ms}, "load-2": {0, ms}, "lost": {0}} {
+				calls("/delay/0?fail_first=1", waits...)(srv, srv.Run(id))
+			}
+			if delaytest.AssertChecksOfRuns(r, srv, tc.prefix, "attempts=2") != (tc.want == "") {
+				t.Errorf("prefix %q: got the wrong result", tc.prefix)
+			}
+		})
+		if tc.want != "" {
+			wantFailure(t, got, tc.want)
+		} else if len(got) > 0 {
+			t.Errorf("prefix %q: got failures %q, want none", tc.prefix, got)
+		}
 	}
 }
 
@@ -144,12 +171,14 @@ func TestAssertionsOnTheMovedClock(t *testing.T) {
 		want  string
 	}{
 		{"right", []time.Duration{0, 30 * time.Second, time.Minute, 2 * time.Minute}, ""},
-		{"wrong", []time.Duration{0, 30 * time.Second, 30 * time.Second, 30 * time.Second}, "backoff: attempt 3 came 30000 ms after"},
+		{"wrong", []time.Duration{0, 30 * time.Second, 30 * time.Second, 30 * time.Second},
+			"backoff: attempt 3 came 30000 ms after"},
 	} {
 		run := srv.Run(tc.run)
-		call(run.HTTPClient(), srv, "/delay/0?fail_first=3", clock.Advance, tc.waits...)
+		call(run.HTTPClient(), srv, flaky, clock.Advance, tc.waits...)
 		r := &recorder{TB: t}
-		ok := delaytest.AssertBackoff(r, run, delaytest.Backoff{Base: 30 * time.Second, Factor: 2, Within: time.Nanosecond})
+		exact := delaytest.Backoff{Base: 30 * time.Second, Factor: 2, Within: time.Nanosecond}
+		ok := delaytest.AssertBackoff(r, run, exact)
 		if ok != (tc.want == "") || len(r.failures) > 0 && !strings.Contains(r.failures[0], tc.want) {
 			t.Errorf("run %s: got %v and failures %q", tc.run, ok, r.failures)
 		}
@@ -168,7 +197,7 @@ func TestAssertionsInRealTime(t *testing.T) {
 		{"wrong", []time.Duration{0, 0, 0, 0}, "backoff: attempt 2 came "},
 	} {
 		run := srv.Run(tc.run)
-		call(run.HTTPClient(), srv, "/delay/0?fail_first=3", time.Sleep, tc.waits...)
+		call(run.HTTPClient(), srv, flaky, time.Sleep, tc.waits...)
 		r := &recorder{TB: t}
 		ok := delaytest.AssertBackoff(r, run, delaytest.Backoff{Base: 20 * ms, Factor: 2, Within: 10 * time.Second})
 		if ok != (tc.want == "") || len(r.failures) > 0 && !strings.Contains(r.failures[0], tc.want) {
