@@ -56,6 +56,19 @@ func (q *Queue) Stop(t *Timer) {
 	t.post.CompareAndSwap(postPending, postDropped)
 }
 
+// Detach is Stop of a timer that another queue will use. Only the owner calls it.
+func (q *Queue) Detach(t *Timer) {
+	q.remove(t)
+	if t.post.Load() == postNone {
+		return
+	}
+	q.clock.mu.Lock() // no Post may change the lists
+	defer q.clock.mu.Unlock()
+	q.posted.Store(without(q.posted.Load(), t))
+	q.firing = without(q.firing, t)
+	t.post.Store(postNone)
+}
+
 // Post makes the owner fire t soon, once for all posts until then. The queue is
 // active before Post returns. A Post after Close does nothing.
 func (q *Queue) Post(t *Timer) {

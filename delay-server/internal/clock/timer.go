@@ -26,6 +26,17 @@ const (
 	postDropped        // in the list, and stopped since
 )
 
+// without returns a list of posted timers without t.
+func without(list, t *Timer) *Timer {
+	for at := &list; *at != nil; at = &(*at).next {
+		if *at == t {
+			*at, t.next = t.next, nil
+			break
+		}
+	}
+	return list
+}
+
 // timerHeap is a heap.Interface of timers by due time.
 type timerHeap []*Timer
 

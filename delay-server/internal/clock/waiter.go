@@ -27,6 +27,18 @@ func (c *Clock) Timestamp() Timestamp {
 	return Timestamp{wall.Sub(c.start), virtual}
 }
 
+// At returns t, of a clock with the same start, in the time of c. If c was set after t,
+// At returns the time of c when it was set.
+func (c *Clock) At(t Timestamp) Timestamp {
+	c.settingMu.RLock()
+	defer c.settingMu.RUnlock()
+	wall := c.start.Add(t.wall)
+	if c.setting != nil && wall.Before(c.setting.wall) {
+		wall = c.setting.wall
+	}
+	return Timestamp{t.wall, c.setting.toVirtual(wall)}
+}
+
 // Waiter blocks the goroutine of one request. It is active from Clock.Waiter to
 // Leave, except while Await blocks.
 type Waiter struct {

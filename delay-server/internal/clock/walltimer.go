@@ -15,8 +15,16 @@ type wallTimer interface {
 // runtimeTimer is a wallTimer that also works in testing/synctest.
 type runtimeTimer struct{ *time.Timer }
 
-func (t runtimeTimer) set(in time.Duration) { t.Reset(in) }
-func (t runtimeTimer) stop()                { t.Stop() }
+// set stops the timer for math.MaxInt64: the runtime would keep it, and its clock.
+func (t runtimeTimer) set(in time.Duration) {
+	if in == math.MaxInt64 {
+		t.Stop()
+	} else {
+		t.Reset(in)
+	}
+}
+
+func (t runtimeTimer) stop() { t.Stop() }
 
 // UseTimerfd wakes waiters by a timerfd, if the system has timerfds, until stop is
 // called. The runtime's timers are up to a millisecond late, since an idle Go process
