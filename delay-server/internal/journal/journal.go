@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/cond"
 )
 
@@ -40,12 +41,18 @@ type Wait struct {
 	Held    time.Duration // the part of Waited at a barrier or hold
 	Outcome Outcome       // "" until the request has ended
 
+	Clock *clock.Clock // of the times, if it is the run's own; nil for the server's
+
 	record *record // nil for a wait of no run
 }
 
 // Journal counts waiting requests, records the waits of runs, and passes each wait that
 // has ended to its observer. Use New.
 type Journal struct {
+	// Clocks are the clocks of runs that have their own. It is set before use, and
+	// changed by MakeClock, Forget and ForgetAll.
+	Clocks *clock.Runs
+
 	size    int
 	now     func() time.Time
 	ended   func(Wait)
@@ -74,21 +81,28 @@ func New(size int, now func() time.Time, ended func(Wait)) *Journal {
 // have read its answer before the request leaves the count.
 func (j *Journal) Waiting() int { return int(j.waiting.Load()) }
 
-// Begin counts w as waiting and, in a run, records it. A nil w is a wait of no run.
-// Each Begin is followed by one End.
-func (j *Journal) Begin(w *Wait) {
-	j.waiting.Add(1)
+// Begin counts w as waiting and, in a run, records it. A nil w is a wait of no run. Each
+// Begin that reports true is followed by one End. Begin reports false, and does nothing
+// else, if the run's clock was made or dropped and is not w.Clock.
+func (j *Journal) Begin(w *Wait) bool {
 	if w == nil || w.Run == "" {
-		return
+		j.waiting.Add(1)
+		return true
 	}
-	w.record = newRecord(w)
+	r := newRecord(w)
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.Clocks.Of(w.Run) != w.Clock {
+		return false
+	}
+	j.waiting.Add(1)
+	w.record = r
 	s := j.count(w)
 	s.waiting++
 	s.inFlight++
 	s.peak = max(s.peak, s.inFlight)
 	j.append(s, w.record)
+	return true
 }
 
 // BeforeLastByte is called just before the last byte of the answer is sent. From then on
@@ -99,7 +113,7 @@ func (j *Journal) BeforeLastByte(w *Wait) {
 	if w.record == nil || w.record.sent() {
 		return
 	}
-	now := j.now()
+	now := j.timeOn(w.Clock)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	w.record.send(w, now)

@@ -73,7 +73,7 @@ func (j *Journal) Run(id string) (Run, bool) {
 	if s == nil {
 		return Run{}, false
 	}
-	return s.run(j.now()), true
+	return s.run(j.nowIn(id)), true
 }
 
 func (s *runStats) run(now time.Time) Run {
@@ -137,9 +137,8 @@ func (j *Journal) Runs() []Summary {
 	}
 	slices.SortFunc(all, func(a, b *runStats) int { return cmp.Compare(b.seq, a.seq) })
 	runs := make([]Summary, len(all))
-	now := j.now()
 	for i, s := range all {
-		runs[i] = s.summary(now)
+		runs[i] = s.summary(j.nowIn(s.id))
 	}
 	return runs
 }
@@ -160,33 +159,35 @@ func (j *Journal) Await(ctx context.Context, id string, ok func(Summary) bool) (
 	defer j.mu.Unlock()
 	err := j.changed.Wait(ctx, func() bool {
 		if s := j.runs[id]; s != nil {
-			return ok(s.summary(j.now()))
+			return ok(s.summary(j.nowIn(id)))
 		}
 		return ok(Summary{ID: id})
 	})
 	if s := j.runs[id]; s != nil {
-		return s.run(j.now()), err
+		return s.run(j.nowIn(id)), err
 	}
 	return Run{Summary: Summary{ID: id}}, err
 }
 
-// Forget removes the run, and reports whether there was one. Its requests that have not
-// ended go on, but belong to no run any more.
+// Forget removes the run and drops its clock, and reports whether there was either. Its
+// requests that have not ended go on, but belong to no run any more.
 func (j *Journal) Forget(id string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	dropped := j.Clocks.Drop(id)
 	s := j.runs[id]
 	if s == nil {
-		return false
+		return dropped
 	}
 	j.forget(s)
 	return true
 }
 
-// ForgetAll removes all runs.
+// ForgetAll removes all runs and drops their clocks.
 func (j *Journal) ForgetAll() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.Clocks.DropAll()
 	for _, s := range j.runs {
 		j.forget(s)
 	}
