@@ -18,6 +18,7 @@
 package flow
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -44,7 +45,8 @@ var ErrInternal = problem.Internal.New("internal error; the server's log has the
 
 // Engine has the shared state of a server's flows.
 type Engine struct {
-	Clock    *clock.Clock
+	Clock    *clock.Clock // the server's: of rate limits and pools, and of requests without Request.Clock
+	Runs     *clock.Runs  // the clocks of runs that have their own, as in Journal.Clocks
 	Journal  *journal.Journal
 	Pools    *gate.Pools
 	Barriers *gate.Barriers
@@ -73,7 +75,7 @@ func (e *Engine) Shutdown() { e.shutdown.Store(true) }
 // Wake.
 type Output interface {
 	// Wait flushes the bytes that Send buffered, and calls Resume(true) at due by the
-	// engine's clock, never before. If due is zero, it never calls Resume(true).
+	// flow's clock, never before. If due is zero, it never calls Resume(true).
 	Wait(due time.Time)
 
 	// Wake makes the owner call Resume(false) soon.
@@ -112,9 +114,10 @@ type Request struct {
 	Path       string // percent-encoded
 	Origin     string // the header Origin
 	ProtoMajor int
-	Client     *gate.Client // for MAX_IN_FLIGHT
-	Arrived    clock.Timestamp
-	Record     bool // Flow.Wait returns the wait
+	Client     *gate.Client    // for MAX_IN_FLIGHT
+	Clock      *clock.Clock    // Engine.Runs.Of(Run)
+	Arrived    clock.Timestamp // in the time of Clock
+	Record     bool            // Flow.Wait returns the wait
 }
 
 type state uint8
@@ -158,6 +161,7 @@ type extra struct {
 	held     time.Duration // the part of waited at a barrier or hold
 	origin   string
 	limit    []answer.Field // show the limit as the request left it
+	clock    *clock.Clock   // nil for the engine's
 }
 
 // none is the extra of most flows. It is never changed.
@@ -187,8 +191,10 @@ type transfer struct {
 	begun  time.Time
 }
 
-// Start starts f, which is done, and runs it until its first wait.
-func (f *Flow) Start(e *Engine, out Output, r *Request) {
+// Start starts f, which is done, and runs it until its first wait. It reports false, and
+// has not started f, if the run's clock was made or dropped and is not r.Clock. Then it
+// has set r.Clock and r.Arrived anew, and can be called again.
+func (f *Flow) Start(e *Engine, out Output, r *Request) (started bool) {
 	*f = Flow{
 		engine: e, out: out, plan: r.Plan, extra: &none, client: r.Client, arrived: r.Arrived,
 		head: r.Method == http.MethodHead, protoMajor: uint8(r.ProtoMajor),
@@ -197,17 +203,37 @@ func (f *Flow) Start(e *Engine, out Output, r *Request) {
 	if r.Run != "" || r.Record || e.Record {
 		f.own().wait = newWait(r)
 	}
+	if r.Clock != nil {
+		f.own().clock = r.Clock
+	}
 	if err := r.Client.Enter(); err != nil {
 		f.refuse(err)
-		return
+		return true
+	}
+	if !e.Journal.Begin(f.extra.wait) {
+		r.Client.Leave()
+		*f = Flow{}
+		r.Clock = e.Runs.Of(r.Run)
+		r.Arrived = cmp.Or(r.Clock, e.Clock).At(r.Arrived)
+		return false
 	}
 	f.placed, f.counted = true, true
-	e.Journal.Begin(f.extra.wait)
 	if e.shutdown.Load() {
 		f.Cancel(ErrShutdown)
-		return
+		return true
 	}
 	f.admit(r.LimitKey)
+	return true
+}
+
+// now returns the time on the clock that f waits on.
+func (f *Flow) now() time.Time { return f.clock().Now() }
+
+func (f *Flow) clock() *clock.Clock {
+	if c := f.extra.clock; c != nil {
+		return c
+	}
+	return f.engine.Clock
 }
 
 func (f *Flow) setOrigin(origin string) {
@@ -227,7 +253,7 @@ func newWait(r *Request) *journal.Wait {
 	}
 	return &journal.Wait{
 		Run: r.Run, Method: strings.Clone(r.Method), Path: strings.Clone(path),
-		Asked: r.Plan.Wait, Start: r.Arrived.Time(),
+		Asked: r.Plan.Wait, Start: r.Arrived.Time(), Clock: r.Clock,
 	}
 }
 
@@ -316,7 +342,7 @@ func (f *Flow) served() time.Time {
 // hold waits at the plan's barrier or hold, if it has one.
 func (f *Flow) hold() {
 	if w := f.extra.worker; w != nil {
-		w.served = f.engine.Clock.Now()
+		w.served = f.now()
 		w.queued = w.served.Sub(f.arrived.Time())
 	}
 	p := f.plan
@@ -339,7 +365,7 @@ func (f *Flow) hold() {
 		timeout = p.Hold.Timeout
 	}
 	f.state = held
-	f.out.Wait(f.engine.Clock.Now().Add(timeout))
+	f.out.Wait(f.now().Add(timeout))
 }
 
 // released runs a held flow that was freed or timed out.
@@ -365,7 +391,7 @@ func (f *Flow) released(due bool) {
 
 // pass runs a flow after its barrier or hold, or ends it with err.
 func (f *Flow) pass(err error) {
-	now := f.engine.Clock.Now()
+	now := f.now()
 	f.own().held = now.Sub(f.served())
 	if err != nil {
 		f.waited = f.extra.held
@@ -378,7 +404,7 @@ func (f *Flow) pass(err error) {
 // sleep waits as planned, from the given time on.
 func (f *Flow) sleep(from time.Time) {
 	due := from.Add(f.plan.Wait)
-	if f.plan.Wait <= 0 || !f.engine.Clock.Now().Before(due) {
+	if f.plan.Wait <= 0 || !f.now().Before(due) {
 		f.answer()
 		return
 	}
@@ -399,7 +425,7 @@ func (f *Flow) Cancel(cause error) {
 	}
 	f.leaveEvent()
 	if !f.begun && f.state != queued {
-		f.waited = f.engine.Clock.Now().Sub(f.served())
+		f.waited = f.now().Sub(f.served())
 	}
 	f.fail(cause)
 }
@@ -408,7 +434,7 @@ func (f *Flow) leaveEvent() {
 	if f.extra.event == nil {
 		return
 	}
-	f.own().held = f.engine.Clock.Now().Sub(f.served())
+	f.own().held = f.now().Sub(f.served())
 	if f.plan.Barrier != nil {
 		f.engine.Barriers.Leave(f.extra.event)
 	} else {

@@ -18,7 +18,7 @@ const maxWhole = 32 << 10
 
 // answer sends the planned answer, which is due.
 func (f *Flow) answer() {
-	f.waited = f.engine.Clock.Now().Sub(f.served())
+	f.waited = f.now().Sub(f.served())
 	a := &f.plan.Answer
 	switch {
 	case a.Upstream != nil:
@@ -52,7 +52,7 @@ func (f *Flow) answer() {
 		f.last(a.Body.Whole)
 		return
 	}
-	f.own().transfer = &transfer{next: a.Body.Parts(), left: size, begun: f.engine.Clock.Now()}
+	f.own().transfer = &transfer{next: a.Body.Parts(), left: size, begun: f.now()}
 	if a.Fault == answer.Truncate && size >= 0 {
 		f.extra.transfer.left /= 2
 	}
@@ -73,7 +73,7 @@ func (f *Flow) send() {
 		}
 		due, b := t.part.Due, t.part.Bytes
 		if due > elapsed {
-			elapsed = f.engine.Clock.Now().Sub(t.begun)
+			elapsed = f.now().Sub(t.begun)
 		}
 		if due > elapsed {
 			f.state = sleeping
@@ -173,8 +173,8 @@ func (f *Flow) timing() answer.Timing {
 	if f.plan.Barrier != nil || f.plan.Hold != nil {
 		t.Held = f.extra.held
 	}
-	if f.engine.Clock.Adjusted() {
-		t.Real = f.engine.Clock.Lasted(f.arrived)
+	if c := f.clock(); c.Adjusted() {
+		t.Real = c.Lasted(f.arrived)
 	}
 	return t
 }
