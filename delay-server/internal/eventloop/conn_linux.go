@@ -18,7 +18,7 @@ import (
 //
 // This struct is all the memory that a waiting request takes.
 type conn struct {
-	loop     *loop
+	*timers               // on the clock of the request in progress; the server's if there is none
 	client   *gate.Client // counts its requests in MAX_IN_FLIGHT
 	timer    clock.Timer
 	flow     flow.Flow
@@ -41,7 +41,7 @@ type conn struct {
 	answered   bool // a response was sent before
 	afterPOST  bool // the last request was a POST
 	deferred   bool // in loop.deferred
-	holdsClock bool // Clock.Hold was called because the client does not read
+	holdsClock bool // Clock.Hold was called because the client does not read, or c is deferred
 }
 
 // extra has the fields that few connections use.
@@ -106,7 +106,7 @@ func (l *loop) newConn(fd int, client netip.Addr) *conn {
 	for fd >= len(l.conns) {
 		l.conns = append(l.conns, make([]*conn, 1+len(l.conns))...)
 	}
-	c := &conn{fd: int32(fd), loop: l, client: l.listener.config.Limit.Client(client)}
+	c := &conn{fd: int32(fd), timers: &l.server, client: l.listener.config.Limit.Client(client)}
 	c.timer.Owner = c
 	l.conns[fd] = c
 	l.open++
@@ -126,7 +126,7 @@ func (l *loop) serveOrClose(c *conn) {
 // remove stops serving a connection without closing it.
 func (l *loop) remove(c *conn) {
 	c.leaveList()
-	l.queue.Stop(&c.timer)
+	c.queue.Stop(&c.timer)
 	c.releaseClock()
 	l.conns[c.fd] = nil
 	l.open--
@@ -141,6 +141,7 @@ func (l *loop) close(c *conn) {
 	if c.flow.Running() {
 		c.flow.Cancel(flow.ErrClientGone)
 	}
+	c.setTimers(&l.server) // after Cancel: until then, Wake reads c.timers
 	c.client.Release()
 	closeFD(int(c.fd))
 }
@@ -178,6 +179,7 @@ func (l *loop) resume(c *conn) {
 	switch {
 	case c.sendBlocked():
 	case c.flow.Running():
+		c.releaseClock()
 		c.flow.Taken()
 		l.proceed(c)
 	default:
@@ -299,11 +301,18 @@ func (c *conn) flush() bool {
 	c.ensureExtra().unsent = bytes.Clone(out[n:])
 	l.sendBlocked.add(c, time.Now())
 	l.poller.modify(int(c.fd), events|unix.EPOLLOUT)
-	if !c.flow.Ended() && !c.holdsClock {
-		c.holdsClock = true
-		l.listener.config.Engine.Clock.Hold()
+	if !c.flow.Ended() {
+		c.holdClock()
 	}
 	return false
+}
+
+// holdClock keeps the request's clock from moving until releaseClock.
+func (c *conn) holdClock() {
+	if !c.holdsClock {
+		c.holdsClock = true
+		c.clock.Hold()
+	}
 }
 
 // ensureExtra returns c.extra, which it allocates if needed.
@@ -329,11 +338,11 @@ func (c *conn) setBuffered(b []byte) {
 	}
 }
 
-// releaseClock undoes the Clock.Hold of flush.
+// releaseClock undoes holdClock.
 func (c *conn) releaseClock() {
 	if c.holdsClock {
 		c.holdsClock = false
-		c.loop.listener.config.Engine.Clock.Release()
+		c.clock.Release()
 	}
 }
 

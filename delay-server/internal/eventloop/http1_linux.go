@@ -93,6 +93,9 @@ func (l *loop) plan(r *request) (p *problem.Problem, ok bool) {
 		r.planned, err = template.Plan(r.Request)
 	}
 	if err == nil {
+		if r.clock = l.listener.config.Engine.Runs.Of(r.planned.Run); r.clock != nil {
+			r.arrived = r.clock.At(r.arrived)
+		}
 		return nil, true
 	}
 	p = l.listener.config.Problem(err)
@@ -108,7 +111,10 @@ func (l *loop) begin(c *conn, r *request, p *problem.Problem, rest []byte) (keep
 	if p != nil {
 		c.flow.Reply(l.listener.config.Engine, c, &l.flowRequest, p, false)
 	} else {
-		c.flow.Start(l.listener.config.Engine, c, &l.flowRequest)
+		c.setTimers(l.timersOn(r.clock))
+		for !c.flow.Start(l.listener.config.Engine, c, &l.flowRequest) {
+			c.setTimers(l.timersOn(l.flowRequest.Clock))
+		}
 	}
 	if !c.flow.Running() && !c.gone && !c.closing {
 		return true
@@ -124,7 +130,7 @@ func (l *loop) begin(c *conn, r *request, p *problem.Problem, rest []byte) (keep
 func (c *conn) flowRequest(r *request) flow.Request {
 	return flow.Request{
 		Planned: r.planned, Method: r.Method, Path: r.Path, Origin: r.origin,
-		ProtoMajor: 1, Client: c.client, Arrived: r.arrived,
+		ProtoMajor: 1, Client: c.client, Clock: r.clock, Arrived: r.arrived,
 	}
 }
 
@@ -177,16 +183,16 @@ func (c *conn) Wait(due time.Time) {
 		c.gone = true
 		return
 	}
-	c.loop.queue.At(&c.timer, due)
+	c.queue.At(&c.timer, due)
 }
 
 // Wake implements flow.Output.
-func (c *conn) Wake() { c.loop.queue.Post(&c.timer) }
+func (c *conn) Wake() { c.queue.Post(&c.timer) }
 
 // Begin implements flow.Output.
 func (c *conn) Begin(h *answer.Head, length int64, timing *answer.Timing, close bool) {
 	l := c.loop
-	l.queue.Stop(&c.timer)
+	c.queue.Stop(&c.timer)
 	c.closing = c.closing || close || l.draining
 	c.chunked = length < 0 && length != answer.NoLength
 	l.out = h.Append(l.out, length, timing, l.date.at(l.now), c.closing)
@@ -216,7 +222,7 @@ func (c *conn) Send(b []byte, last bool) bool {
 
 // Fault implements flow.Output.
 func (c *conn) Fault(f answer.Fault) error {
-	c.loop.queue.Stop(&c.timer)
+	c.queue.Stop(&c.timer)
 	c.closing = true
 	switch f {
 	case answer.Reset:
@@ -233,6 +239,7 @@ func (c *conn) Fault(f answer.Fault) error {
 func (c *conn) Done() {
 	c.answered = true
 	c.flow = flow.Flow{} // an idle connection keeps nothing of its last request
+	c.setTimers(&c.loop.server)
 }
 
 // appendChunk appends b to out as a chunk, and the final empty chunk if last.

@@ -2,6 +2,7 @@ package eventloop
 
 import (
 	"encoding/binary"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -18,11 +19,12 @@ import (
 // loop serves its connections in one goroutine.
 type loop struct {
 	listener *Listener
-	queue    *clock.Queue
+	server   timers // on the server's clock
 	poller   poller
 	pollFunc func(uintptr) bool // the method value poll, allocated once
 
-	queueTimer   timerfd.Timer // fires when the first of queue is due
+	queueTimer   timerfd.Timer // fires when the first of server is due
+	runTimer     runTimer
 	timeoutTimer timerfd.Timer // fires at timeoutAt
 	wakeFD       int           // an eventfd, written by post
 	listenFDs    []int
@@ -36,8 +38,11 @@ type loop struct {
 	readingBody timeoutList // part of a request's body is read
 	sendBlocked timeoutList // the client does not read the response
 	deferred    []*conn     // to resume in the next turn
-	backlog     bool        // more timers are due than this turn ran
-	timeoutAt   int64       // the earliest deadline in Unix nanoseconds; 0 for none
+	runs        map[*clock.Clock]*timers
+	unparked    []*timers // of runs
+	woken       []*timers // scratch of wakeRuns
+	backlog     bool      // more timers are due than this turn ran
+	timeoutAt   int64     // the earliest deadline in Unix nanoseconds; 0 for none
 	now         time.Time
 	lastYield   time.Time // when the goroutine last yielded or parked
 	parked      bool
@@ -68,6 +73,7 @@ func newLoop(ln *Listener) (_ *loop, err error) {
 	c := ln.config
 	l := &loop{
 		listener: ln, queueTimer: -1, timeoutTimer: -1, wakeFD: -1, in: make([]byte, maxRead),
+		runs: map[*clock.Clock]*timers{}, runTimer: runTimer{fd: -1, next: math.MaxInt64},
 		newConns: timeoutList{timeout: c.ReadTimeout}, readingHead: timeoutList{timeout: c.ReadTimeout},
 		readingBody: timeoutList{timeout: c.ReadTimeout}, idle: timeoutList{timeout: c.IdleTimeout},
 		sendBlocked: timeoutList{timeout: c.WriteTimeout},
@@ -86,16 +92,19 @@ func newLoop(ln *Listener) (_ *loop, err error) {
 	if l.timeoutTimer, err = timerfd.New(); err != nil {
 		return nil, err
 	}
+	if l.runTimer.fd, err = timerfd.New(); err != nil {
+		return nil, err
+	}
 	if l.wakeFD, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	for _, fd := range []int{int(l.queueTimer), int(l.timeoutTimer), l.wakeFD} {
+	for _, fd := range []int{int(l.queueTimer), int(l.timeoutTimer), int(l.runTimer.fd), l.wakeFD} {
 		if err = l.poller.add(fd, unix.EPOLLIN|unix.EPOLLET); err != nil {
 			return nil, err
 		}
 	}
 	l.pollFunc = l.poll
-	l.queue = c.Engine.Clock.NewQueue(l.queueTimer.Set)
+	l.server = timers{loop: l, clock: c.Engine.Clock, queue: c.Engine.Clock.NewQueue(l.queueTimer.Set)}
 	return l, nil
 }
 
@@ -116,7 +125,9 @@ func (l *loop) turn() {
 	for _, e := range l.events {
 		switch fd := int(e.Fd); fd {
 		case int(l.queueTimer):
-			l.queue.Fired()
+			l.server.queue.Fired()
+		case int(l.runTimer.fd):
+			l.wakeRuns()
 		case int(l.timeoutTimer):
 			l.timeoutAt = 0
 		case l.wakeFD:
@@ -130,7 +141,7 @@ func (l *loop) turn() {
 			}
 		}
 	}
-	l.backlog = l.queue.RunDue(batchSize)
+	l.backlog = l.server.queue.RunDue(batchSize)
 	l.runDeferred()
 	// Accept and read the inbox after the events: both add connections, which may reuse
 	// the descriptors of the events. The inbox may hold drain, which closes the
@@ -142,6 +153,7 @@ func (l *loop) turn() {
 		l.readInbox()
 	}
 	l.expire()
+	l.parkRuns()
 }
 
 // poll polls for events and reports whether there is something to do. If not, it
@@ -149,13 +161,13 @@ func (l *loop) turn() {
 func (l *loop) poll(uintptr) bool {
 	if l.parked {
 		l.parked = false
-		l.queue.Unpark()
+		l.server.queue.Unpark()
 		l.lastYield = time.Now()
 	}
 	if l.events = l.poller.poll(); len(l.events) > 0 || l.backlog || len(l.deferred) > 0 {
 		return true
 	}
-	l.queue.Park()
+	l.server.queue.Park()
 	l.parked = true
 	return false
 }
@@ -200,6 +212,7 @@ func (l *loop) serve(c *conn, arg uint32, do step) {
 		}
 	}()
 	l.moved = 0
+	c.unpark()
 	do(l, c, arg)
 }
 
@@ -232,10 +245,15 @@ func (l *loop) runDeferred() {
 	}
 }
 
-// requeue defers c to a later turn.
+// requeue defers c to a later turn. Until then the request's clock does not move: the
+// loop does not park the queue of the server's clock, and holds the clock of a run.
 func (l *loop) requeue(c *conn) {
-	if !c.deferred {
-		c.deferred, l.deferred = true, append(l.deferred, c)
+	if c.deferred {
+		return
+	}
+	c.deferred, l.deferred = true, append(l.deferred, c)
+	if c.timers != &l.server {
+		c.holdClock()
 	}
 }
 
@@ -315,7 +333,10 @@ func (l *loop) forceClose() {
 
 // end releases the resources of a loop that is not running.
 func (l *loop) end() {
-	l.queue.Close()
+	l.server.queue.Close()
+	for _, t := range l.runs {
+		t.queue.Close()
+	}
 	l.closeAll()
 }
 
@@ -325,7 +346,8 @@ func (l *loop) closeAll() {
 	l.closed = true
 	l.mu.Unlock()
 	l.readInbox() // posted before closed was set
-	for _, fd := range append([]int{int(l.queueTimer), int(l.timeoutTimer), l.wakeFD}, l.listenFDs...) {
+	own := []int{int(l.queueTimer), int(l.timeoutTimer), int(l.runTimer.fd), l.wakeFD}
+	for _, fd := range append(own, l.listenFDs...) {
 		if fd >= 0 {
 			closeFD(fd)
 		}

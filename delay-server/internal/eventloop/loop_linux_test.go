@@ -52,7 +52,7 @@ type stoppedLoop struct {
 	ended []journal.Outcome
 }
 
-func newStoppedLoop(t *testing.T, change ...func(*Config)) *stoppedLoop {
+func newStoppedLoop(t testing.TB, change ...func(*Config)) *stoppedLoop {
 	t.Helper()
 	s := new(stoppedLoop)
 	config := newConfig(func(w journal.Wait) { s.ended = append(s.ended, w.Outcome) })
@@ -91,7 +91,7 @@ func (s *stoppedLoop) engine() *flow.Engine { return s.listener.config.Engine }
 
 // client returns a client's connection on which sent was sent, and the server's
 // descriptor of it.
-func client(t *testing.T, sent string) (conn *net.TCPConn, fd int) {
+func client(t testing.TB, sent string) (conn *net.TCPConn, fd int) {
 	t.Helper()
 	ln := wiretest.Listen(t)
 	c := wiretest.Dial(t, ln.Addr().String())
@@ -117,7 +117,7 @@ func client(t *testing.T, sent string) (conn *net.TCPConn, fd int) {
 }
 
 // serveNew adds a connection on which sent was sent, and serves it once.
-func (s *stoppedLoop) serveNew(t *testing.T, sent string) (*net.TCPConn, *conn) {
+func (s *stoppedLoop) serveNew(t testing.TB, sent string) (*net.TCPConn, *conn) {
 	t.Helper()
 	other, fd := client(t, sent)
 	s.add(fd, netip.Addr{})
@@ -292,10 +292,10 @@ func TestDrainingAnswersSentRequests(t *testing.T) {
 			drain(s, fd)
 			text, ended := received(other)
 			answers := strings.Count(text, "\r\nConnection: close\r\n\r\n")
-			waits := s.queue.Len() == tc.waits && s.open == tc.waits && ended == (tc.waits == 0)
+			waits := s.server.queue.Len() == tc.waits && s.open == tc.waits && ended == (tc.waits == 0)
 			if !waits || answers != tc.answers {
 				t.Errorf("%s, %s: %d waiting, %d open, the client got %q, ended %v; want %d waiting, %d answers",
-					tc.name, when, s.queue.Len(), s.open, text, ended, tc.waits, tc.answers)
+					tc.name, when, s.server.queue.Len(), s.open, text, ended, tc.waits, tc.answers)
 			}
 		}
 	}
@@ -349,9 +349,9 @@ func TestShutdownEndsAllWaits(t *testing.T) {
 		other, fd := client(t, tc.sent)
 		tc.serve(s, fd)
 		text, ended := received(other)
-		if strings.Count(text, "HTTP/1.1 503 ") != tc.answers || !ended || s.queue.Len() != 0 || s.open != 0 {
+		if strings.Count(text, "HTTP/1.1 503 ") != tc.answers || !ended || s.server.queue.Len() != 0 || s.open != 0 {
 			t.Errorf("%s: the client got %q, ended %v; %d waiting, %d open; want %d times 503, ended, and none",
-				tc.name, text, ended, s.queue.Len(), s.open, tc.answers)
+				tc.name, text, ended, s.server.queue.Len(), s.open, tc.answers)
 		}
 		if n := len(s.ended); tc.answers > 0 && (n == 0 || s.ended[n-1] != journal.Shutdown) {
 			t.Errorf("%s: the journal has %v, want the last %s", tc.name, s.ended, journal.Shutdown)
@@ -554,11 +554,11 @@ func TestWriteTimeout(t *testing.T) {
 			}
 			frozen := s.engine().Clock
 			frozen.Freeze()
-			s.queue.Park()
+			s.server.queue.Park()
 			if err := frozen.Advance(t.Context(), time.Hour); err != nil {
 				t.Errorf("Advance = %v", err)
 			}
-			s.queue.Unpark()
+			s.server.queue.Unpark()
 		})
 	}
 }
@@ -603,14 +603,14 @@ func TestAnsweredRequestStopsItsTimer(t *testing.T) {
 	} {
 		s := newStoppedLoop(t)
 		_, c := s.serveNew(t, get(target))
-		if n := s.queue.Len(); n != 1 {
+		if n := s.server.queue.Len(); n != 1 {
 			t.Errorf("%s: %d timers set, want 1", target, n)
 		}
 		if _, err := s.engine().Holds.Release("a", 0); err != nil {
 			t.Fatal(err)
 		}
-		s.queue.RunDue(batchSize)
-		if n := s.queue.Len(); n != 0 || c.flow.Running() || len(s.ended) != 1 {
+		s.server.queue.RunDue(batchSize)
+		if n := s.server.queue.Len(); n != 0 || c.flow.Running() || len(s.ended) != 1 {
 			t.Errorf("%s: %d timers left, in progress %v, the journal has %v; want 0, false, one",
 				target, n, c.flow.Running(), s.ended)
 		}
@@ -637,7 +637,7 @@ func TestPanicClosesOneConnection(t *testing.T) {
 				bystander, c := s.serveNew(t, reqHead("GET /delay/60000 HTTP/1.1", ""))
 				victim, _ := s.serveNew(t, reqHead("GET "+target+" HTTP/1.1", "Origin: panic\r\n"))
 				for s.open > 1 {
-					s.queue.RunDue(batchSize)
+					s.server.queue.RunDue(batchSize)
 				}
 				if text, ended := received(victim); !ended || strings.Contains(text, " 200 ") {
 					t.Errorf("the client got %q, ended %v", text, ended)

@@ -18,7 +18,8 @@ type request struct {
 
 	head []byte // the lines of the header, with all fields
 
-	arrived clock.Timestamp
+	arrived clock.Timestamp // in the time of clock
+	clock   *clock.Clock    // the run's own; nil for the server's
 	planned plan.Planned
 }
 

@@ -1,6 +1,7 @@
 package httpflow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -29,10 +30,13 @@ func (h *Handler) run(c echo.Context, template *plan.Template) error {
 	if err := r.read(template); err != nil {
 		return err
 	}
-	defer r.waiter.Leave() // runs last, so that an advance waits for the whole request
+	defer r.leave() // runs last, so that an advance waits for the whole request
 	defer r.abort()
 	r.prepare()
-	r.flow.Start(r.h.Engine, r, &r.start)
+	for !r.flow.Start(r.h.Engine, r, &r.start) {
+		r.leave()
+		r.enter()
+	}
 	for r.flow.Running() {
 		r.await()
 	}
@@ -45,8 +49,6 @@ func (h *Handler) run(c echo.Context, template *plan.Template) error {
 type request struct {
 	h        *Handler
 	c        echo.Context
-	arrived  clock.Timestamp
-	planned  plan.Planned
 	client   *gate.Client
 	start    flow.Request
 	flow     flow.Flow
@@ -63,7 +65,7 @@ type request struct {
 //
 //go:noinline
 func (h *Handler) newRequest(c echo.Context) *request {
-	return &request{h: h, c: c, arrived: h.Engine.Clock.Timestamp()}
+	return &request{h: h, c: c, start: flow.Request{Arrived: h.Engine.Clock.Timestamp()}}
 }
 
 // read plans the request and reads its body.
@@ -79,19 +81,32 @@ func (r *request) read(template *plan.Template) (err error) {
 			return echo.ErrNotFound
 		}
 	}
-	if r.planned, err = template.Plan(in); err != nil {
+	if r.start.Planned, err = template.Plan(in); err != nil {
 		return err
 	}
-	if r.planned.Plan.Answer.Upstream != nil {
+	if c := r.h.Engine.Runs.Of(r.start.Run); c != nil {
+		r.start.Clock, r.start.Arrived = c, c.At(r.start.Arrived)
+	}
+	if r.start.Plan.Answer.Upstream != nil {
 		err = forward.ForwardBody(r.c, r.h.ReadTimeout)
 	} else {
 		err = httpkit.DiscardBody(r.c, r.h.ReadTimeout)
 	}
 	if err == nil {
-		r.waiter = r.h.Engine.Clock.Waiter()
+		r.enter()
 	}
 	return err
 }
+
+// enter makes r wait on the request's clock. The caller calls leave after use.
+func (r *request) enter() {
+	r.waiter = cmp.Or(r.start.Clock, r.h.Engine.Clock).Waiter()
+	if p := r.start.Plan; p.Pool != nil || p.Barrier != nil || p.Hold != nil {
+		r.signal = r.waiter.Signal()
+	}
+}
+
+func (r *request) leave() { r.waiter.Leave() }
 
 // PlanRequest returns the parts of the request that a plan depends on.
 func PlanRequest(r *http.Request) plan.Request {
@@ -104,16 +119,11 @@ func PlanRequest(r *http.Request) plan.Request {
 
 //go:noinline
 func (r *request) prepare() {
-	if p := r.planned.Plan; p.Pool != nil || p.Barrier != nil || p.Hold != nil {
-		r.signal = r.waiter.Signal()
-	}
 	req := r.c.Request()
 	r.client = r.h.Limit.Client(clientAddr(req))
-	r.start = flow.Request{
-		Planned: r.planned, Method: req.Method, Path: req.URL.EscapedPath(),
-		Origin: req.Header.Get("Origin"), ProtoMajor: req.ProtoMajor,
-		Client: r.client, Arrived: r.arrived, Record: r.h.Trace,
-	}
+	r.start.Method, r.start.Path = req.Method, req.URL.EscapedPath()
+	r.start.Origin, r.start.ProtoMajor = req.Header.Get("Origin"), req.ProtoMajor
+	r.start.Client, r.start.Record = r.client, r.h.Trace
 }
 
 // await waits for the flow's due time or signal, and resumes the flow.
