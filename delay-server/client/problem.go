@@ -87,6 +87,9 @@ const (
 	ProblemInvalidScenario   ProblemType = problem.InvalidScenario   // 400, scenario has errors, which Detail lists
 	ProblemTooManyScenarios  ProblemType = problem.TooManyScenarios  // 409, runs have too many or too large scenarios
 	ProblemTooFewHeld        ProblemType = problem.TooFewHeld        // 409, fewer requests wait than to release
+	ProblemRunClockNotFound  ProblemType = problem.RunClockNotFound  // 404, run has no clock of its own
+	ProblemRunInFlight       ProblemType = problem.RunInFlight       // 409, requests wait on the server's clock
+	ProblemTooManyRunClocks  ProblemType = problem.TooManyRunClocks  // 409, 1000 runs have clocks of their own
 	ProblemClockNotFrozen    ProblemType = problem.ClockNotFrozen    // 409, only a frozen clock can be advanced
 	ProblemAdvanceOutOfRange ProblemType = problem.AdvanceOutOfRange // 409, clock would be advanced by over 292 years
 	ProblemWaitTimeout       ProblemType = problem.WaitTimeout       // 504, awaited condition did not hold in time

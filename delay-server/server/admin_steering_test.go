@@ -17,14 +17,22 @@ import (
 
 // steering is a client of the admin API. A call that fails ends the test.
 type steering struct {
-	t   testing.TB
-	api *client.Client
+	t       testing.TB
+	api     *client.Client
+	control *client.ClockControl // of the server's clock, or a run's
+}
+
+// ofRun returns a steering of a clock for the run alone.
+func (s steering) ofRun(id string) steering {
+	s.control = s.api.RunClock(id)
+	return s
 }
 
 func steer(t testing.TB, base string) steering {
 	t.Helper()
 	api, err := client.New(base, client.WithHTTPClient(newClient(t)))
-	return steering{t, succeeded(t, api, err)}
+	succeeded(t, api, err)
+	return steering{t, api, api.ServerClock()}
 }
 
 func succeeded[T any](t testing.TB, v T, err error) T {
@@ -74,26 +82,26 @@ func (s steering) release(name string) int {
 
 func (s steering) clock() client.Clock {
 	s.t.Helper()
-	state, err := s.api.Clock(s.t.Context())
+	state, err := s.control.State(s.t.Context())
 	return succeeded(s.t, state, err)
 }
 
 func (s steering) freeze() {
 	s.t.Helper()
-	_, err := s.api.Freeze(s.t.Context())
+	_, err := s.control.Freeze(s.t.Context())
 	succeeded(s.t, 0, err)
 }
 
 // timed returns once n requests wait for a time on the clock.
 func (s steering) timed(n int) client.Clock {
 	s.t.Helper()
-	state, err := s.api.AwaitClock(s.t.Context(), n)
+	state, err := s.control.Await(s.t.Context(), n)
 	return succeeded(s.t, state, err)
 }
 
 func (s steering) advance(d time.Duration) client.Clock {
 	s.t.Helper()
-	state, err := s.api.Advance(s.t.Context(), d)
+	state, err := s.control.Advance(s.t.Context(), d)
 	return succeeded(s.t, state, err)
 }
 

@@ -18,6 +18,7 @@ import (
 type scene struct {
 	steering
 	base    string
+	server  steering // of the server's clock
 	conns   []*wiretest.Conn
 	replies []string
 }
@@ -45,6 +46,15 @@ func (s *scene) exchange(path string) {
 	s.t.Helper()
 	s.read(s.ask(0, path))
 	s.conns = s.conns[:len(s.conns)-1]
+}
+
+// advance advances the clock of the scene, and the server's, which rate limits go by.
+func (s *scene) advance(d time.Duration) {
+	s.t.Helper()
+	if s.server != s.steering {
+		s.server.advance(d)
+	}
+	s.steering.advance(d)
 }
 
 // read reads all replies of the connection.
@@ -218,19 +228,29 @@ func TestDifferentialScenes(t *testing.T) {
 			}
 			var seen [2]string
 			for i, on := range []bool{false, true} {
-				seen[i] = playScene(t, eventLoop(config, on), play)
+				seen[i] = playScene(t, eventLoop(config, on), play, false)
 			}
 			if want, got := seen[0], seen[1]; got != want {
 				t.Errorf("with the event loops:\n%s", difference(got, want))
+			}
+			for _, on := range []bool{false, true} {
+				if want, got := seen[0], playScene(t, eventLoop(config, on), play, true); got != want {
+					t.Errorf("on the run's own clock, with the event loops %v:\n%s", on, difference(got, want))
+				}
 			}
 		})
 	}
 }
 
-// playScene returns all replies and the run's record, without wall times.
-func playScene(t *testing.T, config Config, play func(*scene)) string {
+// playScene returns all replies and the run's record, without wall times. With own, the
+// run has its own clock.
+func playScene(t *testing.T, config Config, play func(*scene), own bool) string {
 	base, steering := frozen(t, config)
-	s := &scene{steering: steering, base: base}
+	s := &scene{steering: steering, base: base, server: steering}
+	if own {
+		s.steering = steering.ofRun("r")
+		s.freeze()
+	}
 	play(s)
 	for _, conn := range s.conns {
 		s.read(conn)

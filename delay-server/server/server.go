@@ -113,7 +113,8 @@ func newEngine(config Config, policy cors.Policy, log *slog.Logger) (*flow.Engin
 	}
 	debug := log != nil && log.Enabled(context.Background(), slog.LevelDebug)
 	e := &flow.Engine{
-		Clock: now, Pools: new(gate.Pools), Barriers: new(gate.Barriers), Holds: gate.NewHolds(),
+		Clock: now, Runs: clock.NewRuns(now),
+		Pools: new(gate.Pools), Barriers: new(gate.Barriers), Holds: gate.NewHolds(),
 		Header: policy.SetHeaders, Origin: policy.Varies(), Full: config.full, Record: debug,
 	}
 	m := metrics.New(func() int { return e.Journal.Waiting() }, e.Pools)
@@ -124,6 +125,7 @@ func newEngine(config Config, policy cors.Policy, log *slog.Logger) (*flow.Engin
 				"asked", w.Asked, "queued", w.Queued, "waited", w.Waited, "outcome", w.Outcome)
 		}
 	})
+	e.Journal.Clocks = e.Runs
 	return e, m, nil
 }
 

@@ -68,6 +68,10 @@ func (c *contract) errorsOfAdmin(t *testing.T, impatient string) {
 		{"PUT /admin/runs/{id}/scenario", "/admin/runs/none/scenario", "routes: [{path: /a, dely: 1}]", 400},
 		{"PUT /admin/scenario", "/admin/scenario", strings.Repeat(" ", 1<<20+1), 413},
 		{"PUT /admin/runs/{id}/scenario", "/admin/runs/none/scenario", strings.Repeat(" ", 1<<20+1), 413},
+		{"GET /admin/runs/{id}/clock", "/admin/runs/one/clock", "", 404},
+		{"POST /admin/runs/{id}/clock", "/admin/runs/none/clock", `{"advance":"1s"}`, 404},
+		{"POST /admin/runs/{id}/clock", "/admin/runs/one/clock", `{"freeze":true}`, 409},
+		{"POST /admin/runs/{id}/clock", "/admin/runs/one/clock", `{"scale":2}` + strings.Repeat(" ", 1<<20), 413},
 		{"GET /admin/runs/{id}", "/admin/runs/none?waiting=1&timeout=1ms", "", 504},
 		{"GET /admin/runs/{id}", "/admin/runs/one?settled=true&timeout=1ms", "", 504},
 		{"HEAD /admin/runs/{id}", "/admin/runs/one?settled=true&timeout=1ms", "", 504},
@@ -92,6 +96,7 @@ func (c *contract) errorsOfAdmin(t *testing.T, impatient string) {
 		c.keeps(t, operation, late, http.StatusRequestTimeout)
 	}
 	c.tooManyScenarios(t)
+	c.keeps(t, "POST /admin/runs/{id}/clock", stalling(t, impatient+"/admin/runs/one/clock"), http.StatusRequestTimeout)
 	onceHeld(t, c.base, "failed", "DELETE", "/admin/holds/failed")
 	c.keeps(t, "GET /hold/{name}", newRequest(t, "GET", c.base+"/hold/failed", ""), http.StatusServiceUnavailable)
 }
@@ -135,6 +140,12 @@ func (c *contract) steered(t *testing.T) {
 		{"POST /admin/clock", "/admin/clock", `{"freeze":false}`, 200},
 		{"GET /barrier/{name}", "/barrier/b?parties=1&delay=1&pool=p&workers=1&run=r", "", 200},
 		{"POST /admin/clock", "/admin/clock", `{"reset":true}`, 200},
+		{"POST /admin/runs/{id}/clock", "/admin/runs/own/clock", `{"freeze":true}`, 200},
+		{"POST /admin/runs/{id}/clock", "/admin/runs/own/clock", `{"advance":1.5}`, 200},
+		{"POST /admin/runs/{id}/clock", "/admin/runs/own/clock", `{"scale":2}`, 200},
+		{"GET /admin/runs/{id}/clock", "/admin/runs/own/clock", "", 200},
+		{"GET /admin/runs/{id}/clock", "/admin/runs/own/clock?waiting=1&timeout=1ms", "", 504},
+		{"DELETE /admin/runs/{id}", "/admin/runs/own", "", 204},
 		{"POST /admin/holds/{name}/release", "/admin/holds/h/release?count=1", "", 200},
 		{"GET /admin/runs/{id}", "/admin/runs/r?settled=true&timeout=10s", "", 200},
 		{"GET /admin/runs/{id}/waterfall.svg", "/admin/runs/r/waterfall.svg", "", 200},
@@ -179,24 +190,39 @@ func (c *contract) forbiddenOfTheClock(t *testing.T) {
 	}
 }
 
-// stuck returns an advance of a server's clock past a request whose response the listener
-// never takes.
-func stuck(t *testing.T, ln *reluctant) *http.Request {
-	t.Helper()
-	base := "http://" + ln.Addr().String()
-	exchange(t, newRequest(t, "POST", base+"/admin/clock", `{"freeze":true}`))
-	keep(t, base+"/delay/1000?size=100000&run=stuck") // in parts, sent one by one
-	await(t, base+"/admin/clock?waiting=1")
-	return newRequest(t, "POST", base+"/admin/clock", `{"advance":"1s"}`)
+// clocks are the paths of the server's clock and of a run's, by operation.
+var clocks = map[string]string{
+	"/admin/clock":           "/admin/clock",
+	"/admin/runs/{id}/clock": "/admin/runs/stuck/clock",
 }
 
-// lateAdvance begins an advance that runs into its limit of 10 seconds, and returns a
-// function that waits for the response.
-func (c *contract) lateAdvance(t *testing.T) func() {
+// stuck returns an advance of a clock past a request whose response the listener never
+// takes.
+func stuck(t *testing.T, ln *reluctant, path string) *http.Request {
 	t.Helper()
-	ln := newReluctant(t)
-	serveUntil(t, t.Context(), ln, func(*server.Config) {})
-	return c.later(t, "POST /admin/clock", stuck(t, ln), http.StatusGatewayTimeout)
+	clock := "http://" + ln.Addr().String() + path
+	exchange(t, newRequest(t, "POST", clock, `{"freeze":true}`))
+	keep(t, "http://"+ln.Addr().String()+"/delay/1000?size=100000&run=stuck") // in parts, sent one by one
+	await(t, clock+"?waiting=1")
+	return newRequest(t, "POST", clock, `{"advance":"1s"}`)
+}
+
+// lateAdvances begins advances that run into their limit of 10 seconds, and returns a
+// function that waits for the responses.
+func (c *contract) lateAdvances(t *testing.T) (wait func()) {
+	t.Helper()
+	var replies []func()
+	for operation, path := range clocks {
+		ln := newReluctant(t)
+		serveUntil(t, t.Context(), ln, func(*server.Config) {})
+		replies = append(replies, c.later(t, "POST "+operation, stuck(t, ln, path), http.StatusGatewayTimeout))
+	}
+	return func() {
+		t.Helper()
+		for _, reply := range replies {
+			reply()
+		}
+	}
 }
 
 // later sends a request in a goroutine, and returns a function that waits for the response
@@ -226,16 +252,22 @@ func (c *contract) later(t *testing.T, operation string, r *http.Request, status
 
 // stopped stops a server while requests of the admin API wait.
 func (c *contract) stopped(t *testing.T) {
-	ln := newReluctant(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	serveUntil(t, ctx, ln, func(*server.Config) {})
-	replies := []func(){c.later(t, "POST /admin/clock", stuck(t, ln), http.StatusServiceUnavailable)}
-	<-ln.answered
+	var replies []func()
+	var ln *reluctant
+	for operation, path := range clocks {
+		ln = newReluctant(t)
+		serveUntil(t, ctx, ln, func(*server.Config) {})
+		replies = append(replies, c.later(t, "POST "+operation, stuck(t, ln, path), http.StatusServiceUnavailable))
+		<-ln.answered
+	}
+	exchange(t, newRequest(t, "POST", "http://"+ln.Addr().String()+"/admin/runs/own/clock", `{"freeze":true}`))
 	for operation, target := range map[string]string{
 		"GET /admin/runs/{id}":       "/admin/runs/none?waiting=1",
 		"GET /admin/runs/{id}/check": "/admin/runs/stuck/check?peak=1",
 		"GET /admin/check":           "/admin/check?run_prefix=stuck&peak=1",
+		"GET /admin/runs/{id}/clock": "/admin/runs/own/clock?waiting=1",
 		"GET /admin/holds/{name}":    "/admin/holds/none?waiting=1",
 		"GET /admin/clock":           "/admin/clock?waiting=1",
 	} {

@@ -51,6 +51,7 @@ var samples = map[string]sample{
 	"/admin/runs/{id}/waterfall.txt":   {"/admin/runs/ran/waterfall.txt", 200, (*contract).ran},
 	"/admin/runs/{id}/check":           {"/admin/runs/ran/check?peak=1", 200, (*contract).ran},
 	"/admin/check":                     {"/admin/check?run_prefix=ra&peak=1", 200, (*contract).ran},
+	"/admin/runs/{id}/clock":           {"/admin/runs/timed/clock", 200, (*contract).timed},
 	"/admin/holds":                     {"/admin/holds", 200, (*contract).held},
 	"/admin/holds/{name}":              {"/admin/holds/held", 200, (*contract).held},
 	"POST /admin/holds/{name}/release": {"/admin/holds/held/release", 200, (*contract).held},
@@ -83,7 +84,7 @@ func bodyOf(name string, operation *v3.Operation) string {
 	switch {
 	case operation.RequestBody == nil:
 		return ""
-	case name == "POST /admin/clock":
+	case name == "POST /admin/clock", name == "POST /admin/runs/{id}/clock":
 		return `{"reset":true}`
 	case strings.HasPrefix(name, "PUT /admin/") && strings.HasSuffix(name, "/scenario"):
 		return routes
@@ -127,6 +128,12 @@ func (c *contract) routed(t *testing.T) {
 	t.Helper()
 	exchange(t, newRequest(t, "PUT", c.base+"/admin/scenario", routes))
 	exchange(t, newRequest(t, "PUT", c.base+"/admin/runs/ran/scenario", routes))
+}
+
+// timed makes a clock of the run "timed".
+func (c *contract) timed(t *testing.T) {
+	t.Helper()
+	exchange(t, newRequest(t, "POST", c.base+"/admin/runs/timed/clock", `{"reset":true}`))
 }
 
 // held makes a request wait in the hold "held".

@@ -35,7 +35,7 @@ func TestOpenAPI(t *testing.T) {
 	t.Parallel()
 	c := readContract(t, serveDelays(t,
 		func(s *server.Config) { s.TLSHosts, s.TLSDir = []string{"localhost"}, t.TempDir() }))
-	late := c.lateAdvance(t)
+	late := c.lateAdvances(t)
 	t.Run("every operation", c.everyOperation)
 	t.Run("every error", c.everyError)
 	t.Run("as asked", c.asAsked)

@@ -84,8 +84,6 @@ const Prefix = "/admin"
 // IsPath reports whether path is below Prefix.
 func IsPath(path string) bool { return path == Prefix || strings.HasPrefix(path, Prefix+"/") }
 
-const clockPath = "/admin/clock"
-
 // Routes adds the API's routes to e.
 func (a *API) Routes(e *echo.Echo) {
 	add := func(method, path string, takesBody bool, handler echo.HandlerFunc) {
@@ -105,12 +103,14 @@ func (a *API) Routes(e *echo.Echo) {
 	on("GET", "/admin/runs/:id/waterfall.txt", a.writeRun)
 	on("GET", "/admin/runs/:id/check", a.checkRun)
 	on("GET", "/admin/check", a.checkRuns)
+	on("GET", "/admin/runs/:id/clock", a.showRunClock)
+	onBody("POST", "/admin/runs/:id/clock", a.setRunClock)
 	on("GET", "/admin/holds", a.listHolds)
 	on("GET", "/admin/holds/:name", a.showHold)
 	on("DELETE", "/admin/holds/:name", a.failHold)
 	on("POST", "/admin/holds/:name/release", a.releaseHold)
-	on("GET", clockPath, a.showClock)
-	onBody("POST", clockPath, a.setClock)
+	on("GET", "/admin/clock", a.showClock)
+	onBody("POST", "/admin/clock", a.setClock)
 	on("POST", "/admin/reset", a.reset)
 	for _, path := range []string{"/admin/scenario", "/admin/runs/:id/scenario"} {
 		on("GET", path, a.showScenario)

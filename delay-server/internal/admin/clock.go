@@ -26,14 +26,19 @@ func (a *API) showClock(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	state := a.options.Clock.State()
+	return a.show(c, a.options.Clock, want)
+}
+
+// show answers with the state of a clock once the condition holds.
+func (a *API) show(c echo.Context, of *clock.Clock, want condition) error {
+	state := of.State()
 	if want.waiting > 0 {
 		ctx, end, err := a.beginWait(c, want.timeout)
 		if err != nil {
 			return err
 		}
 		defer end()
-		state, err = a.options.Clock.AwaitWaiting(ctx, want.waiting)
+		state, err = of.AwaitWaiting(ctx, want.waiting)
 		if err != nil {
 			return want.timedOut(err, "%d of %d requests wait for a time on the clock", state.Waiting, want.waiting)
 		}
@@ -42,44 +47,56 @@ func (a *API) showClock(c echo.Context) error {
 }
 
 func (a *API) setClock(c echo.Context) error {
-	if _, err := readQuery(c); err != nil {
+	command, err := a.readCommand(c)
+	if err != nil {
 		return err
+	}
+	return a.runCommand(c, a.options.Clock, command)
+}
+
+// readCommand reads the command of a request. The error is a *problem.Problem.
+func (a *API) readCommand(c echo.Context) (command clockCommand, err error) {
+	if _, err := readQuery(c); err != nil {
+		return command, err
 	}
 	var body bytes.Buffer
 	if err := httpkit.ReadBody(c, &body, a.options.ReadTimeout); err != nil {
-		return err
+		return command, err
 	}
-	set, err := readClockCommand(body.Bytes())
-	if err != nil {
-		return err
-	}
-	if err := set(c.Request().Context(), a); err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, client.Clock(a.options.Clock.State()))
+	return a.parseCommand(body.Bytes())
 }
 
-// clockCommand sets the clock. The error is a *problem.Problem or the cause of the
-// context.
-type clockCommand func(context.Context, *API) error
+// runCommand runs the command on a clock, and answers with the clock's state.
+func (a *API) runCommand(c echo.Context, on *clock.Clock, command clockCommand) error {
+	if command.set != nil {
+		command.set(on)
+	} else if err := advance(c.Request().Context(), on, command.advance); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, client.Clock(on.State()))
+}
+
+// clockCommand sets a clock, or advances it.
+type clockCommand struct {
+	set     func(*clock.Clock) // nil to advance
+	advance time.Duration
+}
 
 const clockCommands = `{"advance":"1s"}, {"freeze":true}, {"freeze":false}, {"scale":0.1} or {"reset":true}`
 
-// readClockCommand reads one of clockCommands. The error is a *problem.Problem.
-func readClockCommand(text []byte) (clockCommand, error) {
+// parseCommand parses one of clockCommands. The error is a *problem.Problem.
+func (a *API) parseCommand(text []byte) (command clockCommand, err error) {
 	name, value, ok := readOneField(text)
 	if !ok {
-		return nil, problem.InvalidBody.New("body %s is invalid: use %s", problem.Quote(string(text)), clockCommands)
+		err = problem.InvalidBody.New("body %s is invalid: use %s", problem.Quote(string(text)), clockCommands)
+		return command, err
 	}
-	command, err := readClockField(name, bytes.TrimSpace(value))
-	if err != nil {
-		return nil, err
-	}
-	if command == nil {
-		return nil, problem.InvalidBody.New("%s %s is invalid: use %s",
+	command, err = a.parseField(name, bytes.TrimSpace(value))
+	if err == nil && command.set == nil && command.advance == 0 {
+		err = problem.InvalidBody.New("%s %s is invalid: use %s",
 			name, problem.Quote(string(value)), clockCommands)
 	}
-	return command, nil
+	return command, err
 }
 
 // readOneField reads a JSON object that has one field. It reads tokens, since
@@ -97,34 +114,36 @@ func readOneField(text []byte) (name string, value json.RawMessage, ok bool) {
 	return name, value, closing == json.Delim('}') && end == io.EOF
 }
 
-// readClockField returns nil if the value is invalid for the field.
-func readClockField(name string, value []byte) (clockCommand, error) {
+// parseField returns no command if the value is invalid for the field.
+func (a *API) parseField(name string, value []byte) (command clockCommand, err error) {
 	isTrue := string(value) == "true"
 	switch {
 	case name == "advance":
-		d, err := readAdvance(value)
-		return func(ctx context.Context, a *API) error { return a.advance(ctx, d) }, err
+		command.advance, err = readAdvance(value)
 	case name == "scale":
-		scale, err := strconv.ParseFloat(string(value), 64)
-		if err != nil {
-			return nil, nil
-		}
-		return func(_ context.Context, a *API) error { return a.scale(scale) }, nil
+		command.set, err = readScale(value)
 	case name == "freeze" && isTrue:
-		return func(_ context.Context, a *API) error { a.options.Clock.Freeze(); return nil }, nil
+		command.set = (*clock.Clock).Freeze
 	case name == "freeze" && string(value) == "false":
-		return func(_ context.Context, a *API) error { a.options.Clock.Unfreeze(); return nil }, nil
+		command.set = (*clock.Clock).Unfreeze
 	case name == "reset" && isTrue:
-		return func(_ context.Context, a *API) error { return a.options.Clock.Reset(a.options.TimeScale) }, nil
+		command.set = func(c *clock.Clock) { _ = c.Reset(a.options.TimeScale) } // a valid scale
+	default:
+		err = checkField(name)
 	}
+	return command, err
+}
+
+// checkField returns an error if no command has the name.
+func checkField(name string) error {
 	known := []string{"advance", "freeze", "reset", "scale"}
 	if slices.Contains(known, name) {
-		return nil, nil
+		return nil
 	}
 	if near := spelling.Suggest(name, known); near != "" {
-		return nil, problem.InvalidBody.New("unknown field %s; did you mean %q?", problem.Quote(name), near)
+		return problem.InvalidBody.New("unknown field %s; did you mean %q?", problem.Quote(name), near)
 	}
-	return nil, problem.InvalidBody.New("unknown field %s; use %s", problem.Quote(name), clockCommands)
+	return problem.InvalidBody.New("unknown field %s; use %s", problem.Quote(name), clockCommands)
 }
 
 const maxAdvance = 365 * 24 * time.Hour
@@ -149,18 +168,23 @@ func readAdvance(value []byte) (time.Duration, error) {
 	return by, nil
 }
 
-func (a *API) scale(scale float64) error {
-	if err := a.options.Clock.Scale(scale); err != nil {
-		return problem.InvalidBody.New("%v", err)
+// readScale returns no function if value is no number.
+func readScale(value []byte) (set func(*clock.Clock), err error) {
+	scale, err := strconv.ParseFloat(string(value), 64)
+	if err != nil {
+		return nil, nil
 	}
-	return nil
+	if err := clock.CheckScale(scale); err != nil {
+		return nil, problem.InvalidBody.New("%v", err)
+	}
+	return func(c *clock.Clock) { _ = c.Scale(scale) }, nil // a valid scale
 }
 
 // advance gives the requests that it wakes defaultTimeout to be answered.
-func (a *API) advance(ctx context.Context, d time.Duration) error {
+func advance(ctx context.Context, c *clock.Clock, d time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, defaultTimeout, errTimeout)
 	defer cancel()
-	err := a.options.Clock.Advance(ctx, d)
+	err := c.Advance(ctx, d)
 	switch {
 	case errors.Is(err, clock.ErrNotFrozen):
 		return problem.ClockNotFrozen.New(`%v; freeze it first: {"freeze":true}`, err)

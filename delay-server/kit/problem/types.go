@@ -65,6 +65,9 @@ const (
 	InvalidScenario   Type = "/problems/invalid-scenario"
 	TooManyScenarios  Type = "/problems/too-many-scenarios"
 	TooFewHeld        Type = "/problems/too-few-held"
+	RunClockNotFound  Type = "/problems/run-clock-not-found"
+	RunInFlight       Type = "/problems/run-in-flight"
+	TooManyRunClocks  Type = "/problems/too-many-run-clocks"
 	ClockNotFrozen    Type = "/problems/clock-not-frozen"
 	AdvanceOutOfRange Type = "/problems/advance-out-of-range"
 	WaitTimeout       Type = "/problems/wait-timeout"
@@ -228,12 +231,21 @@ var Types = []Info{
 	{TooFewHeld, http.StatusConflict, "Too few requests held",
 		"The hold has fewer requests than count.",
 		"First wait for them with waiting=N, or omit count to release all."},
+	{RunClockNotFound, http.StatusNotFound, "Run has no clock of its own",
+		"The run goes by the server's clock.",
+		"Make its clock: POST {\"freeze\":true} to /admin/runs/{id}/clock before the run's first request."},
+	{RunInFlight, http.StatusConflict, "Run is in flight",
+		"Requests of the run wait on the server's clock, so the run can have no clock of its own now.",
+		"Make the clock before these requests are sent, or use another run."},
+	{TooManyRunClocks, http.StatusConflict, "Too many clocks of runs",
+		"1000 runs have clocks of their own.",
+		"Forget runs that have ended: DELETE /admin/runs/{id}, or all runs: DELETE /admin/runs."},
 	{ClockNotFrozen, http.StatusConflict, "Clock not frozen",
 		"Only a frozen clock can be advanced.",
-		"Freeze it first: POST {\"freeze\":true} to /admin/clock."},
+		"Freeze it first: POST {\"freeze\":true} to the same path."},
 	{AdvanceOutOfRange, http.StatusConflict, "Advance out of range",
 		"The clock would be advanced by more than 292 years in all.",
-		"Reset the clock: POST {\"reset\":true} to /admin/clock."},
+		"Restart the server, or forget the run: DELETE /admin/runs/{id}."},
 	{WaitTimeout, http.StatusGatewayTimeout, "Wait timeout",
 		"The condition of an admin request was not met within its timeout.",
 		"See the detail for the current state; raise timeout if the machine is slow."},
