@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"flash.test/delay-server/client"
@@ -15,6 +16,7 @@ type Run struct {
 	ID string // 1 to 200 visible ASCII characters
 
 	server *Server
+	forget sync.Once // registers that the run is forgotten when the test ends
 }
 
 // Run returns the run with the given ID, 1 to 200 visible ASCII characters.
