@@ -142,6 +142,17 @@ func (c *Container) AdminToken(ctx context.Context) (string, error) {
 	return "", nil
 }
 
+// Scenario replaces the server's scenario by routes in YAML, as [WithScenario] sets it at
+// the start. The error is [client.ProblemInvalidScenario] if the YAML has errors; the old
+// scenario then stays. Client has more methods for scenarios, also of a single run.
+func (c *Container) Scenario(ctx context.Context, yaml string) error {
+	api, err := c.Client(ctx)
+	if err != nil {
+		return err
+	}
+	return api.PutScenario(ctx, yaml)
+}
+
 // Client returns a client of the server's admin API that sends its AdminToken.
 func (c *Container) Client(ctx context.Context) (*client.Client, error) {
 	url, err := c.URL(ctx)

@@ -131,6 +131,21 @@ func TestClient(t *testing.T) {
 	}
 }
 
+func TestScenario(t *testing.T) {
+	t.Parallel()
+	c := run(t, delayserver.WithScenario(strings.NewReader("routes: [{path: /stock, body: first}]")))
+	if err := c.Scenario(t.Context(), "routes: [{path: /stock, body: second}]"); err != nil {
+		t.Fatal(err)
+	}
+	err := c.Scenario(t.Context(), "routes: [{path: /stock, dely: 1s}]")
+	if !errors.Is(err, client.ProblemInvalidScenario) || !strings.Contains(err.Error(), "scenario:1:25: unknown key") {
+		t.Errorf("Scenario with an error: got %v, want its line", err)
+	}
+	if _, body := get(t, c, "/stock"); body != "second" {
+		t.Errorf("GET /stock: got %q, want the second scenario", body)
+	}
+}
+
 func TestDelaytest(t *testing.T) {
 	t.Parallel()
 	slow := run(t)

@@ -17,7 +17,8 @@
 //   - when N calls have arrived, at a barrier ([Server.BarrierURL]);
 //   - when the test releases it, in a hold ([Server.Hold]);
 //   - after a delay ([Server.DelayURL]) on a clock that the test can freeze and
-//     advance ([Server.Clock]).
+//     advance ([Server.Clock]);
+//   - as a route says that the test sets ([Server.Scenario], [Run.Scenario]).
 //
 // A run ([Server.Run]) groups requests, and records how they overlapped.
 //

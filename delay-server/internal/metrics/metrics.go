@@ -54,7 +54,7 @@ func New(waiting func() int, pools *gate.Pools) *Metrics {
 		}, func() float64 { return float64(waiting()) }),
 		waits,
 		m.overshoot,
-		&poolCollector{pools: pools, labels: map[string]bool{}},
+		&poolCollector{pools: pools, requests: map[string]bool{}, scenarios: map[string]bool{}},
 	)
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return m
@@ -73,27 +73,30 @@ func (m *Metrics) Observe(w journal.Wait) {
 
 var (
 	poolBusy = prometheus.NewDesc("delay_server_pool_busy_workers",
-		"Workers of the pool that serve a request now. The first 100 pools that requests name have a label each; "+
-			"all others share the label \"other pools\".", []string{"pool"}, nil)
+		"Workers of the pool that serve a request now. The first 100 pools that requests name and the first 1000 of "+
+			"scenarios have a label each; all others share the label \"other pools\".", []string{"pool"}, nil)
 	poolQueued = prometheus.NewDesc("delay_server_pool_queued",
 		"Requests that wait for a worker of the pool, with the same labels.", []string{"pool"}, nil)
 )
 
-// MaxPoolLabels is the maximum number of labels for the names of requests' pools.
-// Prometheus keeps a time series for each label.
-const MaxPoolLabels = 100
+// The maximum numbers of labels for names of pools. Prometheus keeps a time series for
+// each label.
+const (
+	MaxPoolLabels         = 100   // for pools of requests
+	MaxScenarioPoolLabels = 1_000 // for pools of scenarios
+)
 
-// otherPools is the label of the pools beyond MaxPoolLabels. No pool can have a name
-// with a space.
+// otherPools is the label of the pools beyond the maximum. No pool can have a name with a
+// space.
 const otherPools = "other pools"
 
-// poolCollector collects the pools that exist now. The label of a scenario's pool is
-// its name, and so is the label of the first MaxPoolLabels pools of requests.
+// poolCollector collects the pools that exist now. The label of a pool is its name, up to
+// the maximum number of labels.
 type poolCollector struct {
 	pools *gate.Pools
 
-	mu     sync.Mutex
-	labels map[string]bool // names of requests' pools
+	mu                  sync.Mutex
+	requests, scenarios map[string]bool // names that have a label
 }
 
 // Describe implements prometheus.Collector.
@@ -112,7 +115,7 @@ func (c *poolCollector) Collect(metrics chan<- prometheus.Metric) {
 	defer c.mu.Unlock()
 	others := gate.PoolState{Name: otherPools}
 	for _, p := range c.pools.States() {
-		if p.Operator || c.hasLabel(p.Name) {
+		if c.hasLabel(p) {
 			send(p)
 			continue
 		}
@@ -124,11 +127,15 @@ func (c *poolCollector) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// hasLabel reports whether the name of a request's pool has a label. It adds one if there
-// are fewer than MaxPoolLabels.
-func (c *poolCollector) hasLabel(name string) bool {
-	if !c.labels[name] && len(c.labels) < MaxPoolLabels {
-		c.labels[strings.Clone(name)] = true // name is part of a whole request
+// hasLabel reports whether the name of the pool has a label. It adds one if there are
+// fewer than the maximum.
+func (c *poolCollector) hasLabel(p gate.PoolState) bool {
+	names, max := c.requests, MaxPoolLabels
+	if p.Operator {
+		names, max = c.scenarios, MaxScenarioPoolLabels
 	}
-	return c.labels[name]
+	if !names[p.Name] && len(names) < max {
+		names[strings.Clone(p.Name)] = true // the name is part of a whole request
+	}
+	return names[p.Name]
 }
