@@ -15,6 +15,9 @@ const differentialScenario = `routes:
   - {path: '/s/rest/{rest...}', size: 100, rate: 50}
   - {path: /s/weighted, status: '503:100', body: none}
   - {path: /s/fails, fail_first: 1, body: at last}
+  - path: /s/script
+    body: at last
+    attempts: [503, {status: 429, headers: {X-A: b}}, {hold: {name: s, timeout: 1ms}}, {}]
   - {path: /s/pool, delay: 1ms, pool: {name: p, workers: 1000}}
   - {path: /s/limit, limit: {rate: 1000000/s, burst: 10000}, body: within}
   - {path: /s/barrier, barrier: {name: b, parties: 1}, body: passed}
@@ -95,6 +98,9 @@ func queryStreams() []stream {
 		"body_delay=1h", "body_delay=1&size=10&rate=100&run=RUN",
 		"fail_first=1&run=RUN", "fail_first=1&status=429&run=RUN", "fail_first=2&header=Retry-After:1&run=RUN",
 		"fail_first=1", "fail_first=0&run=RUN", "fail_first=1&fault=empty&run=RUN",
+		"attempts=503,200@1&run=RUN", "attempts=reset,200&run=RUN", "attempts=503,truncate&size=5000&run=RUN",
+		"attempts=503", "attempts=x&run=RUN", "attempts=503&status=200&run=RUN", "attempts_key=header:Host&run=RUN",
+		"attempts=503,200&attempts_key=header:Nothing", "attempts=204,426&retry_after=2s&run=RUN",
 		"pool=RUN&workers=1&run=RUN", "pool=RUN&workers=1&queue=0&run=RUN", "pool=RUN&workers=0", "pool=RUN",
 		"workers=1", "queue=1", "pool=&workers=1", "pool=a+b&workers=1",
 		"pool=RUN&workers=1&status=503&size=10&rate=100&run=RUN",
@@ -197,6 +203,12 @@ func mixedStreams() []stream {
 			get("/hold/RUN?timeout=1ms&run=RUN") +
 			get("/delay/1/url/example.com?run=RUN"), sentinel},
 		{"fail_first over one connection", strings.Repeat(get("/delay/0?fail_first=2&run=RUN"), 4), sentinel},
+		{"a script over one connection", strings.Repeat(get("/delay/0?attempts=503,429@1,200&run=RUN"), 4), sentinel},
+		{"a script by key", strings.Repeat(get("/delay/0?attempts=503,200&attempts_key=header:K", "K: RUN")+
+			get("/delay/0?attempts=404,200&attempts_key=header:K", "K: RUN2"), 3), sentinel},
+		{"a script that resets", get("/delay/0?attempts=503,reset&run=RUN") +
+			get("/delay/0?attempts=503,reset&run=RUN"), lastReply},
+		{"a script of a route", strings.Repeat(get("/s/script", "X-Run-Id: RUN"), 5), sentinel},
 		{"fail_first of a route", strings.Repeat(get("/s/fails", "X-Run-Id: RUN"), 3), sentinel},
 		{"one stream of samples over one connection",
 			strings.Repeat(get("/delay/exponential:1ms?seed=7&run=RUN"), 5) +

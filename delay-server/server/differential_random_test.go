@@ -33,7 +33,8 @@ var (
 		"size=0", "size=10", "size=5000", "size=70000", "header=X-A:b", "header=Content-Type:a/b", "header=Date:x",
 		"rate=1000", "body_delay=1", "body_delay=uniform:0,1", "fault=reset", "fault=empty", "fault=garbage",
 		"fault=truncate", "fault=hang",
-		"fail_first=1", "pool=RUN&workers=1", "pool=RUN&workers=1&queue=0", "workers=1", "seed=7", "seed=x", "stauts=1",
+		"fail_first=1", "attempts=503,reset,200@1", "attempts_key=header:Cookie", "pool=RUN&workers=1",
+		"pool=RUN&workers=1&queue=0", "workers=1", "seed=7", "seed=x", "stauts=1",
 		"%zz", "a;b", "delay=1ms",
 	}
 	someHeaders = []string{
@@ -46,7 +47,7 @@ var (
 	}
 	someVersions = []string{"HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0",
 		"HTTP/1.2"}
-	drawing = regexp.MustCompile(`uniform|exponential|:50|:1|bytes|seed|fail_first`)
+	drawing = regexp.MustCompile(`uniform|exponential|:50|:1|bytes|seed|fail_first|attempts`)
 )
 
 // compose returns a random request. Requests that need random numbers or counts are in

@@ -190,6 +190,8 @@ func (c *contract) asAsked(t *testing.T) {
 		{"/delay/{delay}", "/delay/0?body_delay=2&rate=1000", 200},
 		{"/delay/{delay}", "/delay/0?fail_first=1&run=f", 503},
 		{"/delay/{delay}", "/delay/0?fail_first=1&run=f", 200},
+		{"/delay/{delay}", "/delay/0?attempts=404,200@1ms&run=g", 404},
+		{"/delay/{delay}", "/delay/0?attempts=404,200@1ms&run=g", 200},
 		{"/delay/{delay}", "/delay/0?pool=p&workers=1", 200},
 		{"/delay/{delay}", "/delay/0?limit=1/h&limit_window=fixed&limit_headers=x", 200},
 		{"/delay/{delay}", "/delay/0?limit=1/h&limit_window=fixed&limit_headers=x", 429},
@@ -215,7 +217,7 @@ func (c *contract) asAsked(t *testing.T) {
 }
 
 // companions are the parameters that a parameter needs.
-var companions = map[string]string{"fail_first": "run=a", "workers": "pool=p",
+var companions = map[string]string{"fail_first": "run=a", "attempts": "run=a", "workers": "pool=p",
 	"queue": "pool=p&workers=1", "pool": "workers=1", "burst": "limit=1000000/s", "limit_key": "limit=1000000/s",
 	"limit_window": "limit=1000000/s", "limit_headers": "limit=1000000/s"}
 

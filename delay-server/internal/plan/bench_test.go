@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ func BenchmarkPlan(b *testing.B) {
 		{"run and size", "/delay/1000?run=abc&size=100", "", ""},
 		{"seed and run", "/delay/uniform:1,2?seed=7&run=monday", "", ""},
 		{"fail_first", "/delay/1000?fail_first=2&run=monday", "", ""},
+		{"attempts", "/delay/1000?attempts=503,503@2s,reset,200&run=monday", "", ""},
 		{"all kinds", "/delay/1000?run=abc&size=100&rate=100&header=X-A:b", "", ""},
 		{"pool", "/delay/1000?pool=db&workers=4", "", ""},
 		{"limit", "/delay/1000?limit=10/s", "", ""},
@@ -57,6 +59,13 @@ func BenchmarkPlan(b *testing.B) {
 			}
 		})
 	}
+	b.Run("1000 attempts", func(b *testing.B) { // not cached
+		p, r := benchmarked(), request(b, "/delay/1000?run=monday&attempts=200"+strings.Repeat(",503,200", 499)+",503")
+		b.ReportAllocs()
+		for b.Loop() {
+			planned(b, p, r)
+		}
+	})
 	b.Run("in parallel", func(b *testing.B) {
 		p, r := benchmarked(), request(b, "/delay/1000")
 		b.ReportAllocs()

@@ -87,10 +87,10 @@ func (p *Planner) delay(a args) (*Template, error) {
 	}
 	t := &Template{planner: p, delay: d}
 	if p.limits.Flash && isNumber(text) { // Flash repeats a number as written
-		t.body = func(_ *Template, a *answer.Answer, _ rng, _ time.Duration) { a.FlashText(text) }
+		t.flashText = text
 	}
 	if in.values != nil {
-		t.measure = p.measureFlash(t)
+		t.measure = measureFlash
 	}
 	if err := p.parseOptions(t, in); err != nil {
 		return nil, err
@@ -98,26 +98,27 @@ func (p *Planner) delay(a args) (*Template, error) {
 	return t.ready(a.name()), nil
 }
 
-// measureFlash returns a function that measures Flash's answer. If the wait is random,
-// it returns the maximum.
-func (p *Planner) measureFlash(t *Template) func(*options) extent {
-	return func(*options) extent {
-		a := answer.Answer{Status: http.StatusOK}
-		if t.body != nil {
-			t.body(t, &a, nil, 0)
-			return extent{length: int64(len(a.Body.Whole))}
-		}
-		wait, fixed := t.delay.Fixed()
-		if !fixed {
-			wait = p.limits.MaxDelay - 1 // the longest text: it has nine decimals
-		}
-		return extent{length: int64(len(answer.AppendFlash(nil, a.Status, wait)))}
+// measureFlash measures Flash's answer. If the wait is random, it returns the maximum.
+func measureFlash(t *Template) extent {
+	if t.flashText != "" {
+		var a answer.Answer
+		a.Status = http.StatusOK
+		a.FlashText(t.flashText)
+		return extent{length: int64(len(a.Body.Whole))}
 	}
+	wait, fixed := t.delay.Fixed()
+	if !fixed {
+		wait = t.planner.limits.MaxDelay - 1 // the longest text: it has nine decimals
+	}
+	return extent{length: int64(len(answer.AppendFlash(nil, http.StatusOK, wait)))}
 }
 
 // redirect parses /delay/{delay}/url/{target...}: the wait, then a redirect to the
 // target. The query belongs to the target and has no parameters.
 func (p *Planner) redirect(a args) (*Template, error) {
+	if err := a.forbidScript(); err != nil {
+		return nil, err
+	}
 	d, err := p.pathDelay(unescaped(a.param))
 	if err != nil {
 		return nil, err
@@ -133,6 +134,9 @@ func (p *Planner) redirect(a args) (*Template, error) {
 // proxy parses /delay/{delay}/proxy/{target...}: the wait, then the target's answer
 // to the request. The query belongs to the target and has no parameters.
 func (p *Planner) proxy(a args) (*Template, error) {
+	if err := a.forbidScript(); err != nil {
+		return nil, err
+	}
 	d, err := p.pathDelay(unescaped(a.param))
 	if err != nil {
 		return nil, err

@@ -127,7 +127,7 @@ type args struct {
 	query string // percent-encoded
 }
 
-// name returns the name by which fail_first counts a template's requests.
+// name returns the name by which limit counts a template's requests.
 func (a args) name() string { return unescaped(a.path) }
 
 // unescaped decodes a part of a path. It returns an invalid part unchanged.
@@ -167,7 +167,7 @@ func (p *Planner) findByKey(e *endpoint, r Request) (*Template, error) {
 		return t, nil
 	}
 	t, err := p.parse(e, r)
-	if err == nil {
+	if err == nil && !t.large {
 		p.cache.put(strings.Clone(r.Path), string(key), t)
 	}
 	return t, err

@@ -139,7 +139,7 @@ func (p *Planner) event(a args, event string, body func(o *options, status int) 
 		body: func(t *Template, a *answer.Answer, _ rng, _ time.Duration) {
 			a.ContentType, a.Body.Whole = answer.JSON, write(t.options, a.Status)
 		},
-		measure: func(o *options) extent { return extent{length: int64(len(write(o, http.StatusOK)))} },
+		measure: func(t *Template) extent { return extent{length: int64(len(write(t.options, http.StatusOK)))} },
 	}}
 	if err := p.parseOptions(t, in); err != nil {
 		return nil, err
@@ -190,7 +190,7 @@ func (in *input) timeout(otherwise time.Duration) (time.Duration, error) {
 	}
 	timeout, err := ReadTimeout(in.get("timeout"), in.limits.MaxDelay)
 	if err != nil {
-		return 0, &ParameterError{"timeout", 0, err}
+		return 0, &ParameterError{Name: "timeout", Index: 0, Err: err}
 	}
 	return timeout, nil
 }

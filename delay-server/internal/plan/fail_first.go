@@ -3,13 +3,12 @@ package plan
 import (
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
-
-	"flash.test/delay-server/kit/problem"
 )
 
 var _ = register(Parameter{
-	Name: "fail_first", In: InQuery, Route: "fail_first",
+	Name: "fail_first", In: InQuery, Route: "fail_first", Counts: true,
 	Usage: "1 to 2^31-1",
 	Meaning: "The first N requests of a [run](/doc#runs) at this path fail, with `status` or 503. " +
 		"Later ones are answered 200.",
@@ -22,22 +21,16 @@ var _ = register(Parameter{
 	},
 })
 
-// failing returns the status of a request with fail_first that belongs to the run, which
-// fails with the given status. The number of the request is attempt, or it is counted if
-// that is 0.
-func (t *Template) failing(run string, attempt, status int) (int, error) {
-	counts := &t.planner.counts
-	if run == "" {
-		if !t.trusted {
-			return 0, problem.ConflictingParameters.New("fail_first needs a run: add run=NAME or the header X-Run-Id")
+// failScript returns the script of fail_first: the status, with 503 for 200, and then 200.
+func (o *options) failScript() *script {
+	failed := slices.Clone(o.status.list)
+	for i := range failed {
+		if failed[i].code == http.StatusOK {
+			failed[i].code = http.StatusServiceUnavailable
 		}
-		attempt = counts.next(counts.hash(""), t.failKey)
 	}
-	if int64(attempt) > t.options.failFirst {
-		return http.StatusOK, nil
-	}
-	if status == http.StatusOK {
-		return http.StatusServiceUnavailable, nil
-	}
-	return status, nil
+	n := int(o.failFirst)
+	return &script{"fail_first", []entry{
+		{n, &step{status: statuses{failed}, fault: o.fault}}, {n + 1, &step{status: ok, fault: o.fault}},
+	}}
 }

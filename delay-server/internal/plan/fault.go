@@ -27,20 +27,23 @@ var _ = register(Parameter{
 		o.fault = answer.Fault(text)
 		return nil
 	},
-	check: func(in *input, o *options, body extent) error {
-		const minLength = 2
-		if o.fault != answer.Truncate || body.length >= minLength {
-			return nil
-		}
-		err := problem.ConflictingParameters.New("fault=truncate and a body of %d bytes conflict"+
-			": use a body of %d bytes or more",
-			body.length, minLength)
-		if in.has("size") {
-			return &ParameterError{"size", 0, err}
-		}
-		return err
-	},
+	check: checkTruncate,
 })
+
+// checkTruncate returns an error if fault=truncate has nothing to cut.
+func checkTruncate(in *input, o *options, body extent) error {
+	const minLength = 2
+	if o.fault != answer.Truncate || body.length >= minLength {
+		return nil
+	}
+	err := problem.ConflictingParameters.New("%s=truncate and a body of %d bytes conflict"+
+		": use a body of %d bytes or more",
+		in.source("fault"), body.length, minLength)
+	if in.has("size") {
+		return &ParameterError{Name: "size", Index: 0, Err: err}
+	}
+	return err
+}
 
 // faults are the names of all faults.
 var faults = func() (names []string) {

@@ -100,7 +100,7 @@ func parseHeader(values []string, trusted bool) ([]answer.Field, error) {
 			err = problem.RepeatedParameter.New("header Content-Type is given twice: give it once")
 		}
 		if err != nil {
-			return nil, &ParameterError{"header", i, err}
+			return nil, &ParameterError{Name: "header", Index: i, Err: err}
 		}
 		fields = append(fields, field)
 	}

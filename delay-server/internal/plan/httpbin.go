@@ -25,7 +25,7 @@ func (p *Planner) httpbin(a args, in *input, otherwise string, c content, body e
 	if err != nil {
 		return nil, err
 	}
-	c.measure = func(*options) extent { return body }
+	c.measure = func(*Template) extent { return body }
 	t := &Template{planner: p, delay: wait, content: c}
 	if err := p.parseOptions(t, in); err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ var _ = registerEndpoint(Endpoint{
 		Usage: "200 to 599", Meaning: "The status, like the parameter `status`.",
 		Example: "503", Schema: `{ type: integer, minimum: 200, maximum: 599, default: 200 }`,
 		shapes:   shapesResponse,
-		excludes: []exclusion{{"status", "both set the status"}},
+		excludes: []exclusion{{"status", "both set the status"}, {"attempts", eachAttempt}},
 	}},
 	Omits: map[string]string{"size": "numbytes"},
 	Responses: `

@@ -22,7 +22,7 @@ var _ = registerEndpoint(Endpoint{
 		Example: "200:0.9,500:0.1", Schema: `{ type: string, pattern: '^[2-5]\d\d(:[\d.]+)?(,[2-5]\d\d(:[\d.]+)?)*$' }`,
 		shapes: shapesResponse,
 	}, httpbinDelay("0")},
-	Omits: map[string]string{"status": "the path"},
+	Omits: map[string]string{"status": "the path", "attempts": "/delay/{delay}"},
 	Responses: `
 "401":
   description: The requested status.

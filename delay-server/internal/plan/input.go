@@ -2,7 +2,9 @@ package plan
 
 import (
 	"errors"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,13 +22,21 @@ type input struct {
 	ignored []string     // names that the endpoint does not know, sorted
 	trusted bool         // from an operator, who may set more than a link
 	seconds bool         // a bare number in a time is seconds, not milliseconds
+
+	// scripted means that the caller of Prepare gave the attempts.
+	scripted bool
 }
 
 // ParameterError is an error in one parameter.
 type ParameterError struct {
 	Name  string
 	Index int // of the value, from 0
-	Err   error
+
+	// Attempt is the number of the entry with the error among the attempts of Prepare, from
+	// 1. It is 0 for the route.
+	Attempt int
+
+	Err error
 }
 
 // Error returns the text of e.Err.
@@ -40,7 +50,7 @@ func paramError(name string, err error) *ParameterError {
 	if known, ok := errors.AsType[*ParameterError](err); ok {
 		return known
 	}
-	return &ParameterError{name, 0, err}
+	return &ParameterError{Name: name, Err: err}
 }
 
 // read parses the request's query. The error is a *problem.Problem.
@@ -54,9 +64,9 @@ func (p *Planner) read(a args) (*input, error) {
 	if in.values, in.ignored, err = query.Read(a.query, e.known, e.repeated...); err != nil {
 		return nil, err
 	}
-	for name, instead := range e.Omits {
+	for _, name := range slices.Sorted(maps.Keys(e.Omits)) {
 		if in.has(name) {
-			return nil, problem.ConflictingParameters.New("%s and %s conflict: use %s", in.path, name, instead)
+			return nil, problem.ConflictingParameters.New("%s and %s conflict: use %s", in.path, name, e.Omits[name])
 		}
 	}
 	return in, nil
@@ -84,7 +94,7 @@ func (in *input) parseInt(name string, lowest, highest int64) (int64, error) {
 func parseInt(name, text string, lowest, highest int64) (int64, error) {
 	n, err := query.ParseInt(name, text, lowest, highest)
 	if err != nil {
-		return 0, &ParameterError{name, 0, err}
+		return 0, &ParameterError{Name: name, Err: err}
 	}
 	return n, nil
 }

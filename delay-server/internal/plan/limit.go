@@ -87,10 +87,10 @@ func (in *input) parseRate() (gate.Rate, error) {
 	case window == "bucket":
 		rate.Burst = 1
 	case window != "fixed":
-		return rate, &ParameterError{"limit_window", 0, problem.InvalidParameter.New(
+		return rate, &ParameterError{Name: "limit_window", Err: problem.InvalidParameter.New(
 			"limit_window %s is invalid: use bucket or fixed", problem.Quote(window))}
 	case in.has("burst"):
-		return rate, &ParameterError{"burst", 0, problem.ConflictingParameters.New(
+		return rate, &ParameterError{Name: "burst", Err: problem.ConflictingParameters.New(
 			"limit_window=fixed and burst conflict: a fixed window admits its whole limit at once")}
 	}
 	if in.has("burst") {
@@ -98,7 +98,7 @@ func (in *input) parseRate() (gate.Rate, error) {
 			return rate, err
 		}
 		if rate.Burst > math.MaxInt64/int64(rate.Interval()) {
-			return rate, &ParameterError{"burst", 0, problem.ConflictingParameters.New(
+			return rate, &ParameterError{Name: "burst", Err: problem.ConflictingParameters.New(
 				"limit=%s and burst=%d conflict: the bucket would take over 292 years to fill",
 				in.get("limit"), rate.Burst)}
 		}
@@ -145,12 +145,12 @@ func (in *input) parseLimitKey() (string, error) {
 	case text == "ip", text == "run":
 		return text, nil
 	case isHeader && name == "Host":
-		return "", &ParameterError{"limit_key", 0,
-			invalid("limit_key", text, "Host names this server", "another header, such as header:X-Api-Key")}
-	case isHeader && fieldName.MatchString(name):
+		return "", &ParameterError{Name: "limit_key",
+			Err: invalid("limit_key", text, "Host names this server", "another header, such as header:X-Api-Key")}
+	case isHeader && isRequestField(name):
 		return name, nil
 	}
-	return "", &ParameterError{"limit_key", 0, problem.InvalidParameter.New(
+	return "", &ParameterError{Name: "limit_key", Err: problem.InvalidParameter.New(
 		"limit_key %s is invalid: use ip, run or header:NAME, such as header:X-Api-Key", problem.Quote(text))}
 }
 
@@ -164,7 +164,7 @@ func (in *input) parseLimitHeaders() (func(gate.Rate, gate.Quota) []answer.Field
 	case "x":
 		return xFields, in.forbidHeaders("x", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset")
 	default:
-		return nil, &ParameterError{"limit_headers", 0, problem.InvalidParameter.New(
+		return nil, &ParameterError{Name: "limit_headers", Err: problem.InvalidParameter.New(
 			"limit_headers %s is invalid: use draft, x or none", problem.Quote(text))}
 	}
 }
@@ -175,7 +175,7 @@ func (in *input) forbidHeaders(style string, names ...string) error {
 	for i, field := range in.values["header"] {
 		name, _, _ := strings.Cut(field, ":")
 		if name = textproto.CanonicalMIMEHeaderKey(name); slices.Contains(names, name) {
-			return &ParameterError{"header", i, problem.ConflictingParameters.New(
+			return &ParameterError{Name: "header", Index: i, Err: problem.ConflictingParameters.New(
 				"header=%s and limit_headers=%s conflict: both set %s", name, style, name)}
 		}
 	}

@@ -20,12 +20,15 @@ type options struct {
 	bodyDelay delay.Delay
 	rate      float64 // bytes a second; 0 for no limit
 	fault     answer.Fault
-	failFirst int64
+	failFirst int64   // 0 for none
+	script    *script // nil for none
 	seed      *uint64 // nil for Limits.Seed
 	pool      *gate.PoolSpec
 	barrier   *gate.BarrierSpec // set by its endpoint or by a scenario's route
 	hold      *gate.HoldSpec    // likewise
 	limit     *limit            // nil for none
+
+	attemptsKey string // canonical name of the header by which attempts are counted, or ""
 
 	// Set only by a scenario's route.
 	delay       delay.Delay
@@ -50,7 +53,7 @@ var defaultOptions = options{size: -1, status: ok}
 // parseOptions parses a query's parameters into t. The error is a *problem.Problem.
 func (p *Planner) parseOptions(t *Template, in *input) error {
 	t.Ignored, t.hasRun = in.ignored, in.has("run")
-	if errs := p.readOptions(t, in); errs != nil {
+	if errs := p.readOptions(t, in); len(errs) > 0 {
 		return errs[0]
 	}
 	return nil
@@ -58,16 +61,31 @@ func (p *Planner) parseOptions(t *Template, in *input) error {
 
 // readOptions parses all parameters except run into t, and returns all errors.
 func (p *Planner) readOptions(t *Template, in *input) []*ParameterError {
-	t.options, t.seed = &defaultOptions, p.limits.Seed
+	if errs := p.parseInto(t, in); errs != nil {
+		return errs
+	}
+	if t.options.script != nil {
+		return p.readScript(t, in)
+	}
 	if in.values == nil && t.measure == nil {
 		return nil // only a wait, checked by pathDelay
 	}
+	idle, errs := p.complete(t, in)
+	return append(idle, errs...)
+}
+
+// parseInto parses the parameters into t. It returns all errors.
+func (p *Planner) parseInto(t *Template, in *input) []*ParameterError {
+	t.options, t.seed = &defaultOptions, p.limits.Seed
 	if in.values != nil || t.status.list != nil {
 		o := defaultOptions
 		if t.status.list != nil {
 			o.status = t.status
 		}
 		errs := in.parse(&o)
+		if o.failFirst > 0 {
+			o.script = o.failScript()
+		}
 		t.options = &o
 		if errs != nil {
 			return errs
@@ -79,16 +97,22 @@ func (p *Planner) readOptions(t *Template, in *input) []*ParameterError {
 	if in.trusted {
 		t.delay = t.options.delay
 	}
+	return nil
+}
+
+// complete measures t's body, and checks it and the parameters. idle are errors of
+// parameters that have no effect on t; errs are others.
+func (p *Planner) complete(t *Template, in *input) (idle, errs []*ParameterError) {
 	if t.measure != nil {
-		t.sent = t.measure(t.options)
+		t.sent = t.measure(t)
 	}
 	if in.values != nil {
-		if errs := in.validate(t.options, t.sent); errs != nil {
-			return errs
+		if idle, errs = in.validate(t.options, t.sent); errs != nil {
+			return idle, errs
 		}
 	}
 	t.sent = t.options.extent(t.sent)
-	return p.checkTotal(t, in)
+	return idle, p.checkTotal(t, in)
 }
 
 // checkTotal sets how long t's body takes. It returns an error if the shortest wait,
@@ -106,7 +130,7 @@ func (p *Planner) checkTotal(t *Template, in *input) []*ParameterError {
 			break
 		}
 	}
-	return []*ParameterError{{longest, 0, problem.ConflictingParameters.New(
+	return []*ParameterError{{Name: longest, Err: problem.ConflictingParameters.New(
 		"delay %v, body_delay %v and a body that takes %v are longer than MAX_DELAY=%v in total",
 		wait, bodyDelay, t.sent.takes, p.limits.MaxDelay)}}
 }

@@ -26,6 +26,8 @@ type Parameter struct {
 	Route string
 	// Same means that routes that share a pool or a barrier must set the same value.
 	Same bool
+	// Counts means that it is about the count of attempts, so no attempt can set it.
+	Counts bool
 	// Requires names the parameter without which this one has no effect, or is "".
 	Requires string
 
@@ -112,10 +114,10 @@ not: { pattern: "^[^1-9]*$" }
 }
 
 // validate returns an error for each parameter that has no effect with the fault, the
-// status or the body.
-func (in *input) validate(o *options, body extent) (errs []*ParameterError) {
+// status or the body, in idle, and other errors in errs.
+func (in *input) validate(o *options, body extent) (idle, errs []*ParameterError) {
 	refuse := func(name, format string, args ...any) {
-		errs = append(errs, &ParameterError{name, 0, problem.ConflictingParameters.New(format, args...)})
+		idle = append(idle, &ParameterError{Name: name, Err: problem.ConflictingParameters.New(format, args...)})
 	}
 	for _, p := range in.rows {
 		name := p.Name
@@ -127,13 +129,13 @@ func (in *input) validate(o *options, body extent) (errs []*ParameterError) {
 		}
 		switch {
 		case p.shapes&shapesResponse != 0 && o.fault.ReplacesResponse():
-			refuse(p.Name, "fault=%s and %s conflict: this fault sends no response", o.fault, name)
+			refuse(p.Name, "%s=%s and %s conflict: this fault sends no response", in.source("fault"), o.fault, name)
 		case p.shapes&shapesBody != 0 && o.status.bodiless():
-			refuse(p.Name, "status=%s and %s conflict: this status has no body", o.status, name)
+			refuse(p.Name, "%s=%s and %s conflict: this status has no body", in.source("status"), o.status, name)
 		}
 	}
-	if errs != nil {
-		return errs
+	if idle != nil {
+		return idle, nil
 	}
 	if o.size >= 0 {
 		body.length = o.size
@@ -149,7 +151,16 @@ func (in *input) validate(o *options, body extent) (errs []*ParameterError) {
 			errs = append(errs, paramError(p.Name, err))
 		}
 	}
-	return errs
+	return idle, errs
+}
+
+// source returns the parameter that sets the status or the fault: attempts, or the given
+// one.
+func (in *input) source(name string) string {
+	if in.has("attempts") {
+		return "attempts"
+	}
+	return name
 }
 
 // parse parses the parameters into o and returns all errors.

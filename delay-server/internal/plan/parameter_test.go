@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ import (
 
 // companions are queries that a parameter requires.
 var companions = map[string]string{
-	"fail_first": "run=a", "pool": "workers=1", "workers": "pool=p", "queue": "pool=p&workers=1",
+	"fail_first": "run=a", "attempts": "run=a", "pool": "workers=1", "workers": "pool=p", "queue": "pool=p&workers=1",
 	"timeout": "parties=1", "delay": "parties=1",
 	"burst": "limit=10/s", "limit_key": "limit=10/s", "limit_window": "limit=10/s", "limit_headers": "limit=10/s",
 	"parties": "parties=1", "duration": "count=3", "interval": "count=3", "jitter": "count=3",
@@ -47,7 +48,9 @@ func TestEveryParameterIsDescribedAndParsed(t *testing.T) {
 			if strings.HasPrefix(path, "/status/") && !values.Has("size") {
 				values.Set("size", "100") // for parameters such as rate
 			}
-			got, err := planOf(t, p, request(t, path+"?"+values.Encode()))
+			r := request(t, path+"?"+values.Encode())
+			r.Headers = http.Header{"Idempotency-Key": {"k"}}
+			got, err := planOf(t, p, r)
 			if err != nil || len(got.Template.Ignored) > 0 {
 				t.Errorf("GET %s?%s, the example of %s: got %+v, %v, want it accepted", path, values.Encode(), row.Name,
 					got, err)

@@ -44,8 +44,8 @@ func planAndRun(t testing.TB, p *plan.Planner, r plan.Request) (got *plan.Plan, 
 	}
 	planned, err := template.Plan(r)
 	got, run = planned.Plan, planned.Run
-	if got != nil && got.Template != template {
-		t.Fatalf("Plan(%q, %q) is of another template", r.Path, r.Query)
+	if got != nil && !slices.Equal(got.Template.Ignored, template.Ignored) { // attempts have templates of their own
+		t.Fatalf("Plan(%.200q, %.200q) is of another template", r.Path, r.Query)
 	}
 	return got, run, err
 }

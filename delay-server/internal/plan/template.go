@@ -31,7 +31,11 @@ type Template struct {
 
 	limit *gate.RateLimiter // nil for none
 
-	seedKey, failKey uint64 // keys of the counts for seed and fail_first
+	seedKey, routeKey uint64 // keys of the counts for seed, and for requests to a route without a run
+
+	attempts []attempt // of a script; nil for none. Then Plan uses few of the other fields.
+	counted  bool      // requests are counted even without a run
+	large    bool      // it is not cached
 
 	// shared are the plans if at most the status is random.
 	shared []sharedPlan
@@ -48,10 +52,12 @@ type sharedPlan struct {
 
 // content is what an endpoint answers before options apply to it.
 type content struct {
-	status  statuses              // empty if the parameter status sets them
-	body    bodyFunc              // nil for Flash's answer
-	draws   bool                  // body uses its rng
-	measure func(*options) extent // of the body; nil if nothing depends on it
+	status  statuses               // empty if the parameter status sets them
+	body    bodyFunc               // nil for Flash's answer
+	draws   bool                   // body uses its rng
+	measure func(*Template) extent // of the body; nil if nothing depends on it
+
+	flashText string // the delay as Flash's answer repeats it; "" for a number of milliseconds
 }
 
 // bodyFunc completes an answer whose status is set. The body takes at most longest.
@@ -67,40 +73,36 @@ type extent struct {
 const maxShared = 4
 
 // ready sets the derived fields of t, and returns t. Templates with the same name
-// count together for fail_first and limit.
+// count together for limit.
 func (t *Template) ready(name string) *Template {
-	counts := &t.planner.counts
 	if t.seed != nil {
-		t.seedKey = counts.hash("seed", strconv.FormatUint(*t.seed, 10))
+		t.seedKey = t.planner.counts.hash("seed", strconv.FormatUint(*t.seed, 10))
 	}
-	if t.options.failFirst > 0 {
-		t.failKey = counts.hash("fail_first", name)
+	if t.limit == nil {
+		t.limit = t.limiter(name)
 	}
-	t.limit = t.limiter(name)
+	t.counted = t.attempts != nil || t.options.attemptsKey != ""
+	if t.attempts != nil {
+		for _, a := range t.attempts {
+			if a.template.options.limit == t.options.limit {
+				a.template.limit = t.limit // all attempts count together
+			}
+			a.template.ready(name)
+		}
+		return t
+	}
 	t.dynamic = t.options.dynamic != nil || t.limit != nil && t.options.limit.fields != nil
 	fixed := isFixed(t.delay) && isFixed(t.options.bodyDelay) && !t.draws
 	t.random = !fixed || len(t.options.status.list) > 1
-	if statuses := t.statuses(); fixed && len(statuses) <= maxShared {
+	if list := t.options.status.list; t.shared == nil && fixed && len(list) <= maxShared {
 		wait, cut := t.sampleWait(sharedRNG)
-		for _, status := range statuses {
-			if status != http.StatusUpgradeRequired { // its headers depend on the protocol
-				t.shared = append(t.shared, sharedPlan{status, t.instantiate(wait, cut, status, sharedRNG, 0)})
+		for _, s := range list {
+			if s.code != http.StatusUpgradeRequired { // its headers depend on the protocol
+				t.shared = append(t.shared, sharedPlan{s.code, t.instantiate(wait, cut, s.code, sharedRNG, 0)})
 			}
 		}
 	}
 	return t
-}
-
-// statuses returns all possible statuses of a plan.
-func (t *Template) statuses() []int {
-	var codes []int
-	for _, s := range t.options.status.list {
-		codes = append(codes, s.code)
-	}
-	if t.options.failFirst > 0 {
-		codes = append(codes, http.StatusOK, http.StatusServiceUnavailable)
-	}
-	return codes
 }
 
 // Plan plans a request to t's path and query. The error is a *problem.Problem.
@@ -116,15 +118,20 @@ func (t *Template) Plan(r Request) (planned Planned, err error) {
 		return Planned{}, err
 	}
 	planned.Run = strings.Clone(run)
-	counts := &t.planner.counts
-	if run != "" {
-		planned.Attempt = counts.next(counts.hash(run), counts.hash("path", r.Method, unescaped(r.Path)))
+	if run != "" || t.counted {
+		if planned.Attempt, err = t.count(run, &r); err != nil {
+			return Planned{}, err
+		}
+	}
+	if t.attempts != nil {
+		t = t.attempt(planned.Attempt)
 	}
 	if t.limit != nil {
 		planned.LimitKey = t.options.limit.keyOf(t.planner, &r, run)
 	}
 	rng := sharedRNG
 	if t.seed != nil {
+		counts := &t.planner.counts
 		index := counts.next(counts.hash(streamID(&r, param)), t.seedKey) - 1
 		if t.random {
 			rng = newRNG(*t.seed, int64(index))
@@ -132,11 +139,6 @@ func (t *Template) Plan(r Request) (planned Planned, err error) {
 	}
 	wait, cut := t.sampleWait(rng)
 	status := t.options.status.pick(rng)
-	if t.options.failFirst > 0 {
-		if status, err = t.failing(run, planned.Attempt, status); err != nil {
-			return Planned{}, err
-		}
-	}
 	for i := range t.shared {
 		if t.shared[i].status == status {
 			planned.Plan = t.shared[i].plan
@@ -159,9 +161,12 @@ func (t *Template) instantiate(wait time.Duration, cut bool, status int, rng rng
 	maxDelay := t.planner.limits.MaxDelay
 	bodyDelay, _ := o.bodyDelay.SampleWithin(rng, maxDelay-wait-t.sent.takes)
 	plan.Sending = bodyDelay + t.sent.takes
-	if t.body != nil {
+	switch {
+	case t.body != nil:
 		t.body(t, &plan.Answer, rng, maxDelay-wait-bodyDelay)
-	} else {
+	case t.flashText != "":
+		plan.Answer.FlashText(t.flashText)
+	default:
 		plan.Answer.Flash(wait)
 	}
 	if o != &defaultOptions {

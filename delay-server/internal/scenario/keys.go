@@ -53,16 +53,24 @@ func requires(parameter, other string) bool {
 	})
 }
 
-// names returns the names of all keys of a route.
-func names() []string {
+// attemptKeys returns the keys of an attempt in a route's script: keys of a route, except
+// method, path and what counts attempts.
+func attemptKeys() []key {
+	return slices.DeleteFunc(slices.Clone(keys()), func(k key) bool {
+		return k.name == "method" || k.name == "path" || k.parameter.Counts
+	})
+}
+
+// names returns the names of the keys.
+func names(keys []key) []string {
 	var all []string
-	for _, k := range keys() {
+	for _, k := range keys {
 		all = append(all, k.name)
 	}
 	return all
 }
 
-// findKey returns the key with the name, which must be one of names.
+// findKey returns the key with the name, which must be known.
 func findKey(name string) key {
 	return keys()[slices.IndexFunc(keys(), func(k key) bool { return k.name == name })]
 }

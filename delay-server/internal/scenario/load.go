@@ -31,8 +31,11 @@ func Load(file string, text []byte, planner *plan.Planner) (*Scenario, error) {
 // limits bound a scenario; zero stands for none.
 type limits struct {
 	routes int
-	values int // total length of the routes' values, with each alias expanded
+	values int // total length of the routes' values, with each alias expanded, plus attemptSize for each attempt
 }
+
+// attemptSize is about what the template of an attempt takes without its values.
+const attemptSize = 1000
 
 func loadWithin(file string, text []byte, planner *plan.Planner, within limits) (*Scenario, error) {
 	l := loader{
@@ -84,18 +87,28 @@ func (l *loader) routes(root *yaml.Node) {
 		}
 		for _, item := range items {
 			l.route(item)
-			if max := l.limits.values; max > 0 && l.values > max {
-				l.fail(item, "the routes have more than %d bytes with each alias expanded: use fewer aliases", max)
+			if l.tooLarge() {
+				l.fail(item, "the routes have more than %d bytes with each alias expanded"+
+					": use fewer aliases, or fewer attempts (%d bytes each)", l.limits.values, attemptSize)
 				return
 			}
 		}
 	}
 }
 
-// definition has the parameters of a route and the position of each value.
+// tooLarge reports whether the routes so far exceed limits.values.
+func (l *loader) tooLarge() bool { return l.limits.values > 0 && l.values > l.limits.values }
+
+// definition has the parameters of a route or of an attempt, and the position of each
+// value.
 type definition struct {
+	node   *yaml.Node
 	values url.Values
 	at     map[string][]*yaml.Node
+}
+
+func newDefinition(n *yaml.Node) definition {
+	return definition{n, url.Values{}, map[string][]*yaml.Node{}}
 }
 
 // size returns the length of all values.
@@ -113,45 +126,110 @@ func (d definition) add(name, value string, at *yaml.Node) {
 	d.at[name] = append(d.at[name], at)
 }
 
+// position returns the node with the error.
+func (d definition) position(err *plan.ParameterError) *yaml.Node {
+	if nodes := d.at[err.Name]; err.Index < len(nodes) {
+		return nodes[err.Index]
+	}
+	return d.node // of an attempt, with which a key of the route conflicts
+}
+
 func (l *loader) route(n *yaml.Node) {
 	before := len(l.faults)
-	entries := l.mapping(n, "a route", names())
+	entries := l.mapping(n, "a route", names(keys()))
 	if len(entries) == 0 && len(l.faults) > before {
 		return
 	}
 	p, ok := pattern{method: AnyMethod}, true
-	d := definition{values: url.Values{}, at: map[string][]*yaml.Node{}}
+	d := newDefinition(n)
+	var attempts []definition
 	for _, e := range entries {
-		switch k := findKey(e.key.Value); {
-		case k.name == "method":
+		switch k := findKey(e.key.Value); k.name {
+		case "method":
 			p.method, ok = l.readMethod(e)
-		case k.name == "path":
+		case "path":
 			p.path, p.at = l.readPath(e), e.key
-		case k.parts != nil:
-			l.parts(e, d, k)
-		case k.parameter.Repeated:
-			l.headers(e, d)
-		case k.isAny():
-			if text, ok := l.json(e.value); ok {
-				d.add(k.parameter.Name, text, e.key)
+		case "attempts":
+			if attempts = l.attempts(e); attempts != nil {
+				d.add(k.parameter.Name, "", e.key)
 			}
 		default:
-			if text, ok := l.scalar(e.value, k.name); ok {
-				d.add(k.parameter.Name, text, e.key)
-			}
+			l.parameter(e, d, k)
 		}
 	}
 	if p.at == nil {
 		l.fail(n, "the route has no path: use path: /products/{id}")
 	}
 	l.values += d.size()
-	template, errs := l.planner.Prepare(p.String(), d.values)
+	var values []url.Values
+	for _, a := range attempts {
+		l.values += attemptSize + d.size() + a.size()
+		values = append(values, a.values)
+	}
+	if l.tooLarge() {
+		return
+	}
+	template, errs := l.planner.Prepare(p.String(), d.values, values...)
 	for _, err := range errs {
-		l.fail(d.at[err.Name][err.Index], "%v", err)
+		of := d
+		if err.Attempt > 0 {
+			of = attempts[err.Attempt-1]
+		}
+		l.fail(of.position(err), "%v", err)
 	}
 	if ok && p.path != "" {
 		l.add(p, template)
 	}
+}
+
+// parameter reads a key of a route or of an attempt.
+func (l *loader) parameter(e entry, d definition, k key) {
+	switch {
+	case k.parts != nil:
+		l.parts(e, d, k)
+	case k.parameter.Repeated:
+		l.headers(e, d)
+	case k.isAny():
+		if text, ok := l.json(e.value); ok {
+			d.add(k.parameter.Name, text, e.key)
+		}
+	default:
+		if text, ok := l.scalar(e.value, k.name); ok {
+			d.add(k.parameter.Name, text, e.key)
+		}
+	}
+}
+
+// attempts reads a list of attempts: mappings, and words such as 503@2s.
+func (l *loader) attempts(e entry) []definition {
+	before := len(l.faults)
+	items := l.list(e.value, "attempts")
+	switch {
+	case len(items) == 0 && len(l.faults) == before:
+		l.fail(e.key, "attempts is empty: use one entry or more")
+	case len(items) > plan.MaxAttempts:
+		l.fail(e.key, "%v", plan.TooManyAttempts(len(items)))
+		return nil
+	}
+	var all []definition
+	for _, item := range items {
+		d := newDefinition(item)
+		if target(item).Kind == yaml.MappingNode {
+			for _, e := range l.mapping(item, "an attempt", names(attemptKeys())) {
+				l.parameter(e, d, findKey(e.key.Value))
+			}
+		} else if text, ok := l.scalar(item, "an attempt"); ok {
+			values, err := l.planner.Attempt(text)
+			if err != nil {
+				l.fail(item, "%v", err)
+			}
+			for name := range values {
+				d.add(name, values.Get(name), item)
+			}
+		}
+		all = append(all, d)
+	}
+	return all
 }
 
 func (l *loader) headers(e entry, d definition) {
@@ -181,7 +259,7 @@ func (l *loader) parts(e entry, d definition, k key) {
 		names = append(names, part.name)
 	}
 	entries := l.mapping(e.value, k.name, names)
-	read := definition{values: url.Values{}, at: map[string][]*yaml.Node{}}
+	read := newDefinition(e.value)
 	for _, part := range k.parts {
 		i := slices.IndexFunc(entries, func(e entry) bool { return e.key.Value == part.name })
 		if i >= 0 {

@@ -48,7 +48,7 @@ f.yaml:3:5: unknown key "dely" of a route; did you mean "delay"?
 f.yaml:4:5: delay "abc" is invalid (unknown form): use milliseconds (1000, 1.5), a Go duration (250m
 f.yaml:5:5: status "99" is invalid (at "99"): use a code from 200 to 599, or CODE:PERCENT,… such as 
 f.yaml:6:5: path "b" is invalid (no / at its beginning): use segments after /: literal, {name}, or {
-f.yaml:7:5: unknown key "zzz" of a route: use method, path, barrier, body, body_delay, delay, fail_f`,
+f.yaml:7:5: unknown key "zzz" of a route: use method, path, attempts, attempts_key, barrier, body, b`,
 	},
 	{
 		"a key that is given twice", "routes:\n  - path: /a\n    delay: 1\n    delay: 2\n",
@@ -317,6 +317,75 @@ f.yaml:1:51: unknown key "paties" of barrier; did you mean "parties"?`,
 	{"a limit of nothing", "routes: [{path: /a, limit: {rate: 0/s}}]", `f.yaml:1:29: limit "0/s" is invalid: use`},
 	{"a limit without a rate", "routes: [{path: /a, limit: {burst: 1}}]", `f.yaml:1:21: limit needs rate`},
 	{"a burst of 0", "routes: [{path: /a, limit: {rate: 1/s, burst: 0}}]", `f.yaml:1:40: burst "0" is invalid: use`},
+
+	{"attempts that are a word", "routes: [{path: /a, attempts: '503,200'}]",
+		`f.yaml:1:31: attempts is one value: use a list`},
+	{"attempts that are empty", "routes: [{path: /a, attempts: []}]",
+		`f.yaml:1:21: attempts is empty: use one entry or more`},
+	{
+		"1001 attempts", "routes: [{path: /a, attempts: [503" + strings.Repeat(", 503", 1000) + "]}]",
+		`f.yaml:1:21: attempts has 1001 entries: use 1 to 1000`,
+	},
+	{
+		"bad attempts, each at its place",
+		"routes:\n  - path: /a\n    attempts:\n      - rest\n      - 503@2h\n      - [503]\n      - staus: 503\n" +
+			"      - {status: 99, delay: 1s}\n      -\n", `
+f.yaml:4:9: attempts "rest" is invalid (did you mean "reset"?): use a status from 200 to 599, or reset
+f.yaml:5:9: attempts "2h" is invalid (longer than MAX_DELAY): use up to 1m0s (60000 ms)
+f.yaml:6:9: an attempt is a list: use one value
+f.yaml:7:9: unknown key "staus" of an attempt; did you mean "status"?
+f.yaml:8:10: status "99" is invalid (at "99"): use
+f.yaml:9:8: an attempt is empty: use one value`,
+	},
+	{
+		"keys that no attempt has",
+		"routes:\n  - path: /a\n    attempts:\n      - {path: /b}\n      - {attempts: [503]}\n" +
+			"      - {fail_first: 1}\n      - {attempts_key: 'header:A'}\n", `
+f.yaml:4:10: unknown key "path" of an attempt: use barrier, body, body_delay, delay, fault, headers, hold
+f.yaml:5:10: unknown key "attempts" of an attempt: use
+f.yaml:6:10: unknown key "fail_first" of an attempt: use
+f.yaml:7:10: unknown key "attempts_key" of an attempt: use`,
+	},
+	{
+		"attempts and a status", "routes: [{path: /a, attempts: [503], status: 404, fail_first: 1}]",
+		`f.yaml:1:21: status and attempts conflict: each attempt has its own`,
+	},
+	{
+		"an attempt that conflicts with itself", "routes: [{path: /a, attempts: [{fault: reset, body: b}, 200]}]",
+		`f.yaml:1:47: fault=reset and body conflict: this fault sends no response`,
+	},
+	{
+		"two bodies of an attempt", "routes: [{path: /a, size: 3, attempts: [{body: a, json: b}]}]",
+		`f.yaml:1:51: body and json conflict: a response has one body`,
+	},
+	{
+		"a key of the route without effect on any attempt", "routes: [{path: /a, body: b, attempts: [reset, 204]}]",
+		`f.yaml:1:21: fault=reset and body conflict: this fault sends no response`,
+	},
+	{
+		"a key of the route that an attempt exceeds",
+		"routes:\n  - path: /a\n    body_delay: 30s\n    body: b\n    attempts:\n      - 200\n      - 200@45s\n" +
+			"      - {rate: 0.001, size: 31}\n", `
+f.yaml:7:9: delay 45s, body_delay 30s and a body that takes 0s are longer than MAX_DELAY=1m0s in t
+f.yaml:8:10: delay 0s, body_delay 30s and a body that takes 31s are longer than MAX_DELAY=1m0s in t`,
+	},
+	{
+		"an attempt that exceeds a key of the route",
+		"routes:\n  - path: /a\n    rate: 0.001\n    body: b\n    attempts:\n      - 200\n      - {size: 61}\n",
+		`f.yaml:7:9: delay 0s, body_delay 0s and a body that takes 1m1s are longer than MAX_DELAY=1m0s in t`,
+	},
+	{
+		"a bad value of the route, once", "routes: [{path: /a, delay: x, attempts: [503, 200]}]",
+		`f.yaml:1:21: delay "x" is invalid (unknown form): use`,
+	},
+	{
+		"a pool of an attempt that is defined twice",
+		"routes:\n  - {path: /a, pool: {name: db, workers: 1}}\n" +
+			"  - {path: /b, attempts: [{pool: {name: db, workers: 2}}]}\n",
+		`f.yaml:3:28: pool "db" is defined differently in line 2: use the same queue and workers`,
+	},
+	{"a bad attempts_key", "routes: [{path: /a, attempts_key: run}]",
+		`f.yaml:1:21: attempts_key "run" is invalid: use header:NAME`},
 
 	{
 		"a barrier and a hold", "routes:\n  - path: /a\n    barrier: {name: b, parties: 2}\n    hold: {name: h}\n",

@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -233,13 +234,49 @@ func TestFailFirstCountsByRoute(t *testing.T) {
 	}
 }
 
+func TestAttempts(t *testing.T) {
+	s := load(t, `
+routes:
+  - path: /orders
+    delay: 5ms
+    json: {id: 7}
+    headers: {X-A: b}
+    attempts:
+      - 503
+      - 429@2s
+      - {status: 503, headers: {Retry-After: "3"}, body: later}
+      - &last {fault: reset, delay: 1s}
+      - *last
+      - {}
+`)
+	template, _ := s.Find("GET", "/orders")
+	var got []string
+	for range 7 {
+		p := planOf(t, template, "r1")
+		got = append(got, fmt.Sprintf("%d %s %v %q %v", p.Answer.Status, p.Answer.Fault, p.Wait, p.Answer.Body.Whole,
+			p.Answer.Header[0]))
+	}
+	want := []string{
+		`503  5ms "{\"id\":7}" {X-A b}`,
+		`429  2s "{\"id\":7}" {X-A b}`,
+		`503  5ms "later" {Retry-After 3}`,
+		`200 reset 1s "{\"id\":7}" {X-A b}`, // not sent
+		`200 reset 1s "{\"id\":7}" {X-A b}`,
+		`200  5ms "{\"id\":7}" {X-A b}`,
+		`200  5ms "{\"id\":7}" {X-A b}`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // planOf plans a request of the run. Its query has parameters, which a route ignores.
 func planOf(t testing.TB, template *plan.Template, run string) *plan.Plan {
 	t.Helper()
 	planned, err := template.Plan(plan.Request{Method: "GET", Path: "/x", Query: "status=500&stauts=1&rum=r2",
 		RunID: run, ProtoMajor: 1})
 	p, got := planned.Plan, planned.Run
-	if err != nil || got != run || p.Template != template {
+	if err != nil || got != run || p.Template == nil {
 		t.Fatalf("got %+v of run %q, %v, want a plan of run %q", p, got, err, run)
 	}
 	return p

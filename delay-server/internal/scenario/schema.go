@@ -27,6 +27,12 @@ var Schema = sync.OnceValue(func() []byte {
 		"type": "string", "pattern": "^/",
 		"description": "{name} is one segment, {name...} the rest of the path.",
 	}
+	attempt := value(plan.Parameter{Schema: plan.AttemptSchema, Meaning: "A status or a fault, and a fixed delay."})
+	properties["attempts"] = object{
+		"type": "array", "minItems": 1, "maxItems": plan.MaxAttempts,
+		"items":       object{"anyOf": []any{attempt, mapping(attemptKeys())}},
+		"description": findKey("attempts").parameter.Meaning,
+	}
 	text, err := json.MarshalIndent(object{
 		"$schema":              "http://json-schema.org/draft-07/schema#",
 		"title":                "Scenario of delay-server",

@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"flash.test/delay-server/internal/plan"
 )
 
 // schemaOf has the parts of a schema that the test checks.
@@ -16,6 +19,10 @@ type schemaOf struct {
 	Enum        []string
 	Required    []string
 	Properties  map[string]schemaOf
+	Items       *schemaOf
+	AnyOf       []schemaOf
+	MaxItems    int
+	Pattern     string
 }
 
 // The schema has the keys that Load reads, and no others.
@@ -40,6 +47,21 @@ func TestSchemaHasTheKeys(t *testing.T) {
 	}
 	_, err := Load("f.yaml", []byte("routes: [{path: /a, zzz: 1}]"), planner())
 	compare("a route", route, err)
+	attempts := route.Properties["attempts"]
+	word, attempt := attempts.Items.AnyOf[0], attempts.Items.AnyOf[1]
+	_, err = Load("f.yaml", []byte("routes: [{path: /a, attempts: [{zzz: 1}]}]"), planner())
+	compare("an attempt", attempt, err)
+	pattern := regexp.MustCompile(word.Pattern)
+	for text, want := range map[string]bool{"503": true, "reset@1.5s": true, "503@20": true, "100": false,
+		"503@": false, "rest": false, "503,200": false, "503@soon": false} {
+		_, err := planner().Attempt(text)
+		if matches := pattern.MatchString(text); matches != want || (err == nil) != want {
+			t.Errorf("attempt %s: the schema matches %v, Load says %v, want valid: %v", text, matches, err, want)
+		}
+	}
+	if attempts.MaxItems != plan.MaxAttempts || len(attempt.Required) > 0 {
+		t.Errorf("got up to %d attempts that require %v", attempts.MaxItems, attempt.Required)
+	}
 	for name, s := range route.Properties {
 		if s.Description == "" {
 			t.Errorf("%s has no description", name)

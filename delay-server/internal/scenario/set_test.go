@@ -194,6 +194,9 @@ func TestBounds(t *testing.T) {
 		{"10,001 routes", routes(maxRoutes + 1), "scenario:1:1: 10001 routes are too many: use up to 10000"},
 		{"a body that aliases repeat", "routes:\n  - {path: /a, body: &a " + strings.Repeat("x", 900) + "}\n" +
 			distinct(9_900, ", body: *a")[len("routes:\n"):], "with each alias expanded: use fewer aliases"},
+		{"attempts that aliases repeat", "routes:\n  - {path: /a, attempts: &a [200" + strings.Repeat(", 503",
+			999) + "]}\n" +
+			distinct(9_900, ", attempts: *a")[len("routes:\n"):], "or fewer attempts (1000 bytes each)"},
 	} {
 		if err := s.Put("r", []byte(tc.text)); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got error %.300v, want %s", tc.name, err, tc.want)
