@@ -49,15 +49,22 @@ func (p *Problem) Encode() (header http.Header, body []byte) {
 		"Cache-Control":          {"no-store"},
 		"X-Content-Type-Options": {"nosniff"},
 	}
+	if after := p.SentRetryAfter(); after > 0 {
+		header.Set("Retry-After", strconv.FormatInt(int64(after/time.Second), 10))
+	}
+	return header, b.Bytes()
+}
+
+// SentRetryAfter returns what the header Retry-After says, or 0 if p has none.
+func (p *Problem) SentRetryAfter() time.Duration {
 	after := p.RetryAfter
 	if after <= 0 && (p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable) {
 		after = time.Second
 	}
-	if after > 0 {
-		seconds := (after + time.Second - 1) / time.Second
-		header.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+	if after <= 0 {
+		return 0
 	}
-	return header, b.Bytes()
+	return (after + time.Second - 1) / time.Second * time.Second
 }
 
 // Write sends p as the response. It keeps headers that are set. The error is from

@@ -22,10 +22,13 @@ type connections struct {
 	open    sync.Map      // net.Conn to *connection
 }
 
-// connection is a tracked connection. Only HTTP/2 uses the fields below Conn, so that
+// connection is a tracked connection. Only HTTP/2 uses the fields below used, so that
 // HTTP/1.1 takes little memory.
 type connection struct {
 	net.Conn
+	number atomic.Uint64 // see ConnectionOf; 0 for none yet
+	used   atomic.Bool   // a request was sent on it
+
 	limit sync.Once // initializes resets
 	// resets limits the requests that the client resets. The burst is the number of
 	// concurrent requests, all of which may time out together.
@@ -39,8 +42,42 @@ type connectionKey struct{}
 // context is http.Server's ConnContext.
 func (cs *connections) context(ctx context.Context, conn net.Conn) context.Context {
 	c := &connection{Conn: conn}
+	if from, ok := conn.(numbered); ok {
+		number, reused := from.Connection()
+		c.number.Store(number)
+		c.used.Store(reused)
+	}
 	cs.open.Store(conn, c)
 	return context.WithValue(ctx, connectionKey{}, c)
+}
+
+// numbered is a connection that another server served before: Connection returns its
+// number and whether a request was sent on it.
+type numbered interface {
+	Connection() (number uint64, reused bool)
+}
+
+// ConnectionOf returns the number of the connection that w responds to, and whether a
+// request was sent on it before. A connection without a number gets one from next, which
+// returns a new number at each call. The number is 0 if HTTP does not serve w.
+func ConnectionOf(w http.ResponseWriter, next func() uint64) (number uint64, reused bool) {
+	for {
+		switch writer := w.(type) {
+		case *deadlineWriter:
+			c := writer.connection
+			if c == nil {
+				return 0, false
+			}
+			if c.number.Load() == 0 {
+				c.number.CompareAndSwap(0, next())
+			}
+			return c.number.Load(), writer.reused
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = writer.Unwrap()
+		default:
+			return 0, false
+		}
+	}
 }
 
 // idler is a connection whose Idle method is called when the server starts to wait

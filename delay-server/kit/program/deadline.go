@@ -40,7 +40,12 @@ func (d *deadlines) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 //go:noinline
 func (d *deadlines) writer(w http.ResponseWriter, r *http.Request) *deadlineWriter {
-	dw := &deadlineWriter{ResponseWriter: w, control: http.NewResponseController(w), timeout: d.timeout}
+	dw := &deadlineWriter{
+		ResponseWriter: w, control: http.NewResponseController(w), timeout: d.timeout, http2: r.ProtoMajor >= 2,
+	}
+	if c, ok := r.Context().Value(connectionKey{}).(*connection); ok {
+		dw.connection, dw.reused = c, c.used.Swap(true)
+	}
 	if r.ProtoMajor < 2 && r.ContentLength != 0 { // net/http may write 100 Continue after the wait
 		_ = dw.control.SetWriteDeadline(time.Time{})
 	}
@@ -49,7 +54,6 @@ func (d *deadlines) writer(w http.ResponseWriter, r *http.Request) *deadlineWrit
 
 //go:noinline
 func (d *deadlines) serveHTTP2(dw *deadlineWriter, r *http.Request) {
-	dw.connection, _ = r.Context().Value(connectionKey{}).(*connection)
 	if c := dw.connection; c != nil {
 		if wasReset(r.Context()) {
 			d.connections.reset(c)
@@ -71,9 +75,11 @@ type deadlineWriter struct {
 	http.ResponseWriter
 	control    *http.ResponseController
 	timeout    time.Duration
-	connection *connection // nil for HTTP/1.1
-	since      time.Time   // when the deadline was set; zero for none
-	written    int         // bytes since the goroutine last yielded
+	connection *connection // nil if connections does not track it
+	http2      bool
+	reused     bool      // a request was sent on the connection before
+	since      time.Time // when the deadline was set; zero for none
+	written    int       // bytes since the goroutine last yielded
 }
 
 // set sets the write deadline, unless it was set less than an eighth of timeout ago.
@@ -86,7 +92,7 @@ func (w *deadlineWriter) set() {
 	}
 	w.since = now
 	_ = w.control.SetWriteDeadline(now.Add(w.timeout + slack)) // not supported by httptest.ResponseRecorder
-	if w.connection != nil {
+	if w.http2 && w.connection != nil {
 		w.connection.due.Store(now.UnixNano())
 	}
 }
@@ -95,7 +101,7 @@ func (w *deadlineWriter) set() {
 // missed deadline has no effect before the next write, which sets a new one.
 func (w *deadlineWriter) lift() {
 	w.since = time.Time{}
-	if w.connection != nil {
+	if w.http2 && w.connection != nil {
 		_ = w.control.SetWriteDeadline(time.Time{})
 		w.connection.due.Store(0)
 	}

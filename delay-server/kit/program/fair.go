@@ -38,6 +38,14 @@ func (c fairConn) Idle() {
 	}
 }
 
+// Connection implements numbered, for a connection that has no number yet too.
+func (c fairConn) Connection() (number uint64, reused bool) {
+	if from, ok := c.tcpConn.(numbered); ok {
+		return from.Connection()
+	}
+	return 0, false
+}
+
 // Read implements net.Conn.
 func (c fairConn) Read(p []byte) (int, error) {
 	n, err := c.tcpConn.Read(p)

@@ -4,11 +4,15 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +40,68 @@ func (p *pipes) Accept() (net.Conn, error) {
 
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
+
+// Each connection has a number, and each request on it but the first reuses it.
+func TestConnectionOf(t *testing.T) {
+	var numbers atomic.Uint64
+	next := func() uint64 { return numbers.Add(1) }
+	seen := make(chan string, 10)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/unasked" {
+			return
+		}
+		number, reused := program.ConnectionOf(unwrapper{w}, next)
+		again, _ := program.ConnectionOf(w, next)
+		seen <- fmt.Sprint(number, again, " ", reused)
+	})
+	for _, protocol := range []string{"HTTP/1.1", "HTTP/2"} {
+		t.Run(protocol, func(t *testing.T) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			served := make(chan error)
+			go func() {
+				served <- program.HTTP{
+					Handler: handler, Log: slog.New(slog.DiscardHandler), Waiting: func() int { return 0 },
+					NotReady: func() {}, Draining: func() {}, ShutdownTimeout: time.Second,
+				}.Serve(ctx, ln)
+			}()
+			numbers.Store(0)
+			for _, paths := range [][]string{{"/", "/"}, {"/unasked", "/"}} {
+				transport := &http.Transport{Protocols: new(http.Protocols)}
+				transport.Protocols.SetHTTP1(protocol == "HTTP/1.1")
+				transport.Protocols.SetUnencryptedHTTP2(protocol == "HTTP/2")
+				for _, path := range paths {
+					res, err := (&http.Client{Transport: transport}).Get("http://" + ln.Addr().String() + path)
+					if err != nil {
+						t.Fatal(err)
+					}
+					_, _ = io.Copy(io.Discard, res.Body)
+					_ = res.Body.Close()
+				}
+				transport.CloseIdleConnections()
+			}
+			stop()
+			if err := <-served; err != nil {
+				t.Error(err)
+			}
+			for _, want := range []string{"1 1 false", "1 1 true", "2 2 true"} {
+				if got := <-seen; got != want {
+					t.Errorf("got %s, want %s", got, want)
+				}
+			}
+		})
+	}
+	if number, reused := program.ConnectionOf(httptest.NewRecorder(), next); number != 0 || reused {
+		t.Errorf("of another server: %d, %v, want 0, false", number, reused)
+	}
+}
+
+type unwrapper struct{ http.ResponseWriter }
+
+func (u unwrapper) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
 // get sends a request over a new connection. It returns 0 if the listener is closed.
 func (p *pipes) get(t *testing.T) (status int) {
