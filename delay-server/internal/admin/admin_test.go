@@ -49,7 +49,7 @@ func newHouse() house {
 	h.clock.Freeze()
 	h.journal = journal.New(10, h.clock.Now, func(journal.Wait) {})
 	w := journal.Wait{Run: "r", Start: h.clock.Now()}
-	h.journal.Begin(&w)
+	h.journal.Begin(&w, nil)
 	h.journal.End(w, journal.Answered)
 	h.API = admin.New(admin.Options{
 		Host: "localhost", ReadTimeout: time.Second, TimeScale: 1, JournalSize: 10,
@@ -219,7 +219,7 @@ func TestInvalidRequests(t *testing.T) {
 
 func TestProblemsOfTheState(t *testing.T) {
 	h := newHouse()
-	h.journal.Begin(&journal.Wait{Run: "unsettled", Start: h.clock.Now()})
+	h.journal.Begin(&journal.Wait{Run: "unsettled", Start: h.clock.Now()}, nil)
 	for _, tc := range []struct {
 		name, method, target, body string
 		want                       problem.Type

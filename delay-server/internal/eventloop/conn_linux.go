@@ -51,6 +51,7 @@ type extra struct {
 	bodyLeft int64    // bytes of the request's body still to read
 	bodyRead int64    // bytes of the body read so far
 	request  *request // the request whose body is being read
+	number   uint64   // see conn.number; 0 for none yet
 }
 
 // Limits of one connection in one turn of the loop.
@@ -93,6 +94,7 @@ func (l *loop) addReturned(fd int, client netip.Addr, from *handedConn) {
 		return
 	}
 	c.answered, c.readable, c.handedOver, c.afterPOST = true, true, from.count, from.post
+	c.ensureExtra().number = from.number
 	c.setBuffered(from.read)
 	l.serve(c, 0, onDefer)
 }
@@ -321,6 +323,15 @@ func (c *conn) ensureExtra() *extra {
 		c.extra = new(extra)
 	}
 	return c.extra
+}
+
+// number returns the number of the connection in the journal. Few connections need one.
+func (c *conn) number() uint64 {
+	e := c.ensureExtra()
+	if e.number == 0 {
+		e.number = c.loop.listener.config.Engine.NextConnection()
+	}
+	return e.number
 }
 
 // buffered returns the bytes that were read and not yet parsed.

@@ -45,7 +45,7 @@ func (l *loop) handOver(c *conn, b []byte, size int) {
 	}
 	l.listener.enqueue(to, &handedConn{
 		TCPConn: tcp, loop: l, read: bytes.Clone(b), size: size, remaining: size,
-		count: c.handedOver, post: c.afterPOST,
+		count: c.handedOver, post: c.afterPOST, number: c.number(), reused: c.answered,
 	})
 }
 
@@ -102,9 +102,15 @@ type handedConn struct {
 	remaining int         // bytes of the request that net/http has not read
 	count     uint8       // conn.handedOver
 	post      bool        // the request is a POST
+	number    uint64      // conn.number
+	reused    bool        // the loop sent a response before
 	idle      bool        // net/http answered the request
 	returning atomic.Bool // Close returns the connection to the loop
 }
+
+// Connection returns the number of the connection in the journal, and whether the loop
+// read a request from it before.
+func (h *handedConn) Connection() (number uint64, reused bool) { return h.number, h.reused }
 
 // Idle notes that net/http waits for the next request.
 func (h *handedConn) Idle() { h.idle = true }

@@ -3,12 +3,14 @@ package eventloop
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/flow"
+	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/kit/problem"
 )
 
@@ -91,6 +93,8 @@ func (l *loop) plan(r *request) (p *problem.Problem, ok bool) {
 			return nil, false
 		}
 		r.planned, err = template.Plan(r.Request)
+	} else if run, invalid := plan.RunOf(&r.Request); invalid == nil {
+		r.planned.Run = strings.Clone(run)
 	}
 	if err == nil {
 		if r.clock = l.listener.config.Engine.Runs.Of(r.planned.Run); r.clock != nil {
@@ -109,7 +113,7 @@ func (l *loop) begin(c *conn, r *request, p *problem.Problem, rest []byte) (keep
 	c.closing = r.close
 	l.flowRequest = c.flowRequest(r)
 	if p != nil {
-		c.flow.Reply(l.listener.config.Engine, c, &l.flowRequest, p, false)
+		c.flow.Reject(l.listener.config.Engine, c, &l.flowRequest, p, false)
 	} else {
 		c.setTimers(l.timersOn(r.clock))
 		for !c.flow.Start(l.listener.config.Engine, c, &l.flowRequest) {
@@ -128,10 +132,15 @@ func (l *loop) begin(c *conn, r *request, p *problem.Problem, rest []byte) (keep
 }
 
 func (c *conn) flowRequest(r *request) flow.Request {
-	return flow.Request{
+	f := flow.Request{
 		Planned: r.planned, Method: r.Method, Path: r.Path, Origin: r.origin,
 		ProtoMajor: 1, Client: c.client, Clock: r.clock, Arrived: r.arrived,
 	}
+	if r.planned.Run != "" {
+		f.Query, f.Headers, f.ProtoMinor = r.Query, r.Headers, 1
+		f.Connection, f.Reused = c.number(), c.answered
+	}
+	return f
 }
 
 // readsBody reports whether the body of a request is being read.
@@ -140,7 +149,7 @@ func (c *conn) readsBody() bool { return c.extra != nil && c.extra.bodyLeft > 0 
 // expectBody starts to read the body of r. b is the part that has arrived.
 func (c *conn) expectBody(r *request, b []byte) {
 	e := c.ensureExtra()
-	e.bodyLeft, e.bodyRead, e.request = r.body-int64(len(b)), int64(len(b)), r.clone()
+	e.bodyLeft, e.bodyRead, e.request = r.body-int64(len(b)), int64(len(b)), r.clone(c.loop.listener.config.Engine)
 	c.loop.readingBody.add(c, c.loop.now)
 }
 
@@ -163,7 +172,7 @@ func (l *loop) bodyTimeout(c *conn) {
 	p := problem.NewBodyTimeout("request body", e.bodyRead, l.listener.config.ReadTimeout)
 	c.leaveList()
 	e.bodyLeft, e.request = 0, nil
-	c.flow.Reply(l.listener.config.Engine, c, &r, p, true)
+	c.flow.Reject(l.listener.config.Engine, c, &r, p, true)
 	l.proceed(c)
 }
 

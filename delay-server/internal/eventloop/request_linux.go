@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/plan"
 )
 
@@ -24,9 +25,12 @@ type request struct {
 }
 
 // clone returns a copy of r that shares no memory, with the fields that a flow needs.
-func (r *request) clone() *request {
+func (r *request) clone(e *flow.Engine) *request {
 	c := *r
 	c.Request = plan.Request{Method: strings.Clone(r.Method), Path: strings.Clone(r.Path)}
+	if r.planned.Run != "" {
+		c.Query, c.Headers = strings.Clone(r.Query), e.Journal.CloneHeaders(r)
+	}
 	c.head = nil
 	c.origin = strings.Clone(r.origin)
 	return &c
@@ -34,10 +38,13 @@ func (r *request) clone() *request {
 
 // Get implements plan.Headers.
 func (r *request) Get(name string) string {
+	if name == "Host" {
+		return "" // as in net/http, which removes it
+	}
 	for line := range bytes.Lines(r.head) {
 		if colon := len(name); len(line) > colon && line[colon] == ':' &&
 			strings.EqualFold(unsafeString(line[:colon]), name) {
-			return unsafeString(bytes.TrimSpace(line[colon+1:]))
+			return unsafeString(bytes.Trim(line[colon+1:], " \t\r\n"))
 		}
 	}
 	return ""

@@ -6,10 +6,15 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"flash.test/delay-server/internal/flow"
+	"flash.test/delay-server/internal/journal"
 )
 
 // reqHead returns the head of a request with this request line, GET /delay/0 by default,
@@ -200,17 +205,52 @@ func TestPrefixesAreIncomplete(t *testing.T) {
 	}
 }
 
-// A clone does not change with the read buffer.
+// A clone does not change with the read buffer. It has a query and the header fields that
+// the journal records only if it is of a run.
 func TestCloneIsACopy(t *testing.T) {
-	b := []byte(reqHead("POST /delay/0?a HTTP/1.1", "Content-Length: 1\r\nOrigin: http://a\r\n"))
+	e := &flow.Engine{Journal: journal.New(1, time.Now, nil)}
+	e.Journal.Headers = []string{"Accept", "X-A", "X-B"}
+	for _, run := range []string{"", "r"} {
+		b := []byte(reqHead("POST /delay/0?a HTTP/1.1",
+			"Content-Length: 1\r\nOrigin: http://a\r\nx-a: \t1 \r\nX-C: 2\r\n"))
+		var r request
+		if _, result := r.parse(b); result != parsed {
+			t.Fatal(result)
+		}
+		r.planned.Run = run
+		c := r.clone(e)
+		clear(b)
+		if c.Method != "POST" || c.Path != "/delay/0" || c.origin != "http://a" || c.body != 1 {
+			t.Errorf("the clone is %+v", c)
+		}
+		if run == "" {
+			if c.Query != "" || c.Headers != nil {
+				t.Errorf("without a run, the clone has the query %q and the header %v", c.Query, c.Headers)
+			}
+			continue
+		}
+		got := []string{c.Query, c.Headers.Get("X-A"), c.Headers.Get("X-B"), c.Headers.Get("X-C")}
+		if want := []string{"a", "1", "", ""}; !slices.Equal(got, want) {
+			t.Errorf("the clone's query, X-A, X-B and X-C are %q, want %q", got, want)
+		}
+	}
+}
+
+// Get returns what http.Header's Get does.
+func TestHeaderValues(t *testing.T) {
+	head := reqHead("", "A:1\r\na: 2\r\nX-B: \t \xc2\xa0 b \xc2\xa0 \r\nEmpty:\r\nX-b: c\r\n")
 	var r request
-	if _, result := r.parse(b); result != parsed {
+	if _, result := r.parse([]byte(head)); result != parsed {
 		t.Fatal(result)
 	}
-	c := r.clone()
-	clear(b)
-	if c.Method != "POST" || c.Path != "/delay/0" || c.origin != "http://a" || c.body != 1 {
-		t.Errorf("the clone is %+v", c)
+	std, err := http.ReadRequest(bufio.NewReader(strings.NewReader(head)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"A", "X-B", "Empty", "Missing", "Host", "B", ""} {
+		if got, want := r.Get(name), std.Header.Get(name); got != want {
+			t.Errorf("Get(%q) = %q, want %q as net/http", name, got, want)
+		}
 	}
 }
 
@@ -260,6 +300,11 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q: parse reads %s, net/http %s %s", b, r.Method, req.Method, req.Proto)
 		}
 		h := req.Header
+		for name := range h {
+			if got, want := r.Get(name), h.Get(name); got != want {
+				t.Errorf("%q: Get(%q) is %q, net/http's %q", b, name, got, want)
+			}
+		}
 		if h.Get("X-Run-Id") != r.RunID || h.Get("Traceparent") != r.Traceparent || h.Get("Origin") != r.origin {
 			t.Errorf("%q: parse reads %q %q %q, net/http %v", b, r.RunID, r.Traceparent, r.origin, h)
 		}

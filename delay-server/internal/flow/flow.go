@@ -64,8 +64,12 @@ type Engine struct {
 	// Record makes the journal's observer see method and path of every wait.
 	Record bool
 
-	shutdown atomic.Bool
+	shutdown    atomic.Bool
+	connections atomic.Uint64
 }
+
+// NextConnection returns a new number for a connection, for Request.Connection.
+func (e *Engine) NextConnection() uint64 { return e.connections.Add(1) }
 
 // Shutdown makes flows that start from now on answer ErrShutdown. The owners of flows
 // that have started cancel them.
@@ -101,9 +105,11 @@ type Output interface {
 // Forwarder is an Output that can answer with another server's response.
 type Forwarder interface {
 	// Forward forwards the request to target and answers with its response, with h and
-	// timing added. It calls beforeLastByte before it sends the last byte, and blocks
-	// until the end.
-	Forward(target *url.URL, h *answer.Head, timing *answer.Timing, beforeLastByte func()) journal.Outcome
+	// timing added. It calls begins with status and header before the response begins, and
+	// beforeLastByte before it sends the last byte, and blocks until the end. If nothing was
+	// sent, it may return a problem; the owner of the flow answers with it.
+	Forward(target *url.URL, h *answer.Head, timing *answer.Timing, begins func(int, http.Header),
+		beforeLastByte func()) (journal.Outcome, *problem.Problem)
 }
 
 // Request is the argument of Start. Its strings may share memory with a buffer that is
@@ -118,6 +124,13 @@ type Request struct {
 	Clock      *clock.Clock    // Engine.Runs.Of(Run)
 	Arrived    clock.Timestamp // in the time of Clock
 	Record     bool            // Flow.Wait returns the wait
+
+	// Only requests of a run need these: the journal records them.
+	Query      string       // percent-encoded
+	Headers    plan.Headers // nil for none
+	ProtoMinor int
+	Connection uint64 // from Engine.NextConnection; 0 if unknown
+	Reused     bool   // a request was sent on the connection before
 }
 
 type state uint8
@@ -207,10 +220,10 @@ func (f *Flow) Start(e *Engine, out Output, r *Request) (started bool) {
 		f.own().clock = r.Clock
 	}
 	if err := r.Client.Enter(); err != nil {
-		f.refuse(err)
+		f.refuse(r, err)
 		return true
 	}
-	if !e.Journal.Begin(f.extra.wait) {
+	if !e.Journal.Begin(f.extra.wait, r.recorded()) {
 		r.Client.Leave()
 		*f = Flow{}
 		r.Clock = e.Runs.Of(r.Run)
@@ -251,9 +264,25 @@ func newWait(r *Request) *journal.Wait {
 	if plain, err := url.PathUnescape(path); err == nil {
 		path = plain
 	}
-	return &journal.Wait{
-		Run: r.Run, Method: strings.Clone(r.Method), Path: strings.Clone(path),
-		Asked: r.Plan.Wait, Start: r.Arrived.Time(), Clock: r.Clock,
+	texts := r.Method + path // one allocation
+	w := &journal.Wait{
+		Run: r.Run, Method: texts[:len(r.Method)], Path: texts[len(r.Method):], Attempt: r.Attempt,
+		Start: r.Arrived.Time(), Clock: r.Clock,
+	}
+	if r.Plan != nil {
+		w.Asked = r.Plan.Wait
+	}
+	return w
+}
+
+// recorded returns what only the records of a run have. It is nil without a run.
+func (r *Request) recorded() *journal.Request {
+	if r.Run == "" {
+		return nil
+	}
+	return &journal.Request{
+		Query: r.Query, Headers: r.Headers, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
+		Connection: r.Connection, Reused: r.Reused, Client: r.Client.Addr(),
 	}
 }
 

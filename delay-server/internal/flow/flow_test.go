@@ -3,6 +3,9 @@ package flow_test
 import (
 	"errors"
 	"fmt"
+	"math"
+	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -702,11 +705,13 @@ func TestStartKeepsCopies(t *testing.T) {
 	}
 }
 
-// Reply takes no place, and does not call the journal.
-func TestReply(t *testing.T) {
+// Reject takes no place, and is recorded, but never in flight.
+func TestReject(t *testing.T) {
 	e := newEngine(t, 1)
 	e.Origin = ours
 	first := e.begin(planOf(s, "a"))
+	arrived := e.Clock.Timestamp()
+	e.advance(s / 2)
 	for _, tc := range []struct {
 		method string
 		close  bool
@@ -716,16 +721,60 @@ func TestReply(t *testing.T) {
 		{"HEAD", true, `begin 400 and close; send "", the last; done`},
 	} {
 		o := &output{engine: e}
-		o.flow.Reply(&e.Engine, o, &flow.Request{Method: tc.method, Client: e.client, Origin: "http://a"},
-			problem.InvalidBody.New("no"), tc.close)
+		r := &flow.Request{Planned: plan.Planned{Run: "r"}, Method: tc.method, Path: "/a%20b", Query: "c",
+			Client: e.client, Origin: "http://a", Arrived: arrived}
+		o.flow.Reject(&e.Engine, o, r, problem.InvalidBody.New("no"), tc.close)
 		o.want(tc.want)
 		if got := o.header().Get("Access-Control-Allow-Origin"); got != "http://a" {
 			t.Errorf("Access-Control-Allow-Origin %q", got)
 		}
 	}
-	if len(e.ended) != 0 || e.shares.Inside() != 1 || e.Journal.Waiting() != 1 {
-		t.Errorf("the journal saw %v, %d places taken", e.outcomes(), e.shares.Inside())
+	if e.shares.Inside() != 1 || e.Journal.Waiting() != 1 {
+		t.Errorf("%d requests wait, %d places are taken, want one", e.Journal.Waiting(), e.shares.Inside())
+	}
+	run, _ := e.Journal.Run("r")
+	want := journal.Entry{Method: "GET", Path: "/a b", Query: "c", Outcome: journal.Rejected, Waited: s / 2, End: s / 2,
+		Gap: -1, Status: 400, Problem: problem.InvalidBody}
+	if len(run.Waits) != 2 || !reflect.DeepEqual(run.Waits[0], want) || !run.Settled() || run.PeakInFlight != 0 {
+		t.Errorf("the run is %+v,\nwant twice, never in flight, %+v", run, want)
 	}
 	first.cancel(flow.ErrClientGone)
-	e.wantIdle(1)
+	e.wantIdle(3)
+}
+
+func TestRetryAfterOfAnAnswer(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"": 0, "2": 2 * s, "0": 0, "-1": 0, "soon": 0, "99999999999": math.MaxInt64 / s * s,
+		"999999999999999999999":         math.MaxInt64 / s * s,
+		"Thu, 01 Jan 1970 00:00:00 GMT": 0,
+	} {
+		e := newEngine(t, 1)
+		p := planOf(0, "a")
+		if p.Answer.Status = 201; text != "" {
+			p.Answer.Header = []answer.Field{{Name: "Retry-After", Value: text}}
+		}
+		e.beginAs(flow.Request{Record: true}, p)
+		if got := e.ended[0]; got.RetryAfter != want || got.Status != 201 {
+			t.Errorf("Retry-After: %s is recorded as %v with status %d, want %v with 201", text, got.RetryAfter,
+				got.Status, want)
+		}
+	}
+	e := newEngine(t, 1)
+	p := planOf(0, "a")
+	p.Answer.Header = []answer.Field{{Name: "Retry-After",
+		Value: time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}}
+	e.beginAs(flow.Request{Record: true}, p)
+	if got := e.ended[0].RetryAfter; got < 59*time.Minute || got > time.Hour {
+		t.Errorf("Retry-After in an hour, as a date, is recorded as %v", got)
+	}
+}
+
+// What the journal records of a response is what the output sent.
+func (e *engine) wantResponses() {
+	e.t.Helper()
+	for _, w := range e.ended {
+		if len(w.Path) > 1 && w.Response != e.sent[w.Path] {
+			e.t.Errorf("%s %s: the journal saw %+v, the output %+v", w.Path, w.Outcome, w.Response, e.sent[w.Path])
+		}
+	}
 }

@@ -33,7 +33,7 @@ func TestModel(t *testing.T) {
 		}
 	}
 	for _, outcome := range journal.Outcomes {
-		if seen[outcome] == 0 && outcome != journal.Rejected { // such a request has no flow
+		if seen[outcome] == 0 {
 			t.Errorf("no request ended as %s: %v", outcome, seen)
 		}
 	}
@@ -61,8 +61,19 @@ func play(t *testing.T, r *rand.Rand) []journal.Outcome {
 			o.faultErr = errors.New("no fault")
 		}
 		begun++
-		o.begin(flow.Request{Method: []string{"GET", "GET", "HEAD"}[r.IntN(3)],
-			Planned: plan.Planned{Run: []string{"", "r"}[r.IntN(2)]}, Record: r.IntN(3) == 0}, randomPlan(r, limit))
+		request := flow.Request{
+			Planned: plan.Planned{Run: []string{"", "r"}[r.IntN(2)]}, Method: []string{"GET", "POST"}[r.IntN(2)],
+			Path: fmt.Sprint("/", begun), Record: r.IntN(3) == 0,
+		}
+		if r.IntN(3) == 0 {
+			request.Method, request.Path = "HEAD", "/" // the body that names the problem is not sent
+			request.Record = false
+		}
+		if r.IntN(20) == 0 {
+			o.reject(request)
+		} else {
+			o.begin(request, randomPlan(r, limit))
+		}
 	}
 	for range 50 + r.IntN(150) {
 		switch r.IntN(10) {
@@ -115,6 +126,7 @@ func play(t *testing.T, r *rand.Rand) []journal.Outcome {
 		}
 	}
 	e.wantIdle(begun)
+	e.wantResponses()
 	if run, ok := e.Journal.Run("r"); ok && !run.Settled() {
 		t.Errorf("the run is %+v", run.Summary)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,13 +30,15 @@ type engine struct {
 	client *gate.Client
 	ended  []journal.Wait // as the journal's observer saw them
 	outs   []*output
+	sent   map[string]journal.Response // by path
 }
 
 // newEngine returns an engine with a MAX_IN_FLIGHT.
 func newEngine(t *testing.T, maxInFlight int) *engine {
 	c := clock.New()
 	c.Freeze()
-	e := &engine{t: t, start: c.Now(), shares: gate.NewShares(maxInFlight, maxInFlight)}
+	e := &engine{t: t, start: c.Now(), shares: gate.NewShares(maxInFlight, maxInFlight),
+		sent: map[string]journal.Response{}}
 	e.client = e.shares.Client(netip.Addr{})
 	e.Engine = flow.Engine{
 		Clock: c, Journal: journal.New(100, c.Now, func(w journal.Wait) { e.ended = append(e.ended, w) }),
@@ -142,6 +145,7 @@ func ours(origin string) string {
 type output struct {
 	*engine
 	flow  flow.Flow
+	path  string
 	log   []string
 	due   time.Time // of Wait
 	woken bool
@@ -160,13 +164,26 @@ type output struct {
 
 // begin starts the flow with the request and the plan.
 func (o *output) begin(r flow.Request, p *plan.Plan) {
+	o.reset(&r)
+	r.Plan = p
+	o.flow.Start(&o.Engine, o, &r)
+}
+
+// reject rejects the request.
+func (o *output) reject(r flow.Request) {
+	o.reset(&r)
+	o.flow.Reject(&o.Engine, o, &r, problem.InvalidParameter.New("no"), false)
+}
+
+// reset prepares o for r, and sets the fields of r that all requests need.
+func (o *output) reset(r *flow.Request) {
 	o.log, o.due, o.woken, o.head = nil, time.Time{}, false, nil
 	o.began, o.refused, o.over, o.done = false, false, false, false
-	r.Plan, r.Client, r.Arrived, r.ProtoMajor = p, o.client, o.Clock.Timestamp(), 1
+	r.Client, r.Arrived, r.ProtoMajor = o.client, o.Clock.Timestamp(), 1
 	if r.Path == "" {
 		r.Path = "/"
 	}
-	o.flow.Start(&o.Engine, o, &r)
+	o.path = r.Path
 }
 
 func (o *output) note(format string, args ...any) {
@@ -201,6 +218,8 @@ func (o *output) Wake() {
 func (o *output) Begin(h *answer.Head, length int64, timing *answer.Timing, close bool) {
 	o.allow(!o.began, "Begin")
 	o.began, o.head, o.due = true, h, time.Time{}
+	after, _ := strconv.Atoi(h.Header.Get("Retry-After"))
+	o.sent[o.path] = journal.Response{Status: h.Status, RetryAfter: time.Duration(after) * s}
 	text := fmt.Sprint("begin ", h.Status)
 	switch {
 	case length == answer.NoLength:
@@ -232,6 +251,9 @@ func (o *output) Send(b []byte, last bool) (taken bool) {
 			o.t.Errorf("body %q: %v", b, err)
 		}
 		text = "send " + p.Type.Name()
+		response := o.sent[o.path]
+		response.Problem = p.Type
+		o.sent[o.path] = response
 	}
 	if last {
 		text += ", the last"

@@ -1,8 +1,11 @@
 package flow
 
 import (
+	"cmp"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
 	"time"
 
 	"flash.test/delay-server/internal/answer"
@@ -36,19 +39,20 @@ func (f *Flow) answer() {
 	timing := f.timing()
 	size := a.Body.Size()
 	bodiless := f.head || !answer.HasBody(a.Status)
-	f.begun = true
+	head := f.headOf(a)
+	f.begin(head)
 	if bodiless || size == 0 {
 		if size < 0 {
 			size = answer.NoLength
 		}
 		f.settle()
-		f.out.Begin(f.headOf(a), size, &timing, false)
+		f.out.Begin(head, size, &timing, false)
 		f.last(nil)
 		return
 	}
 	if a.Body.Open == nil && a.Fault == "" && size <= maxWhole {
 		f.settle()
-		f.out.Begin(f.headOf(a), size, &timing, false)
+		f.out.Begin(head, size, &timing, false)
 		f.last(a.Body.Whole)
 		return
 	}
@@ -56,8 +60,30 @@ func (f *Flow) answer() {
 	if a.Fault == answer.Truncate && size >= 0 {
 		f.extra.transfer.left /= 2
 	}
-	f.out.Begin(f.headOf(a), size, &timing, false)
+	f.out.Begin(head, size, &timing, false)
 	f.send()
+}
+
+// begin notes that the planned response begins with h.
+func (f *Flow) begin(h *answer.Head) {
+	f.begun = true
+	if w := f.extra.wait; w != nil {
+		w.Response = journal.Response{Status: h.Status, RetryAfter: retryAfter(h.Header)}
+	}
+}
+
+// retryAfter returns what the header Retry-After says, or 0. A date counts from now, by
+// the system clock.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if text == "" {
+		return 0
+	}
+	if date, err := http.ParseTime(text); err == nil {
+		return max(0, time.Until(date))
+	}
+	seconds, _ := strconv.ParseInt(text, 10, 64) // not a number if header=Retry-After:x asked for it
+	return time.Duration(min(max(seconds, 0), math.MaxInt64/int64(time.Second))) * time.Second
 }
 
 // send sends the parts that are due.
@@ -152,11 +178,22 @@ func (f *Flow) forward() {
 	if f.extra.wait != nil {
 		f.setTimes(f.extra.wait)
 	}
-	outcome := f.out.(Forwarder).Forward(f.plan.Answer.Upstream, f.headOf(&f.plan.Answer), &timing, func() {
-		if f.extra.wait != nil {
-			f.engine.Journal.BeforeLastByte(f.extra.wait)
+	w := f.extra.wait
+	begins := func(status int, h http.Header) {
+		if w != nil {
+			w.Response = journal.Response{Status: status, RetryAfter: retryAfter(h)}
 		}
-	})
+	}
+	beforeLastByte := func() {
+		if w != nil {
+			f.engine.Journal.BeforeLastByte(w)
+		}
+	}
+	outcome, p := f.out.(Forwarder).Forward(
+		f.plan.Answer.Upstream, f.headOf(&f.plan.Answer), &timing, begins, beforeLastByte)
+	if p != nil && w != nil {
+		w.Response = responseOf(p)
+	}
 	f.end(outcome)
 	f.out.Done()
 }
@@ -209,6 +246,9 @@ func (f *Flow) setLimit(h http.Header) {
 func (f *Flow) fail(err error) {
 	outcome, p := classify(err)
 	begun := f.begun
+	if w := f.extra.wait; w != nil && !begun && p != nil {
+		w.Response = responseOf(p)
+	}
 	f.end(outcome)
 	if begun || p == nil {
 		if p != nil {
@@ -219,17 +259,40 @@ func (f *Flow) fail(err error) {
 	f.reply(p, errors.Is(err, ErrShutdown))
 }
 
-// refuse answers a request for which Client.Enter returned err.
-func (f *Flow) refuse(err error) {
-	f.engine.Journal.Refuse(f.ended(), journal.Refused)
-	f.reply(f.engine.Full(err), false)
+// refuse answers r, for which Client.Enter returned err.
+func (f *Flow) refuse(r *Request, err error) {
+	p := f.engine.Full(err)
+	if w := f.extra.wait; w != nil {
+		w.Outcome, w.Response = journal.Refused, responseOf(p)
+	}
+	f.engine.Journal.Refuse(f.ended(), r.recorded(), journal.Refused)
+	f.reply(p, false)
 }
 
-// Reply answers a request with a problem, without a wait, a place or a record.
-func (f *Flow) Reply(e *Engine, out Output, r *Request, p *problem.Problem, close bool) {
+// Reject answers an invalid request with a problem, as Engine.Reject records it, without
+// a wait or a place.
+func (f *Flow) Reject(e *Engine, out Output, r *Request, p *problem.Problem, close bool) {
+	e.Reject(r, p)
 	*f = Flow{engine: e, out: out, plan: r.Plan, extra: &none, client: r.Client, head: r.Method == http.MethodHead}
 	f.setOrigin(r.Origin)
 	f.reply(p, close)
+}
+
+// Reject records that r is answered with p, since its path, its query, a header or its
+// body is invalid. r.Plan may be nil.
+func (e *Engine) Reject(r *Request, p *problem.Problem) {
+	if c := e.Runs.Of(r.Run); c != r.Clock {
+		r.Clock, r.Arrived = c, cmp.Or(c, e.Clock).At(r.Arrived)
+	}
+	w := newWait(r)
+	w.Response = responseOf(p)
+	w.Waited = max(0, cmp.Or(r.Clock, e.Clock).Now().Sub(w.Start))
+	e.Journal.Refuse(*w, r.recorded(), journal.Rejected)
+}
+
+// responseOf returns what the journal records of a response with p.
+func responseOf(p *problem.Problem) journal.Response {
+	return journal.Response{Status: p.Status, RetryAfter: p.SentRetryAfter(), Problem: p.Type}
 }
 
 func (f *Flow) reply(p *problem.Problem, close bool) {

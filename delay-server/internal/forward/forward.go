@@ -113,16 +113,17 @@ func (b *streamedBody) detach() {
 	b.control = nil
 }
 
-// Forward answers c with target's response. It calls beforeLastByte before the
-// last byte of a response that has no body or a known length. The error is as from
-// Serve.
-func (p *Proxy) Forward(c echo.Context, target *url.URL, beforeLastByte func()) error {
+// Forward answers c with target's response. It calls begins with status and header
+// before the response begins, and beforeLastByte before the last byte of a response that
+// has no body or a known length. The error is as from Serve.
+func (p *Proxy) Forward(c echo.Context, target *url.URL, begins func(int, http.Header), beforeLastByte func()) error {
 	body, streamed := c.Request().Body.(*streamedBody)
 	if streamed {
 		defer body.detach()
 	}
 	head := c.Request().Method == http.MethodHead
-	err := p.Serve(&response{Response: c.Response(), head: head, beforeLastByte: beforeLastByte}, c.Request(), target)
+	w := &response{Response: c.Response(), head: head, begins: begins, beforeLastByte: beforeLastByte}
+	err := p.Serve(w, c.Request(), target)
 	if streamed && errors.Is(err, context.Canceled) && body.timedOut() {
 		err = body.problem(os.ErrDeadlineExceeded)
 	}

@@ -9,13 +9,14 @@ import (
 	"flash.test/delay-server/internal/answer"
 )
 
-// response is the response to a forwarded request. It calls beforeLastByte before
-// the last byte is sent.
+// response is the response to a forwarded request. It calls begins before it begins, and
+// beforeLastByte before the last byte is sent.
 type response struct {
 	*echo.Response
 	head           bool  // the request is HEAD: no body follows
 	left           int64 // bytes of the body to come; negative if unknown
 	noBody         bool  // the status has no body, even if the target sends one
+	begins         func(int, http.Header)
 	beforeLastByte func()
 }
 
@@ -26,6 +27,7 @@ func (r *response) WriteHeader(code int) {
 		r.Writer.WriteHeader(code)
 		return
 	}
+	r.begins(code, r.Header())
 	var err error
 	if r.left, err = strconv.ParseInt(r.Header().Get("Content-Length"), 10, 64); err != nil {
 		r.left = -1

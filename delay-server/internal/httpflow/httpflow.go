@@ -16,6 +16,7 @@ import (
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/kit/httpkit"
+	"flash.test/delay-server/kit/problem"
 )
 
 // Handler serves requests. Its fields are all that a request may use.
@@ -25,6 +26,7 @@ type Handler struct {
 	Limit       *gate.Shares // MAX_IN_FLIGHT
 	Proxy       *forward.Proxy
 	CORS        cors.Policy
+	Problem     func(error) *problem.Problem // of an error of a plan or a body; nil for an error that is not recorded
 	Log         *slog.Logger
 	ReadTimeout time.Duration // for a request's body
 	Trace       bool          // requests may have spans

@@ -75,14 +75,17 @@ func (r *request) read(template *plan.Template) (err error) {
 	in := PlanRequest(r.c.Request())
 	if template == nil {
 		if template, err = r.h.Planner.Find(in); err != nil {
-			return err
+			if run, invalid := plan.RunOf(&in); invalid == nil {
+				r.start.Run = run
+			}
+			return r.reject(err)
 		}
 		if template == nil { // only if the routes and the planner disagree
 			return echo.ErrNotFound
 		}
 	}
 	if r.start.Planned, err = template.Plan(in); err != nil {
-		return err
+		return r.reject(err)
 	}
 	if c := r.h.Engine.Runs.Of(r.start.Run); c != nil {
 		r.start.Clock, r.start.Arrived = c, c.At(r.start.Arrived)
@@ -92,8 +95,19 @@ func (r *request) read(template *plan.Template) (err error) {
 	} else {
 		err = httpkit.DiscardBody(r.c, r.h.ReadTimeout)
 	}
-	if err == nil {
-		r.enter()
+	if err != nil {
+		return r.reject(err)
+	}
+	r.enter()
+	return nil
+}
+
+// reject records a request with an invalid path, query, header or body, and returns err.
+func (r *request) reject(err error) error {
+	if p := r.h.Problem(err); p != nil {
+		r.prepare()
+		defer r.client.Release()
+		r.h.Engine.Reject(&r.start, p)
 	}
 	return err
 }
@@ -124,6 +138,10 @@ func (r *request) prepare() {
 	r.start.Method, r.start.Path = req.Method, req.URL.EscapedPath()
 	r.start.Origin, r.start.ProtoMajor = req.Header.Get("Origin"), req.ProtoMajor
 	r.start.Client, r.start.Record = r.client, r.h.Trace
+	if r.start.Run != "" {
+		r.start.Query, r.start.Headers, r.start.ProtoMinor = req.URL.RawQuery, req.Header, req.ProtoMinor
+		r.start.Connection, r.start.Reused = program.ConnectionOf(r.c.Response(), r.h.Engine.NextConnection)
+	}
 }
 
 // await waits for the flow's due time or signal, and resumes the flow.
@@ -237,27 +255,27 @@ func (r *request) Fault(f answer.Fault) (err error) {
 func (r *request) Done() {}
 
 // Forward implements flow.Forwarder.
-func (r *request) Forward(target *url.URL, h *answer.Head, timing *answer.Timing, sent func()) journal.Outcome {
+func (r *request) Forward(target *url.URL, h *answer.Head, timing *answer.Timing, begins func(int, http.Header),
+	sent func()) (journal.Outcome, *problem.Problem) {
 	r.forwards = true
 	h.CopyTo(r.c.Response().Header(), answer.NoLength, timing)
-	err := r.h.Proxy.Forward(r.c, target, sent)
+	r.err = r.h.Proxy.Forward(r.c, target, begins, sent)
+	var p *problem.Problem
 	switch {
-	case err == nil:
-		return journal.Answered
-	case errors.As(err, new(*problem.Problem)):
-		r.err = err
-		if errors.Is(err, flow.ErrShutdown) {
-			return journal.Shutdown
+	case r.err == nil:
+		return journal.Answered, nil
+	case errors.As(r.err, &p):
+		if errors.Is(r.err, flow.ErrShutdown) {
+			return journal.Shutdown, p
 		}
-		return journal.Answered // after the whole wait, with the upstream's problem
+		return journal.Answered, p // after the whole wait, with the upstream's problem
 	case errors.Is(context.Cause(r.c.Request().Context()), flow.ErrShutdown):
 		r.err = flow.ErrShutdown
-		return journal.Shutdown
-	case program.ClientGone(r.c.Request(), err):
+		return journal.Shutdown, flow.ErrShutdown
+	case program.ClientGone(r.c.Request(), r.err):
 		r.err = flow.ErrClientGone
-		return journal.ClientClosed
+		return journal.ClientClosed, nil
 	default:
-		r.err = err
-		return journal.Failed
+		return journal.Failed, flow.ErrInternal
 	}
 }

@@ -14,6 +14,7 @@ func annotate(c echo.Context, w *journal.Wait, outcome journal.Outcome) {
 	tracing.Annotate(c.Request().Context(), func() (name string, more []attribute.KeyValue) {
 		return w.Method + " " + c.Path(), []attribute.KeyValue{
 			attribute.String("delay_server.run", w.Run),
+			attribute.Int("delay_server.attempt", w.Attempt),
 			attribute.String("delay_server.outcome", string(outcome)),
 			attribute.Float64("delay_server.asked_ms", float64(w.Asked)/1e6),
 			attribute.Float64("delay_server.queued_ms", float64(w.Queued)/1e6),

@@ -3,12 +3,14 @@
 package journal
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/cond"
+	"flash.test/delay-server/kit/problem"
 )
 
 // Outcome says how a wait ended.
@@ -34,21 +36,52 @@ type Wait struct {
 	Run     string // the run that the request belongs to, or ""
 	Method  string // HTTP method
 	Path    string
+	Attempt int           // see plan.Planned; 0 for a wait that is not counted
 	Asked   time.Duration // the wait that the request asks for
 	Start   time.Time     // when the request arrived
 	Queued  time.Duration // from Start until a worker of its pool was free
 	Waited  time.Duration // after Queued, until the end of the wait; 0 before that
 	Held    time.Duration // the part of Waited at a barrier or hold
 	Outcome Outcome       // "" until the request has ended
+	Response
 
 	Clock *clock.Clock // of the times, if it is the run's own; nil for the server's
 
 	record *record // nil for a wait of no run
 }
 
+// Response is what a wait's response says. It is zero until the response begins.
+type Response struct {
+	Status     int           // 0 if no response began
+	RetryAfter time.Duration // of the header Retry-After; 0 for none
+	Problem    problem.Type  // of a response that is a problem; "" for any other
+}
+
+// Request has the parts of a request that only records have. The strings may share memory
+// with a buffer that is reused later.
+type Request struct {
+	Query      string  // percent-encoded
+	Headers    Headers // nil for none
+	ProtoMajor int
+	ProtoMinor int
+	Connection uint64 // unique number of the connection; 0 if unknown
+	Reused     bool   // a request was sent on the connection before
+	Client     netip.Addr
+}
+
+// Headers are the header fields of a request; http.Header is one.
+type Headers interface {
+	// Get returns the first value of the field with the name in canonical form, or "".
+	Get(name string) string
+}
+
 // Journal counts waiting requests, records the waits of runs, and passes each wait that
 // has ended to its observer. Use New.
 type Journal struct {
+	// Headers are the canonical names of the header fields that are recorded. It is set
+	// before use.
+	Headers []string
+
 	// Clocks are the clocks of runs that have their own. It is set before use, and
 	// changed by MakeClock, Forget and ForgetAll.
 	Clocks *clock.Runs
@@ -81,27 +114,27 @@ func New(size int, now func() time.Time, ended func(Wait)) *Journal {
 // have read its answer before the request leaves the count.
 func (j *Journal) Waiting() int { return int(j.waiting.Load()) }
 
-// Begin counts w as waiting and, in a run, records it. A nil w is a wait of no run. Each
-// Begin that reports true is followed by one End. Begin reports false, and does nothing
-// else, if the run's clock was made or dropped and is not w.Clock.
-func (j *Journal) Begin(w *Wait) bool {
+// Begin counts w as waiting and, in a run, records it and r. A nil w is a wait of no run.
+// Each Begin that reports true is followed by one End. Begin reports false, and does
+// nothing else, if the run's clock was made or dropped and is not w.Clock.
+func (j *Journal) Begin(w *Wait, r *Request) bool {
 	if w == nil || w.Run == "" {
 		j.waiting.Add(1)
 		return true
 	}
-	r := newRecord(w)
+	record := j.newRecord(w, r)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.Clocks.Of(w.Run) != w.Clock {
 		return false
 	}
 	j.waiting.Add(1)
-	w.record = r
+	w.record = record
 	s := j.count(w)
 	s.waiting++
 	s.inFlight++
 	s.peak = max(s.peak, s.inFlight)
-	j.append(s, w.record)
+	j.append(s, record)
 	return true
 }
 
@@ -132,15 +165,17 @@ func (j *Journal) End(w Wait, outcome Outcome) {
 }
 
 // Refuse passes a wait that never began to the observer, with the outcome Refused or
-// Rejected. In a run it is recorded as a wait that ended at its start and was never in
-// flight.
-func (j *Journal) Refuse(w Wait, outcome Outcome) {
+// Rejected. In a run it is recorded with r, as a wait that ended w.Waited after its start
+// and was never in flight.
+func (j *Journal) Refuse(w Wait, r *Request, outcome Outcome) {
 	w.Outcome = outcome
 	if w.Run != "" {
-		r := newRecord(&w)
-		r.sentAfter, r.outcome = 0, outcome
+		record := j.newRecord(&w, r)
+		record.sentAfter, record.waited, record.response, record.outcome = w.Waited, w.Waited, w.Response, outcome
 		j.mu.Lock()
-		j.append(j.count(&w), r)
+		s := j.count(&w)
+		s.extend(record.end())
+		j.append(s, record)
 		j.mu.Unlock()
 	}
 	j.ended(w)

@@ -42,14 +42,14 @@ func play(j *journal.Journal, h *hands, script string) {
 		switch step[1] {
 		case '+':
 			w.Waited = 0
-			j.Begin(w)
+			j.Begin(w, nil)
 		case '.':
 			j.BeforeLastByte(w)
 		case '-':
 			j.End(*w, journal.Answered)
 		case '!':
 			w.Waited = 0
-			j.Refuse(*w, journal.Refused)
+			j.Refuse(*w, nil, journal.Refused)
 		}
 		h.advance(ms)
 	}
@@ -104,14 +104,14 @@ func TestEntries(t *testing.T) {
 	early, late := h.now, h.now.Add(2*ms)
 	h.advance(5 * ms)
 	first := journal.Wait{Run: "r", Method: "POST", Path: "/late", Asked: 7 * ms, Start: late}
-	j.Begin(&first) // arrived second
+	j.Begin(&first, nil) // arrived second
 	second := journal.Wait{Run: "r", Method: "GET", Path: "/early", Asked: 9 * ms, Start: early}
-	j.Begin(&second)
+	j.Begin(&second, nil)
 	first.Queued, first.Waited = ms, 2*ms
 	j.BeforeLastByte(&first)
 	h.advance(5 * ms)
 	j.End(first, journal.Faulted)
-	j.Refuse(journal.Wait{Run: "r", Method: "GET", Path: "/refused", Asked: ms, Start: h.now}, journal.Refused)
+	j.Refuse(journal.Wait{Run: "r", Method: "GET", Path: "/refused", Asked: ms, Start: h.now}, nil, journal.Refused)
 	got, _ := j.Run("r")
 	want := []journal.Entry{
 		{Method: "GET", Path: "/early", Asked: 9 * ms, End: 10 * ms, Gap: -1},
@@ -158,10 +158,10 @@ func TestObserverSeesEveryEnd(t *testing.T) {
 		for _, outcome := range journal.Outcomes {
 			w := journal.Wait{Run: run, Path: "/x", Start: time.Now()}
 			if outcome == journal.Refused || outcome == journal.Rejected {
-				j.Refuse(w, outcome)
+				j.Refuse(w, nil, outcome)
 				continue
 			}
-			j.Begin(&w)
+			j.Begin(&w, nil)
 			if n := j.Waiting(); n != 1 {
 				t.Errorf("Waiting() = %d after Begin, want 1", n)
 			}
@@ -196,14 +196,14 @@ func TestLongPathsAndMethodsAreClipped(t *testing.T) {
 		{"empty", "", ""},
 	} {
 		j, h := newJournal(1)
-		j.Begin(&journal.Wait{Run: "r", Method: "GET", Path: tc.path, Start: h.now})
+		j.Begin(&journal.Wait{Run: "r", Method: "GET", Path: tc.path, Start: h.now}, nil)
 		run, _ := j.Run("r")
 		if got := run.Waits[0].Path; got != tc.want {
 			t.Errorf("%s: a path of %d bytes is recorded as %q, want %q", tc.what, len(tc.path), got, tc.want)
 		}
 	}
 	j, h := newJournal(1)
-	j.Begin(&journal.Wait{Run: "r", Method: strings.Repeat("M", 300), Start: h.now})
+	j.Begin(&journal.Wait{Run: "r", Method: strings.Repeat("M", 300), Start: h.now}, nil)
 	if run, _ := j.Run("r"); run.Waits[0].Method != strings.Repeat("M", 200) {
 		t.Errorf("a method of 300 bytes is recorded as %q, want 200 bytes", run.Waits[0].Method)
 	}
@@ -230,12 +230,12 @@ func TestMemoryIsBounded(t *testing.T) {
 		j, h := newJournal(tc.size)
 		before := heap()
 		oldest := journal.Wait{Run: "r", Method: "GET", Path: "/oldest", Start: h.now}
-		j.Begin(&oldest)
+		j.Begin(&oldest, nil)
 		for i := range requests {
 			// As in net/http, the strings are parts of the request line.
 			request := fmt.Sprintf("GET /path %06d", i) + strings.Repeat("x", line)
 			w := journal.Wait{Run: tc.run(request), Method: request[:3], Path: request[4:9], Start: h.now}
-			j.Begin(&w)
+			j.Begin(&w, nil)
 			j.End(w, journal.Answered)
 		}
 		if tc.forget {
@@ -265,7 +265,7 @@ func TestAllocationsOfARequest(t *testing.T) {
 	}{{"", 0}, {"r", 2}} { // record and path
 		j, h := newJournal(100)
 		w := journal.Wait{Run: tc.run, Method: "GET", Path: "/delay/1000", Start: h.now}
-		j.Begin(&w) // begins the run
+		j.Begin(&w, nil) // begins the run
 		got := testing.AllocsPerRun(1000, func() { request(j, tc.run, h.now) })
 		if got != tc.want {
 			t.Errorf("a request of the run %q takes %v allocations, want %v", tc.run, got, tc.want)
@@ -276,7 +276,7 @@ func TestAllocationsOfARequest(t *testing.T) {
 // request passes one request to the journal.
 func request(j *journal.Journal, run string, start time.Time) {
 	w := journal.Wait{Run: run, Method: "GET", Path: "/delay/1000", Asked: time.Second, Start: start}
-	j.Begin(&w)
+	j.Begin(&w, nil)
 	j.BeforeLastByte(&w)
 	j.End(w, journal.Answered)
 }

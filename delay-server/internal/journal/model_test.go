@@ -179,11 +179,11 @@ func act(random *rand.Rand, j *journal.Journal, h *hands, m *model, open *[]*mod
 			Start: h.now.Add(-time.Duration(random.IntN(4)) * ms), // a little before Begin
 		}}
 		if choice == 0 {
-			j.Refuse(w.Wait, journal.Refused)
+			j.Refuse(w.Wait, nil, journal.Refused)
 			m.begin(w, true)
 			return "refuse"
 		}
-		j.Begin(&w.Wait)
+		j.Begin(&w.Wait, nil)
 		m.begin(w, false)
 		*open = append(*open, w)
 		return "begin"

@@ -1,45 +1,72 @@
 package journal
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 	"unicode/utf8"
 	"unique"
 )
 
-// maxText is the maximum length of a recorded method or path, in bytes.
+// maxText is the maximum length of a recorded text, in bytes. It fits a byte.
 const maxText = 200
 
-// record is the record of a wait: 128 bytes, and its path. Strings are copied, since
-// net/http's strings are parts of the whole request line.
+// record is the record of a wait: 208 bytes, and its texts. Strings are copied, since they
+// are parts of the whole request line or header.
 type record struct {
 	run          *runStats
 	older, newer *record // in the ring
 	next         *record // of its run
 
 	method                unique.Handle[string]
-	path                  string // a copy
+	texts                 string // path, query, and the values of Journal.Headers; see appendText
+	client                netip.Addr
+	connection            uint64
 	start                 time.Time
 	sentAfter             time.Duration // from start; negative until the answer is sent
 	asked, queued, waited time.Duration
 	outcome               Outcome
+	response              Response
+	attempt               int32
+	protoMajor            uint8
+	protoMinor            uint8
+	reused                bool
 }
 
-func newRecord(w *Wait) *record {
-	return &record{
-		method: unique.Make(w.Method[:min(len(w.Method), maxText)]), path: clip(w.Path),
-		start: w.Start, sentAfter: -1, asked: w.Asked,
+// newRecord returns the record of w and r, which may be nil.
+func (j *Journal) newRecord(w *Wait, r *Request) *record {
+	record := &record{
+		method: unique.Make(w.Method[:min(len(w.Method), maxText)]),
+		start:  w.Start, sentAfter: -1, asked: w.Asked, attempt: int32(w.Attempt),
 	}
+	var buf [3 * maxText]byte // most texts fit, so that only the string is allocated
+	texts := appendText(buf[:0], w.Path)
+	if r != nil {
+		record.client, record.connection, record.reused = r.Client, r.Connection, r.Reused
+		record.protoMajor, record.protoMinor = uint8(r.ProtoMajor), uint8(r.ProtoMinor)
+		texts = appendText(texts, r.Query)
+		if r.Headers != nil {
+			for _, name := range j.Headers {
+				texts = appendText(texts, r.Headers.Get(name))
+			}
+		}
+	}
+	record.texts = string(texts)
+	return record
 }
 
 // sent reports whether the answer was sent.
 func (r *record) sent() bool { return r.sentAfter >= 0 }
 
-// clip returns a copy of text, cut to maxText bytes with "…" at the end. It does not
-// cut runes.
-func clip(text string) string {
+// end returns when the answer of r was sent.
+func (r *record) end() time.Time { return r.start.Add(r.sentAfter) }
+
+// appendText appends text to b, after a byte with its length. It cuts text to maxText
+// bytes with "…" at the end, between runes.
+func appendText(b []byte, text string) []byte {
 	if len(text) <= maxText {
-		return strings.Clone(text)
+		b = append(b, byte(len(text)))
+		return append(b, text...)
 	}
 	cut := maxText - len("…")
 	for range utf8.UTFMax - 1 { // a bound, since text may be invalid UTF-8
@@ -48,7 +75,46 @@ func clip(text string) string {
 		}
 		cut--
 	}
-	return text[:cut] + "…"
+	b = append(b, byte(cut+len("…")))
+	b = append(b, text[:cut]...)
+	return append(b, "…"...)
+}
+
+// nextText returns the first of texts that appendText appended, and the others. Both are
+// "" if there is none.
+func nextText(texts string) (text, others string) {
+	if texts == "" {
+		return "", ""
+	}
+	end := 1 + int(texts[0])
+	return texts[1:end], texts[end:]
+}
+
+// CloneHeaders returns the fields of h that are recorded, in memory of their own.
+func (j *Journal) CloneHeaders(h Headers) Headers {
+	var values []byte
+	for _, name := range j.Headers {
+		values = appendText(values, h.Get(name))
+	}
+	return &clonedHeaders{names: j.Headers, values: string(values)}
+}
+
+// clonedHeaders has the values of header fields, as appendText appends them.
+type clonedHeaders struct {
+	names  []string
+	values string
+}
+
+// Get implements Headers.
+func (h *clonedHeaders) Get(name string) string {
+	value, others := nextText(h.values)
+	for _, known := range h.names {
+		if known == name {
+			return value
+		}
+		value, others = nextText(others)
+	}
+	return ""
 }
 
 // runStats has the statistics and records of a run. It exists while the run has a
@@ -140,6 +206,7 @@ func (j *Journal) removeIfEmpty(s *runStats) {
 // send marks r, the record of w, as sent.
 func (r *record) send(w *Wait, now time.Time) {
 	r.sentAfter, r.queued, r.waited = max(0, now.Sub(r.start)), w.Queued, w.Waited
+	r.response = w.Response
 	r.run.inFlight--
 	r.run.sum += r.sentAfter - r.queued
 	r.run.extend(now)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"flash.test/delay-server/kit/problem"
@@ -67,53 +68,100 @@ type Entry struct {
 
 // Run returns the run with the ID, and whether there is one.
 func (j *Journal) Run(id string) (Run, bool) {
+	s, known := j.snapshot(id)
+	if !known {
+		return Run{}, false
+	}
+	return s.run(j.Headers), true
+}
+
+func (j *Journal) snapshot(id string) (snapshot, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := j.runs[id]
 	if s == nil {
-		return Run{}, false
+		return snapshot{}, false
 	}
-	return s.run(j.nowIn(id)), true
+	return s.snapshot(j.nowIn(id)), true
 }
 
-func (s *runStats) run(now time.Time) Run {
-	run := Run{Summary: s.summary(now), Waits: make([]Entry, 0, s.kept)}
-	records := make([]*record, 0, s.kept)
+// snapshot is a copy of a run. It becomes a Run without the journal's lock, which takes
+// longer than the copy.
+type snapshot struct {
+	summary    Summary
+	first, now time.Time
+	records    []record
+}
+
+func (s *runStats) snapshot(now time.Time) snapshot {
+	copied := snapshot{summary: s.summary(now), first: s.first, now: now, records: make([]record, 0, s.kept)}
 	for r := s.oldest; r != nil; r = r.next {
-		records = append(records, r)
+		copied.records = append(copied.records, *r)
 	}
-	slices.SortStableFunc(records, func(a, b *record) int { return a.start.Compare(b.start) })
-	var before *record
-	for _, r := range records {
-		e := r.entry(now)
-		e.Gap = r.gap(before)
+	return copied
+}
+
+// run returns the run with the header fields of the names.
+func (s snapshot) run(names []string) Run {
+	run := Run{Summary: s.summary, Waits: make([]Entry, 0, len(s.records))}
+	slices.SortStableFunc(s.records, func(a, b record) int { return a.start.Compare(b.start) })
+	connections := map[uint64]int{}
+	for i := range s.records {
+		r := &s.records[i]
+		e := r.entry(s.first, s.now, names)
+		if i > 0 {
+			e.Gap = r.gap(&s.records[i-1])
+		}
+		if r.connection != 0 {
+			if connections[r.connection] == 0 {
+				connections[r.connection] = 1 + len(connections)
+			}
+			e.Connection = connections[r.connection]
+		}
 		run.Waits = append(run.Waits, e)
-		before = r
 	}
 	return run
 }
 
-// gap returns Entry.Gap of r after before, which is nil for none.
+// gap returns Entry.Gap of r after before.
 func (r *record) gap(before *record) time.Duration {
-	if before == nil || !before.sent() {
+	if !before.sent() {
 		return -1
 	}
 	return max(-1, r.start.Sub(before.end()))
 }
 
-// end returns when the answer of r was sent.
-func (r *record) end() time.Time { return r.start.Add(r.sentAfter) }
-
-func (r *record) entry(now time.Time) Entry {
-	end := now
+// entry returns the entry of r without its connection and gap, in a run that began at
+// first.
+func (r *record) entry(first, now time.Time, names []string) Entry {
+	e := Entry{
+		Method: r.method.Value(), Asked: r.asked, Queued: r.queued, Waited: r.waited,
+		Start: r.start.Sub(first), End: now.Sub(first), Outcome: r.outcome,
+		Gap: -1, Status: r.response.Status, Attempt: int(r.attempt), RetryAfter: r.response.RetryAfter,
+		Reused: r.reused, Problem: r.response.Problem,
+	}
 	if r.sent() {
-		end = r.end()
+		e.End = r.end().Sub(first)
 	}
-	return Entry{
-		Method: r.method.Value(), Path: r.path,
-		Asked: r.asked, Queued: r.queued, Waited: r.waited,
-		Start: r.start.Sub(r.run.first), End: end.Sub(r.run.first), Outcome: r.outcome,
+	if r.protoMajor != 0 {
+		e.Protocol = "HTTP/" + strconv.Itoa(int(r.protoMajor)) + "." + strconv.Itoa(int(r.protoMinor))
 	}
+	if r.client.IsValid() {
+		e.Client = r.client.String()
+	}
+	var value string
+	texts := r.texts
+	e.Path, texts = nextText(texts)
+	e.Query, texts = nextText(texts)
+	for _, name := range names {
+		if value, texts = nextText(texts); value != "" {
+			if e.Headers == nil {
+				e.Headers = map[string]string{}
+			}
+			e.Headers[name] = value
+		}
+	}
+	return e
 }
 
 func (s *runStats) summary(now time.Time) Summary {
@@ -155,6 +203,11 @@ func (j *Journal) Dropped() int64 {
 // ok is called at each change of any run, under the journal's lock, and must not call
 // the journal.
 func (j *Journal) Await(ctx context.Context, id string, ok func(Summary) bool) (Run, error) {
+	s, err := j.await(ctx, id, ok)
+	return s.run(j.Headers), err
+}
+
+func (j *Journal) await(ctx context.Context, id string, ok func(Summary) bool) (snapshot, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	err := j.changed.Wait(ctx, func() bool {
@@ -164,9 +217,9 @@ func (j *Journal) Await(ctx context.Context, id string, ok func(Summary) bool) (
 		return ok(Summary{ID: id})
 	})
 	if s := j.runs[id]; s != nil {
-		return s.run(j.nowIn(id)), err
+		return s.snapshot(j.nowIn(id)), err
 	}
-	return Run{Summary: Summary{ID: id}}, err
+	return snapshot{summary: Summary{ID: id}}, err
 }
 
 // Forget removes the run and drops its clock, and reports whether there was either. Its

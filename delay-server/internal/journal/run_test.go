@@ -25,7 +25,7 @@ func paths(j *journal.Journal, id string) string {
 // end passes a wait that begins and ends now to the journal.
 func end(j *journal.Journal, h *hands, run, path string) {
 	w := journal.Wait{Run: run, Method: "GET", Path: path, Start: h.now}
-	j.Begin(&w)
+	j.Begin(&w, nil)
 	j.End(w, journal.Answered)
 }
 
@@ -69,7 +69,7 @@ func TestRunInFlightOutlivesItsRecords(t *testing.T) {
 	for _, size := range []int{0, 1} {
 		j, h := newJournal(size)
 		w := journal.Wait{Run: "r", Method: "GET", Path: "/", Start: h.now}
-		j.Begin(&w)
+		j.Begin(&w, nil)
 		end(j, h, "other", "/")
 		h.advance(ms)
 		run, known := j.Run("r")
@@ -81,7 +81,7 @@ func TestRunInFlightOutlivesItsRecords(t *testing.T) {
 			t.Errorf("size %d: Run(r) = %+v after its end, want none", size, run)
 		}
 		if size == 0 {
-			j.Refuse(w, journal.Refused)
+			j.Refuse(w, nil, journal.Refused)
 			if runs := j.Runs(); len(runs) != 0 {
 				t.Errorf("size 0: Runs() = %+v, want none", runs)
 			}
@@ -115,7 +115,7 @@ func TestForget(t *testing.T) {
 		j, h := newJournal(4)
 		end(j, h, "r", "/ended")
 		old := journal.Wait{Run: "r", Method: "GET", Path: "/old", Start: h.now}
-		j.Begin(&old)
+		j.Begin(&old, nil)
 		end(j, h, "other", "/")
 		tc.forget(j)
 		if j.Forget("r") {
@@ -126,7 +126,7 @@ func TestForget(t *testing.T) {
 		}
 		h.advance(ms)
 		again := journal.Wait{Run: "r", Method: "GET", Path: "/new", Start: h.now}
-		j.Begin(&again)
+		j.Begin(&again, nil)
 		old.Waited = time.Hour
 		j.BeforeLastByte(&old)
 		j.End(old, journal.Answered)
@@ -180,12 +180,12 @@ func TestAwait(t *testing.T) {
 			j := journal.New(10, time.Now, func(journal.Wait) {})
 			start := time.Now()
 			go func() { // two begin, both are sent, each ends, one is refused, and the run is forgotten
-				j.Refuse(journal.Wait{Run: "other", Start: time.Now()}, journal.Refused)
+				j.Refuse(journal.Wait{Run: "other", Start: time.Now()}, nil, journal.Refused)
 				var waits [2]journal.Wait
 				for i := range waits {
 					time.Sleep(time.Second)
 					waits[i] = journal.Wait{Run: "r", Start: time.Now()}
-					j.Begin(&waits[i])
+					j.Begin(&waits[i], nil)
 				}
 				time.Sleep(time.Second)
 				for i := range waits {
@@ -197,7 +197,7 @@ func TestAwait(t *testing.T) {
 					j.End(w, journal.Answered)
 				}
 				time.Sleep(time.Second)
-				j.Refuse(journal.Wait{Run: "r", Start: time.Now()}, journal.Refused)
+				j.Refuse(journal.Wait{Run: "r", Start: time.Now()}, nil, journal.Refused)
 				time.Sleep(time.Second + 7)
 				j.Forget("r")
 			}()
@@ -215,7 +215,7 @@ func TestAwaitEndsWithTheCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := journal.New(10, time.Now, func(journal.Wait) {})
 		w := journal.Wait{Run: "r", Start: time.Now()}
-		j.Begin(&w)
+		j.Begin(&w, nil)
 		cause := errors.New("the caller gave up")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, cause)
 		defer cancel()
