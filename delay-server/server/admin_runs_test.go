@@ -33,18 +33,22 @@ func TestRunJSON(t *testing.T) {
 		{"one waits", 0,
 			`{"id":"r1","requests":2,"waiting":1,"settled":false,"peak_in_flight":2,"dropped":0,` +
 				`"wall_ms":2000,"sum_ms":1000,"speedup":0.5,"waits":[` +
-				`{"method":"GET","path":"/delay/1000","outcome":"answered",` +
+				`{"method":"GET","path":"/delay/1000","query":"run=r1","outcome":"answered","status":200,CONN,` +
 				`"start_ms":0,"end_ms":1000,"asked_ms":1000,"queued_ms":0,"waited_ms":1000},` +
-				`{"method":"GET","path":"/delay/1500.25",` +
+				`{"method":"GET","path":"/delay/1500.25","query":"run=r1",CONN,` +
 				`"start_ms":500,"asked_ms":1500.25,"queued_ms":0,"waited_ms":0}]}`},
 		{"settled", time.Second,
 			`{"id":"r1","requests":2,"waiting":0,"settled":true,"peak_in_flight":2,"dropped":0,` +
 				`"wall_ms":2000.25,"sum_ms":2500.25,"speedup":1.25,"waits":[` +
-				`{"method":"GET","path":"/delay/1000","outcome":"answered",` +
+				`{"method":"GET","path":"/delay/1000","query":"run=r1","outcome":"answered","status":200,CONN,` +
 				`"start_ms":0,"end_ms":1000,"asked_ms":1000,"queued_ms":0,"waited_ms":1000},` +
-				`{"method":"GET","path":"/delay/1500.25","outcome":"answered",` +
+				`{"method":"GET","path":"/delay/1500.25","query":"run=r1","outcome":"answered","status":200,CONN,` +
 				`"start_ms":500,"end_ms":2000.25,"asked_ms":1500.25,"queued_ms":0,"waited_ms":1500.25}]}`},
 	} {
+		for _, c := range []string{"1", "2"} {
+			tc.want = strings.Replace(tc.want, "CONN", `"attempt":1,"protocol":"HTTP/1.1","connection":`+c+
+				`,"client":"127.0.0.1","headers":{"User-Agent":"Go-http-client/1.1"}`, 1)
+		}
 		if tc.advance > 0 {
 			s.advance(tc.advance)
 		}

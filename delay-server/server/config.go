@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -40,6 +41,8 @@ type Config struct {
 	AdminToken  string   `env:"ADMIN_TOKEN" help:"bearer token for /admin; unset: writes beyond loopback need a random one (logged); none: all open"`
 	AdminHosts  []string `env:"ADMIN_HOSTS" envDefault:"none" help:"dotted host names allowed for /admin without a token: none, *, or delay.example.com,*.example.org"`
 	JournalSize int      `env:"JOURNAL_SIZE" envDefault:"10000" help:"requests kept for /admin/runs; the oldest are dropped"`
+
+	JournalHeaders []string `env:"JOURNAL_HEADERS" envDefault:"Idempotency-Key,User-Agent" help:"header fields of requests kept for /admin/runs, up to 20; never credentials; none for none"`
 
 	EventLoop bool `env:"EVENT_LOOP" envDefault:"true" renamed:"FASTLANE" help:"on Linux, serve plain HTTP/1.1 from event loops; false uses net/http"`
 
@@ -114,6 +117,7 @@ func (c Config) Validate() error {
 
 func (c Config) validateAdmin(v *settings.Validation) {
 	v.Check(c.JournalSize > 0, "JOURNAL_SIZE: %d is invalid: use 1 or more", c.JournalSize)
+	c.validateJournalHeaders(v)
 	switch token := c.AdminToken; {
 	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
 		v.Check(false, "ADMIN_TOKEN: value is invalid: use visible ASCII characters")
@@ -125,6 +129,51 @@ func (c Config) validateAdmin(v *settings.Validation) {
 	validateHosts(v, "ADMIN_HOSTS", c.AdminHosts)
 	hosts := len(c.AdminHosts) > 0 && !slices.Equal(c.AdminHosts, []string{"none"})
 	v.Check(c.Admin || !hosts, "ADMIN_HOSTS and ADMIN=false conflict: there is no API to protect")
+}
+
+// maxJournalHeaders is the maximum number of JOURNAL_HEADERS.
+const maxJournalHeaders = 20
+
+// credentials matches the names of header fields that may carry credentials.
+var credentials = regexp.MustCompile(`(?i)auth(orization|entication)?(-|$)|cookie|token|secret|password|api-?key`)
+
+func (c Config) validateJournalHeaders(v *settings.Validation) {
+	names := c.journalHeaders()
+	v.Check(len(names) <= maxJournalHeaders, "JOURNAL_HEADERS: %d names are invalid: use up to %d", len(names),
+		maxJournalHeaders)
+	const use = "use names of header fields, such as Idempotency-Key,User-Agent, or none"
+	for i, name := range names {
+		switch {
+		case !isToken(name):
+			v.Check(false, "JOURNAL_HEADERS: %q is invalid: "+use, name)
+		case credentials.MatchString(name):
+			v.Check(false, "JOURNAL_HEADERS: %q is invalid (it may carry credentials): "+use, name)
+		case name == "Host":
+			v.Check(false, "JOURNAL_HEADERS: %q is invalid (net/http removes it): "+use, name)
+		case slices.Contains(names[:i], name):
+			v.Check(false, "JOURNAL_HEADERS: %q is invalid (it is there twice): "+use, name)
+		}
+	}
+}
+
+// journalHeaders returns the canonical names of JOURNAL_HEADERS.
+func (c Config) journalHeaders() []string {
+	if slices.Equal(c.JournalHeaders, []string{"none"}) {
+		return nil
+	}
+	names := make([]string, len(c.JournalHeaders))
+	for i, name := range c.JournalHeaders {
+		names[i] = http.CanonicalHeaderKey(strings.TrimSpace(name))
+	}
+	return names
+}
+
+// isToken reports whether s is a token of RFC 9110, section 5.6.2, such as a field name.
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
+		isAlphanumeric := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		return !isAlphanumeric && !strings.ContainsRune("!#$%&'*+-.^_`|~", c)
+	})
 }
 
 func (c Config) validateTLS(v *settings.Validation) {

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -25,7 +26,8 @@ func TestLoadReportsEachBadSettingOnce(t *testing.T) {
 		"REDIRECT_HOSTS": "https://example.com", "FLASH_COMPAT": "perhaps",
 		"PROXY_HOSTS": "http://example.com", "PROXY_TIMEOUT": "0s",
 		"TLS_HOSTS": "flash.siwalik.in:443", "TLS_DIR": "", "TLS_PORT": "-1",
-		"TIME_SCALE": "0", "JOURNAL_SIZE": "-1", "ADMIN": "maybe", "ADMIN_TOKEN": "two words",
+		"TIME_SCALE": "0", "JOURNAL_SIZE": "-1", "JOURNAL_HEADERS": "Cookie",
+		"ADMIN": "maybe", "ADMIN_TOKEN": "two words",
 		"ADMIN_HOSTS": "https://example.com",
 		"TIME_SCAL":   "1", "ADMIN_TOKENS": "x", "JOURNAL_SISE": "1",
 		"REDIRECT_HOST": "x", "MAX_INFLIGHT": "1", "CORS_ORIGIN": "x",
@@ -71,6 +73,14 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 		{"a word for a scale", []string{"TIME_SCALE=abc"}, `TIME_SCALE: `},
 		{"nothing remembered", []string{"JOURNAL_SIZE=0"}, "JOURNAL_SIZE: 0 is invalid: use 1 or more"},
 		{"half a request remembered", []string{"JOURNAL_SIZE=1.5"}, "JOURNAL_SIZE: "},
+		{"credentials", []string{"JOURNAL_HEADERS=X-A,authorization"},
+			`JOURNAL_HEADERS: "Authorization" is invalid (it may carry credentials): use names of header fields, such`},
+		{"no name of a header field", []string{"JOURNAL_HEADERS=a b"}, `JOURNAL_HEADERS: "a b" is invalid: use names`},
+		{"no name at all", []string{"JOURNAL_HEADERS=X-A,"}, `JOURNAL_HEADERS: "" is invalid: use names`},
+		{"a name twice", []string{"JOURNAL_HEADERS=X-A,x-a"}, `JOURNAL_HEADERS: "X-A" is invalid (it is there twice)`},
+		{"the host", []string{"JOURNAL_HEADERS=host"}, `JOURNAL_HEADERS: "Host" is invalid (net/http removes it)`},
+		{"21 names", []string{"JOURNAL_HEADERS=" + manyHeaders + "X-A"},
+			"JOURNAL_HEADERS: 21 names are invalid: use up to 20"},
 		{"perhaps", []string{"ADMIN=maybe"}, "ADMIN: "},
 		{"a token that no header carries", []string{"ADMIN_TOKEN=a b"},
 			"ADMIN_TOKEN: value is invalid: use visible ASCII characters"},
@@ -97,9 +107,32 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 		})
 	}
 	for _, good := range []string{"TIME_SCALE=0.001", "TIME_SCALE=1e6", "JOURNAL_SIZE=1", "ADMIN=false",
-		"ADMIN_TOKEN=s3cret!", "ADMIN_TOKEN=none", "ADMIN_TOKEN=nonesuch", "ADMIN_TOKEN=", "ADMIN_HOSTS="} {
+		"ADMIN_TOKEN=s3cret!", "ADMIN_TOKEN=none", "ADMIN_TOKEN=nonesuch", "ADMIN_TOKEN=", "ADMIN_HOSTS=",
+		"JOURNAL_HEADERS=none", "JOURNAL_HEADERS=", "JOURNAL_HEADERS=Idempotency-Key, x-request-id",
+		"JOURNAL_HEADERS=" + strings.TrimSuffix(manyHeaders, ",")} {
 		if _, _, err := server.LoadConfig([]string{good}); err != nil {
 			t.Errorf("Load(%s): %v", good, err)
+		}
+	}
+}
+
+// manyHeaders are 20 names of header fields, each with a comma.
+var manyHeaders = func() (names string) {
+	for i := range 20 {
+		names += fmt.Sprintf("X-%d,", i)
+	}
+	return names
+}()
+
+func TestJournalHeadersRefuseCredentials(t *testing.T) {
+	for name, refused := range map[string]bool{
+		"Authorization": true, "Proxy-Authorization": true, "Cookie": true, "Set-Cookie": true, "Cookie2": true,
+		"X-Api-Key": true, "Apikey": true, "X-Auth-Token": true, "X-Csrf-Token": true, "X-Amz-Security-Token": true,
+		"X-Auth": true, "Authentication-Info": true, "X-Client-Secret": true,
+		"Idempotency-Key": false, "User-Agent": false, "Traceparent": false, "Author": false, "X-Authority": false,
+	} {
+		if _, _, err := server.LoadConfig([]string{"JOURNAL_HEADERS=" + name}); (err != nil) != refused {
+			t.Errorf("JOURNAL_HEADERS=%s: error %v, want one: %v", name, err, refused)
 		}
 	}
 }

@@ -117,7 +117,13 @@ func (s target) await(t testing.TB, id string, ok func(journal.Summary) bool) jo
 func (s target) records(t testing.TB, id string) string {
 	text := ""
 	for _, w := range s.await(t, id, journal.Summary.Settled).Waits {
-		text += fmt.Sprintf("\n%s %s, asked %v: %s", w.Method, w.Path, w.Asked, w.Outcome)
+		after := w.RetryAfter.String()
+		if w.RetryAfter%time.Second != 0 {
+			after = "until a date"
+		}
+		text += fmt.Sprintf("\n%s %s?%s, asked %v: %s, status %d %s, retry after %s, attempt %d, "+
+			"%s on connection %d, reused %v, of %s with %v", w.Method, w.Path, w.Query, w.Asked, w.Outcome, w.Status,
+			w.Problem, after, w.Attempt, w.Protocol, w.Connection, w.Reused, w.Client, w.Headers)
 	}
 	s.srv.engine.Journal.Forget(id)
 	return text

@@ -151,6 +151,40 @@ func ownStreams() []stream {
 	)
 }
 
+// journalStreams have what the journal records, besides the endpoints.
+func journalStreams() []stream {
+	var all []stream
+	for _, headers := range [][]string{
+		{"User-Agent: a/1", "Idempotency-Key: k"}, {"user-agent:a/1\t", "IDEMPOTENCY-KEY: k", "Idempotency-Key: l"},
+		{"User-Agent:", "Idempotency-Key: \t "}, {"User-Agent: " + strings.Repeat("é", 150)},
+		{"User-Agent: \x80\xff " + strings.Repeat("\x80", 300)}, {"Idempotency-Key: \xc2\xa0k\xc2\xa0"},
+	} {
+		headers = append(headers, "X-Run-Id: RUN", "Cookie: a=b")
+		all = append(all,
+			stream{fmt.Sprintf("recorded %.60q", headers), get("/delay/1", headers...), sentinel},
+			stream{fmt.Sprintf("recorded %.60q with a body that comes later", headers),
+				strings.Replace(post("/delay/1?a=b", "hello", headers...), "hello", "he"+cut+"llo", 1), sentinel})
+	}
+	for _, path := range []string{
+		"/delay/1?run=RUN&a=" + strings.Repeat("b", 300), "/delay/1?run=RUN&a=%20+%zz", "/delay/1?run=RUN&",
+		"/status/503?run=RUN", "/status/503?retry_after=7s&run=RUN",
+		"/delay/1?header=Retry-After:soon&run=RUN",
+		"/delay/abc?run=RUN", "/delay/1?run=RUN&status=1", "/delay/1?run=RUN&x=%zz", "/delay/abc?run=a%20b",
+		"/delay/abc?run=RUN&run=RUN", "/drip?numbytes=x&run=RUN", "/delay/1?run=RUN&fail_first=x",
+	} {
+		all = append(all,
+			stream{"recorded twice: " + path, get(path) + get("/healthz") + get(path), sentinel},
+			stream{"recorded with a body: " + path, post(path, "hello"), sentinel},
+			stream{"recorded with a body that comes later: " + path,
+				strings.Replace(post(path, "hello"), "hello", "he"+cut+"llo", 1) + get(path), sentinel})
+	}
+	return append(all,
+		stream{"an invalid request of a run in the header", get("/delay/abc?run=s", "X-Run-Id: RUN"), sentinel},
+		stream{"an invalid request of HTTP/1.0", request("GET /delay/abc?run=RUN HTTP/1.0"), lastReply},
+		stream{"an invalid request, the last", get("/delay/abc?run=RUN", "Connection: close"), lastReply},
+	)
+}
+
 // foreignStreams are not HTTP/1.1. See TestH2C for HTTP/2, which has frames in any order.
 func foreignStreams() []stream {
 	return []stream{

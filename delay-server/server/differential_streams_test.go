@@ -96,7 +96,7 @@ func streams(of end) (all []stream) {
 	for _, group := range [][]stream{
 		plainStreams(), pipelinedStreams(), pathStreams(), lineStreams(), hostStreams(), connectionStreams(),
 		headerStreams(), framingStreams(), bodyStreams(), ownStreams(), foreignStreams(), brokenOffStreams(),
-		leavingStreams(),
+		leavingStreams(), journalStreams(),
 		endpointStreams(), queryStreams(), methodStreams(), faultStreams(), mixedStreams(),
 	} {
 		for _, s := range group {

@@ -83,6 +83,7 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 			CORS:  policy, Log: log, ReadTimeout: config.ReadTimeout, Trace: config.OTLPEndpoint != "",
 		},
 	}
+	s.requests.Problem = s.planProblem
 	if s.file, err = openScenario(config, s.requests.Planner, log); err != nil {
 		return nil, err
 	}
@@ -122,10 +123,11 @@ func newEngine(config Config, policy cors.Policy, log *slog.Logger) (*flow.Engin
 		m.Observe(w)
 		if debug {
 			log.Debug("waited", "method", w.Method, "path", w.Path, "run", w.Run,
-				"asked", w.Asked, "queued", w.Queued, "waited", w.Waited, "outcome", w.Outcome)
+				"attempt", w.Attempt, "asked", w.Asked, "queued", w.Queued, "waited", w.Waited,
+				"status", w.Status, "outcome", w.Outcome)
 		}
 	})
-	e.Journal.Clocks = e.Runs
+	e.Journal.Clocks, e.Journal.Headers = e.Runs, config.journalHeaders()
 	return e, m, nil
 }
 
