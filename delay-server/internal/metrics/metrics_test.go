@@ -30,7 +30,8 @@ func TestLabelsOfScenarios(t *testing.T) {
 		rec := httptest.NewRecorder()
 		m.ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
 		text := rec.Body.String()
-		const label, others = `delay_server_pool_busy_workers{pool="db-`, `delay_server_pool_busy_workers{pool="other pools"} 7`
+		const label = `delay_server_pool_busy_workers{pool="db-`
+		const others = `delay_server_pool_busy_workers{pool="other pools"} 7`
 		if n := strings.Count(text, label); n != metrics.MaxScenarioPoolLabels || !strings.Contains(text, others) {
 			t.Errorf("got %d labels, want %d and %s", n, metrics.MaxScenarioPoolLabels, others)
 		}
