@@ -37,6 +37,10 @@ func TestReset(t *testing.T) {
 				held := ask(t, c, 2, base+"/hold/h?run=r")
 				atBarrier := ask(t, c, 1, base+"/barrier/b?parties=2")
 				delayed := ask(t, c, 2, base+"/delay/1?pool=db&workers=1")
+				_, err = s.api.RunClock("own").Freeze(t.Context())
+				succeeded(t, 0, err)
+				own := ask(t, c, 1, base+"/delay/1?run=own")
+				s.waiting("own", 1)
 				s.held("h", 2)
 				s.timed(4) // and one in the pool's queue
 
@@ -44,6 +48,10 @@ func TestReset(t *testing.T) {
 				wantAll(t, held, 2, 503, "/problems/hold-failed")
 				wantAll(t, atBarrier, 1, 503, "/problems/barrier-reset")
 				wantAll(t, delayed, 2, 200, "Mock response") // the clock runs, and the old pool serves both
+				wantAll(t, own, 1, 200, "Mock response")
+				if state, err := s.api.RunClock("own").State(t.Context()); !errors.Is(err, problem.RunClockNotFound) {
+					t.Errorf("got a clock of the run: %+v, %v", state, err)
+				}
 				if clock := s.clock(); clock.Frozen || clock.Scale != 0.5 {
 					t.Errorf("got clock %+v, want it to run at TIME_SCALE", clock)
 				}
