@@ -237,7 +237,7 @@ func TestPutScenarioBodies(t *testing.T) {
 			problem.InvalidScenario, "scenario:1:1: 10001 routes are too many: use up to 10000"},
 		{"10,000 errors", "/admin/scenario", "",
 			strings.NewReader("routes:\n" + strings.Repeat("- {path: x}\n", 10_000)),
-			problem.InvalidScenario, "\nand 9950 more"},
+			problem.InvalidScenario, "\ntoo many errors"},
 		{"an invalid run", "/admin/runs/a%20b/scenario", "", strings.NewReader(valid), problem.InvalidParameter,
 			`run "a b" is invalid: use 1 to 200 visible ASCII characters`},
 		{"a parameter", "/admin/scenario?run=r", "", strings.NewReader(valid), problem.UnknownParameter,

@@ -3,9 +3,7 @@ package admin
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -55,7 +53,7 @@ func (a *API) putScenario(c echo.Context) error {
 		return problem.TooManyScenarios.New("%v; delete one: DELETE /admin/runs/{id}/scenario", full)
 	}
 	if err != nil {
-		return problem.InvalidScenario.New("%s", firstLines(err.Error()))
+		return problem.InvalidScenario.New("%v", err)
 	}
 	return c.NoContent(http.StatusNoContent)
 }
@@ -78,14 +76,4 @@ func noScenario(run, detail string) *problem.Problem {
 		return problem.ScenarioNotFound.New("%s", detail)
 	}
 	return problem.ScenarioNotFound.New("run %s has no scenario", problem.Quote(run))
-}
-
-// firstLines returns the first 50 lines of text, and the number of the others.
-func firstLines(text string) string {
-	const max = 50
-	lines := strings.Split(text, "\n")
-	if len(lines) <= max {
-		return text
-	}
-	return strings.Join(lines[:max], "\n") + fmt.Sprintf("\nand %d more", len(lines)-max)
 }

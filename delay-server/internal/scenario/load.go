@@ -32,6 +32,7 @@ func Load(file string, text []byte, planner *plan.Planner) (*Scenario, error) {
 type limits struct {
 	routes int
 	values int // total length of the routes' values, with each alias expanded, plus attemptSize for each attempt
+	faults int // errors to report
 }
 
 // attemptSize is about what the template of an attempt takes without its values.
@@ -39,7 +40,7 @@ const attemptSize = 1000
 
 func loadWithin(file string, text []byte, planner *plan.Planner, within limits) (*Scenario, error) {
 	l := loader{
-		reader:  reader{file: file},
+		reader:  reader{file: file, maxFaults: within.faults},
 		planner: planner,
 		limits:  within,
 		shared:  map[string]shared{},
@@ -90,6 +91,9 @@ func (l *loader) routes(root *yaml.Node) {
 			if l.tooLarge() {
 				l.fail(item, "the routes have more than %d bytes with each alias expanded"+
 					": use fewer aliases, or fewer attempts (%d bytes each)", l.limits.values, attemptSize)
+				return
+			}
+			if l.more {
 				return
 			}
 		}

@@ -19,8 +19,10 @@ import (
 
 // reader reads YAML and collects the errors.
 type reader struct {
-	file   string
-	faults []fault
+	file      string
+	maxFaults int // 0 for no limit
+	faults    []fault
+	more      bool // there were more than maxFaults
 }
 
 // fault is an error at a line and a column, counted from 1.
@@ -30,6 +32,10 @@ type fault struct {
 }
 
 func (r *reader) fail(at *yaml.Node, format string, args ...any) {
+	if r.maxFaults > 0 && len(r.faults) == r.maxFaults {
+		r.more = true
+		return
+	}
 	r.faults = append(r.faults, fault{at.Line, at.Column, fmt.Sprintf(format, args...)})
 }
 
@@ -44,6 +50,9 @@ func (r *reader) err() error {
 	errs := make([]error, len(r.faults))
 	for i, f := range r.faults {
 		errs[i] = fmt.Errorf("%s:%d:%d: %s", r.file, f.line, f.column, f.text)
+	}
+	if r.more {
+		errs = append(errs, errors.New("too many errors"))
 	}
 	return errors.Join(errs...)
 }

@@ -20,6 +20,7 @@ const (
 
 	maxRoutes = 10_000
 	maxValues = 8 << 20
+	maxFaults = 50
 )
 
 // Set has the scenarios of a server: one for all requests, and others for single runs.
@@ -139,7 +140,7 @@ func (s *Set) current() *layers {
 func (s *Set) Put(run string, text []byte) error {
 	s.mu.Lock() // also while loading: one at a time bounds the memory
 	defer s.mu.Unlock()
-	next, err := loadWithin("scenario", text, s.planner, limits{routes: maxRoutes, values: maxValues})
+	next, err := loadWithin("scenario", text, s.planner, limits{maxRoutes, maxValues, maxFaults})
 	if err != nil {
 		return err
 	}

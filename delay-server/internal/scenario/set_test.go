@@ -191,6 +191,7 @@ func TestBounds(t *testing.T) {
 	s := newSet()
 	put(t, s, "10,000 routes", distinct(maxRoutes, ""))
 	for _, tc := range []struct{ name, text, want string }{
+		{"many errors", distinct(1000, ", dely: 1"), "scenario:51:"},
 		{"10,001 routes", routes(maxRoutes + 1), "scenario:1:1: 10001 routes are too many: use up to 10000"},
 		{"a body that aliases repeat", "routes:\n  - {path: /a, body: &a " + strings.Repeat("x", 900) + "}\n" +
 			distinct(9_900, ", body: *a")[len("routes:\n"):], "with each alias expanded: use fewer aliases"},
@@ -200,6 +201,8 @@ func TestBounds(t *testing.T) {
 	} {
 		if err := s.Put("r", []byte(tc.text)); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got error %.300v, want %s", tc.name, err, tc.want)
+		} else if lines := strings.Count(err.Error(), "\n") + 1; lines > maxFaults+1 {
+			t.Errorf("%s: got %d lines, want at most %d", tc.name, lines, maxFaults+1)
 		}
 	}
 	put(t, s, "", distinct(maxRoutes, "")) // counts for no run
