@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"html"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,10 +34,11 @@ func clientTests(t *testing.T) []clientTest {
 		{"Python, pytest", "python", "python3-pytest", []string{debianPython, "-m", "pytest", "--version"}, nil,
 			[]string{debianPython, "-m", "pytest", "--verbose", "-p", "no:cacheprovider"}},
 		{"Node", "node", "nodejs", []string{"node", "--version"}, nil,
-			[]string{"node", "--test"}},
+			// One file after the other: a test resets the server, which all files share if it has a URL.
+			[]string{"sh", "-c", "for file in *.test.mjs; do node --test $file || exit 1; done"}},
 		{"Java", "java", "default-jdk-headless junit5", []string{"sh", "-c", "javac --version && ls " + junit},
 			[]string{"javac", "-Xlint:all", "-Werror", "-d", classes, "-cp", junit,
-				"DelayServer.java", "DelayServerTest.java"},
+				"DelayServer.java", "DelayServerTest.java", "ReadmeTest.java", "OneServerTest.java"},
 			[]string{"java", "-jar", junit, "--class-path", classes, "--scan-class-path", "--fail-if-no-tests",
 				"--disable-ansi-colors", "--disable-banner"}},
 	}
@@ -109,4 +111,67 @@ func labelledImage(t *testing.T) string {
 		t.Fatalf("%s: %v\n%s", cmd, err, out)
 	}
 	return image
+}
+
+// clientSamples are the blocks of code in a client's README and in /doc.
+var clientSamples = map[string]struct {
+	fence string // language of the README's blocks
+	pre   string // id in recipes.html
+	files []string
+}{
+	"python": {"python", "python", []string{"test_readme.py", "test_pytest.py", "conftest.py"}},
+	"node":   {"js", "node", []string{"readme.test.mjs"}},
+	"java":   {"java", "java", []string{"ReadmeTest.java", "OneServerTest.java"}},
+}
+
+// TestClientSamples checks that the documented code is code of the tests, which
+// TestClients runs.
+func TestClientSamples(t *testing.T) {
+	recipes, err := os.ReadFile(root + "/delay-server/server/pages/recipes.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir, s := range clientSamples {
+		readme, err := os.ReadFile(clientsDir + dir + "/README.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tested strings.Builder
+		for _, file := range s.files {
+			text, err := os.ReadFile(clientsDir + dir + "/" + file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tested.WriteString(unindent(string(text)))
+		}
+		blocks := between(string(readme), "```"+s.fence+"\n", "```")
+		shown := between(string(recipes), `<pre id="`+s.pre+`">`, "</pre>")
+		if len(blocks) < 4 || len(shown) != 1 {
+			t.Errorf("%s: got %d blocks of code in its README and %d in /doc, want at least 4 and 1",
+				dir, len(blocks), len(shown))
+		}
+		for _, block := range append(blocks, html.UnescapeString(strings.Join(shown, ""))) {
+			if !strings.Contains(tested.String(), unindent(block)) {
+				t.Errorf("%s: no test has the sample\n%s", dir, block)
+			}
+		}
+	}
+}
+
+// between returns the parts of text between start and end.
+func between(text, start, end string) (parts []string) {
+	for _, rest := range strings.Split(text, start)[1:] {
+		part, _, _ := strings.Cut(rest, end)
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+// unindent returns the lines of text without their indentation.
+func unindent(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	return b.String()
 }

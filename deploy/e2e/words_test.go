@@ -110,7 +110,7 @@ func within(name, dir string) bool { return strings.HasPrefix(name, dir+"/") }
 // hasWords reports whether a file is written by us, and read by others.
 func hasWords(name string) bool {
 	switch path.Ext(name) {
-	case ".go", ".md", ".html", ".js", ".css", ".svg", ".tmpl", ".yaml", ".yml", ".py", ".sh":
+	case ".go", ".md", ".html", ".js", ".css", ".svg", ".tmpl", ".yaml", ".yml", ".py", ".mjs", ".java", ".sh":
 		return true
 	case "": // scripts and Dockerfiles
 		return within(name, ".ci") || within(name, "deploy") && !strings.Contains(name, "/testdata/")

@@ -322,6 +322,11 @@ public final class DelayServer implements AutoCloseable {
         send("DELETE", "/runs", "", "");
     }
 
+    /** Brings the server back to its start: no runs, no held requests, the first scenario and clock. */
+    public void reset() {
+        send("POST", "/reset", "", "");
+    }
+
     /**
      * Keeps requests to its URI waiting until the test releases them. A request that is not
      * released is answered 504 after MAX_DELAY on the server's clock.
@@ -401,6 +406,14 @@ public final class DelayServer implements AutoCloseable {
         /** Returns the URI of {@link DelayServer#hold} with the run added. */
         public URI holdUri(String name) {
             return uri(hold(name).uri().toString());
+        }
+
+        /**
+         * Returns a clock for this run alone, so that parallel tests can share a server. The first
+         * method that sets it makes it, before the run's requests come. Forgetting the run removes it.
+         */
+        public Clock clock() {
+            return new Clock(path + "/clock");
         }
 
         /** Returns the run, as {@link #settled} does, once at least {@code n} of its requests wait. */

@@ -87,14 +87,15 @@ class DelayServerTest {
         @Test
         void theClientBacksOff() throws Exception {
             var run = server.run();
-            assertEquals(HTTP_OK, getWithRetries(run.uri("/delay/1?fail_first=2"), 3, Duration.ofMillis(20)));
-            run.check("attempts=3", "backoff=20ms,2", "within=5s");
+            var uri = run.uri("/delay/1?attempts=503,503,200");
+            assertEquals(HTTP_OK, getWithRetries(uri, 3, Duration.ofMillis(20)));
+            run.check("statuses=503,503,200", "backoff=20ms,2", "within=5s");
         }
 
         @Test
         void aClientThatDoesNotBackOff() throws Exception {
             var run = server.run();
-            getWithRetries(run.uri("/delay/1?fail_first=2"), 3, Duration.ZERO);
+            getWithRetries(run.uri("/delay/1?attempts=503"), 3, Duration.ZERO);
             var error = assertThrows(AssertionError.class, () -> run.check("attempts=4", "backoff=1h,2"));
             assertMatches("^attempts: [^\n]*must[^\n]*\n  want 4\n  got  3\n"
                 + "backoff: [^\n]*must wait [^\n]*or more\n  want.*GET /delay/1", error.getMessage());
@@ -135,12 +136,15 @@ class DelayServerTest {
             run.scenario("routes: [{path: /prices, delay: 1ms, status: 503}]");
             assertEquals(HTTP_UNAVAILABLE, get(run.uri("/prices")));
             assertEquals(HTTP_NOT_FOUND, get(other.uri("/prices")));
+            run.check("statuses=503");
         }
 
         @Test
         void theServerHasRoutes() throws Exception {
-            server.scenario("routes: [{path: /catalog, delay: 1ms, status: 418}]");
-            assertEquals(418, get(URI.create(server.url() + "/catalog")));
+            server.scenario("routes: [{path: /prices, delay: 1ms, status: 418}]");
+            assertEquals(418, get(URI.create(server.url() + "/prices")));
+            server.reset();
+            assertEquals(HTTP_NOT_FOUND, get(URI.create(server.url() + "/prices")));
         }
 
         @Test
@@ -209,6 +213,37 @@ class DelayServerTest {
             } finally {
                 assertEquals(1, clock.reset().getDouble("scale"));
             }
+        }
+
+        @Test
+        void runsHaveClocksOfTheirOwn() throws Exception {
+            var run = server.run();
+            var other = server.run();
+            assertProblem("run-clock-not-found", () -> run.clock().state());
+            run.clock().freeze();
+            other.clock().freeze();
+            var reply = getAtOnce(1, run.delayUri(Duration.ofMinutes(1))).get(0);
+            var later = getAtOnce(1, other.delayUri(Duration.ofMinutes(1))).get(0);
+            run.clock().await(1);
+            other.clock().await(1);
+            run.clock().advance(Duration.ofMinutes(1));
+            assertEquals(HTTP_OK, reply.get());
+            assertEquals(1, other.clock().state().getInt("waiting"));
+            assertFalse(server.clock().state().getBoolean("frozen"));
+            other.clock().advance(Duration.ofMinutes(1));
+            assertEquals(HTTP_OK, later.get());
+        }
+
+        @Test
+        void aResetBringsTheServerBackToItsStart() throws Exception {
+            var run = server.run();
+            server.clock().freeze();
+            var reply = getAtOnce(1, run.holdUri(run.id())).get(0);
+            run.await(1);
+            server.reset();
+            assertEquals(HTTP_UNAVAILABLE, reply.get());
+            assertFalse(server.clock().state().getBoolean("frozen"));
+            assertProblem("run-not-found", run::settled);
         }
 
         @Test

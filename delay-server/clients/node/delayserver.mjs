@@ -219,6 +219,11 @@ export class DelayServer {
     await this.call('DELETE', ['runs']);
   }
 
+  /** Brings the server back to its start: no runs, no held requests, the first scenario and clock. */
+  async reset() {
+    await this.call('POST', ['reset']);
+  }
+
   /**
    * Calls the admin API at /admin/PATH; path is a list of segments, body a string. Resolves to
    * the reply: JSON decoded, text as it is. The other methods use it.
@@ -316,6 +321,14 @@ class Run {
     return this.url(this.#server.hold(name).url);
   }
 
+  /**
+   * A clock for this run alone, so that parallel tests can share a server. The first method that
+   * sets it makes it, before the run's requests come. Forgetting the run removes it.
+   */
+  get clock() {
+    return new Clock(this.#server, ['runs', this.id, 'clock']);
+  }
+
   /** Resolves to the run, as settled() does, once at least n of its requests wait. */
   waitFor(n) {
     return awaits(this.#server, ['runs', this.id], { waiting: n });
@@ -363,8 +376,8 @@ class Run {
 }
 
 /**
- * Controls the time of the server's delays. Get it from DelayServer.clock. Methods resolve to
- * the clock: scale, frozen, waiting, elapsed_ms and, if requests wait, next_ms.
+ * Controls the time of the server's delays. Get it from DelayServer.clock or Run.clock.
+ * Methods resolve to the clock: scale, frozen, waiting, elapsed_ms and, if requests wait, next_ms.
  */
 class Clock {
   #server;

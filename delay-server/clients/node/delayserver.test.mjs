@@ -34,14 +34,14 @@ async function getWithRetries(url, tries, pauseMs) {
 describe('Prove that a client retries well', () => {
   test('the client backs off', async () => {
     const run = server.run();
-    assert.equal(await getWithRetries(run.url('/delay/1?fail_first=2'), 3, 20), 200);
+    assert.equal(await getWithRetries(run.url('/delay/1?attempts=503,503,200'), 3, 20), 200);
     // setTimeout may be up to 1 ms early.
-    await run.check({ attempts: 3, backoff: '19ms,2', within: '5s' });
+    await run.check({ statuses: [503, 503, 200], backoff: '19ms,2', within: '5s' });
   });
 
   test('a client that does not back off', async () => {
     const run = server.run();
-    await getWithRetries(run.url('/delay/1?fail_first=2'), 3, 0);
+    await getWithRetries(run.url('/delay/1?attempts=503'), 3, 0);
     await assert.rejects(run.check({ attempts: 4, backoff: '1h,2' }), (error) => {
       assert.ok(error instanceof AssertionError);
       const text = /^attempts: .*must.*\n  want 4\n  got  3\nbackoff: .*must wait .*or more\n  want/;
@@ -81,11 +81,13 @@ describe('Routes of a run and of the server', () => {
     await run.scenario('routes: [{path: /prices, delay: 1ms, status: 503}]');
     assert.equal(await get(run.url('/prices')), 503);
     assert.equal(await get(other.url('/prices')), 404);
+    await run.check({ statuses: [503] });
   });
 
-  test('the server has routes', async () => {
-    await server.scenario('routes: [{path: /catalog, delay: 1ms, status: 418}]');
-    assert.equal(await get(`${server.url}/catalog`), 418);
+  test('the server has routes', async (t) => {
+    t.after(() => server.reset());
+    await server.scenario('routes: [{path: /prices, delay: 1ms, status: 418}]');
+    assert.equal(await get(`${server.url}/prices`), 418);
   });
 
   test('an invalid scenario', async () => {
@@ -143,6 +145,32 @@ describe('Decide when requests are answered, and see which of them ran at once',
     assert.equal((await clock.unfreeze()).frozen, false);
     assert.equal((await clock.scale(0.5)).scale, 0.5);
     assert.equal((await clock.reset()).scale, 1);
+  });
+
+  test('runs have clocks of their own', async () => {
+    const run = server.run();
+    const other = server.run();
+    await assert.rejects(run.clock.state(), problem('run-clock-not-found'));
+    for (const { clock } of [run, other]) await clock.freeze();
+    const [reply, later] = [run, other].map((r) => get(r.delayUrl(60_000)));
+    for (const { clock } of [run, other]) await clock.waitFor(1);
+    await run.clock.advance(60_000);
+    assert.equal(await reply, 200);
+    assert.equal((await other.clock.state()).waiting, 1);
+    assert.equal((await server.clock.state()).frozen, false);
+    await other.clock.advance(60_000);
+    assert.equal(await later, 200);
+  });
+
+  test('a reset brings the server back to its start', async () => {
+    const run = server.run();
+    await server.clock.freeze();
+    const reply = get(run.holdUrl(run.id));
+    await run.waitFor(1);
+    await server.reset();
+    assert.equal(await reply, 503);
+    assert.equal((await server.clock.state()).frozen, false);
+    await assert.rejects(run.settled(), problem('run-not-found'));
   });
 
   test('requests belong to a run by URL or headers', async () => {
@@ -254,7 +282,8 @@ describe('start() follows the environment', () => {
   test('a URL', async (t) => {
     const DELAY_SERVER_URL = 'http://127.0.0.1:9/base/';
     assert.equal((await startWith(t, { DELAY_SERVER_URL })).url, 'http://127.0.0.1:9/base');
-    await assert.rejects(startWith(t, { DELAY_SERVER_URL }, { MAX_DELAY: '1h' }), /runs already: start it with MAX_DELAY/);
+    const settings = startWith(t, { DELAY_SERVER_URL }, { MAX_DELAY: '1h' });
+    await assert.rejects(settings, /runs already: start it with MAX_DELAY/);
   });
 
   test('a program runs until it is closed', needsBinary, async (t) => {

@@ -35,6 +35,11 @@ import urllib.request
 from urllib.parse import quote, urlencode, urlsplit
 
 
+# A failed check shows the line of the test, not the lines of this file.
+__tracebackhide__ = True  # for pytest
+__unittest = True
+
+
 class Problem(Exception):
     """An error reply of the server, from its problem document (RFC 9457).
 
@@ -220,6 +225,10 @@ class DelayServer:
         """Remove all runs from the server's journal."""
         self._call("DELETE", "runs")
 
+    def reset(self) -> None:
+        """Bring the server back to its start: no runs, no held requests, the first scenario and clock."""
+        self._call("POST", "reset")
+
     def _judge(self, *path: str, checks: dict) -> None:
         verdict = self._await(*path, **{name: _text(value) for name, value in checks.items()})
         if not verdict["ok"]:
@@ -318,6 +327,14 @@ class Run:
         """Return the URL of DelayServer.hold() with the run added."""
         return self.url(self._server.hold(name).url)
 
+    @property
+    def clock(self) -> Clock:
+        """A clock for this run alone, so that parallel tests can share a server.
+
+        The first method that sets it makes it, before the run's requests come. Forgetting the run removes it.
+        """
+        return Clock(self._server, ("runs", self.id, "clock"))
+
     def wait_for(self, n: int) -> dict:
         """Return the run, as settled() does, once at least n of its requests wait."""
         return self._server._await("runs", self.id, waiting=n)
@@ -358,7 +375,7 @@ class Run:
 
 
 class Clock:
-    """Controls the time of the server's delays. Get it from DelayServer.clock.
+    """Controls the time of the server's delays. Get it from DelayServer.clock or Run.clock.
 
     Methods return the clock: scale, frozen, waiting, elapsed_ms and, if requests wait, next_ms.
     """

@@ -43,12 +43,13 @@ class CheckTest(delayserver.TestCase):
 
     def test_the_client_backs_off(self):
         run = self.server.run()
-        self.assertEqual(get_with_retries(run.url("/delay/1?fail_first=2"), tries=3, pause_seconds=0.02), 200)
-        run.check(attempts=3, backoff="20ms,2", within="5s")
+        url = run.url("/delay/1?attempts=503,503,200")
+        self.assertEqual(get_with_retries(url, tries=3, pause_seconds=0.02), 200)
+        run.check(statuses=[503, 503, 200], backoff="20ms,2", within="5s")
 
     def test_a_client_that_does_not_back_off(self):
         run = self.server.run()
-        get_with_retries(run.url("/delay/1?fail_first=2"), tries=3, pause_seconds=0)
+        get_with_retries(run.url("/delay/1?attempts=503"), tries=3, pause_seconds=0)
         with self.assertRaises(AssertionError) as caught:
             run.check(attempts=4, backoff="1h,2")
         text = str(caught.exception)
@@ -89,10 +90,12 @@ class ScenarioTest(delayserver.TestCase):
         run.scenario("routes: [{path: /prices, delay: 1ms, status: 503}]")
         self.assertEqual(get(run.url("/prices")), 503)
         self.assertEqual(get(other.url("/prices")), 404)
+        run.check(statuses=[503])
 
     def test_the_server_has_routes(self):
-        self.server.scenario("routes: [{path: /catalog, delay: 1ms, status: 418}]")
-        self.assertEqual(get(self.server.url + "/catalog"), 418)
+        self.addCleanup(self.server.reset)
+        self.server.scenario("routes: [{path: /prices, delay: 1ms, status: 418}]")
+        self.assertEqual(get(self.server.url + "/prices"), 418)
 
     def test_an_invalid_scenario(self):
         for put in self.server.scenario, self.server.run().scenario:
@@ -150,6 +153,34 @@ class ServerTest(delayserver.TestCase):
         self.assertFalse(clock.unfreeze()["frozen"])
         self.assertEqual(clock.scale(0.5)["scale"], 0.5)
         self.assertEqual(clock.reset()["scale"], 1)
+
+    def test_runs_have_clocks_of_their_own(self):
+        run, other = self.server.run(), self.server.run()
+        with self.assertRaises(delayserver.Problem) as caught:
+            run.clock.state()
+        self.assertEqual(caught.exception.type, "run-clock-not-found")
+        for clock in run.clock, other.clock:
+            clock.freeze()
+        reply, later = (self.threads.submit(get, r.delay_url(60)) for r in (run, other))
+        run.clock.wait_for(1)
+        other.clock.wait_for(1)
+        run.clock.advance(seconds=60)
+        self.assertEqual(reply.result(), 200)
+        self.assertEqual(other.clock.state()["waiting"], 1)
+        self.assertFalse(self.server.clock.state()["frozen"])
+        other.clock.advance(seconds=60)
+        self.assertEqual(later.result(), 200)
+
+    def test_a_reset_brings_the_server_back_to_its_start(self):
+        run = self.server.run()
+        self.server.clock.freeze()
+        reply = self.threads.submit(get, run.hold_url(run.id))
+        run.wait_for(1)
+        self.server.reset()
+        self.assertEqual(reply.result(), 503)
+        self.assertFalse(self.server.clock.state()["frozen"])
+        with self.assertRaises(delayserver.Problem):
+            run.settled()
 
     def test_requests_belong_to_a_run_by_url_or_headers(self):
         run = self.server.run()

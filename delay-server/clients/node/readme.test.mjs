@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { start } from './delayserver.mjs';
+
+/** The code under test: it retries a 503, first after 100 ms, then after 200 ms. */
+async function fetchText(url, tries = 3) {
+  for (let pause = 100; ; pause *= 2) {
+    const reply = await fetch(url);
+    const text = await reply.text();
+    if (reply.ok) return text;
+    if (reply.status !== 503 || --tries === 0) throw new Error(`${url}: ${reply.status}`);
+    await sleep(pause);
+  }
+}
+
+const server = await start();
+after(() => server.close());
+
+test('backs off', async () => {
+  const run = server.run();
+  await fetchText(run.url('/delay/10?attempts=503,503,200'));
+  // setTimeout may be 1 ms early, and a busy machine 5 s late.
+  await run.check({ attempts: 3, backoff: '99ms,2', within: '5s' });
+});
+
+test('fetches all at once', async () => {
+  const run = server.run();
+  const hold = server.hold('prices');
+  const fetched = Promise.all([1, 2, 3].map(() => fetchText(run.url(hold.url))));
+  await hold.waitFor(3); // all three wait at the same time
+  await hold.release(); // and are answered
+  await fetched;
+  await run.check({ peak: 3 });
+});
+
+test('a slow answer is an answer', async () => {
+  const run = server.run();
+  await run.clock.freeze();
+  const fetched = fetchText(run.delayUrl(60_000));
+  await run.clock.waitFor(1); // the request has come
+  await run.clock.advance(60_000); // a minute passes at once
+  await fetched;
+});
+
+test('routes of the shop', async () => {
+  const run = server.run();
+  await run.scenario(`
+    routes:
+      - path: /prices/{id}
+        delay: 5ms
+        json: {price: 12}
+  `);
+  assert.equal(await fetchText(run.url('/prices/7')), '{"price":12}');
+});
