@@ -62,6 +62,7 @@ type Wait struct {
 
 	Status  int         `json:"status,omitempty"`  // of the response; 0 if none began
 	Problem ProblemType `json:"problem,omitempty"` // of a response that is a problem
+	Fault   string      `json:"fault,omitempty"`   // that was sent instead of a response, or in it
 
 	// Attempt counts the requests of the run with this method and path, or with the
 	// same attempts_key, from 1; it is 0 for a request that is not counted.

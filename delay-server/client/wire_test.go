@@ -16,13 +16,13 @@ var fullGap = 1500 * time.Microsecond
 // full is a request with no zero value, and fullJSON its JSON.
 var full = client.Wait{
 	Method: "GET", Path: "/a", Query: "b=%20", Outcome: "refused", Status: 503, Problem: client.ProblemPoolFull,
-	Attempt: 2, Protocol: "HTTP/1.1", Connection: 3, Reused: true, Client: "192.0.2.1",
+	Fault: "truncate", Attempt: 2, Protocol: "HTTP/1.1", Connection: 3, Reused: true, Client: "192.0.2.1",
 	Headers: map[string]string{"Idempotency-Key": "k"},
 	Start:   1, End: 2, Asked: 3, Queued: 4, Waited: 5, Gap: &fullGap, RetryAfter: time.Second,
 }
 
 const fullJSON = `{"method":"GET","path":"/a","query":"b=%20","outcome":"refused","status":503,
-	"problem":"/problems/pool-full","attempt":2,"protocol":"HTTP/1.1","connection":3,"reused":true,
+	"problem":"/problems/pool-full","fault":"truncate","attempt":2,"protocol":"HTTP/1.1","connection":3,"reused":true,
 	"client":"192.0.2.1","headers":{"Idempotency-Key":"k"},"start_ms":0.000001,"end_ms":0.000002,
 	"asked_ms":0.000003,"queued_ms":0.000004,"waited_ms":0.000005,"gap_ms":1.5,"retry_after_ms":1000}`
 

@@ -135,7 +135,7 @@ func waitOf(w journal.Entry) client.Wait {
 	}
 	wait := client.Wait{
 		Method: w.Method, Path: w.Path, Query: w.Query, Outcome: string(w.Outcome), Status: w.Status,
-		Problem: w.Problem, Attempt: w.Attempt, Protocol: w.Protocol,
+		Problem: w.Problem, Fault: w.Fault, Attempt: w.Attempt, Protocol: w.Protocol,
 		Connection: w.Connection, Reused: w.Reused, Client: w.Client, Headers: w.Headers,
 		Start: w.Start, End: w.End, Asked: w.Asked, Queued: w.Queued, Waited: w.Waited, RetryAfter: w.RetryAfter,
 	}

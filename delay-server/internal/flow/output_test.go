@@ -273,6 +273,11 @@ func (o *output) Send(b []byte, last bool) (taken bool) {
 func (o *output) Fault(f answer.Fault) error {
 	o.allow(true, "Fault")
 	o.note("fault %s", f)
+	if o.began || o.faultErr == nil {
+		response := o.sent[o.path]
+		response.Fault = string(f)
+		o.sent[o.path] = response
+	}
 	if err := o.faultErr; err != nil {
 		o.faultErr = nil
 		return err

@@ -28,6 +28,7 @@ func (f *Flow) answer() {
 		f.forward()
 		return
 	case a.Fault != "" && a.Fault != answer.Truncate:
+		f.fault()
 		f.settle()
 		if err := f.out.Fault(a.Fault); err != nil {
 			f.fail(err)
@@ -69,6 +70,13 @@ func (f *Flow) begin(h *answer.Head) {
 	f.begun = true
 	if w := f.extra.wait; w != nil {
 		w.Response = journal.Response{Status: h.Status, RetryAfter: retryAfter(h.Header)}
+	}
+}
+
+// fault notes that the planned fault is sent.
+func (f *Flow) fault() {
+	if w := f.extra.wait; w != nil {
+		w.Fault = string(f.plan.Answer.Fault)
 	}
 }
 
@@ -144,6 +152,7 @@ func (f *Flow) endParts(truncate bool) {
 
 // truncate sends b, the last part before the connection breaks, and breaks it.
 func (f *Flow) truncate(b []byte) {
+	f.fault()
 	f.settle()
 	f.out.Send(b, false)
 	f.abort(answer.Truncate)

@@ -55,6 +55,7 @@ type Response struct {
 	Status     int           // 0 if no response began
 	RetryAfter time.Duration // of the header Retry-After; 0 for none
 	Problem    problem.Type  // of a response that is a problem; "" for any other
+	Fault      string        // the answer.Fault of a response that was faulted; "" for none
 }
 
 // Request has the parts of a request that only records have. The strings may share memory
@@ -158,7 +159,7 @@ func (j *Journal) End(w Wait, outcome Outcome) {
 	j.waiting.Add(-1)
 	if w.record != nil {
 		j.BeforeLastByte(&w)
-		j.complete(w.record, outcome)
+		j.complete(&w, outcome)
 	}
 	w.Outcome = outcome
 	j.ended(w)

@@ -11,7 +11,7 @@ import (
 // maxText is the maximum length of a recorded text, in bytes. It fits a byte.
 const maxText = 200
 
-// record is the record of a wait: 208 bytes, and its texts. Strings are copied, since they
+// record is the record of a wait: 224 bytes, and its texts. Strings are copied, since they
 // are parts of the whole request line or header.
 type record struct {
 	run          *runStats
@@ -212,11 +212,13 @@ func (r *record) send(w *Wait, now time.Time) {
 	r.run.extend(now)
 }
 
-// complete gives r its outcome.
-func (j *Journal) complete(r *record, outcome Outcome) {
+// complete gives the record of w its outcome, and its response again: a fault that could
+// not be sent was replaced by a problem.
+func (j *Journal) complete(w *Wait, outcome Outcome) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	r.outcome = outcome
+	r := w.record
+	r.response, r.outcome = w.Response, outcome
 	r.run.waiting--
 	j.removeIfEmpty(r.run)
 	j.changed.Broadcast()

@@ -138,7 +138,7 @@ func (r *record) entry(first, now time.Time, names []string) Entry {
 		Method: r.method.Value(), Asked: r.asked, Queued: r.queued, Waited: r.waited,
 		Start: r.start.Sub(first), End: now.Sub(first), Outcome: r.outcome,
 		Gap: -1, Status: r.response.Status, Attempt: int(r.attempt), RetryAfter: r.response.RetryAfter,
-		Reused: r.reused, Problem: r.response.Problem,
+		Reused: r.reused, Problem: r.response.Problem, Fault: r.response.Fault,
 	}
 	if r.sent() {
 		e.End = r.end().Sub(first)
