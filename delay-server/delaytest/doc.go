@@ -20,7 +20,16 @@
 //     advance ([Server.Clock]);
 //   - as a route says that the test sets ([Server.Scenario], [Run.Scenario]).
 //
-// A run ([Server.Run]) groups requests, and records how they overlapped.
+// A run ([Server.Run]) groups requests, and records when each came and went. So
+// assertions judge whether the client sent them at once ([AssertConcurrent]), retried
+// and backed off ([AssertBackoff]), hedged ([AssertHedged]), gave up ([AssertGaveUp])
+// or stopped calling ([AssertBreaker]).
+//
+// # Parallel tests
+//
+// Parallel tests share a server if each gives its run a clock ([Run.Clock]) and routes
+// ([Run.Scenario]). Get the server in each by ServerAt(t, shared.URL), so that failures
+// belong to that test.
 //
 // # Failures
 //
