@@ -84,6 +84,7 @@ var mayImport = map[string][]rule{
 		{"attack", "drive peer"},
 		{"", "drive peer report"},
 	},
+	"deploy/goproxy": {{"", ""}},
 }
 
 const (
@@ -110,6 +111,7 @@ var onlyImporters = []struct{ module, importers string }{
 	{"github.com/agnivade/levenshtein", "delay-server/kit/spelling"},
 	{"gonum.org/v1/gonum", "delay-server/delay"},
 	{"gonum.org/v1/plot", "demo-api/sweep deploy/bench/report"},
+	{"golang.org/x/mod", "deploy/goproxy"},
 	{"golang.org/x/sync", "demo-api/fetch demo-api/server"},
 	{"golang.org/x/time/rate", "delay-server/kit/program"},
 	{"go.yaml.in/yaml", "delay-server/scenario delay-server/server"},
