@@ -1,6 +1,6 @@
 // Package client is a client of delay-server's admin API. A test uses it to see
 // which requests ran at the same time (runs), to decide when requests are answered
-// (holds), and to control the server's time (the clock).
+// (holds) and how (scenarios), and to control the server's time (the clock).
 //
 //	c, err := client.New("http://127.0.0.1:3000")
 //	…

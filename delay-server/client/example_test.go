@@ -52,6 +52,28 @@ func ExampleClient_ReleaseN() {
 	}
 }
 
+// A test has routes of its own on a server that others use too.
+func ExampleClient_PutRunScenario() {
+	ctx := context.Background()
+	c, err := client.New("http://127.0.0.1:3000")
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = c.PutRunScenario(ctx, "checkout-test", `
+routes:
+  - {method: POST, path: /payments, attempts: [503, 503, 201]}
+  - {path: "/carts/{id}", delay: 50ms, json: {total: 39.5}}
+`)
+	if err != nil {
+		log.Fatal(err) // with the line of each error
+	}
+	// The code under test calls http://127.0.0.1:3000/payments with the header
+	// X-Run-Id: checkout-test.
+	if err := c.ForgetRun(ctx, "checkout-test"); err != nil {
+		log.Fatal(err)
+	}
+}
+
 // A delay of 30 s ends in milliseconds.
 func ExampleClient_Advance() {
 	ctx := context.Background()

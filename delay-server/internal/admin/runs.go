@@ -38,10 +38,10 @@ func (a *API) forgetRun(c echo.Context) error {
 		return err
 	}
 	id := param(c, "id")
-	// All: the journal may have dropped a run that is still counted.
+	// All: the journal may have dropped a run that is still counted or has a scenario.
 	remembered, counted := a.options.Journal.Forget(id), a.options.Counts.Forget(id)
-	scripted := id != "" && a.options.Scenarios.Delete(id)
-	if !remembered && !counted && !scripted {
+	hadScenario := id != "" && a.options.Scenarios.Delete(id) // "" is the server
+	if !remembered && !counted && !hadScenario {
 		return a.unknownRun(id)
 	}
 	return c.NoContent(http.StatusNoContent)

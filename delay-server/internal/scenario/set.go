@@ -12,16 +12,15 @@ import (
 	"flash.test/delay-server/internal/plan"
 )
 
-// The bounds of the scenarios that Set.Put stores.
+// The bounds of the scenarios of all runs together.
 const (
-	MaxRuns      = 1000     // scenarios of runs
-	MaxRunRoutes = 50_000   // routes of all of them: about 100 MB
-	MaxRunBytes  = 32 << 20 // text and values of all of them
-
-	maxRoutes = 10_000
-	maxValues = 8 << 20
-	maxFaults = 50
+	MaxRuns      = 1000
+	MaxRunRoutes = 50_000   // about 100 MB
+	MaxRunBytes  = 32 << 20 // of texts and values
 )
+
+// bounds are the limits of each scenario that Set.Put stores.
+var bounds = limits{routes: 10_000, values: 8 << 20, faults: 50}
 
 // Set has the scenarios of a server: one for all requests, and others for single runs.
 // Use NewSet. It is safe for concurrent use.
@@ -140,7 +139,7 @@ func (s *Set) current() *layers {
 func (s *Set) Put(run string, text []byte) error {
 	s.mu.Lock() // also while loading: one at a time bounds the memory
 	defer s.mu.Unlock()
-	next, err := loadWithin("scenario", text, s.planner, limits{maxRoutes, maxValues, maxFaults})
+	next, err := loadWithin("scenario", text, s.planner, bounds)
 	if err != nil {
 		return err
 	}

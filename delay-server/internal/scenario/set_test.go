@@ -1,10 +1,12 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -189,10 +191,10 @@ func TestBounds(t *testing.T) {
 		return b.String()
 	}
 	s := newSet()
-	put(t, s, "10,000 routes", distinct(maxRoutes, ""))
+	put(t, s, "10,000 routes", distinct(bounds.routes, ""))
 	for _, tc := range []struct{ name, text, want string }{
 		{"many errors", distinct(1000, ", dely: 1"), "scenario:51:"},
-		{"10,001 routes", routes(maxRoutes + 1), "scenario:1:1: 10001 routes are too many: use up to 10000"},
+		{"10,001 routes", routes(bounds.routes + 1), "scenario:1:1: 10001 routes are too many: use up to 10000"},
 		{"a body that aliases repeat", "routes:\n  - {path: /a, body: &a " + strings.Repeat("x", 900) + "}\n" +
 			distinct(9_900, ", body: *a")[len("routes:\n"):], "with each alias expanded: use fewer aliases"},
 		{"attempts that aliases repeat", "routes:\n  - {path: /a, attempts: &a [200" + strings.Repeat(", 503",
@@ -201,15 +203,15 @@ func TestBounds(t *testing.T) {
 	} {
 		if err := s.Put("r", []byte(tc.text)); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got error %.300v, want %s", tc.name, err, tc.want)
-		} else if lines := strings.Count(err.Error(), "\n") + 1; lines > maxFaults+1 {
-			t.Errorf("%s: got %d lines, want at most %d", tc.name, lines, maxFaults+1)
+		} else if lines := strings.Count(err.Error(), "\n") + 1; lines > bounds.faults+1 {
+			t.Errorf("%s: got %d lines, want at most %d", tc.name, lines, bounds.faults+1)
 		}
 	}
-	put(t, s, "", distinct(maxRoutes, "")) // counts for no run
+	put(t, s, "", distinct(bounds.routes, "")) // counts for no run
 
 	var full *LimitError
 	for i := range 4 {
-		put(t, s, fmt.Sprint("large ", i), distinct(maxRoutes, ""))
+		put(t, s, fmt.Sprint("large ", i), distinct(bounds.routes, ""))
 	}
 	if err := s.Put("one more", []byte(routes(1))); !errors.As(err, &full) || full.Max != MaxRunRoutes {
 		t.Errorf("50,001 routes: got error %v", err)
@@ -227,6 +229,67 @@ func TestBounds(t *testing.T) {
 	put(t, s, "7", routes(1)) // replaces one
 	s.Delete("8")
 	put(t, s, "one more", routes(1))
+}
+
+// TestSetAgainstAModel puts and deletes random scenarios, and compares Find with a model: a
+// map of answers for the server and for each run.
+func TestSetAgainstAModel(t *testing.T) {
+	runs := []string{"", "r", "s"} // "" is the server
+	methods, paths := []string{"GET", "POST", "PUT"}, []string{"/a", "/b"}
+	type answers map[string]string // by method, or AnyMethod, and path
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(15, seed))
+		s, model := newSet(), map[string]answers{}
+		for step := range 30 {
+			run := runs[rng.IntN(len(runs))]
+			if rng.IntN(3) == 0 {
+				if _, has := model[run]; s.Delete(run) != has {
+					t.Fatalf("seed %d, step %d: Delete(%q) = %t", seed, step, run, !has)
+				}
+				delete(model, run)
+			} else {
+				var text strings.Builder
+				next := answers{}
+				for _, path := range paths {
+					some := [][]string{{AnyMethod}, {"GET"}, {"POST"}, {"GET", "POST"}}
+					for _, method := range some[rng.IntN(len(some))] {
+						body := fmt.Sprint(run, step, method, path)
+						next[method+path] = body
+						fmt.Fprintf(&text, "\n- {path: %s, body: '%s'", path, body)
+						if method != AnyMethod {
+							fmt.Fprintf(&text, ", method: %s", method)
+						}
+						text.WriteString("}")
+					}
+					if rng.IntN(2) == 0 {
+						break // one path
+					}
+				}
+				put(t, s, run, "routes:"+text.String())
+				model[run] = next
+			}
+			for _, run := range append(runs, "another") {
+				for _, method := range methods {
+					for _, path := range paths {
+						want, routed := "", false
+						for _, layer := range []answers{model[run], model[""]} {
+							want = cmp.Or(want, layer[method+path], layer[AnyMethod+path])
+							for _, other := range methods[:2] {
+								routed = routed || layer[other+path] != ""
+							}
+						}
+						r := plan.Request{Method: method, Path: path, RunID: run}
+						template, allowed := s.Find(&r)
+						if (template != nil) != (want != "") || (allowed != "") != (want == "" && routed) ||
+							want != "" && answerOf(t, s, r) != want {
+							t.Fatalf("seed %d, step %d: run %q, %s %s: got a route: %t, allowed %q, want %q",
+								seed, step, run, method, path, template != nil, allowed, want)
+						}
+					}
+				}
+			}
+		}
+	}
 }
 
 // TestPutWhileFinding replaces scenarios while requests look for routes. Each must find
