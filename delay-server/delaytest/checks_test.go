@@ -1,6 +1,7 @@
 package delaytest_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ import (
 
 const (
 	ms    = time.Millisecond
-	flaky = "/delay/0?fail_first=3"
+	flaky = "/delay/0?attempts=503,503,503,200"
 )
 
 // call sends a request to a path of the server after each wait, one after another.
@@ -34,12 +35,45 @@ func calls(path string, waits ...time.Duration) behaviour {
 	}
 }
 
+// hedge sends a request, and another after the time. The first is cancelled when the
+// second has been answered, or else waits for its answer.
+func hedge(after time.Duration, cancelled bool) behaviour {
+	return func(srv *delaytest.Server, run *delaytest.Run) {
+		url := srv.URL + "/delay/0?attempts=200@1s,200"
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		loser := make(chan error)
+		go func() {
+			_, err := fetch(ctx, run.HTTPClient(), url)
+			loser <- err
+		}()
+		time.Sleep(after)
+		<-get(run.HTTPClient(), url)
+		if cancelled {
+			cancel()
+		}
+		<-loser
+	}
+}
+
 // giveUp sends a request with a timeout.
 func giveUp(after time.Duration) behaviour {
 	return func(srv *delaytest.Server, run *delaytest.Run) {
 		client := run.HTTPClient()
 		client.Timeout = after
 		<-get(client, srv.DelayURL(10*time.Second))
+	}
+}
+
+// connect sends n requests in a row, with keep-alive or without.
+func connect(n int, keepAlive bool) behaviour {
+	return func(srv *delaytest.Server, run *delaytest.Run) {
+		for range n {
+			_, _ = fetch(context.Background(), run.HTTPClient(), srv.DelayURL(0))
+			if !keepAlive {
+				srv.HTTPClient().CloseIdleConnections()
+			}
+		}
 	}
 }
 
@@ -68,6 +102,7 @@ func with[T any](assert func(testing.TB, *delaytest.Run, T) bool, arg T) asserti
 // for the wrong one. The clients wait in the time of a bubble, which passes at once and
 // exactly.
 func TestAssertionsInABubble(t *testing.T) {
+	const refused = "/delay/0?attempts=429,200&retry_after=2s"
 	const second = time.Second
 	for _, tc := range []struct {
 		name         string
@@ -78,6 +113,11 @@ func TestAssertionsInABubble(t *testing.T) {
 		{"attempts", calls(flaky, 0, ms, ms, ms), calls(flaky, 0, ms, ms),
 			with(delaytest.AssertAttempts, 4),
 			`attempts: .* stopped after 3 attempts.*\n  want 4\n  got  3\nrun r: 3 requests`},
+		{"statuses", calls(flaky, 0, ms, ms, ms), calls("/delay/0?attempts=503,200", 0, ms, ms, ms),
+			func(t testing.TB, run *delaytest.Run) bool {
+				return delaytest.AssertStatuses(t, run, 503, 503, 503, 200)
+			},
+			`statuses: attempt 2 got 200 instead of 503.*\n  want 503,503,503,200\n  got  503,200,200,200\n`},
 		{"doubled back-off", calls(flaky, 0, 100*ms, 200*ms, 400*ms), calls(flaky, 0, 100*ms, 100*ms, 100*ms),
 			with(delaytest.AssertBackoff, delaytest.Backoff{Base: 100 * ms, Factor: 2}),
 			`backoff: attempt 3 came 100 ms after .*\n  want 100 ms, then × 2\n  got  100 ms, 100 ms, 100 ms\n`},
@@ -91,14 +131,32 @@ func TestAssertionsInABubble(t *testing.T) {
 		{"back-off with jitter", calls(flaky, 0, 60*ms, 190*ms, 200*ms), calls(flaky, 0, 60*ms, 190*ms, 199*ms),
 			with(delaytest.AssertBackoff, delaytest.Backoff{Base: 100 * ms, Factor: 2, Jitter: "equal"}),
 			`backoff: attempt 4 came 199 ms after .*\n  want 100 ms, then × 2, jitter equal\n`},
+		{"Retry-After", calls(refused, 0, 2*second), calls(refused, 0, second),
+			delaytest.AssertHonoursRetryAfter,
+			`retry_after: attempt 2 came 1000 ms after .*\n  want honoured\n  got  1000 ms for 2000 ms\n`},
 		{"peak", overlap(3), overlap(4),
 			with(delaytest.AssertConcurrent, 3), `peak: .*\n  want 3\n  got  4\n`},
 		{"peak at most", overlap(3), overlap(4),
 			with(delaytest.AssertPeakAtMost, 3), `peak_at_most: .*\n  want 3\n  got  4\n`},
 		{"peak at least", overlap(3), overlap(2),
 			with(delaytest.AssertPeakAtLeast, 3), `peak_at_least: .*\n  want 3\n  got  2\n`},
+		{"hedge too soon", hedge(50*ms, true), hedge(10*ms, true),
+			with(delaytest.AssertHedged, 50*ms), `hedged_after: .*\n  want after 50 ms\n  got  after 10 ms\n`},
+		{"hedge without cancelling", hedge(50*ms, true), hedge(50*ms, false),
+			with(delaytest.AssertHedged, 50*ms),
+			`hedged_after: .*; cancel it .*\n  want after 50 ms\n  got  after 50 ms, not cancelled\n`},
 		{"timeout", giveUp(2 * second), giveUp(5 * second),
 			with(delaytest.AssertGaveUp, 2*second), `gave_up_after: .*\n  want after 2000 ms\n  got  after 5000 ms\n`},
+		{"breaker", calls(flaky, 0, ms, 10*second, 10*second, ms), calls(flaky, 0, ms, ms, 10*second),
+			func(t testing.TB, run *delaytest.Run) bool { return delaytest.AssertBreaker(t, run, 2, 10*second) },
+			`breaker: a request came 1 ms after 2 failures .*\n  want 2 failures .*\n  got  a request after 1 ms\n`},
+		{"connections", connect(3, true), connect(3, false),
+			with(delaytest.AssertConnectionsAtMost, 1), `connections_at_most: .*\n  want 1\n  got  3\n`},
+		{"many checks", calls(flaky, 0, ms, ms, ms), calls(flaky, 0, ms),
+			func(t testing.TB, run *delaytest.Run) bool {
+				return delaytest.AssertChecks(t, run, "attempts=4", "order=sequential", "statuses=503,503,503,200")
+			},
+			`attempts: .*\n  want 4\n  got  2\nstatuses: .*\n  want 503,503,503,200\n  got  503,503\nrun r: 2 requests`},
 		{"no requests", calls(flaky, 0, ms, ms, ms), calls(flaky),
 			with(delaytest.AssertAttempts, 4), `404 Not Found: run "r" .*`},
 	} {
@@ -146,7 +204,7 @@ func TestAssertChecksOfRuns(t *testing.T) {
 		got := recorded(t, func(r testing.TB) {
 			srv := delaytest.NewInMemoryServer(r)
 			for id, waits := range map[string][]time.Duration{"load-1": {0, ms}, "load-2": {0, ms}, "lost": {0}} {
-				calls("/delay/0?fail_first=1", waits...)(srv, srv.Run(id))
+				calls("/delay/0?attempts=503,200", waits...)(srv, srv.Run(id))
 			}
 			if delaytest.AssertChecksOfRuns(r, srv, tc.prefix, "attempts=2") != (tc.want == "") {
 				t.Errorf("prefix %q: got the wrong result", tc.prefix)

@@ -44,6 +44,25 @@ func fetch(ctx context.Context, client *http.Client, url string) (string, error)
 	return string(body), err
 }
 
+// fetchWithRetry is the code under test. After a failure it waits, twice as long each
+// time, and tries again.
+func fetchWithRetry(ctx context.Context, client *http.Client, url string) (string, error) {
+	const attempts = 4
+	wait := 100 * time.Millisecond
+	for attempt := 1; ; attempt++ {
+		body, err := fetch(ctx, client, url)
+		if err == nil || attempt == attempts {
+			return body, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+		wait *= 2
+	}
+}
+
 // A barrier answers when three requests have arrived. Sequential calls never pass
 // it, and get 504.
 func TestFetchAllIsConcurrent(t *testing.T) {
@@ -98,5 +117,19 @@ func TestFetchAllGivesUpAfter30s(t *testing.T) {
 		if took := time.Since(start); err == nil || took != client.Timeout {
 			t.Errorf("fetchAll: got error %v after %v, want one after %v", err, took, client.Timeout)
 		}
+	})
+}
+
+// The bubble's time passes at once, so the waits between the attempts take none.
+func TestFetchRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := delaytest.NewInMemoryServer(t)
+		run := srv.Run("retries")
+		url := srv.DelayURL(0) + "?attempts=503,503,200"
+		if _, err := fetchWithRetry(t.Context(), run.HTTPClient(), url); err != nil {
+			t.Error(err)
+		}
+		delaytest.AssertStatuses(t, run, 503, 503, 200)
+		delaytest.AssertBackoff(t, run, delaytest.Backoff{Base: 100 * time.Millisecond, Factor: 2})
 	})
 }

@@ -79,7 +79,7 @@ func (h hedge) call(q sequence, call []wait) finding {
 		delay := w.Start - before.Start
 		delays = append(delays, ms(delay))
 		switch {
-		case w.Start > before.End, w.Start == before.End && q.run.PeakInFlight < 2: // a frozen clock may hide the overlap
+		case w.Start > before.End, w.Start == before.End && q.run.PeakInFlight < 2: // else a clock stands still
 			q.mark(w, "no hedge: attempt before had ended")
 			return fail("a retry",
 				"the second request came %s after the first had ended as %s: that is a retry; send it "+
