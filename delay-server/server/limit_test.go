@@ -44,7 +44,7 @@ func limited(t testing.TB, client *http.Client, url string, headers ...string) s
 // A client that waits as long as Retry-After says is admitted, and one that waits less by
 // a nanosecond is not if the time is whole seconds.
 func TestRetryAfterOfALimitIsTrue(t *testing.T) {
-	for _, on := range []bool{false, true} {
+	bothWays(t, func(t *testing.T, config Config) {
 		for _, tc := range []struct {
 			query string
 			burst int // requests admitted at once
@@ -59,8 +59,8 @@ func TestRetryAfterOfALimitIsTrue(t *testing.T) {
 			{"limit=3/m&limit_window=fixed", 3, 60, true},
 			{"limit=2/s&limit_window=fixed", 2, 1, true},
 		} {
-			t.Run(fmt.Sprintf("EVENT_LOOP=%v,%s", on, tc.query), func(t *testing.T) {
-				base, s := frozen(t, eventLoop(DefaultConfig(), on))
+			t.Run(tc.query, func(t *testing.T) {
+				base, s := frozen(t, config)
 				client, url := newClient(t), base+"/delay/0?"+tc.query
 				for range tc.burst {
 					if got := limited(t, client, url); got != "200" {
@@ -84,44 +84,42 @@ func TestRetryAfterOfALimitIsTrue(t *testing.T) {
 				}
 			})
 		}
-	}
+	})
 }
 
 func TestLimitHeadersOfAnswers(t *testing.T) {
-	config, _ := withScenario(t, `routes:
+	scenario, _ := withScenario(t, `routes:
   - {path: /draft, limit: {rate: 0.5/s, burst: 2, key: "header:X-Api-Key", headers: draft}, body: a}
   - {path: /fixed, limit: {rate: 2/m, window: fixed, headers: x}, pool: {name: p, workers: 1}, body: a}
 `)
-	for _, on := range []bool{false, true} {
-		t.Run(fmt.Sprintf("EVENT_LOOP=%v", on), func(t *testing.T) {
-			base, s := frozen(t, eventLoop(config, on))
-			client := newClient(t)
-			for i, tc := range []struct {
-				path, header string
-				advance      time.Duration
-				want         string
-			}{
-				{"/draft", "X-Api-Key: a", 0, `200 "default";r=1;t=2 "default";q=1;w=2`},
-				{"/draft", "X-Api-Key: a", 0, `200 "default";r=0;t=2 "default";q=1;w=2`},
-				{"/draft", "X-Api-Key: a", 0, `429 2 "default";r=0;t=2 "default";q=1;w=2`},
-				{"/draft", "X-Api-Key: b", 0, `200 "default";r=1;t=2 "default";q=1;w=2`},
-				{"/draft", "X-A: b", 0, `200 "default";r=1;t=2 "default";q=1;w=2`},
-				{"/draft", "X-Api-Key: a", 500 * time.Millisecond, `429 2 "default";r=0;t=2 "default";q=1;w=2`},
-				{"/draft", "X-Api-Key: a", 1500 * time.Millisecond, `200 "default";r=0;t=2 "default";q=1;w=2`},
-				{"/fixed", "X-A: b", 0, "200 2 1"},
-				{"/fixed", "X-A: b", 40 * time.Second, "200 2 0"},
-				{"/fixed", "X-A: b", 0, "429 20 2 0"},
-				{"/fixed", "X-A: b", 20 * time.Second, "200 2 1"},
-			} {
-				if tc.advance > 0 {
-					s.advance(tc.advance)
-				}
-				if got := limited(t, client, base+tc.path, tc.header); got != tc.want {
-					t.Errorf("request %d, %s with %s: got %s, want %s", i+1, tc.path, tc.header, got, tc.want)
-				}
+	bothWays(t, func(t *testing.T, config Config) {
+		base, s := frozen(t, eventLoop(scenario, config.EventLoop))
+		client := newClient(t)
+		for i, tc := range []struct {
+			path, header string
+			advance      time.Duration
+			want         string
+		}{
+			{"/draft", "X-Api-Key: a", 0, `200 "default";r=1;t=2 "default";q=1;w=2`},
+			{"/draft", "X-Api-Key: a", 0, `200 "default";r=0;t=2 "default";q=1;w=2`},
+			{"/draft", "X-Api-Key: a", 0, `429 2 "default";r=0;t=2 "default";q=1;w=2`},
+			{"/draft", "X-Api-Key: b", 0, `200 "default";r=1;t=2 "default";q=1;w=2`},
+			{"/draft", "X-A: b", 0, `200 "default";r=1;t=2 "default";q=1;w=2`},
+			{"/draft", "X-Api-Key: a", 500 * time.Millisecond, `429 2 "default";r=0;t=2 "default";q=1;w=2`},
+			{"/draft", "X-Api-Key: a", 1500 * time.Millisecond, `200 "default";r=0;t=2 "default";q=1;w=2`},
+			{"/fixed", "X-A: b", 0, "200 2 1"},
+			{"/fixed", "X-A: b", 40 * time.Second, "200 2 0"},
+			{"/fixed", "X-A: b", 0, "429 20 2 0"},
+			{"/fixed", "X-A: b", 20 * time.Second, "200 2 1"},
+		} {
+			if tc.advance > 0 {
+				s.advance(tc.advance)
 			}
-		})
-	}
+			if got := limited(t, client, base+tc.path, tc.header); got != tc.want {
+				t.Errorf("request %d, %s with %s: got %s, want %s", i+1, tc.path, tc.header, got, tc.want)
+			}
+		}
+	})
 }
 
 // X-RateLimit-Reset is when a request is admitted again, by the system's clock.
@@ -143,17 +141,17 @@ func TestRateLimitReset(t *testing.T) {
 	}
 }
 
-// 50 clients at once have their limits, on both paths.
-func TestLimitsOfManyClients(t *testing.T) {
-	const clients, limit = 50, 4
-	for _, on := range []bool{false, true} {
-		_, base, _ := start(t, eventLoop(DefaultConfig(), on), io.Discard)
+// Each of 50 runs that send requests at once has its limit.
+func TestLimitsOfManyRuns(t *testing.T) {
+	const runs, limit = 50, 4
+	bothWays(t, func(t *testing.T, config Config) {
+		_, base, _ := start(t, config, io.Discard)
 		client := newClient(t)
 		url := fmt.Sprintf("%s/delay/1?limit=%d/h&limit_window=fixed&limit_key=run&run=", base, limit)
-		var admitted [clients]atomic.Int64
+		var admitted [runs]atomic.Int64
 		var all sync.WaitGroup
 		for i := range 3 * limit {
-			for key := range clients {
+			for key := range runs {
 				all.Go(func() {
 					if limited(t, client, fmt.Sprint(url, key, "&_=", i)) == "200" {
 						admitted[key].Add(1)
@@ -164,10 +162,10 @@ func TestLimitsOfManyClients(t *testing.T) {
 		all.Wait()
 		for key := range admitted {
 			if got := admitted[key].Load(); got != limit {
-				t.Errorf("EVENT_LOOP=%v: client %d was admitted %d times, want %d", on, key, got, limit)
+				t.Errorf("run %d was admitted %d times, want %d", key, got, limit)
 			}
 		}
-	}
+	})
 }
 
 // A limit counts requests whatever their answer is, and refuses the others.
@@ -179,4 +177,46 @@ func TestLimitBeforeFaults(t *testing.T) {
 	}
 	reply, text := do(t, newClient(t), "GET", base+path, nil)
 	wantProblem(t, "the second request", reply, text, problem.RateLimited)
+}
+
+// A run with a clock of its own has counts of its own on it. All others share the
+// server's clock.
+func TestLimitsOnTheClockOfARun(t *testing.T) {
+	bothWays(t, func(t *testing.T, config Config) {
+		for _, tc := range []struct{ query, other string }{
+			{"limit=1/h", "429 3600"},
+			{"limit=1/h&limit_window=fixed", "429 3600"},
+			{"limit=1/h&limit_key=run", "200"},
+		} {
+			base, s := frozen(t, config)
+			client := newClient(t)
+			get := func(run, want, when string) {
+				t.Helper()
+				url := fmt.Sprintf("%s/delay/0?%s&run=%s", base, tc.query, run)
+				if got := limited(t, client, url); got != want {
+					t.Errorf("%s: run %s %s: got %s, want %s", tc.query, run, when, got, want)
+				}
+			}
+			get("a", "200", "at first")
+			get("b", tc.other, "after a")
+			own := s.ofRun("own")
+			own.freeze()
+			get("own", "200", "at first")
+			get("own", "429 3600", "again")
+			own.advance(30 * time.Minute)
+			get("own", "429 1800", "after half of the time on its clock")
+			own.advance(30 * time.Minute)
+			get("own", "200", "after the time on its clock")
+			get("a", "429 3600", "while only the other clock moves")
+			s.advance(time.Hour)
+			get("a", "200", "after the time on the server's clock")
+			get("own", "429 3600", "while only the server's clock moves")
+
+			if reply, text := do(t, client, "DELETE", base+"/admin/runs/own", nil); reply.StatusCode != 204 {
+				t.Fatalf("DELETE of the run: got %d %s", reply.StatusCode, text)
+			}
+			own.freeze()
+			get("own", "200", "after it was forgotten")
+		}
+	})
 }

@@ -45,7 +45,7 @@ var ErrInternal = problem.Internal.New("internal error; the server's log has the
 
 // Engine has the shared state of a server's flows.
 type Engine struct {
-	Clock    *clock.Clock // the server's: of rate limits and pools, and of requests without Request.Clock
+	Clock    *clock.Clock // the server's: of pools, and of requests without Request.Clock
 	Runs     *clock.Runs  // the clocks of runs that have their own, as in Journal.Clocks
 	Journal  *journal.Journal
 	Pools    *gate.Pools
@@ -329,16 +329,11 @@ func (f *Flow) Taken() {
 	}
 }
 
-// admit passes the rate limit and waits for a worker, if the plan has them. The limit
-// counts by limitKey.
-func (f *Flow) admit(limitKey uint64) {
+// admit passes the rate limit and waits for a worker, if the plan has them.
+func (f *Flow) admit(limitKey gate.RateKey) {
 	p := f.plan
 	if p.Limit != nil {
-		quota, err := p.Limit.Enter(limitKey, f.engine.Clock.Now())
-		if fields := p.Template.LimitFields(quota); fields != nil {
-			f.own().limit = fields
-		}
-		if err != nil {
+		if err := f.passLimit(limitKey); err != nil {
 			f.fail(err)
 			return
 		}
@@ -358,6 +353,19 @@ func (f *Flow) admit(limitKey uint64) {
 		}
 	}
 	f.hold()
+}
+
+// passLimit passes the rate limit. A run with a clock of its own has counts of its own:
+// times of two clocks cannot be compared.
+func (f *Flow) passLimit(key gate.RateKey) error {
+	if f.extra.clock == nil {
+		key.Run = 0
+	}
+	quota, err := f.plan.Limit.Enter(key, f.now())
+	if fields := f.plan.Template.LimitFields(quota); fields != nil {
+		f.own().limit = fields
+	}
+	return err
 }
 
 // served returns when the wait began: when the request arrived or a worker was free.

@@ -59,7 +59,7 @@ type RateError struct {
 // Error gives the limit.
 func (e *RateError) Error() string { return fmt.Sprintf("limit of %v exceeded", e.Rate) }
 
-// maxRateKeys is the maximum number of keys of all limiters together, which take 15 MB.
+// maxRateKeys is the maximum number of keys of all limiters together, which take 16 MB.
 const maxRateKeys = 100_000
 
 // RateLimits has the state of all rate limiters. Use NewRateLimits.
@@ -71,8 +71,18 @@ type RateLimits struct {
 	states *simplelru.LRU[rateKey, rateState]
 }
 
+// RateKey is what a RateLimiter counts by. It has hashes, so that no name of a run and no
+// value of a header is kept.
+type RateKey struct {
+	Run   uint64 // of requests of a run that count on its own clock; else 0
+	Value uint64
+}
+
 // rateKey is a key of a limiter.
-type rateKey struct{ limiter, key uint64 }
+type rateKey struct {
+	limiter uint64
+	RateKey
+}
 
 // rateState is the state of a key. The zero state is of a key without requests.
 type rateState struct {
@@ -103,8 +113,9 @@ func (l *RateLimits) Limiter(id uint64, rate Rate) *RateLimiter { return &RateLi
 // Rate returns the limiter's rate.
 func (r *RateLimiter) Rate() Rate { return r.rate }
 
-// Enter admits a request of the key at the time now, or returns a *RateError.
-func (r *RateLimiter) Enter(key uint64, now time.Time) (Quota, error) {
+// Enter admits a request of the key at the time now, or returns a *RateError. All
+// requests of a key must have the same clock.
+func (r *RateLimiter) Enter(key RateKey, now time.Time) (Quota, error) {
 	r.limits.mu.Lock()
 	defer r.limits.mu.Unlock()
 	k := rateKey{r.id, key}
@@ -151,12 +162,13 @@ func (s *rateState) enterWindow(rate Rate, now time.Time) (Quota, bool) {
 	return Quota{rate.Requests - s.count, reset}, true
 }
 
-// Forget forgets the state of the key in all limiters, and reports whether there was any.
-func (l *RateLimits) Forget(key uint64) (forgotten bool) {
+// Forget forgets the state of all keys with the hash of a run, as Run or as Value, in all
+// limiters, and reports whether there was any.
+func (l *RateLimits) Forget(run uint64) (forgotten bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, k := range l.states.Keys() {
-		if k.key == key {
+		if k.Run == run || k.Value == run {
 			l.states.Remove(k)
 			forgotten = true
 		}

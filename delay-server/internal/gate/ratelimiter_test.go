@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -47,7 +48,7 @@ func TestRateLimiter(t *testing.T) {
 		{"a window begins with a request, not with the one before", fixed, 2500 * ms,
 			gate.Quota{Remaining: 1, Reset: time.Second}, true},
 	} {
-		got, err := limiters[tc.rate].Enter(0, epoch.Add(tc.at))
+		got, err := limiters[tc.rate].Enter(gate.RateKey{}, epoch.Add(tc.at))
 		var over *gate.RateError
 		refused := errors.As(err, &over) && over.After == got.Reset
 		if got != tc.want || (err == nil) != tc.ok || refused == tc.ok {
@@ -127,7 +128,7 @@ func TestRateLimitersMatchTheModel(t *testing.T) {
 			key := r.IntN(len(models))
 			m := &models[key]
 			free := m.free(now)
-			got, err := limiter.Enter(uint64(key), epoch.Add(now))
+			got, err := limiter.Enter(gate.RateKey{Value: uint64(key)}, epoch.Add(now))
 			if admitted := err == nil; admitted != (free > 0) {
 				t.Fatalf("seed %d, step %d, %v at %v: got %v, want admitted %v", seed, step, rate, now, err, free > 0)
 			}
@@ -161,7 +162,7 @@ func TestRateLimiterInParallel(t *testing.T) {
 		for range 4 {
 			all.Go(func() {
 				for i := range keys * each {
-					if _, err := limiter.Enter(uint64(i%keys), epoch); err == nil {
+					if _, err := limiter.Enter(gate.RateKey{Value: uint64(i % keys)}, epoch); err == nil {
 						admitted[i%keys].Add(1)
 					}
 				}
@@ -184,7 +185,7 @@ func TestRateLimitsForgetTheOldestKey(t *testing.T) {
 	limiter := limits.Limiter(1, gate.Rate{Requests: 1, Window: time.Hour})
 	enter := func(key uint64, want bool, when string) {
 		t.Helper()
-		if _, err := limiter.Enter(key, epoch); (err == nil) != want {
+		if _, err := limiter.Enter(gate.RateKey{Value: key}, epoch); (err == nil) != want {
 			t.Fatalf("key %d %s: got %v, want admitted %v", key, when, err, want)
 		}
 	}
@@ -199,32 +200,57 @@ func TestRateLimitsForgetTheOldestKey(t *testing.T) {
 	enter(1, true, "after it was forgotten")
 }
 
+// Keys without end take no more memory than 100,000.
+func TestRateLimitsAreBounded(t *testing.T) {
+	limits := gate.NewRateLimits()
+	limiter := limits.Limiter(1, gate.Rate{Requests: 1, Window: time.Hour})
+	before := heap()
+	for key := range uint64(300_000) {
+		if _, err := limiter.Enter(gate.RateKey{Value: key}, epoch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, most := heap()-before, 24<<20; got > most {
+		t.Errorf("300,000 keys take %d bytes, want at most %d", got, most)
+	}
+	runtime.KeepAlive(limits)
+}
+
+// heap returns the bytes of the heap that are in use.
+func heap() int {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int(stats.HeapAlloc)
+}
+
 func TestRateLimitsForget(t *testing.T) {
 	limits := gate.NewRateLimits()
 	rate := gate.Rate{Requests: 1, Window: time.Hour}
 	limiters := []*gate.RateLimiter{limits.Limiter(1, rate), limits.Limiter(2, rate), limits.Limiter(1, rate)}
-	enter := func() string {
-		admitted := ""
+	keys := []gate.RateKey{{Value: 7}, {Run: 7, Value: 8}, {Run: 9, Value: 8}}
+	enter := func() (admitted string) {
 		for i, l := range limiters {
-			for key := range uint64(2) {
+			for j, key := range keys {
 				if _, err := l.Enter(key, epoch); err == nil {
-					admitted += fmt.Sprint(i, key, " ")
+					admitted += fmt.Sprint(i, j, " ")
 				}
 			}
 		}
 		return admitted
 	}
-	if got, want := enter(), "0 0 0 1 1 0 1 1 "; got != want {
-		t.Errorf("limiter and key of the admitted requests are %s, want %s", got, want)
+	const all = "0 0 0 1 0 2 1 0 1 1 1 2 "
+	if got := enter(); got != all {
+		t.Errorf("limiter and key of the admitted requests are %s, want %s", got, all)
 	}
-	if !limits.Forget(1) || limits.Forget(2) {
+	if !limits.Forget(7) || limits.Forget(7) || limits.Forget(10) {
 		t.Error("Forget does not report whether there was state")
 	}
-	if got, want := enter(), "0 1 1 1 "; got != want {
-		t.Errorf("after Forget(1), they are %s, want %s", got, want)
+	if got, want := enter(), "0 0 0 1 1 0 1 1 "; got != want {
+		t.Errorf("after Forget(7), they are %s, want %s", got, want)
 	}
 	limits.ForgetAll()
-	if got, want := enter(), "0 0 0 1 1 0 1 1 "; got != want {
-		t.Errorf("after ForgetAll, they are %s, want %s", got, want)
+	if got := enter(); got != all {
+		t.Errorf("after ForgetAll, they are %s, want %s", got, all)
 	}
 }

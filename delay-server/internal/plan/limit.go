@@ -227,24 +227,26 @@ func (t *Template) LimitFields(q gate.Quota) []answer.Field {
 	return t.options.limit.fields(t.options.limit.rate, q)
 }
 
-// keyOf returns the key by which l counts a request of the run: a hash, so that no value of a
-// header is kept.
-func (l *limit) keyOf(p *Planner, r *Request, run string) uint64 {
-	value := ""
+// keyOf returns the key by which l counts a request of the run.
+func (l *limit) keyOf(p *Planner, r *Request, run string) (key gate.RateKey) {
+	if run != "" {
+		key.Run = p.counts.hash(run)
+	}
 	switch l.key {
 	case "":
-		return 0
 	case "run":
-		return p.counts.hash(run)
+		key.Value = key.Run
 	case "ip":
 		addr := r.Client.As16()
-		return maphash.Bytes(p.counts.seed, addr[:])
+		key.Value = maphash.Bytes(p.counts.seed, addr[:])
 	default:
+		value := ""
 		if r.Headers != nil {
 			value = r.Headers.Get(l.key)
 		}
-		return p.counts.hash("header", value)
+		key.Value = p.counts.hash("header", value)
 	}
+	return key
 }
 
 // seconds returns d in seconds, rounded up.

@@ -49,8 +49,9 @@ type Planned struct {
 	// same method and path. It is 0 without a run.
 	Attempt int
 
-	// LimitKey is the key by which Plan.Limit counts the request.
-	LimitKey uint64
+	// LimitKey is the key by which Plan.Limit counts the request. A flow clears its Run
+	// unless the run has a clock of its own.
+	LimitKey gate.RateKey
 }
 
 // Plan says how to answer a request. It is immutable, so requests may share it.
