@@ -5,18 +5,24 @@
 // A goroutine blocks in a [Waiter]. An event loop keeps its [Timer]s in a [Queue],
 // and changes them without the clock's mutex.
 //
+// A run of requests may have a clock of its own, from [Runs]. All clocks of Runs have
+// the same start, so a [Timestamp] of one can be translated to another.
+//
 // Invariants:
 //
 //   - A Waiter or Queue is active or parked. Advance moves the clock only while all
 //     are parked and Hold is not in effect.
 //   - Queue.Post and Signal.Fire make the target active before they return. If the
 //     caller parks or leaves next, the clock does not move in between.
-//   - Lock order: a lock of package gate, then the clock's mutex, then settingMu.
-//     A Queue's wake is called under the clock's mutex; it must not call the clock.
+//   - Lock order: a lock of package gate, or of package journal and then of Runs; then
+//     the mutex of one clock; then its settingMu. Nothing holds the mutexes of two clocks.
+//     A Queue's wake is called under its clock's mutex; it must not call a clock.
 //   - Post must not be called under a lock that wake takes.
 //   - Post may be called by any goroutine, and all other methods of a Queue only by
-//     its owner: At, Stop and RunDue while it is active. RunDue calls Owner.Fire
-//     without any lock. Fire may call each method except RunDue.
+//     its owner: At, Stop, Detach and RunDue while it is active. RunDue calls
+//     Owner.Fire without any lock. Fire may call each method except RunDue.
+//   - A Timer is in one Queue at a time. Its owner calls Detach before another Queue uses
+//     it, when no Post of it can come any more.
 package clock
 
 import (

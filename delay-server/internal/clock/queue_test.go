@@ -23,20 +23,32 @@ type owner struct {
 	wakes []time.Duration // arguments of wake since the last takeWakes
 	woken chan struct{}   // receives for each wake with 0; buffers one
 	fired []string        // names of timers, in order
+	ticks bool            // wakes with other times also send to woken, when they have passed
+	later *time.Timer     // of the last of them
 }
 
 func newOwner(c *clock.Clock) *owner {
 	o := &owner{clock: c, woken: make(chan struct{}, 1)}
 	o.Queue = c.NewQueue(func(in time.Duration) {
 		o.wakes = append(o.wakes, in)
-		if in == 0 {
-			select {
-			case o.woken <- struct{}{}:
-			default:
-			}
+		if o.later != nil {
+			o.later.Stop()
+		}
+		switch {
+		case in == 0:
+			o.wake()
+		case o.ticks && in < math.MaxInt64:
+			o.later = time.AfterFunc(in, o.wake)
 		}
 	})
 	return o
+}
+
+func (o *owner) wake() {
+	select {
+	case o.woken <- struct{}{}:
+	default:
+	}
 }
 
 func (o *owner) takeWakes() (wakes []time.Duration) {

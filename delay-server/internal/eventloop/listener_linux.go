@@ -14,6 +14,10 @@
 //
 //   - Only a loop's goroutine uses its connections. Other goroutines post.
 //   - No goroutine posts while it holds the lock of the loop's inbox or of the clock.
+//   - A loop has a clock.Queue for each clock that its requests wait on. The one of the
+//     server's clock is active until the loop blocks. The one of a run's clock is active
+//     from the first step of a request on that clock to the end of the turn, and exists
+//     only while such a request is in progress.
 //   - A connection is in exactly one state: a request is in progress, a request's
 //     body is being read, or the connection waits for a request.
 //   - Reading is edge-triggered: it ends at EAGAIN, or the connection is deferred.
