@@ -82,13 +82,13 @@ func (l *loop) parkRuns() {
 	l.unparked = l.unparked[:kept]
 }
 
-// setTimers makes t the timers of c, whose own timer is not set.
+// setTimers makes t the timers of c, whose own timer is not set. It is called in a step
+// of c, or before.
 func (c *conn) setTimers(t *timers) {
 	if c.timers == t {
 		return
 	}
 	c.releaseClock()
-	c.unpark() // parkRuns looks at it again
 	c.queue.Detach(&c.timer)
 	c.conns--
 	c.timers = t
