@@ -255,3 +255,46 @@ func TestRunTimersMayExpireEarly(t *testing.T) {
 		}
 	}
 }
+
+// A clock that is made or dropped while the body of a request arrives is noticed. The
+// request has arrived with its head, on any clock.
+func TestClockMadeOrDroppedWhileABodyArrives(t *testing.T) {
+	head := reqHead("POST /delay/60000 HTTP/1.1", "X-Run-Id: r\r\nContent-Length: 2\r\n")
+	s := newStoppedLoop(t, withRuns)
+	server := s.engine().Clock
+	server.Freeze()
+
+	other, c := s.serveNew(t, head+"a")
+	made := s.freeze(t, "r")
+	s.sendMore(t, other, c, "b")
+	s.parkRuns()
+	if made.State().Waiting != 1 || server.State().Waiting != 0 {
+		t.Error("a request does not wait on the clock that was made while its body arrived")
+	}
+	if err := s.advance(t, made, time.Minute); err != nil || len(s.ended) != 1 {
+		t.Errorf("Advance = %v, %d requests have ended, want one", err, len(s.ended))
+	}
+
+	s.sendMore(t, other, c, head+"a")
+	if err := s.advance(t, made, 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	s.sendMore(t, other, c, "b")
+	if got := made.State().Next; got != 50*time.Second {
+		t.Errorf("10s after its head, a request is due in %v, want 50s", got)
+	}
+	if err := s.advance(t, made, 50*time.Second); err != nil || len(s.ended) != 2 {
+		t.Errorf("Advance = %v, %d requests have ended, want two", err, len(s.ended))
+	}
+
+	s.sendMore(t, other, c, head+"a")
+	s.engine().Journal.Forget("r")
+	s.sendMore(t, other, c, "b")
+	if got := server.State(); made.State().Waiting != 0 || got.Waiting != 1 || got.Next != time.Minute {
+		t.Errorf("%d wait on the clock that was dropped while the body arrived, and the server's is %+v",
+			made.State().Waiting, got)
+	}
+	if err := made.Scale(1); err != nil || c.timers != &s.server {
+		t.Error("the connection has timers on the dropped clock")
+	}
+}

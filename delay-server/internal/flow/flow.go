@@ -121,7 +121,7 @@ type Request struct {
 	Origin     string // the header Origin
 	ProtoMajor int
 	Client     *gate.Client    // for MAX_IN_FLIGHT
-	Clock      *clock.Clock    // Engine.Runs.Of(Run)
+	Clock      *clock.Clock    // the run's own, as Engine.SetClock sets it; nil for the engine's
 	Arrived    clock.Timestamp // in the time of Clock
 	Record     bool            // Flow.Wait returns the wait
 
@@ -226,8 +226,7 @@ func (f *Flow) Start(e *Engine, out Output, r *Request) (started bool) {
 	if !e.Journal.Begin(f.extra.wait, r.recorded()) {
 		r.Client.Leave()
 		*f = Flow{}
-		r.Clock = e.Runs.Of(r.Run)
-		r.Arrived = cmp.Or(r.Clock, e.Clock).At(r.Arrived)
+		e.SetClock(r)
 		return false
 	}
 	f.placed, f.counted = true, true
@@ -237,6 +236,13 @@ func (f *Flow) Start(e *Engine, out Output, r *Request) (started bool) {
 	}
 	f.admit(r.LimitKey)
 	return true
+}
+
+// SetClock sets r.Clock to the clock of r's run, and translates r.Arrived to its time.
+func (e *Engine) SetClock(r *Request) {
+	if c := e.Runs.Of(r.Run); c != r.Clock {
+		r.Clock, r.Arrived = c, cmp.Or(c, e.Clock).At(r.Arrived)
+	}
 }
 
 // now returns the time on the clock that f waits on.

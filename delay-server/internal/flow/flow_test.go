@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/answer"
+	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
@@ -781,4 +782,59 @@ func (e *engine) wantResponses() {
 			e.t.Errorf("%s %s: the journal saw %+v, the output %+v", w.Path, w.Outcome, w.Response, want)
 		}
 	}
+}
+
+// A flow waits on the clock of its run. The clock may have been made or dropped since the
+// request was looked at; then the caller starts the flow again.
+func TestStartOnTheClockOfTheRun(t *testing.T) {
+	e := newEngine(t, 2)
+	advance := func(c *clock.Clock, d time.Duration) {
+		t.Helper()
+		if err := c.Advance(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	request := func() flow.Request {
+		return flow.Request{Planned: plan.Planned{Plan: planOf(2*s, "a"), Run: "r"}, Method: "GET", Path: "/",
+			Client: e.client, Arrived: e.Clock.Timestamp(), ProtoMajor: 1}
+	}
+	again := func(r *flow.Request, want *clock.Clock) *output {
+		t.Helper()
+		o := &output{engine: e}
+		if o.flow.Start(&e.Engine, o, r) || o.flow.Running() || len(o.log) > 0 || e.Journal.Waiting() != 0 ||
+			e.shares.Inside() != 0 {
+			t.Errorf("Start on another clock has started the flow: %q", o.log)
+		}
+		if r.Clock != want {
+			t.Errorf("Start on another clock has not set the run's")
+		}
+		if !o.flow.Start(&e.Engine, o, r) {
+			t.Error("Start on the run's clock reports false")
+		}
+		return o
+	}
+
+	r := request()
+	e.ownClock()
+	advance(e.Clock, time.Hour)
+	advance(e.own, s)
+	o := again(&r, e.own)
+	if want := e.own.Now().Add(2 * s); !o.due.Equal(want) { // it counts as arrived when the clock was set
+		t.Errorf("due %v after the clock was advanced, want 2s", o.due.Sub(e.own.Now()))
+	}
+	advance(e.own, 2*s)
+	advance(e.Clock, time.Hour)
+	o.flow.Resume(true)
+	if got := o.timing; got.Waited != 2*s || got.Real < 0 || !o.done {
+		t.Errorf("answered %v, timing %+v, want 2s", o.done, got)
+	}
+
+	r = request()
+	e.SetClock(&r)
+	e.Journal.Forget("r")
+	o = again(&r, nil)
+	if want := e.Clock.Now().Add(2 * s); !o.due.Equal(want) {
+		t.Errorf("due in %v on the server's clock, want 2s", o.due.Sub(e.Clock.Now()))
+	}
+	o.cancel(flow.ErrClientGone)
 }

@@ -42,6 +42,12 @@ func TestModel(t *testing.T) {
 // play plays a random game, ends it in one of three ways, and returns the outcomes.
 func play(t *testing.T, r *rand.Rand) []journal.Outcome {
 	e := newEngine(t, 1+r.IntN(8))
+	if r.IntN(2) == 0 {
+		e.ownClock()
+		if err := e.Clock.Advance(t.Context(), time.Duration(r.IntN(1000))*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
 	limit := gate.NewRateLimits().Limiter(1, gate.Rate{Requests: 2, Window: s, Burst: 2})
 	begun := 0
 	begin := func() {

@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 type engine struct {
 	flow.Engine
 	t      *testing.T
+	own    *clock.Clock // of run r; nil for none
 	start  time.Time
 	shares *gate.Shares
 	client *gate.Client
@@ -41,7 +43,7 @@ func newEngine(t *testing.T, maxInFlight int) *engine {
 		sent: map[string]journal.Response{}}
 	e.client = e.shares.Client(netip.Addr{})
 	e.Engine = flow.Engine{
-		Clock: c, Journal: journal.New(100, c.Now, func(w journal.Wait) { e.ended = append(e.ended, w) }),
+		Clock: c, Runs: clock.NewRuns(c), Journal: journal.New(100, c.Now, func(w journal.Wait) { e.ended = append(e.ended, w) }),
 		Pools: new(gate.Pools), Barriers: new(gate.Barriers), Holds: gate.NewHolds(),
 		Header: func(h http.Header, origin string) {
 			if origin != "" {
@@ -50,8 +52,22 @@ func newEngine(t *testing.T, maxInFlight int) *engine {
 		},
 		Full: func(err error) *problem.Problem { return problem.TooManyInFlight.New("%v", err) },
 	}
+	e.Journal.Clocks = e.Runs
 	return e
 }
+
+// ownClock gives the run r a frozen clock. All requests that begin now are of that run.
+func (e *engine) ownClock() {
+	e.t.Helper()
+	var err error
+	if e.own, err = e.Journal.MakeClock("r"); err != nil {
+		e.t.Fatal(err)
+	}
+	e.own.Freeze()
+}
+
+// time returns the clock that the requests wait on.
+func (e *engine) time() *clock.Clock { return cmp.Or(e.own, e.Clock) }
 
 // begin begins a GET of the plan.
 func (e *engine) begin(p *plan.Plan) *output { return e.beginAs(flow.Request{Method: "GET"}, p) }
@@ -67,7 +83,7 @@ func (e *engine) beginAs(r flow.Request, p *plan.Plan) *output {
 // advance advances the clock by d, and resumes each flow at its due time.
 func (e *engine) advance(d time.Duration) {
 	e.t.Helper()
-	end := e.Clock.Now().Add(d)
+	end := e.time().Now().Add(d)
 	for {
 		var first *output
 		for _, o := range e.outs {
@@ -76,12 +92,12 @@ func (e *engine) advance(d time.Duration) {
 			}
 		}
 		to := end
-		if first != nil && first.due.After(e.Clock.Now()) {
+		if first != nil && first.due.After(e.time().Now()) {
 			to = first.due
 		} else if first != nil {
-			to = e.Clock.Now()
+			to = e.time().Now()
 		}
-		if err := e.Clock.Advance(e.t.Context(), to.Sub(e.Clock.Now())); err != nil {
+		if err := e.time().Advance(e.t.Context(), to.Sub(e.time().Now())); err != nil {
 			e.t.Fatal(err)
 		}
 		if first == nil {
@@ -166,7 +182,13 @@ type output struct {
 func (o *output) begin(r flow.Request, p *plan.Plan) {
 	o.reset(&r)
 	r.Plan = p
-	o.flow.Start(&o.Engine, o, &r)
+	if o.own != nil {
+		r.Run = "r"
+		o.SetClock(&r)
+	}
+	if !o.flow.Start(&o.Engine, o, &r) {
+		o.t.Error("a flow has not started")
+	}
 }
 
 // reject rejects the request.

@@ -290,9 +290,7 @@ func (f *Flow) Reject(e *Engine, out Output, r *Request, p *problem.Problem, clo
 // Reject records that r is answered with p, since its path, its query, a header or its
 // body is invalid. r.Plan may be nil.
 func (e *Engine) Reject(r *Request, p *problem.Problem) {
-	if c := e.Runs.Of(r.Run); c != r.Clock {
-		r.Clock, r.Arrived = c, cmp.Or(c, e.Clock).At(r.Arrived)
-	}
+	e.SetClock(r)
 	w := newWait(r)
 	w.Response = responseOf(p)
 	w.Waited = max(0, cmp.Or(r.Clock, e.Clock).Now().Sub(w.Start))

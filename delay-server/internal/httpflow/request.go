@@ -87,9 +87,7 @@ func (r *request) read(template *plan.Template) (err error) {
 	if r.start.Planned, err = template.Plan(in); err != nil {
 		return r.reject(err)
 	}
-	if c := r.h.Engine.Runs.Of(r.start.Run); c != nil {
-		r.start.Clock, r.start.Arrived = c, c.At(r.start.Arrived)
-	}
+	r.h.Engine.SetClock(&r.start)
 	if r.start.Plan.Answer.Upstream != nil {
 		err = forward.ForwardBody(r.c, r.h.ReadTimeout)
 	} else {
