@@ -41,7 +41,8 @@ func TestRunClockBeginsAsTheServers(t *testing.T) {
 			own := ownClock(t, runs, "r")
 			same := func(when string) {
 				t.Helper()
-				if own.State() != server.State() || !own.Now().Equal(server.Now()) || own.Adjusted() != server.Adjusted() {
+				if own.State() != server.State() || !own.Now().Equal(server.Now()) ||
+					own.Adjusted() != server.Adjusted() {
 					t.Errorf("%s, %s: got %+v at %v, want %+v at %v", name, when, own.State(), own.Now(),
 						server.State(), server.Now())
 				}
@@ -57,14 +58,16 @@ func TestRunClockBeginsAsTheServers(t *testing.T) {
 			_ = own.Scale(7)
 			advance(t, own, time.Second)
 			if server.State() != before {
-				t.Errorf("%s: after commands to the run's clock, the server's is %+v, want %+v", name, server.State(), before)
+				t.Errorf("%s: after commands to the run's clock, the server's is %+v, want %+v", name, server.State(),
+					before)
 			}
 			before = own.State()
 			server.Freeze()
 			_ = server.Scale(5)
 			advance(t, server, time.Minute)
 			if own.State() != before {
-				t.Errorf("%s: after commands to the server's clock, the run's is %+v, want %+v", name, own.State(), before)
+				t.Errorf("%s: after commands to the server's clock, the run's is %+v, want %+v", name, own.State(),
+					before)
 			}
 		})
 	}
@@ -219,15 +222,17 @@ func TestDetach(t *testing.T) {
 			to.Post(it)
 			for from.RunDue(1) {
 			}
-			if want := []string{"first", "last"}; !slices.Equal(from.fired, want) || len(to.fired) > 0 || from.Len() != 2 {
-				t.Errorf("stopped %v, begun %v: %v and %v have fired, %d are left, want %v, none, and 2", stopped, begun,
-					from.fired, to.fired, from.Len(), want)
+			want := []string{"first", "last"}
+			if !slices.Equal(from.fired, want) || len(to.fired) > 0 || from.Len() != 2 {
+				t.Errorf("stopped %v, begun %v: %v and %v have fired, %d are left, want %v, none, and 2",
+					stopped, begun, from.fired, to.fired, from.Len(), want)
 			}
 			to.RunDue(10)
 			to.At(it, to.clock.Now())
 			to.RunDue(10)
 			if want := []string{"it", "it"}; !slices.Equal(to.fired, want) {
-				t.Errorf("stopped %v, begun %v: %v have fired in the other queue, want %v", stopped, begun, to.fired, want)
+				t.Errorf("stopped %v, begun %v: %v have fired in the other queue, want %v",
+					stopped, begun, to.fired, want)
 			}
 			to.Detach(it) // no effect
 		}
@@ -328,7 +333,7 @@ func game(t *testing.T, commands []command, on func(clock int) bool) (seen [3][]
 		}
 	})
 	for i := range seen {
-		slices.Sort(seen[i]) // the order of those that are due at once is free
+		slices.Sort(seen[i]) // waits that are due at once end in any order
 	}
 	return seen
 }

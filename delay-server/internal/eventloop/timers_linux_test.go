@@ -81,7 +81,7 @@ func TestAdvanceOfARunInABusyLoop(t *testing.T) {
 	if err := s.advance(t, a, time.Hour); err != nil {
 		t.Errorf("Advance without requests = %v", err)
 	}
-	if text, _ := received(other); !strings.Contains(text, "\r\nServer-Timing: asked;dur=1000, waited;dur=1000, real;dur=") {
+	if text, _ := received(other); !strings.Contains(text, "asked;dur=1000, waited;dur=1000, real;dur=") {
 		t.Errorf("the client got %q", text)
 	}
 	done := make(chan error, 1)

@@ -43,8 +43,9 @@ func newEngine(t *testing.T, maxInFlight int) *engine {
 		sent: map[string]journal.Response{}}
 	e.client = e.shares.Client(netip.Addr{})
 	e.Engine = flow.Engine{
-		Clock: c, Runs: clock.NewRuns(c), Journal: journal.New(100, c.Now, func(w journal.Wait) { e.ended = append(e.ended, w) }),
-		Pools: new(gate.Pools), Barriers: new(gate.Barriers), Holds: gate.NewHolds(),
+		Clock: c, Runs: clock.NewRuns(c),
+		Journal: journal.New(100, c.Now, func(w journal.Wait) { e.ended = append(e.ended, w) }),
+		Pools:   new(gate.Pools), Barriers: new(gate.Barriers), Holds: gate.NewHolds(),
 		Header: func(h http.Header, origin string) {
 			if origin != "" {
 				h.Set("Access-Control-Allow-Origin", origin)
