@@ -122,8 +122,8 @@ func (s target) records(t testing.TB, id string) string {
 			after = "until a date"
 		}
 		text += fmt.Sprintf("\n%s %s?%s, asked %v: %s %s, status %d %s, retry after %s, attempt %d, "+
-			"%s on connection %d, reused %v, of %s with %v", w.Method, w.Path, w.Query, w.Asked, w.Outcome, w.Fault, w.Status,
-			w.Problem, after, w.Attempt, w.Protocol, w.Connection, w.Reused, w.Client, w.Headers)
+			"%s on connection %d, reused %v, of %s with %v", w.Method, w.Path, w.Query, w.Asked, w.Outcome, w.Fault,
+			w.Status, w.Problem, after, w.Attempt, w.Protocol, w.Connection, w.Reused, w.Client, w.Headers)
 	}
 	s.srv.engine.Journal.Forget(id)
 	return text

@@ -85,8 +85,8 @@ func TestJournalOfAClient(t *testing.T) {
 				Connection: 1, Reused: true, Headers: agent},
 			{Method: "GET", Path: "/hold/h", Query: "timeout=1ms&run=r", Outcome: "timed_out", Status: 504, Attempt: 1,
 				Problem: problem.HoldTimeout, Connection: 1, Reused: true, Headers: agent},
-			{Method: "POST", Path: "/delay/0", Query: "fault=reset&run=r", Outcome: "faulted", Fault: "reset", Attempt: 1,
-				Connection: 1, Reused: true, Headers: agent},
+			{Method: "POST", Path: "/delay/0", Query: "fault=reset&run=r", Outcome: "faulted", Fault: "reset",
+				Attempt: 1, Connection: 1, Reused: true, Headers: agent},
 			{Method: "GET", Path: "/delay/0", Query: "run=r", Outcome: "answered", Status: 200, Attempt: 1,
 				Connection: 2, Headers: long},
 		}

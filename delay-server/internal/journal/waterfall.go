@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,28 +27,178 @@ func (r Run) notes() []string {
 		notes = append(notes, fmt.Sprintf("%s dropped, but counted in the figures",
 			plural(int(r.Dropped), "older request")))
 	}
+	var hidden []int
+	for i := range r.Marks {
+		if i >= maxRows {
+			hidden = append(hidden, i)
+		}
+	}
+	if len(hidden) > 0 {
+		first := slices.Min(hidden)
+		notes = append(notes, fmt.Sprintf("%s on requests not drawn, the first on request %d: %s",
+			plural(len(hidden), "remark"), first+1, remark(r.Marks[first], maxNote/3)[0]))
+	}
 	return notes
 }
 
-// comparison describes the speedup, if there is one.
-func (r Run) comparison() string {
+// maxListed is the maximum number of statuses and of gaps in a headline.
+const maxListed = 10
+
+// headline says what kind of run it is: retried, concurrent, sequential, or a mixture. It is
+// "" for a single request.
+func (r Run) headline() string {
+	retries := r.retries()
 	times, ok := r.Speedup()
-	if !ok {
+	switch {
+	case r.Requests < 2 || !ok:
 		return ""
+	case retries > 0 && retries == r.Requests-1:
+		text := plural(r.Requests, "attempt")
+		if r.PeakInFlight > 1 {
+			text += fmt.Sprintf(", up to %d at once", r.PeakInFlight)
+		}
+		return text + ": " + r.results() + r.gaps()
+	case retries > 0:
+		text := plural(r.Requests, "request") + ", " + plural(retries, "retry")
+		if r.PeakInFlight > 1 {
+			text += fmt.Sprintf(", up to %d at once", r.PeakInFlight)
+		}
+		return text
+	case r.PeakInFlight > 1:
+		return fmt.Sprintf("%.1f times as fast as sequential requests", times)
+	default:
+		return "sequential" + r.longestGap()
 	}
-	return fmt.Sprintf("%.1f times as fast as sequential requests", times)
 }
 
-// name returns the name of a wait in a picture.
-func (e Entry) name() string { return escape(e.Method) + " " + escape(e.Path) }
+// retries returns the number of recorded waits that repeat a wait with the same method and
+// path: after it failed, or beside it if the client gave up one of the two.
+func (r Run) retries() (n int) {
+	type call struct{ method, path string }
+	last := map[call]Entry{}
+	for _, e := range r.Waits {
+		c := call{e.Method, e.Path}
+		if before, repeated := last[c]; repeated {
+			gaveUp := before.Outcome == ClientClosed || e.Outcome == ClientClosed
+			if before.failed() && before.End <= e.Start || gaveUp && before.End > e.Start {
+				n++
+			}
+		}
+		last[c] = e
+	}
+	return n
+}
 
-// state returns the outcome in words.
+// failed reports whether a client may want to repeat the request.
+func (e Entry) failed() bool { return e.class() != string(Answered) && e.Outcome != "" }
+
+// results lists what the attempts got.
+func (r Run) results() string {
+	var all []string
+	for _, e := range r.Waits {
+		all = append(all, e.result())
+	}
+	return listed(all)
+}
+
+// gaps lists the gaps between attempts, after a semicolon, if there are any.
+func (r Run) gaps() string {
+	var all []string
+	for i, e := range r.Waits {
+		if i > 0 && e.Gap >= 0 {
+			all = append(all, milliseconds(e.Gap))
+		}
+	}
+	if all == nil {
+		return ""
+	}
+	return "; gaps " + listed(all) + " ms"
+}
+
+// longestGap describes the longest gap, after a comma.
+func (r Run) longestGap() string {
+	longest := time.Duration(0)
+	for _, e := range r.Waits {
+		longest = max(longest, e.Gap)
+	}
+	if longest == 0 {
+		return ", without gaps"
+	}
+	return ", gaps up to " + milliseconds(longest) + " ms"
+}
+
+func listed(all []string) string {
+	if more := len(all) - maxListed; more > 0 {
+		all = append(all[:maxListed:maxListed], fmt.Sprintf("… (%d more)", more))
+	}
+	return strings.Join(all, ", ")
+}
+
+// label returns the name of a wait in a picture, with its attempt if numbered.
+func (e Entry) label(numbered bool) string {
+	name := escape(e.Method) + " " + escape(e.Path)
+	if !numbered || e.Attempt == 0 {
+		return shorten(name, maxLabel)
+	}
+	attempt := " #" + strconv.Itoa(e.Attempt)
+	return shorten(name, maxLabel-len(attempt)) + attempt
+}
+
+// result returns what the client got, in a word or two.
+func (e Entry) result() string {
+	switch {
+	case e.Outcome == Faulted && e.Fault != "":
+		return e.Fault
+	case e.Outcome == ClientClosed:
+		return "client gave up"
+	case e.Status > 0 && e.Outcome != Faulted:
+		return strconv.Itoa(e.Status)
+	}
+	return e.outcome()
+}
+
+// state returns the result, and the outcome if the result does not tell it.
 func (e Entry) state() string {
+	switch {
+	case e.Status == 0 || e.Outcome == Answered:
+		return e.result()
+	case e.Outcome == ClientClosed:
+		return strconv.Itoa(e.Status) + " gave up"
+	case e.Outcome == Faulted:
+		return strconv.Itoa(e.Status) + " " + e.result()
+	}
+	return strconv.Itoa(e.Status) + " " + e.outcome()
+}
+
+// outcome returns the outcome in words.
+func (e Entry) outcome() string {
 	if e.Outcome == "" {
 		return "waiting"
 	}
 	return strings.ReplaceAll(string(e.Outcome), "_", " ")
 }
+
+// The classes of waits in a picture, besides outcomes.
+const (
+	clientError = "client_error" // answered 4xx
+	serverError = "server_error" // answered 5xx
+)
+
+// class returns the outcome, or a class of answers.
+func (e Entry) class() string {
+	switch {
+	case e.Outcome == "":
+		return "waiting"
+	case e.Outcome == Answered && e.Status >= 500:
+		return serverError
+	case e.Outcome == Answered && e.Status >= 400:
+		return clientError
+	}
+	return string(e.Outcome)
+}
+
+// numbered reports whether rows of the picture show attempts.
+func (r Run) numbered() bool { return r.retries() > 0 }
 
 // served returns when the queued part of a wait ended.
 func (e Entry) served() time.Duration { return min(e.Start+e.Queued, e.End) }
@@ -68,6 +219,38 @@ func escape(text string) string {
 		text = text[size:]
 	}
 	return b.String()
+}
+
+// maxNote is the maximum length of a line of a note or a remark, in characters, and
+// maxRemark of a whole remark.
+const (
+	maxNote   = 94
+	maxRemark = 400
+)
+
+// remark returns the text of a mark in lines of a width. All characters except visible
+// ASCII and … become question marks.
+func remark(text string, width int) []string {
+	text = strings.Map(func(c rune) rune {
+		if c >= ' ' && c <= '~' || c == '…' {
+			return c
+		}
+		return '?'
+	}, text)
+	lines := []string{""}
+	for _, word := range strings.Fields(shorten(text, maxRemark)) {
+		word = shorten(word, width)
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case utf8.RuneCountInString(*last)+1+utf8.RuneCountInString(word) <= width:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }
 
 // shorten cuts escaped text to a width in characters.
@@ -91,6 +274,9 @@ func milliseconds(d time.Duration) string {
 func plural(n int, of string) string {
 	if n == 1 {
 		return "1 " + of
+	}
+	if stem, ok := strings.CutSuffix(of, "y"); ok {
+		of = stem + "ie"
 	}
 	return strconv.Itoa(n) + " " + of + "s"
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"flash.test/delay-server/delay"
@@ -21,9 +22,12 @@ var svgTemplate = template.Must(template.New("waterfall.svg").Parse(waterfallSVG
 
 // The layout in pixels.
 const (
-	barsLeft, barsRight = 284.0, 664.0
+	barsLeft, barsRight = 284.0, 644.0
 	barsTop             = 168.0 // of the first row
 	rowHeight           = 24.0
+	markHeight          = 18.0 // of a line below a row
+	maxMark             = 130  // characters of such a line
+	minGap              = 3.0  // of a gap that is drawn
 	maxTicks            = 7
 )
 
@@ -42,6 +46,7 @@ func (r Run) WriteSVG(out io.Writer) error {
 // picture is the data of the template.
 type picture struct {
 	Run, Summary   string
+	Headline       string
 	Bottom, Height float64 // Bottom is the end of the rows
 	Figures        []figure
 	Ticks          []tick
@@ -65,6 +70,10 @@ type row struct {
 	Label, Title           string
 	Asked, Waited          string
 	X, Queued, Served, Len float64 // start and length of the queued part, and of the rest
+	GapX, GapLen           float64 // the gap before; 0 for none
+	Gap                    string  // its length, if there is room for it
+	GapMiddle              float64 // where Gap is
+	Marks                  []note  // at Y
 }
 
 type note struct {
@@ -75,15 +84,26 @@ type note struct {
 func (r Run) picture() picture {
 	p := picture{Run: shorten(escape(r.ID), maxTitle), Figures: r.figures(), Ticks: ticks(r.Wall)}
 	notes := r.notes()
-	queued := false
+	numbered, queued, gap, y := r.numbered(), false, false, barsTop
 	for i, e := range r.drawn() {
-		p.Rows = append(p.Rows, e.row(barsTop+float64(i)*rowHeight, r.Wall))
-		queued = queued || e.Queued > 0
+		row := e.row(y, r.Wall, e.label(numbered))
+		y += rowHeight
+		if mark := r.Marks[i]; mark != "" {
+			for _, line := range remark(mark, maxMark) {
+				row.Marks = append(row.Marks, note{y - row.Y, line})
+				y += markHeight
+			}
+		}
+		p.Rows = append(p.Rows, row)
+		queued, gap = queued || e.Queued > 0, gap || row.GapLen > 0
+	}
+	if gap {
+		notes = append(notes, "a dashed line is the gap after the request before")
 	}
 	if queued {
 		notes = append(notes, "the pale part of a bar is the time in a pool's queue")
 	}
-	p.Bottom = barsTop + float64(len(p.Rows))*rowHeight
+	p.Bottom = y
 	p.Height = p.Bottom + 16
 	for _, text := range notes {
 		p.Notes = append(p.Notes, note{p.Height + 8, text})
@@ -94,6 +114,9 @@ func (r Run) picture() picture {
 			p.Summary += ", "
 		}
 		p.Summary += f.Value + " " + f.Of
+	}
+	if numbered || r.PeakInFlight < 2 { // else a figure says it
+		p.Headline = r.headline()
 	}
 	return p
 }
@@ -112,7 +135,12 @@ func (r Run) figures() []figure {
 		{Value: milliseconds(r.Wall) + " ms", Of: "from first to last"},
 		{Value: milliseconds(r.Sum) + " ms", Of: "of waiting in sum"},
 	}
-	if times, ok := r.Speedup(); ok {
+	retries := r.retries()
+	switch times, ok := r.Speedup(); {
+	case retries > 0:
+		value, of, _ := strings.Cut(plural(retries, "retry"), " ")
+		figures = append(figures, figure{Value: value, Of: of})
+	case ok && r.PeakInFlight > 1:
 		figures = append(figures, figure{Value: fmt.Sprintf("%.1f×", times), Of: "as fast as sequential"})
 	}
 	for i := range figures {
@@ -158,35 +186,42 @@ func axisLabel(offset time.Duration) string {
 	}
 }
 
-// signs are 10 by 10 pixels. They tell outcomes apart without colour.
-var signs = map[Outcome]string{
-	Answered:     "M1.5 5.5 4 8 8.5 2.5",                  // a tick
-	Faulted:      "M6 .8 2.8 5.4H7L4 9.4",                 // a flash
-	ClientClosed: "M9 5H1.5M5 1.5 1.5 5 5 8.5",            // an arrow, out
-	Shutdown:     "M2 2H8V8H2Z",                           // a stop
-	Refused:      "M5 1A4 4 0 1 0 5.01 1M2.2 2.2 7.8 7.8", // no entry
-	Rejected:     "M5 1V6M5 8.8H5.01",                     // an exclamation mark
-	TimedOut:     "M5 1A4 4 0 1 0 5.01 1M5 2.8V5L6.8 6.2", // a clock
-	Failed:       "M2 2 8 8M8 2 2 8",                      // a cross
-	"":           "M1.5 5H1.51M5 5H5.01M8.5 5H8.51",       // three dots
+// signs are 10 by 10 pixels. They tell classes apart without colour.
+var signs = map[string]string{
+	string(Answered):     "M1.5 5.5 4 8 8.5 2.5",                  // a tick
+	clientError:          "M5 1 9 8.5H1Z",                         // a triangle
+	serverError:          "M5 .8 9.2 5 5 9.2 .8 5Z",               // a diamond
+	string(Faulted):      "M6 .8 2.8 5.4H7L4 9.4",                 // a flash
+	string(ClientClosed): "M9 5H1.5M5 1.5 1.5 5 5 8.5",            // an arrow, out
+	string(Shutdown):     "M2 2H8V8H2Z",                           // a stop
+	string(Refused):      "M5 1A4 4 0 1 0 5.01 1M2.2 2.2 7.8 7.8", // no entry
+	string(Rejected):     "M5 1V6M5 8.8H5.01",                     // an exclamation mark
+	string(TimedOut):     "M5 1A4 4 0 1 0 5.01 1M5 2.8V5L6.8 6.2", // a clock
+	string(Failed):       "M2 2 8 8M8 2 2 8",                      // a cross
+	"waiting":            "M1.5 5H1.51M5 5H5.01M8.5 5H8.51",       // three dots
 }
 
-func (e Entry) row(y float64, wall time.Duration) row {
-	class := string(e.Outcome)
+func (e Entry) row(y float64, wall time.Duration, label string) row {
 	waited := milliseconds(e.Waited)
 	if e.Outcome == "" {
-		class, waited = "waiting", "…"
+		waited = "…"
 	}
-	title := fmt.Sprintf("%s: from %s to %s ms, asked for %s ms, waited %s ms",
-		e.name(), milliseconds(e.Start), milliseconds(e.End), milliseconds(e.Asked), waited)
+	title := fmt.Sprintf("%s %s: from %s to %s ms, asked for %s ms, waited %s ms", escape(e.Method), escape(e.Path),
+		milliseconds(e.Start), milliseconds(e.End), milliseconds(e.Asked), waited)
 	if e.Queued > 0 {
 		title += fmt.Sprintf(", queued %s ms before", milliseconds(e.Queued))
 	}
 	x, served := at(e.Start, wall), at(e.served(), wall)
-	return row{
-		Y: y, Class: class, State: e.state(), Sign: signs[e.Outcome],
-		Label: shorten(e.name(), maxLabel), Title: title + ": " + e.state(),
-		Asked: milliseconds(e.Asked), Waited: waited,
+	r := row{
+		Y: y, Class: e.class(), State: e.state(), Sign: signs[e.class()],
+		Label: label, Title: title + ": " + e.state(), Asked: milliseconds(e.Asked), Waited: waited,
 		X: x, Queued: served - x, Served: served, Len: max(at(e.End, wall)-served, 2),
 	}
+	if gapX := at(e.Start-e.Gap, wall); e.Gap > 0 && x-gapX >= minGap {
+		r.GapX, r.GapLen, r.GapMiddle = gapX, x-gapX, (gapX+x)/2
+		if length := milliseconds(e.Gap) + " ms"; 7*float64(len(length))+8 <= r.GapLen {
+			r.Gap = length
+		}
+	}
+	return r
 }

@@ -61,6 +61,41 @@ var mixed = journal.Run{
 	},
 }
 
+// retried is a client that retries after 503, 429 and a reset.
+var retried = journal.Run{
+	Summary: journal.Summary{ID: "r1", Requests: 4, PeakInFlight: 1, Wall: 704 * ms, Sum: 4 * ms},
+	Waits: []journal.Entry{
+		attempt(1, 0, -1, journal.Answered, 503, ""),
+		attempt(2, 101*ms, 100*ms, journal.Answered, 429, ""),
+		attempt(3, 302*ms, 200*ms, journal.Faulted, 0, "reset"),
+		attempt(4, 703*ms, 400*ms, journal.Answered, 200, ""),
+	},
+}
+
+func attempt(n int, start, gap time.Duration, outcome journal.Outcome, status int, fault string) journal.Entry {
+	return journal.Entry{
+		Method: "POST", Path: "/pay", Attempt: n, Start: start, End: start + ms, Gap: gap, Outcome: outcome,
+		Status: status, Fault: fault,
+	}
+}
+
+// hedged is a client that sends a second request after 50 ms, and gives up the first.
+var hedged = journal.Run{
+	Summary: journal.Summary{ID: "r1", Requests: 2, PeakInFlight: 2, Wall: 100 * ms, Sum: 150 * ms},
+	Waits: []journal.Entry{
+		{Method: "GET", Path: "/a", Attempt: 1, End: 100 * ms, Gap: -1, Outcome: journal.ClientClosed, Status: 200},
+		{Method: "GET", Path: "/a", Attempt: 2, Start: 50 * ms, End: 100 * ms, Gap: -1, Outcome: journal.Answered,
+			Status: 200},
+	},
+}
+
+// marked returns retried with remarks.
+func marked(marks map[int]string) journal.Run {
+	run := retried
+	run.Marks = marks
+	return run
+}
+
 // many returns a run with too many waits for a picture.
 func many() journal.Run {
 	run := journal.Run{Summary: journal.Summary{ID: "many", Requests: 1234, PeakInFlight: 1234, Wall: time.Second}}
@@ -88,7 +123,7 @@ func TestTextShowsWhatOverlaps(t *testing.T) {
 	}{
 		{"sequential", sequential, `
 run r1: 3 requests, peak in flight 1
-3003 ms from first to last for 3000 ms of waiting: 1.0 times as fast as sequential requests
+3003 ms from first to last for 3000 ms of waiting: sequential, without gaps
 GET /delay/1000  |██████████████████                                     |    0 → 1001 ms  answered
 GET /delay/1000  |                  ███████████████████                  | 1001 → 2002 ms  answered
 GET /delay/1000  |                                     ██████████████████| 2002 → 3003 ms  answered
@@ -103,17 +138,48 @@ GET /delay/1000  |████████████████████�
 		{"every kind", mixed, `
 run <"&'>: 13 requests, peak in flight 9, 1 still waiting
 1200 ms from first to last for 6000 ms of waiting: 5.0 times as fast as sequential requests
-GET /delay/300                    |░░░░░░░░░░░████████████           |    0 →  800 ms  answered
-GET /a%00b%FF<%C3%A9%F0%9F%95%9…  |▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓                 |    0 →  600 ms  faulted
-GET /llllllllllllllllllllllllll…  |   ▓▓▓▓▓▓                         |  100 →  300 ms  client closed
-<GET>                             |   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓                 |  100 →  600 ms  shutdown
-GET /refused                      |                 ×                |  600 →  600 ms  refused
-GET /rejected                     |                 ▓                |  600 →  600 ms  rejected
-GET /barrier/b                    |                 ▓▓▓▓▓▓▓▓▓        |  600 →  900 ms  timed out
-GET /hold/h                       |                 ▓▓▓▓▓▓▓▓▓        |  600 →  900 ms  failed
-GET /last                         |                                 ▒| 1200 → 1200 ms  waiting
+GET /delay/300                    |░░░░░░░░░░░███████████           |    0 →  800 ms  answered
+GET /a%00b%FF<%C3%A9%F0%9F%95%9…  |▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓                |    0 →  600 ms  faulted
+GET /llllllllllllllllllllllllll…  |   ▓▓▓▓▓                         |  100 →  300 ms  client gave up
+<GET>                             |   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓                |  100 →  600 ms  shutdown
+GET /refused                      |                 ×               |  600 →  600 ms  refused
+GET /rejected                     |                 ×               |  600 →  600 ms  rejected
+GET /barrier/b                    |                 ▓▓▓▓▓▓▓▓        |  600 →  900 ms  timed out
+GET /hold/h                       |                 ▓▓▓▓▓▓▓▓        |  600 →  900 ms  failed
+GET /last                         |                                ▒| 1200 → 1200 ms  waiting
 (░ is the time in a pool's queue)
 (2 older requests dropped, but counted in the figures)
+`},
+		{"retried", retried, `
+run r1: 4 requests, peak in flight 1
+704 ms from first to last for 4 ms of waiting
+4 attempts: 503, 429, reset, 200; gaps 100, 200, 400 ms
+POST /pay #1  |▓                                                           |   0 →   1 ms  503
+POST /pay #2  |-100 ms--▓                                                  | 101 → 102 ms  429
+POST /pay #3  |         -----200 ms------▓                                 | 302 → 303 ms  reset
+POST /pay #4  |                          -------------400 ms--------------█| 703 → 704 ms  200
+(- is the gap after the request before)
+`},
+		{"hedged", hedged, `
+run r1: 2 requests, peak in flight 2
+100 ms from first to last for 150 ms of waiting
+2 attempts, up to 2 at once: client gave up, 200
+GET /a #1  |▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓|  0 → 100 ms  200 gave up
+GET /a #2  |                               ███████████████████████████████| 50 → 100 ms  200
+`},
+		{"with remarks", marked(map[int]string{1: "gap 100 ms, want 200 ms or more", 3: "x" +
+			strings.Repeat(" word", 20) + "\x1b\n<é>"}), `
+run r1: 4 requests, peak in flight 1
+704 ms from first to last for 4 ms of waiting
+4 attempts: 503, 429, reset, 200; gaps 100, 200, 400 ms
+POST /pay #1  |▓                                                           |   0 →   1 ms  503
+POST /pay #2  |-100 ms--▓                                                  | 101 → 102 ms  429
+  < gap 100 ms, want 200 ms or more
+POST /pay #3  |         -----200 ms------▓                                 | 302 → 303 ms  reset
+POST /pay #4  |                          -------------400 ms--------------█| 703 → 704 ms  200
+  < x word word word word word word word word word word word word word word word word word word
+  < word word??<?>
+(- is the gap after the request before)
 `},
 		{"no wall time", journal.Run{
 			Summary: journal.Summary{ID: "r", Requests: 1},
@@ -291,6 +357,116 @@ func TestSVG(t *testing.T) {
 	}
 }
 
+// Statuses, gaps, attempts and remarks are drawn, and hostile remarks are escaped.
+func TestSVGOfRetries(t *testing.T) {
+	run := marked(map[int]string{1: "gap too short", 3: "</text><script>\"é\x00"})
+	run.Requests++
+	run.Waits = append(run.Waits, attempt(5, 704*ms, 0, journal.Rejected, 400, ""))
+	d := svg(t, run)
+	signs := map[string]string{}
+	for i, e := range d.elements {
+		if attribute(e, "class") == "sign" {
+			class := ""
+			for class = ""; class == ""; i-- { // of the group around the sign
+				if d.elements[i].Name.Local == "g" {
+					class = attribute(d.elements[i], "class")
+				}
+			}
+			signs[class] = attribute(e, "d")
+		}
+	}
+	distinct := map[string]bool{}
+	for _, sign := range signs {
+		distinct[sign] = true
+	}
+	for _, class := range []string{"answered", "client_error", "server_error", "faulted", "rejected"} {
+		if signs[class] == "" || len(distinct) != 5 {
+			t.Errorf("the signs are %q, want five that differ, one for %s", signs, class)
+		}
+	}
+	if got := [...]int{d.count("gap"), d.count("length"), d.count("mark")}; got != [...]int{3, 3, 2} {
+		t.Errorf("%d gaps, lengths and remarks, want 3, 3 and 2", got)
+	}
+	for _, want := range []string{
+		"5 requests, 3 retries", "POST /pay #4", "400 ms", "< gap too short",
+		`< </text><script>"??`, "400 rejected",
+	} {
+		if !strings.Contains(d.text, want) {
+			t.Errorf("the SVG does not say %q", want)
+		}
+	}
+}
+
+func TestHeadlines(t *testing.T) {
+	wait := func(path string, start, end int, outcome journal.Outcome, status int) journal.Entry {
+		return journal.Entry{Method: "GET", Path: path, Start: time.Duration(start) * ms, End: time.Duration(end) * ms,
+			Gap: -1, Outcome: outcome, Status: status}
+	}
+	gap := func(e journal.Entry, gap time.Duration) journal.Entry {
+		e.Gap = gap
+		return e
+	}
+	const ok, gone = journal.Answered, journal.ClientClosed
+	for _, tc := range []struct {
+		what  string
+		peak  int
+		waits []journal.Entry
+		want  string // "" for none
+	}{
+		{"a single request", 1, []journal.Entry{wait("/a", 0, 10, ok, 200)}, ""},
+		{"the same request again, since it is needed again", 1,
+			[]journal.Entry{wait("/a", 0, 5, ok, 200), gap(wait("/a", 5, 10, ok, 200), 0)}, "sequential, without gaps"},
+		{"with gaps", 1, []journal.Entry{wait("/a", 0, 2, ok, 200), gap(wait("/b", 4, 6, ok, 200), 2*ms),
+			gap(wait("/c", 7, 10, ok, 200), ms)}, "sequential, gaps up to 2 ms"},
+		{"an error that is not retried", 1,
+			[]journal.Entry{wait("/a", 0, 5, ok, 404), gap(wait("/b", 5, 10, ok, 200), 0)}, "sequential, without gaps"},
+		{"concurrent", 2, []journal.Entry{wait("/a", 0, 10, ok, 200), wait("/a", 0, 10, ok, 503)},
+			"2.0 times as fast as sequential requests"},
+		{"a retry", 1, []journal.Entry{wait("/a", 0, 5, ok, 404), gap(wait("/a", 6, 10, ok, 200), ms)},
+			"2 attempts: 404, 200; gaps 1 ms"},
+		{"a retry after the client gave up", 1, []journal.Entry{wait("/a", 0, 5, gone, 0),
+			gap(wait("/a", 6, 10, ok, 200), ms)}, "2 attempts: client gave up, 200; gaps 1 ms"},
+		{"a hedge whose second request loses", 2, []journal.Entry{wait("/a", 0, 10, ok, 200),
+			wait("/a", 5, 10, gone, 0)}, "2 attempts, up to 2 at once: 200, client gave up"},
+		{"a retry among others", 2, []journal.Entry{wait("/a", 0, 5, ok, 503), wait("/b", 0, 10, ok, 200),
+			wait("/a", 6, 10, ok, 200)}, "3 requests, 1 retry, up to 2 at once"},
+	} {
+		run := journal.Run{Waits: tc.waits}
+		run.ID, run.Requests, run.PeakInFlight, run.Wall, run.Sum = "r", len(tc.waits), tc.peak, 10*ms, 20*ms
+		got := text(t, run)
+		if want := "for 20 ms of waiting\n"; tc.want == "" && !strings.Contains(got, want) ||
+			tc.want != "" && !strings.Contains(got, tc.want+"\n") {
+			t.Errorf("%s: got\n%swant the headline %q", tc.what, got, tc.want)
+		}
+		if strings.Contains(tc.want, "times as fast") {
+			tc.want = "2.0×\nas fast as sequential"
+		}
+		if d := svg(t, run); tc.want != "" && !strings.Contains(d.text, tc.want) {
+			t.Errorf("%s: the SVG does not say %q", tc.what, tc.want)
+		}
+	}
+	long := retried
+	long.Waits, long.Requests = nil, 100
+	for i := range long.Requests {
+		at := time.Duration(i) * 7 * ms
+		long.Waits = append(long.Waits, attempt(i+1, at, 6*ms, journal.Answered, 503, ""))
+	}
+	const want = "100 attempts: 503, 503, 503, 503, 503, 503, 503, 503, 503, 503, … (90 more); " +
+		"gaps 6, 6, 6, 6, 6, 6,\n6, 6, 6, 6, … (89 more) ms\n"
+	if got := text(t, long); !strings.Contains(got, want) {
+		t.Errorf("of 100 attempts: %.300s\nwant %s", got, want)
+	}
+}
+
+func TestRemarksOnRequestsThatAreNotDrawn(t *testing.T) {
+	run := many()
+	run.Marks = map[int]string{1: "drawn", 700: "the first", 900: "the second"}
+	const want = "(2 remarks on requests not drawn, the first on request 701: the first)"
+	if got := text(t, run); !strings.Contains(got, want) || !strings.Contains(got, "  < drawn\n") {
+		t.Errorf("WriteText does not say %s", want)
+	}
+}
+
 func TestAxis(t *testing.T) {
 	for _, tc := range []struct {
 		wall time.Duration
@@ -341,7 +517,7 @@ func ExampleRun_WriteText() {
 	fmt.Print(b.String())
 	// Output:
 	// run r1: 2 requests, peak in flight 1
-	// 200 ms from first to last for 200 ms of waiting: 1.0 times as fast as sequential requests
+	// 200 ms from first to last for 200 ms of waiting: sequential, without gaps
 	// GET /delay/100  |█████████████████████████████                             |   0 → 100 ms  answered
 	// GET /delay/100  |                             █████████████████████████████| 100 → 200 ms  answered
 }

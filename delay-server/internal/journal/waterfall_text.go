@@ -16,9 +16,9 @@ const (
 	maxTitle  = 60  // columns of the ID of a run, in both pictures
 )
 
-// WriteText draws the run in plain text, 100 columns wide: two lines of figures, then a
-// bar for each wait. Bars that overlap were in flight at the same time. The error is
-// from out.
+// WriteText draws the run in plain text, 100 columns wide: two or three lines of figures,
+// then a bar for each wait. Bars that overlap were in flight at the same time. Marks are
+// in lines below the rows. The error is from out.
 func (r Run) WriteText(out io.Writer) error {
 	w := bufio.NewWriter(out)
 	fmt.Fprintf(w, "run %s: %s, peak in flight %d", shorten(escape(r.ID), maxTitle), plural(r.Requests, "request"),
@@ -26,11 +26,15 @@ func (r Run) WriteText(out io.Writer) error {
 	if r.Waiting > 0 {
 		fmt.Fprintf(w, ", %d still waiting", r.Waiting)
 	}
-	fmt.Fprintf(w, "\n%s ms from first to last for %s ms of waiting", milliseconds(r.Wall), milliseconds(r.Sum))
-	if c := r.comparison(); c != "" {
-		fmt.Fprintf(w, ": %s", c)
+	times := fmt.Sprintf("%s ms from first to last for %s ms of waiting", milliseconds(r.Wall), milliseconds(r.Sum))
+	switch headline := r.headline(); {
+	case headline == "":
+		fmt.Fprintf(w, "\n%s\n", times)
+	case r.numbered():
+		fmt.Fprintf(w, "\n%s\n%s\n", times, strings.Join(remark(headline, textWidth), "\n"))
+	default:
+		fmt.Fprintf(w, "\n%s: %s\n", times, headline)
 	}
-	fmt.Fprintln(w)
 	r.writeRows(w)
 	for _, note := range r.notes() {
 		fmt.Fprintf(w, "(%s)\n", note)
@@ -39,18 +43,29 @@ func (r Run) WriteText(out io.Writer) error {
 }
 
 func (r Run) writeRows(w io.Writer) {
-	label, start, end, state, queued := 0, 0, 0, len("timed out"), false
+	numbered := r.numbered()
+	label, start, end, state, queued, gap := 0, 0, 0, len("timed out"), false, false
 	for _, e := range r.drawn() {
-		label = max(label, min(utf8.RuneCountInString(e.name()), maxLabel))
+		label = max(label, utf8.RuneCountInString(e.label(numbered)))
 		start = max(start, len(milliseconds(e.Start)))
 		end = max(end, len(milliseconds(e.End)))
 		state = max(state, len(e.state()))
 		queued = queued || e.Queued > 0
 	}
-	bar := textWidth - utf8.RuneCountInString("  || "+" → "+" ms  ") - label - start - end - state
-	for _, e := range r.drawn() {
-		fmt.Fprintf(w, "%-*s  |%s| %*s → %*s ms  %s\n", label, shorten(e.name(), maxLabel),
-			e.bar(r.Wall, bar), start, milliseconds(e.Start), end, milliseconds(e.End), e.state())
+	cells := textWidth - utf8.RuneCountInString("  || "+" → "+" ms  ") - label - start - end - state
+	for i, e := range r.drawn() {
+		bar := e.bar(r.Wall, cells)
+		gap = gap || strings.Contains(bar, gapFill)
+		fmt.Fprintf(w, "%-*s  |%s| %*s → %*s ms  %s\n", label, e.label(numbered),
+			bar, start, milliseconds(e.Start), end, milliseconds(e.End), e.state())
+		if mark := r.Marks[i]; mark != "" {
+			for _, line := range remark(mark, maxNote) {
+				fmt.Fprintf(w, "  < %s\n", line)
+			}
+		}
+	}
+	if gap {
+		fmt.Fprintln(w, "(- is the gap after the request before)")
 	}
 	if queued {
 		fmt.Fprintln(w, "(░ is the time in a pool's queue)")
@@ -72,17 +87,33 @@ func (e Entry) bar(wall time.Duration, cells int) string {
 	if e.Queued > 0 {
 		served = min(max(cell(e.served()), from), to)
 	}
-	return strings.Repeat(" ", from) + strings.Repeat("░", served-from) +
+	gap := ""
+	if e.Gap > 0 {
+		gap = e.gap(from - min(cell(e.Start-e.Gap), from))
+	}
+	return strings.Repeat(" ", from-len(gap)) + gap + strings.Repeat("░", served-from) +
 		strings.Repeat(e.fill(), to-served) + strings.Repeat(" ", cells-to)
 }
 
+const gapFill = "-"
+
+// gap draws the gap before e in a number of cells, with its length if it fits.
+func (e Entry) gap(cells int) string {
+	for _, length := range []string{milliseconds(e.Gap) + " ms", milliseconds(e.Gap)} {
+		if fill := cells - len(length); fill >= 2 {
+			return strings.Repeat(gapFill, fill/2) + length + strings.Repeat(gapFill, fill-fill/2)
+		}
+	}
+	return strings.Repeat(gapFill, cells)
+}
+
 func (e Entry) fill() string {
-	switch e.Outcome {
-	case Answered:
+	switch e.class() {
+	case string(Answered):
 		return "█"
-	case Refused:
+	case string(Refused), string(Rejected):
 		return "×"
-	case "":
+	case "waiting":
 		return "▒"
 	default:
 		return "▓"
