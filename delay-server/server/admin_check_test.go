@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -125,5 +127,108 @@ func TestCheckErrors(t *testing.T) {
 	reply, text := do(t, c, "GET", base+"/admin/runs/r/check?attempts=2", nil)
 	if reply.StatusCode != 422 || !strings.Contains(text, "the journal dropped requests of this run") {
 		t.Errorf("a run with a dropped request: got %d %s, want 422", reply.StatusCode, text)
+	}
+}
+
+// visitor sends requests of a run on a frozen clock.
+type visitor struct {
+	steering
+	client *http.Client
+	base   string
+}
+
+// get sends a request and waits until it has ended, then moves the clock.
+func (v visitor) get(path string, then time.Duration, headers ...string) {
+	v.t.Helper()
+	send(v.t, v.client, "GET", v.base+path, append([]string{"X-Run-Id", "r"}, headers...)...)
+	v.settled("r")
+	if then > 0 {
+		v.advance(then)
+	}
+}
+
+// begin sends a request, and returns once this number of requests waits. Calling leave
+// makes the client give it up.
+func (v visitor) begin(path string, waiting int) (leave func()) {
+	v.t.Helper()
+	ctx, cancel := context.WithCancel(v.t.Context())
+	askUntil(v.t, ctx, v.client, 1, v.base+path+"?run=r")
+	v.waiting("r", waiting)
+	return cancel
+}
+
+// What the journal records of real requests is what the checks judge.
+func TestChecksOfRequests(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		client func(visitor)
+		right  string // checks that hold, separated by spaces
+		wrong  string // checks that fail
+	}{
+		{"a script of answers", func(v visitor) {
+			for range 4 {
+				v.client.CloseIdleConnections() // net/http retries by itself on a kept connection
+				v.get("/delay/0?attempts=503,reset,truncate,200", 0)
+			}
+		}, "attempts=4 statuses=503,reset,truncate,200", "attempts=3 statuses=503,empty,truncate,200"},
+		{"Retry-After", func(v visitor) {
+			v.get("/delay/0?attempts=503,200&retry_after=2s", 2*time.Second)
+			v.get("/delay/0?attempts=503,200&retry_after=2s", 0)
+		}, "retry_after=honoured backoff=2s,1 within=0", "backoff=2.001s,1"},
+		{"Retry-After ignored", func(v visitor) {
+			v.get("/delay/0?attempts=503,200&retry_after=2s", 1999*time.Millisecond)
+			v.get("/delay/0?attempts=503,200&retry_after=2s", 0)
+		}, "attempts=2", "retry_after=honoured"},
+		{"a header", func(v visitor) {
+			v.get("/status/503", 0, "Idempotency-Key", "a")
+			v.get("/status/503", 0, "Idempotency-Key", "a", "Accept", "b")
+		}, "same_header=Idempotency-Key connections_at_most=1", ""},
+		{"another header", func(v visitor) {
+			v.get("/status/503", 0, "Idempotency-Key", "a")
+			v.client.CloseIdleConnections()
+			v.get("/status/503", 0, "Idempotency-Key", "b")
+		}, "same_header=User-Agent", "same_header=Idempotency-Key connections_at_most=1"},
+		{"a hedge", func(v visitor) {
+			v.begin("/delay/100", 1)
+			v.advance(50 * time.Millisecond)
+			leave := v.begin("/delay/100", 2)
+			v.advance(50 * time.Millisecond)
+			leave()
+		}, "hedged_after=50ms within=0 statuses=200,client_closed", "hedged_after=101ms"},
+		{"a hedge without a cancel", func(v visitor) {
+			v.begin("/delay/100", 1)
+			v.advance(50 * time.Millisecond)
+			v.begin("/delay/100", 2)
+			v.advance(100 * time.Millisecond)
+		}, "attempts=2 order=concurrent", "hedged_after=50ms"},
+		{"a time-out", func(v visitor) {
+			leave := v.begin("/hold/a", 1)
+			v.advance(2 * time.Second)
+			leave()
+		}, "gave_up_after=2s statuses=client_closed within=0", "gave_up_after=3s"},
+		{"a breaker", func(v visitor) {
+			v.get("/status/503", time.Second)
+			v.get("/status/500", 10*time.Second)
+			v.get("/status/200", 0)
+			v.get("/status/200", 0)
+		}, "breaker=2,10s", "breaker=2,11s breaker=3,1s"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			bothWays(t, func(t *testing.T, config Config) {
+				base, s := frozen(t, config)
+				v := visitor{s, newClient(t), base}
+				tc.client(v)
+				got, err := s.api.Check(t.Context(), "r", strings.Fields(tc.right)...)
+				if !succeeded(t, got, err).OK {
+					t.Errorf("%s: got %+v, want it to hold", tc.right, got)
+				}
+				for _, check := range strings.Fields(tc.wrong) {
+					got, err := s.api.Check(t.Context(), "r", check)
+					if succeeded(t, got, err).OK {
+						t.Errorf("%s: got %+v, want it to fail", check, got)
+					}
+				}
+			})
+		})
 	}
 }

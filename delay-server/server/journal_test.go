@@ -36,7 +36,7 @@ func protocols(t *testing.T, test func(t *testing.T, s steering, client *http.Cl
 }
 
 // send sends a request of a run with the user agent "test", and returns its status.
-func send(t *testing.T, client *http.Client, method, url string, headers ...string) int {
+func send(t testing.TB, client *http.Client, method, url string, headers ...string) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {

@@ -33,8 +33,6 @@ type Options struct {
 	TimeScale   float64       // of the clock after a reset
 	JournalSize int
 
-	JournalHeaders []string // header fields that the journal records
-
 	Clock     *clock.Clock
 	Holds     *gate.Holds
 	Barriers  *gate.Barriers

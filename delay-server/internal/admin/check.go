@@ -100,7 +100,7 @@ func (a *API) readChecks(c echo.Context, more ...string) (check.List, condition,
 			ours[name] = value
 		}
 	}
-	checks, err := check.Parse(ours, a.options.JournalHeaders)
+	checks, err := check.Parse(ours, a.options.Journal.Headers)
 	return checks, want, values, err
 }
 
