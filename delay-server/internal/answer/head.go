@@ -18,6 +18,7 @@ type Head struct {
 	Status int
 	Header http.Header // as given to NewHead
 
+	added      []Field
 	text       []byte // the status line and the header lines, sorted by name
 	connection span   // lines of Connection in text
 	length     int    // position of Content-Length in text
@@ -53,6 +54,33 @@ func NewHead(status int, header http.Header) *Head {
 	h.length = find(h.text, start, "Content-Length")
 	h.timing = find(h.text, start, "Server-Timing")
 	return h
+}
+
+// With returns a copy of h with more header fields, which h does not have. They must be
+// none that Append adds. This is cheaper than a new head.
+func (h *Head) With(fields ...Field) *Head {
+	w := *h
+	w.added = slices.Concat(h.added, fields)
+	w.text = make([]byte, len(h.text), len(h.text)+64*len(fields))
+	copy(w.text, h.text)
+	start := bytes.IndexByte(w.text, '\n') + 1
+	for _, f := range fields {
+		name := http.CanonicalHeaderKey(f.Name)
+		line := name + ": " + f.Value + "\r\n"
+		w.text = slices.Insert(w.text, find(w.text, start, name), []byte(line)...)
+		for _, gap := range []struct {
+			name string
+			at   *int
+		}{
+			{"Connection", &w.connection.start}, {"Connection\x00", &w.connection.end},
+			{"Content-Length", &w.length}, {"Server-Timing", &w.timing},
+		} {
+			if name < gap.name {
+				*gap.at += len(line)
+			}
+		}
+	}
+	return &w
 }
 
 // find returns the position of the first line in text[start:] whose name sorts at or
@@ -109,6 +137,9 @@ func (h *Head) Append(b []byte, length int64, timing *Timing, date []byte, close
 func (h *Head) CopyTo(header http.Header, length int64, timing *Timing) {
 	for name, values := range h.Header {
 		header[name] = slices.Clip(values) // so that adding a value copies
+	}
+	for _, f := range h.added {
+		header.Set(f.Name, f.Value)
 	}
 	if length >= 0 && h.hasLength {
 		header.Set("Content-Length", strconv.FormatInt(length, 10))

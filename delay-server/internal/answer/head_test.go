@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/answer"
+	"math/rand/v2"
+	"reflect"
 )
 
 // headers are headers of a response.
@@ -78,6 +80,42 @@ func TestHeadIsAsNetHTTPWritesIt(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// A head with added fields is the same as a new head of all fields.
+func TestHeadWith(t *testing.T) {
+	timing := &answer.Timing{Waited: time.Second}
+	names := []string{"A", "Content-Language", "RateLimit", "X-RateLimit-Remaining", "X-RateLimit-Reset"}
+	for _, h := range headers {
+		head, all := answer.NewHead(200, h.header), h.header.Clone()
+		before := string(head.Append(nil, 5, timing, []byte("DATE"), false))
+		var fields []answer.Field
+		for _, name := range names {
+			if _, has := h.header[http.CanonicalHeaderKey(name)]; !has {
+				fields = append(fields, answer.Field{Name: name, Value: "of " + name})
+				all.Set(name, "of "+name)
+			}
+		}
+		rand.Shuffle(len(fields), func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
+		added, fresh := head.With(fields[0]).With(fields[1:]...), answer.NewHead(200, all)
+		for _, close := range []bool{false, true} {
+			for _, length := range []int64{5, -1} {
+				got := string(added.Append(nil, length, timing, []byte("DATE"), close))
+				if want := string(fresh.Append(nil, length, timing, []byte("DATE"), close)); got != want {
+					t.Errorf("header %s, added %v, close %v: got\n%s\nwant\n%s", h.name, fields, close, got, want)
+				}
+				copied, wantCopied := http.Header{}, http.Header{}
+				added.CopyTo(copied, length, timing)
+				fresh.CopyTo(wantCopied, length, timing)
+				if !reflect.DeepEqual(copied, wantCopied) {
+					t.Errorf("header %s, added %v: copied %v, want %v", h.name, fields, copied, wantCopied)
+				}
+			}
+		}
+		if got := string(head.Append(nil, 5, timing, []byte("DATE"), false)); got != before {
+			t.Errorf("header %s: With changed the head to\n%s", h.name, got)
 		}
 	}
 }
@@ -176,6 +214,13 @@ func BenchmarkHead(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			answer.NewHead(200, header)
+		}
+	})
+	b.Run("with", func(b *testing.B) {
+		head, field := benchmarkHead(), answer.Field{Name: "RateLimit", Value: `"default";r=4;t=1`}
+		b.ReportAllocs()
+		for b.Loop() {
+			head.With(field)
 		}
 	})
 	b.Run("append", func(b *testing.B) {

@@ -173,7 +173,7 @@ type extra struct {
 	transfer *transfer     // of a body in parts
 	held     time.Duration // the part of waited at a barrier or hold
 	origin   string
-	limit    []answer.Field // show the limit as the request left it
+	quota    []answer.Field // show what the rate limit left
 	clock    *clock.Clock   // nil for the engine's
 }
 
@@ -368,8 +368,8 @@ func (f *Flow) passLimit(key gate.RateKey) error {
 		key.Run = 0
 	}
 	quota, err := f.plan.Limit.Enter(key, f.now())
-	if fields := f.plan.Template.LimitFields(quota); fields != nil {
-		f.own().limit = fields
+	if f.plan.Template.ShowsLimit() {
+		f.own().quota = f.plan.Template.LimitQuota(quota)
 	}
 	return err
 }

@@ -225,10 +225,11 @@ func (f *Flow) timing() answer.Timing {
 	return t
 }
 
-// headOf returns the head of the answer, which the plan's template caches.
+// headOf returns the head of the answer: what the plan's template caches, and what the
+// rate limit left.
 func (f *Flow) headOf(a *answer.Answer) *answer.Head {
 	origin := f.extra.origin
-	return f.plan.Template.Head(a.Status, int(f.protoMajor), a.Body.Paced, origin, func() *answer.Head {
+	head := f.plan.Template.Head(a.Status, int(f.protoMajor), a.Body.Paced, origin, func() *answer.Head {
 		h := http.Header{}
 		f.engine.Header(h, origin)
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -237,18 +238,32 @@ func (f *Flow) headOf(a *answer.Answer) *answer.Head {
 		f.setLimit(h)
 		return answer.NewHead(a.Status, h)
 	})
+	return f.withQuota(head)
 }
 
-// setLimit sets the header fields that show the limit, and lets pages read them that may
-// read the response.
+// setLimit sets the header field of the rate limit that all responses share. It lets
+// pages that may read the response read the fields that differ, too.
 func (f *Flow) setLimit(h http.Header) {
-	const expose = "Access-Control-Expose-Headers"
-	for _, field := range f.extra.limit {
-		h.Set(field.Name, field.Value)
-		if h.Get(expose) != "" {
-			h.Add(expose, field.Name)
-		}
+	if f.extra.quota == nil {
+		return
 	}
+	policy := f.plan.Template.LimitPolicy()
+	h.Set(policy.Name, policy.Value)
+	const expose = "Access-Control-Expose-Headers"
+	if h.Get(expose) == "" {
+		return
+	}
+	h.Add(expose, policy.Name)
+	for _, field := range f.extra.quota {
+		h.Add(expose, field.Name)
+	}
+}
+
+func (f *Flow) withQuota(h *answer.Head) *answer.Head {
+	if f.extra.quota == nil {
+		return h
+	}
+	return h.With(f.extra.quota...)
 }
 
 // fail ends the flow with an error. It answers with a problem if it can.
@@ -310,7 +325,7 @@ func (f *Flow) reply(p *problem.Problem, close bool) {
 	a.SetHeader(h)
 	f.setLimit(h)
 	f.begun = true
-	f.out.Begin(answer.NewHead(a.Status, h), a.Body.Size(), nil, close)
+	f.out.Begin(f.withQuota(answer.NewHead(a.Status, h)), a.Body.Size(), nil, close)
 	if f.head {
 		f.last(nil)
 		return

@@ -59,9 +59,9 @@ var _ = register(Parameter{
 
 // limit is a parsed rate limit.
 type limit struct {
-	rate   gate.Rate
-	key    string // "ip", "run", the canonical name of a header, or "" for one count
-	fields func(gate.Rate, gate.Quota) []answer.Field
+	rate gate.Rate
+	key  string      // "ip", "run", the canonical name of a header, or "" for one count
+	show limitFields // nil for none
 }
 
 // parseLimit parses limit and the parameters that require it.
@@ -71,7 +71,7 @@ func parseLimit(in *input, o *options) (err error) {
 		l.key, err = in.parseLimitKey()
 	}
 	if err == nil {
-		l.fields, err = in.parseLimitHeaders()
+		l.show, err = in.parseLimitHeaders()
 	}
 	o.limit = l
 	return err
@@ -154,15 +154,15 @@ func (in *input) parseLimitKey() (string, error) {
 		"limit_key %s is invalid: use ip, run or header:NAME, such as header:X-Api-Key", problem.Quote(text))}
 }
 
-// parseLimitHeaders parses limit_headers and returns limit.fields.
-func (in *input) parseLimitHeaders() (func(gate.Rate, gate.Quota) []answer.Field, error) {
+// parseLimitHeaders parses limit_headers and returns limit.show.
+func (in *input) parseLimitHeaders() (limitFields, error) {
 	switch text := in.or("limit_headers", "none"); text {
 	case "none":
 		return nil, nil
 	case "draft":
-		return draftFields, in.forbidHeaders("draft", "Ratelimit", "Ratelimit-Policy")
+		return draftFields{}, in.forbidHeaders("draft", "Ratelimit", "Ratelimit-Policy")
 	case "x":
-		return xFields, in.forbidHeaders("x", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset")
+		return xFields{}, in.forbidHeaders("x", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset")
 	default:
 		return nil, &ParameterError{Name: "limit_headers", Err: problem.InvalidParameter.New(
 			"limit_headers %s is invalid: use draft, x or none", problem.Quote(text))}
@@ -182,20 +182,37 @@ func (in *input) forbidHeaders(style string, names ...string) error {
 	return nil
 }
 
-// draftFields returns the fields of draft-ietf-httpapi-ratelimit-headers-11: the policy
-// of q requests in w seconds, and that r are left, for t seconds.
-func draftFields(rate gate.Rate, q gate.Quota) []answer.Field {
-	policy := `"default";q=` + decimal(rate.Requests) + `;w=` + decimal(seconds(rate.Window))
-	left := `"default";r=` + decimal(q.Remaining) + `;t=` + decimal(seconds(q.Reset))
-	return []answer.Field{{Name: "RateLimit-Policy", Value: policy}, {Name: "RateLimit", Value: left}}
+// limitFields are the header fields that show a limit.
+type limitFields interface {
+	policy(gate.Rate) answer.Field   // the same in all responses
+	quota(gate.Quota) []answer.Field // of one response
 }
 
-// xFields returns the fields of GitHub and others. The reset is a Unix time of the
-// system's clock, which the client has too.
-func xFields(rate gate.Rate, q gate.Quota) []answer.Field {
+// draftFields are the fields of draft-ietf-httpapi-ratelimit-headers-11: the policy of q
+// requests in w seconds, and that r are left for t seconds.
+type draftFields struct{}
+
+func (draftFields) policy(rate gate.Rate) answer.Field {
+	value := `"default";q=` + decimal(rate.Requests) + `;w=` + decimal(seconds(rate.Window))
+	return answer.Field{Name: "RateLimit-Policy", Value: value}
+}
+
+func (draftFields) quota(q gate.Quota) []answer.Field {
+	value := `"default";r=` + decimal(q.Remaining) + `;t=` + decimal(seconds(q.Reset))
+	return []answer.Field{{Name: "RateLimit", Value: value}}
+}
+
+// xFields are the fields of GitHub and others. The reset is a Unix time of the system's
+// clock, which the client has too.
+type xFields struct{}
+
+func (xFields) policy(rate gate.Rate) answer.Field {
+	return answer.Field{Name: "X-RateLimit-Limit", Value: decimal(rate.Size())}
+}
+
+func (xFields) quota(q gate.Quota) []answer.Field {
 	reset := time.Now().Add(q.Reset + time.Second - 1).Unix() // round up
 	return []answer.Field{
-		{Name: "X-RateLimit-Limit", Value: decimal(rate.Size())},
 		{Name: "X-RateLimit-Remaining", Value: decimal(q.Remaining)},
 		{Name: "X-RateLimit-Reset", Value: decimal(reset)},
 	}
@@ -218,14 +235,16 @@ func (t *Template) limiter(name string) *gate.RateLimiter {
 	return p.rateLimits.Limiter(id, l.rate)
 }
 
-// LimitFields returns the header fields that limit_headers adds for a quota of the plan's
-// Limit.
-func (t *Template) LimitFields(q gate.Quota) []answer.Field {
-	if t.limit == nil || t.options.limit.fields == nil {
-		return nil
-	}
-	return t.options.limit.fields(t.options.limit.rate, q)
-}
+// ShowsLimit reports whether limit_headers adds header fields to the responses of t.
+func (t *Template) ShowsLimit() bool { return t.limit != nil && t.options.limit.show != nil }
+
+// LimitPolicy returns the header field of limit_headers that all responses share. It
+// needs ShowsLimit.
+func (t *Template) LimitPolicy() answer.Field { return t.options.limit.show.policy(t.limit.Rate()) }
+
+// LimitQuota returns the header fields of limit_headers for a quota of the plan's Limit.
+// It needs ShowsLimit.
+func (t *Template) LimitQuota(q gate.Quota) []answer.Field { return t.options.limit.show.quota(q) }
 
 // keyOf returns the key by which l counts a request of the run.
 func (l *limit) keyOf(p *Planner, r *Request, run string) (key gate.RateKey) {

@@ -269,14 +269,14 @@ func TestLimitHeaders(t *testing.T) {
 		{"limit=10/s&burst=5", ""},
 		{"limit=10/s&burst=5&limit_headers=none", ""},
 		{"limit=10/s&burst=5&limit_headers=draft",
-			`RateLimit-Policy: "default";q=10;w=1, RateLimit: "default";r=4;t=1`},
+			`RateLimit: "default";r=4;t=1, RateLimit-Policy: "default";q=10;w=1`},
 		{"limit=100/m&limit_window=fixed&limit_headers=draft",
-			`RateLimit-Policy: "default";q=100;w=60, RateLimit: "default";r=99;t=60`},
-		{"limit=0.5/s&limit_headers=draft", `RateLimit-Policy: "default";q=1;w=2, RateLimit: "default";r=0;t=2`},
+			`RateLimit: "default";r=99;t=60, RateLimit-Policy: "default";q=100;w=60`},
+		{"limit=0.5/s&limit_headers=draft", `RateLimit: "default";r=0;t=2, RateLimit-Policy: "default";q=1;w=2`},
 		{"limit=10/s&burst=5&limit_headers=x",
-			"X-RateLimit-Limit: 5, X-RateLimit-Remaining: 4, X-RateLimit-Reset: 946684802"},
+			"X-RateLimit-Remaining: 4, X-RateLimit-Reset: 946684802, X-RateLimit-Limit: 5"},
 		{"limit=100/m&limit_window=fixed&limit_headers=x",
-			"X-RateLimit-Limit: 100, X-RateLimit-Remaining: 99, X-RateLimit-Reset: 946684861"},
+			"X-RateLimit-Remaining: 99, X-RateLimit-Reset: 946684861, X-RateLimit-Limit: 100"},
 	} {
 		synctest.Test(t, func(t *testing.T) { // begins at the Unix time 946684800
 			time.Sleep(950 * time.Millisecond) // so that times are rounded up
@@ -290,8 +290,10 @@ func TestLimitHeaders(t *testing.T) {
 				t.Fatal(err)
 			}
 			var fields []string
-			for _, f := range planned.Plan.Template.LimitFields(quota) {
-				fields = append(fields, f.Name+": "+f.Value)
+			if found := planned.Plan.Template; found.ShowsLimit() {
+				for _, f := range append(found.LimitQuota(quota), found.LimitPolicy()) {
+					fields = append(fields, f.Name+": "+f.Value)
+				}
 			}
 			if got := strings.Join(fields, ", "); got != tc.want {
 				t.Errorf("%s: got %s, want %s", tc.query, got, tc.want)

@@ -27,7 +27,7 @@ type Template struct {
 	hasRun  bool          // the query has, or may have, the parameter run
 	seed    *uint64       // nil for random numbers that do not repeat
 	random  bool          // plans use random numbers
-	dynamic bool          // heads differ between requests and are not cached
+	dynamic bool          // heads depend on the time and are not cached
 
 	limit *gate.RateLimiter // nil for none
 
@@ -91,7 +91,7 @@ func (t *Template) ready(name string) *Template {
 		}
 		return t
 	}
-	t.dynamic = t.options.dynamic != nil || t.limit != nil && t.options.limit.fields != nil
+	t.dynamic = t.options.dynamic != nil
 	fixed := isFixed(t.delay) && isFixed(t.options.bodyDelay) && !t.draws
 	t.random = !fixed || len(t.options.status.list) > 1
 	if list := t.options.status.list; t.shared == nil && fixed && len(list) <= maxShared {
