@@ -120,6 +120,33 @@ var calls = []struct {
 	{"release 0 does not release all", func(ctx context.Context, c *client.Client) (any, error) {
 		return result(c.ReleaseN(ctx, "x", 0))
 	}, "POST", "/admin/holds/x/release?count=0", "", `{"name":"x","released":0}`, 0},
+	{"release the newest", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.ServerHold("x").ReleaseNewest(ctx, 2))
+	}, "POST", "/admin/holds/x/release?count=2&order=newest", "", `{"name":"x","released":2}`, 2},
+	{"release the second", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.ServerHold("x").ReleaseNth(ctx, 2))
+	}, "POST", "/admin/holds/x/release?nth=2", "", `{"name":"x","released":1}`, 1},
+	{"release an attempt", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.ServerHold("x").ReleaseAttempt(ctx, 3))
+	}, "POST", "/admin/holds/x/release?attempt=3", "", `{"name":"x","released":2}`, 2},
+	{"a run's hold", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.RunHold("a b", "x").State(ctx))
+	}, "GET", "/admin/holds/run:x?run=a+b", "",
+		`{"name":"run:x","run":"a b","waiting":1,"requests":[{"nth":1,"run":"a b","attempt":2}]}`,
+		client.Hold{Name: "run:x", Run: "a b", Waiting: 1, Requests: []client.HeldRequest{{1, "a b", 2}}}},
+	{"a run's hold with waiting requests", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.RunHold("a", "x").Await(ctx, 2))
+	}, "GET", "/admin/holds/run:x?run=a&waiting=2", "", `{"name":"run:x","run":"a","waiting":2}`,
+		client.Hold{Name: "run:x", Run: "a", Waiting: 2}},
+	{"release all of a run", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.RunHold("a", "x").Release(ctx))
+	}, "POST", "/admin/holds/run:x/release?run=a", "", `{"name":"run:x","run":"a","released":2}`, 2},
+	{"release some of a run", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.RunHold("a", "x").ReleaseN(ctx, 1))
+	}, "POST", "/admin/holds/run:x/release?count=1&run=a", "", `{"name":"run:x","run":"a","released":1}`, 1},
+	{"fail a run's hold", func(ctx context.Context, c *client.Client) (any, error) {
+		return result(c.RunHold("a", "x").Fail(ctx))
+	}, "DELETE", "/admin/holds/run:x?run=a", "", `{"name":"run:x","run":"a","failed":2}`, 2},
 	{"fail a hold", func(ctx context.Context, c *client.Client) (any, error) {
 		return result(c.FailHold(ctx, "x"))
 	}, "DELETE", "/admin/holds/x", "", `{"name":"x","failed":2}`, 2},

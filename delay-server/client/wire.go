@@ -117,18 +117,32 @@ type Holds struct {
 // A Hold keeps requests waiting until they are released.
 type Hold struct {
 	Name    string `json:"name"`
-	Waiting int    `json:"waiting"` // requests in the hold
+	Run     string `json:"run,omitempty"` // that it belongs to, if its name begins with run:
+	Waiting int    `json:"waiting"`       // requests in the hold
+
+	// Requests are the first 1000 requests in the hold, in order of arrival. A list of holds
+	// is without them.
+	Requests []HeldRequest `json:"requests,omitempty"`
+}
+
+// A HeldRequest is a request in a hold.
+type HeldRequest struct {
+	Nth     int    `json:"nth"` // its place in order of arrival, from 1
+	Run     string `json:"run,omitempty"`
+	Attempt int    `json:"attempt,omitempty"` // as in Wait
 }
 
 // Released is the result of releasing a hold.
 type Released struct {
 	Name     string `json:"name"`
+	Run      string `json:"run,omitempty"`
 	Released int    `json:"released"` // requests released
 }
 
 // Failed is the result of failing a hold.
 type Failed struct {
 	Name   string `json:"name"`
+	Run    string `json:"run,omitempty"`
 	Failed int    `json:"failed"` // requests answered 503
 }
 

@@ -22,13 +22,7 @@ func (s *Server) Clock() *Clock { return &Clock{s, s.client.ServerClock()} }
 // then only the run's requests wait on it, and the server's clock is nothing to them.
 // Make it before the run's requests. The run is forgotten when the test ends.
 func (r *Run) Clock() *Clock {
-	r.forget.Do(func() {
-		r.server.t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), r.server.Timeout)
-			defer cancel()
-			_ = r.server.client.ForgetRun(ctx, r.ID) // it may be forgotten already
-		})
-	})
+	r.forgetAtEnd()
 	return &Clock{r.server, r.server.client.RunClock(r.ID)}
 }
 

@@ -89,6 +89,59 @@ func TestHold(t *testing.T) {
 	wantStatus(t, again, http.StatusOK)
 }
 
+// held sends n requests to the hold, one after the other, and returns their answers.
+func held(hold *delaytest.Hold, n int) (answers []<-chan answer) {
+	for i := range n {
+		answers = append(answers, get(http.DefaultClient, hold.URL))
+		hold.Await(i + 1)
+	}
+	return answers
+}
+
+func TestReleaseByChoice(t *testing.T) {
+	srv := delaytest.NewServer(t)
+	hold := srv.Run("r").Hold("stock")
+	answers := held(hold, 4)
+	hold.ReleaseNewest(1)
+	wantStatus(t, answers[3], http.StatusOK)
+	hold.ReleaseNth(2)
+	wantStatus(t, answers[1], http.StatusOK)
+	if got := hold.ReleaseAttempt(3); got != 1 {
+		t.Errorf("ReleaseAttempt(3) = %d, want 1", got)
+	}
+	wantStatus(t, answers[2], http.StatusOK)
+	hold.ReleaseN(1)
+	wantStatus(t, answers[0], http.StatusOK)
+}
+
+// Two runs, and all requests of no run, have holds of their own under one name.
+func TestHoldsOfRuns(t *testing.T) {
+	srv := delaytest.NewServer(t)
+	a, b, shared := srv.Run("a").Hold("stock"), srv.Run("b").Hold("stock"), srv.Hold("stock")
+	ofA, ofB, ofAll := held(a, 2), held(b, 1), held(shared, 1)
+	if got := a.Release(); got != 2 {
+		t.Errorf("Release() of a = %d, want 2", got)
+	}
+	wantStatus(t, ofA[0], http.StatusOK)
+	wantStatus(t, ofA[1], http.StatusOK)
+	if got := b.Fail(); got != 1 {
+		t.Errorf("Fail() of b = %d, want 1", got)
+	}
+	wantProblem(t, ofB[0], client.ProblemHoldFailed)
+	shared.ReleaseN(1)
+	wantStatus(t, ofAll[0], http.StatusOK)
+}
+
+// A test forgets a run with a hold at its end, and the requests there fail.
+func TestHoldOfARunEndsWithTheTest(t *testing.T) {
+	srv := delaytest.NewServer(t)
+	var left []<-chan answer
+	t.Run("inner", func(t *testing.T) {
+		left = held(delaytest.ServerAt(t, srv.URL).Run("a").Hold("stock"), 1)
+	})
+	wantProblem(t, left[0], client.ProblemHoldFailed)
+}
+
 func TestClock(t *testing.T) {
 	srv := delaytest.NewServer(t)
 	clock := srv.Clock()
@@ -154,6 +207,10 @@ func TestFailures(t *testing.T) {
 		{"hold name that is escaped", func(t testing.TB) { srv(t).Hold("a/b?").Await(1) },
 			`504 Gateway Timeout: hold "a/b\?": `},
 		{"Hold.Release", func(t testing.TB) { srv(t).Hold("h").Release() }, `404 Not Found: hold "h"`},
+		{"Hold.ReleaseNewest", func(t testing.TB) { srv(t).Hold("h").ReleaseNewest(2) }, `404 Not Found: hold "h"`},
+		{"Hold.ReleaseNth", func(t testing.TB) { srv(t).Hold("h").ReleaseNth(2) }, `404 Not Found: hold "h"`},
+		{"Hold.ReleaseAttempt", func(t testing.TB) { srv(t).Run("r").Hold("h").ReleaseAttempt(2) },
+			`404 Not Found: hold "run:h" of run "r"`},
 		{"Hold.ReleaseN", func(t testing.TB) { srv(t).Hold("h").ReleaseN(2) }, `404 Not Found: hold "h"`},
 		{"Hold.Fail", func(t testing.TB) { srv(t).Hold("h").Fail() }, `404 Not Found: hold "h"`},
 		{"Server.Scenario", func(t testing.TB) { srv(t).Scenario("routes:\n  - {path: /a, dely: 1s}\n") },

@@ -22,6 +22,17 @@ type Run struct {
 // Run returns the run with the given ID, 1 to 200 visible ASCII characters.
 func (s *Server) Run(id string) *Run { return &Run{ID: id, server: s} }
 
+// forgetAtEnd makes the end of the test forget the run.
+func (r *Run) forgetAtEnd() {
+	r.forget.Do(func() {
+		r.server.t.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), r.server.Timeout)
+			defer cancel()
+			_ = r.server.client.ForgetRun(ctx, r.ID) // it may be forgotten already
+		})
+	})
+}
+
 // URL returns rawURL, a URL of the server, with the run added to its query.
 func (r *Run) URL(rawURL string) string {
 	r.server.t.Helper()
@@ -39,12 +50,14 @@ func (r *Run) URL(rawURL string) string {
 // DelayURL returns [Server.DelayURL] with the run added.
 func (r *Run) DelayURL(d time.Duration) string { return r.URL(r.server.DelayURL(d)) }
 
-// BarrierURL returns [Server.BarrierURL] with the run added.
+// BarrierURL returns [Server.BarrierURL] with the run added. A barrier whose name begins
+// with run: belongs to the run.
 func (r *Run) BarrierURL(name string, parties int) string {
 	return r.URL(r.server.BarrierURL(name, parties))
 }
 
-// HoldURL returns the URL of [Server.Hold] with the run added.
+// HoldURL returns the URL of [Server.Hold] with the run added. The hold is shared; see
+// [Run.Hold].
 func (r *Run) HoldURL(name string) string { return r.URL(r.server.Hold(name).URL) }
 
 // HTTPClient returns a client that adds the run to each request, for code that

@@ -149,6 +149,36 @@ var scenes = map[string]func(s *scene){
 		s.held("h", 1)
 		s.release("h")
 	},
+	"a hold that is released by choice": func(s *scene) {
+		for n := range 4 {
+			s.ask(n, "/hold/h")
+		}
+		s.held("h", 4)
+		hold := s.api.ServerHold("h")
+		for _, release := range []func() (int, error){
+			func() (int, error) { return hold.ReleaseNewest(s.t.Context(), 1) },
+			func() (int, error) { return hold.ReleaseNth(s.t.Context(), 2) },
+			func() (int, error) { return hold.ReleaseAttempt(s.t.Context(), 3) },
+		} {
+			s.advance(time.Second)
+			_, err := release()
+			succeeded(s.t, 0, err)
+		}
+		s.advance(time.Second)
+		s.release("h")
+	},
+	"names of a run": func(s *scene) {
+		s.ask(0, "/hold/run:h?timeout=5s")
+		s.ask(1, "/barrier/run:h?parties=2&timeout=4s")
+		s.ask(2, "/delay/1000?pool=run:h&workers=1")
+		s.ask(3, "/delay/1000?pool=run:h&workers=1")
+		s.exchange("/delay/1000?pool=run:h&workers=2")
+		s.send(4, get("/hold/run:h?run=other&timeout=3s", "Connection: close"))
+		s.send(0, get("/hold/run:h", "Connection: close"))
+		for range 5 {
+			s.advance(time.Second)
+		}
+	},
 	"bodies in parts": func(s *scene) {
 		s.ask(0, "/drip?delay=1&duration=4&numbytes=5")
 		s.ask(1, "/sse?count=3&interval=1s&first=500ms")

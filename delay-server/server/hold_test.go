@@ -178,7 +178,7 @@ func TestListAndAwaitHolds(t *testing.T) {
 	awaited := ask(t, client, 1, base+"/admin/holds/x?waiting=2")
 	ask(t, client, 1, base+"/hold/z%2F1")
 	ask(t, client, 2, base+"/hold/x")
-	wantAll(t, awaited, 1, 200, `{"name":"x","waiting":2}`)
+	wantAll(t, awaited, 1, 200, `{"name":"x","waiting":2,"requests":[{"nth":1},{"nth":2}]}`)
 	s.held("z/1", 1)
 	want := `{"holds":[{"name":"x","waiting":2},{"name":"z/1","waiting":1}]}` + "\n"
 	if _, text := do(t, client, "GET", base+"/admin/holds", nil); text != want {

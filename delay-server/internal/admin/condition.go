@@ -45,11 +45,15 @@ type condition struct {
 // readCondition reads waiting, timeout, and the more parameters, which may be
 // settled. The error is a *problem.Problem.
 func readCondition(c echo.Context, more ...string) (condition, error) {
-	want := condition{timeout: defaultTimeout}
 	values, err := readQuery(c, append([]string{"waiting", "timeout"}, more...)...)
 	if err != nil {
-		return want, err
+		return condition{}, err
 	}
+	return parseCondition(values, more...)
+}
+
+func parseCondition(values url.Values, more ...string) (want condition, err error) {
+	want.timeout = defaultTimeout
 	if values.Has("settled") {
 		switch text := values.Get("settled"); text {
 		case "true", "false":

@@ -30,6 +30,7 @@ func (a *API) forgetRuns(c echo.Context) error {
 	a.options.Journal.ForgetAll()
 	a.options.Counts.ForgetAll()
 	a.options.Scenarios.DeleteRuns()
+	a.resetGates("")
 	return c.NoContent(http.StatusNoContent)
 }
 
@@ -44,7 +45,18 @@ func (a *API) forgetRun(c echo.Context) error {
 	if !remembered && !counted && !hadScenario {
 		return a.unknownRun(id)
 	}
+	if id != "" {
+		a.resetGates(id)
+	}
 	return c.NoContent(http.StatusNoContent)
+}
+
+// resetGates resets the holds, barriers and pools that belong to the run, or to all runs
+// if it is "". A client whose request is failed finds all else of the run forgotten.
+func (a *API) resetGates(run string) {
+	a.options.Pools.ResetRun(run)
+	a.options.Holds.ResetRun(run)
+	a.options.Barriers.ResetRun(run)
 }
 
 // showRun answers once the condition holds. With waiting=N the run may be new.

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/kit/wiretest"
 )
@@ -278,7 +279,7 @@ func TestPageDuringDrain(t *testing.T) {
 					t.Errorf("then got %q, %v, want the connection closed", rest, err)
 				}
 				if waits {
-					if _, err := p.config.Engine.Holds.Release("a", 0); err != nil {
+					if _, err := p.config.Engine.Holds.Release(gate.NameOf("", "a"), gate.Choice{}); err != nil {
 						t.Fatal(err)
 					}
 				}

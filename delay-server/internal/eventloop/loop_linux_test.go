@@ -609,7 +609,7 @@ func TestAnsweredRequestStopsItsTimer(t *testing.T) {
 		if n := s.server.queue.Len(); n != 1 {
 			t.Errorf("%s: %d timers set, want 1", target, n)
 		}
-		if _, err := s.engine().Holds.Release("a", 0); err != nil {
+		if _, err := s.engine().Holds.Release(gate.NameOf("", "a"), gate.Choice{}); err != nil {
 			t.Fatal(err)
 		}
 		s.server.queue.RunDue(batchSize)

@@ -167,7 +167,7 @@ type Flow struct {
 
 // extra has fields that few flows use.
 type extra struct {
-	wait     *journal.Wait // in a run or with Record
+	wait     *journal.Wait // in a run, of a counted attempt, or with Record
 	worker   *worker
 	event    *gate.Ticket  // at a barrier or hold
 	transfer *transfer     // of a body in parts
@@ -213,7 +213,7 @@ func (f *Flow) Start(e *Engine, out Output, r *Request) (started bool) {
 		head: r.Method == http.MethodHead, protoMajor: uint8(r.ProtoMajor),
 	}
 	f.setOrigin(r.Origin)
-	if r.Run != "" || r.Record || e.Record {
+	if r.Run != "" || r.Attempt > 0 || r.Record || e.Record {
 		f.own().wait = newWait(r)
 	}
 	if r.Clock != nil {
@@ -345,7 +345,7 @@ func (f *Flow) admit(limitKey gate.RateKey) {
 		}
 	}
 	if p.Pool != nil {
-		f.own().worker = &worker{Ticket: gate.Ticket{Waker: f.out}}
+		f.own().worker = &worker{Ticket: f.ticket()}
 		admitted, err := f.engine.Pools.Enter(&f.extra.worker.Ticket, *p.Pool, p.Wait+p.Sending, f.engine.Clock.Now())
 		switch {
 		case err != nil:
@@ -374,6 +374,15 @@ func (f *Flow) passLimit(key gate.RateKey) error {
 	return err
 }
 
+// ticket returns a ticket for a gate.
+func (f *Flow) ticket() gate.Ticket {
+	t := gate.Ticket{Waker: f.out}
+	if w := f.extra.wait; w != nil {
+		t.Run, t.Attempt = w.Run, w.Attempt
+	}
+	return t
+}
+
 // served returns when the wait began: when the request arrived or a worker was free.
 func (f *Flow) served() time.Time {
 	if f.extra.worker != nil {
@@ -393,7 +402,8 @@ func (f *Flow) hold() {
 		f.sleep(f.served())
 		return
 	}
-	f.own().event = &gate.Ticket{Waker: f.out}
+	ticket := f.ticket()
+	f.own().event = &ticket
 	timeout := time.Duration(0)
 	if p.Barrier != nil {
 		passed, err := f.engine.Barriers.Enter(f.extra.event, *p.Barrier)

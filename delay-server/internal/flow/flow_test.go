@@ -111,7 +111,7 @@ func TestHeadAndTiming(t *testing.T) {
 	first.want("wait until 4s", "begin 200 of 0", `send "", the last`, "done")
 	e.wake()
 	e.advance(3 * s)
-	if n, err := e.Holds.Release("a", 0); n != 1 || err != nil {
+	if n, err := e.Holds.Release(gate.NameOf("", "a"), gate.Choice{}); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	e.wake()
@@ -187,7 +187,7 @@ func TestErrors(t *testing.T) {
 			"wait until 5s; begin 504; send hold-timeout, the last; done", "", journal.TimedOut, 5 * s, 0},
 		{"a failed hold", nil, hold, func(e *engine) {
 			e.advance(2 * s)
-			_, _ = e.Holds.Fail("a")
+			_, _ = e.Holds.Fail(gate.NameOf("", "a"))
 			e.wake()
 		}, "wait until 5s; begin 503; send hold-failed, the last; done", "1", journal.Failed, 2 * s, 0},
 	} {
@@ -242,7 +242,7 @@ func TestFreedAtTheTimeout(t *testing.T) {
 		o.due = time.Time{} // resumed below
 		e.advance(s)
 		if name == "hold" {
-			_, _ = e.Holds.Release("a", 0)
+			_, _ = e.Holds.Release(gate.NameOf("", "a"), gate.Choice{})
 		} else {
 			e.begin(with(planOf(s, "b"), set)).want("wait until 2s")
 		}
@@ -325,7 +325,7 @@ func states() []state {
 		}},
 		{"held and released", false, false, 0, func(e *engine) *output {
 			o := e.begin(with(with(planOf(s, "a"), hold), worker))
-			_, _ = e.Holds.Release("a", 0)
+			_, _ = e.Holds.Release(gate.NameOf("", "a"), gate.Choice{})
 			return o
 		}},
 		{"held at a barrier", false, false, 0, func(e *engine) *output {

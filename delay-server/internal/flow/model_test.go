@@ -88,9 +88,9 @@ func play(t *testing.T, r *rand.Rand) []journal.Outcome {
 		case 3, 4:
 			e.advance(time.Duration(r.IntN(3000)) * time.Millisecond)
 		case 5:
-			_, _ = e.Holds.Release(name(r), r.IntN(3))
+			_, _ = e.Holds.Release(gate.NameOf("", name(r)), gate.Choice{Count: r.IntN(3)})
 		case 6:
-			_, _ = e.Holds.Fail(name(r))
+			_, _ = e.Holds.Fail(gate.NameOf("", name(r)))
 		case 7:
 			e.wake()
 		case 8:

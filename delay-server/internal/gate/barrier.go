@@ -68,7 +68,7 @@ func (b *Barriers) Enter(t *Ticket, spec BarrierSpec) (passed bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t.reset()
-	q := b.get(spec.Name)
+	q := b.get(NameOf(t.Run, spec.Name))
 	if q.len == 0 {
 		q.parties = spec.Parties
 	}
@@ -94,10 +94,15 @@ func (b *Barriers) Timeout(t *Ticket) (timedOut bool, err error) {
 		return false, nil
 	}
 	q := t.queue
-	timeout := &BarrierTimeoutError{BarrierSpec{q.name, q.parties, t.timeout}, q.len + 1}
+	timeout := &BarrierTimeoutError{BarrierSpec{q.name.Name, q.parties, t.timeout}, q.len + 1}
 	b.release(q, q.len, &BrokenError{timeout})
 	return true, timeout
 }
 
 // Reset frees all tickets with a *BarrierResetError.
-func (b *Barriers) Reset() { b.releaseAll(func(name string) error { return &BarrierResetError{name} }) }
+func (b *Barriers) Reset() { b.reset(everyName, resetBarrier) }
+
+// ResetRun does so at the barriers of the run, or of all runs if run is "".
+func (b *Barriers) ResetRun(run string) { b.reset(ofRun(run), resetBarrier) }
+
+func resetBarrier(name string) error { return &BarrierResetError{name} }

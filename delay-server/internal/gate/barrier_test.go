@@ -138,7 +138,7 @@ func TestBarrierMismatch(t *testing.T) {
 				t.Errorf("Error() = %q, want %q", err, text)
 			}
 		}
-		if got := b.Standing()["b"]; got != 1 {
+		if got := b.Standing()[gate.NameOf("", "b")]; got != 1 {
 			t.Errorf("%d wait at the barrier, want 1", got)
 		}
 		second, third := goBarrier(t.Context(), c, &b, spec), goBarrier(t.Context(), c, &b, spec)
@@ -194,7 +194,7 @@ func TestBarrierTimeoutBreaksIt(t *testing.T) {
 		if len(end) != 0 {
 			t.Errorf("Enter after the barrier broke = %v without a wait", <-end)
 		}
-		if got := b.Standing()["b"]; got != 1 {
+		if got := b.Standing()[gate.NameOf("", "b")]; got != 1 {
 			t.Errorf("%d wait at the new barrier, want 1", got)
 		}
 	})
@@ -255,7 +255,7 @@ func TestLeavingABarrier(t *testing.T) {
 		if err := <-leaver; err != gone {
 			t.Errorf("Enter of a request that left = %v, want %v", err, gone)
 		}
-		if got := b.Standing()["b"]; got != 1 {
+		if got := b.Standing()[gate.NameOf("", "b")]; got != 1 {
 			t.Errorf("%d wait after one has left, want 1", got)
 		}
 		second := goBarrier(t.Context(), c, &b, spec)
@@ -298,4 +298,33 @@ func TestBarrierOnAFrozenClock(t *testing.T) {
 		}
 		wantNoBarriers(t, &b)
 	})
+}
+
+func TestBarriersOfRunsDoNotMeet(t *testing.T) {
+	var b gate.Barriers
+	enter := func(run, name string) bool {
+		t.Helper()
+		passed, err := b.Enter(&gate.Ticket{Waker: noWaker{}, Run: run}, gate.BarrierSpec{Name: name, Parties: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return passed
+	}
+	if enter("a", "run:x") || enter("b", "run:x") || enter("a", "x") || !enter("b", "x") {
+		t.Error("run:x of two runs met, or x of two runs did not")
+	}
+	if !enter("a", "run:x") || !enter("b", "run:x") {
+		t.Error("the second request of a run did not complete its barrier")
+	}
+	enter("a", "run:x")
+	enter("b", "run:x")
+	enter("a", "x")
+	b.ResetRun("a")
+	if got := b.Standing(); len(got) != 2 {
+		t.Errorf("after ResetRun(a): %v, want one at run:x of b and one at x", got)
+	}
+	b.ResetRun("")
+	if got := b.Standing(); len(got) != 1 || got[gate.NameOf("", "x")] != 1 {
+		t.Errorf("after ResetRun of all: %v, want one at x", got)
+	}
 }

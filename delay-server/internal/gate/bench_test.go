@@ -60,7 +60,7 @@ func BenchmarkHold(b *testing.B) {
 		return enterHold(ctx, w, holds, gate.HoldSpec{Name: "h", Timeout: time.Hour})
 	}
 	benchmarkFree(b, parties, enter, func() error {
-		_, err := holds.Release("h", parties)
+		_, err := holds.Release(gate.NameOf("", "h"), gate.Choice{Count: parties})
 		return err
 	})
 }
@@ -106,7 +106,7 @@ func BenchmarkTickets(b *testing.B) {
 		for i := range tickets {
 			holds.Enter(&tickets[i], gate.HoldSpec{Name: "h"})
 		}
-		if _, err := holds.Release("h", parties); err != nil {
+		if _, err := holds.Release(gate.NameOf("", "h"), gate.Choice{Count: parties}); err != nil {
 			b.Fatal(err)
 		}
 	}

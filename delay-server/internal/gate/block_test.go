@@ -13,9 +13,16 @@ import (
 type waiter struct {
 	*clock.Waiter
 	*clock.Clock
+
+	run     string // of the request
+	attempt int
 }
 
-func newWaiter(c *clock.Clock) *waiter { return &waiter{c.Waiter(), c} }
+func newWaiter(c *clock.Clock) *waiter { return &waiter{Waiter: c.Waiter(), Clock: c} }
+
+func (w *waiter) ticket() *gate.Ticket {
+	return &gate.Ticket{Waker: signalWaker{w.Signal()}, Run: w.run, Attempt: w.attempt}
+}
 
 // until blocks until due, or until ctx is done, and returns its cause then.
 func (w *waiter) until(ctx context.Context, due time.Time) error {
@@ -30,6 +37,11 @@ type signalWaker struct{ *clock.Signal }
 
 func (w signalWaker) Wake() { w.Fire() }
 
+// noWaker wakes nothing.
+type noWaker struct{}
+
+func (noWaker) Wake() {}
+
 // block waits until t, which w.Signal wakes, is freed, or due comes, or ctx is done.
 func block(ctx context.Context, w *waiter, t *gate.Ticket, due time.Time) error {
 	return w.Await(ctx, t.Waker.(signalWaker).Signal, due)
@@ -37,14 +49,14 @@ func block(ctx context.Context, w *waiter, t *gate.Ticket, due time.Time) error 
 
 // enterHold enters the hold and blocks until the wait ends.
 func enterHold(ctx context.Context, w *waiter, h *gate.Holds, spec gate.HoldSpec) error {
-	t := &gate.Ticket{Waker: signalWaker{w.Signal()}}
+	t := w.ticket()
 	h.Enter(t, spec)
 	return end(t, block(ctx, w, t, w.Now().Add(spec.Timeout)), h)
 }
 
 // enterBarrier enters the barrier and blocks until the wait ends.
 func enterBarrier(ctx context.Context, w *waiter, b *gate.Barriers, spec gate.BarrierSpec) error {
-	t := &gate.Ticket{Waker: signalWaker{w.Signal()}}
+	t := w.ticket()
 	if passed, err := b.Enter(t, spec); passed || err != nil {
 		return err
 	}
@@ -75,7 +87,7 @@ func end(t *gate.Ticket, err error, g interface {
 func enterPool(
 	ctx context.Context, w *waiter, p *gate.Pools, spec gate.PoolSpec, service time.Duration,
 ) (leave func(), err error) {
-	t := &gate.Ticket{Waker: signalWaker{w.Signal()}}
+	t := w.ticket()
 	leave = func() { p.Leave(t, w.Now()) }
 	admitted, err := p.Enter(t, spec, service, w.Now())
 	if admitted || err != nil {

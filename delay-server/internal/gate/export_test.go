@@ -1,10 +1,10 @@
 package gate
 
 // Standing returns the number of waiting requests at each barrier.
-func (b *Barriers) Standing() map[string]int {
+func (b *Barriers) Standing() map[Name]int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	standing := map[string]int{}
+	standing := map[Name]int{}
 	for name, at := range b.live {
 		standing[name] = at.len
 	}

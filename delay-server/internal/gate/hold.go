@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,13 +38,31 @@ func (e *HoldFailedError) Error() string { return fmt.Sprintf("hold %q was faile
 // under the name.
 var ErrNobodyHeld = errors.New("no request is held")
 
-// FewerHeldError is returned by Holds.Release if fewer requests are held than asked
-// for. It releases none of them.
-type FewerHeldError struct{ Asked, Held int }
+// The errors of Holds.Release, which then releases no request.
+type (
+	// FewerHeldError says that fewer requests are held than asked for.
+	FewerHeldError struct{ Asked, Held int }
+
+	// NoAttemptHeldError says that no held request is the attempt.
+	NoAttemptHeldError struct{ Attempt, Held int }
+)
 
 // Error gives both numbers.
 func (e *FewerHeldError) Error() string {
 	return fmt.Sprintf("%d held, fewer than %d", e.Held, e.Asked)
+}
+
+// Error gives both numbers.
+func (e *NoAttemptHeldError) Error() string {
+	return fmt.Sprintf("%d held, none of them attempt %d", e.Held, e.Attempt)
+}
+
+// Choice says which requests of a hold Release frees. The zero Choice is all of them.
+type Choice struct {
+	Count   int  // number of requests; 0 for all
+	Newest  bool // Count from the newest, not from the oldest
+	Nth     int  // only this request, from 1 for the oldest; 0 for any
+	Attempt int  // only requests of this attempt; 0 for any
 }
 
 // Holds hold requests under names until they are released. Use NewHolds.
@@ -67,7 +84,7 @@ func (h *Holds) Enter(t *Ticket, spec HoldSpec) {
 	defer h.mu.Unlock()
 	t.reset()
 	t.timeout = spec.Timeout
-	h.get(spec.Name).enqueue(t)
+	h.get(NameOf(t.Run, spec.Name)).enqueue(t)
 	h.arrived.Broadcast()
 }
 
@@ -77,68 +94,120 @@ func (h *Holds) Timeout(t *Ticket) (timedOut bool, err error) {
 	if !h.Leave(t) {
 		return false, nil
 	}
-	return true, &HoldTimeoutError{HoldSpec{t.queue.name, t.timeout}}
+	return true, &HoldTimeoutError{HoldSpec{t.queue.name.Name, t.timeout}}
 }
 
-// Release frees the first count tickets under the name, or all if count is 0, and
-// returns their number. The error is ErrNobodyHeld or a *FewerHeldError.
-func (h *Holds) Release(name string, count int) (released int, err error) {
-	return h.free(name, count, nil)
-}
+// Release frees the chosen tickets under the name, of which at most one of Count, Nth
+// and Attempt is set, and returns their number. The error is ErrNobodyHeld, a
+// *FewerHeldError or a *NoAttemptHeldError.
+func (h *Holds) Release(name Name, c Choice) (released int, err error) { return h.free(name, c, nil) }
 
 // Fail frees all tickets under the name with a *HoldFailedError and returns their
 // number. The error is ErrNobodyHeld.
-func (h *Holds) Fail(name string) (failed int, err error) {
-	return h.free(name, 0, &HoldFailedError{name})
+func (h *Holds) Fail(name Name) (failed int, err error) {
+	return h.free(name, Choice{}, &HoldFailedError{name.Name})
 }
 
 // Reset frees all tickets with a *HoldFailedError.
-func (h *Holds) Reset() { h.releaseAll(func(name string) error { return &HoldFailedError{name} }) }
+func (h *Holds) Reset() { h.reset(everyName, failedHold) }
 
-func (h *Holds) free(name string, count int, with error) (int, error) {
+// ResetRun does so in the holds of the run, or of all runs if run is "".
+func (h *Holds) ResetRun(run string) { h.reset(ofRun(run), failedHold) }
+
+func failedHold(name string) error { return &HoldFailedError{name} }
+
+func (h *Holds) free(name Name, c Choice, with error) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	held := h.count(name)
-	switch {
-	case held == 0:
+	q := h.live[name]
+	if q == nil {
 		return 0, ErrNobodyHeld
-	case count > held:
-		return 0, &FewerHeldError{count, held}
 	}
-	n := cmp.Or(count, held)
-	h.release(h.live[name], n, with)
-	return n, nil
+	chosen, err := q.choose(c)
+	for _, t := range chosen {
+		q.free(t, with)
+	}
+	h.dropEmpty(q)
+	return len(chosen), err
+}
+
+// choose returns the tickets of q that c stands for.
+func (q *waitQueue) choose(c Choice) (chosen []*Ticket, err error) {
+	if asked := max(c.Count, c.Nth); asked > q.len {
+		return nil, &FewerHeldError{asked, q.len}
+	}
+	next := func(t *Ticket) *Ticket { return t.next }
+	first := q.first
+	if c.Newest {
+		first, next = q.last, func(t *Ticket) *Ticket { return t.prev }
+	}
+	number := 0
+	for t := first; t != nil; t = next(t) {
+		number++
+		switch {
+		case c.Nth > 0 && number != c.Nth, c.Attempt > 0 && t.Attempt != c.Attempt:
+			continue
+		case c.Count > 0 && number > c.Count:
+			return chosen, nil
+		}
+		chosen = append(chosen, t)
+	}
+	if chosen == nil {
+		return nil, &NoAttemptHeldError{c.Attempt, q.len}
+	}
+	return chosen, nil
 }
 
 // HoldState is the state of a hold.
 type HoldState struct {
-	Name    string
-	Waiting int // number of held requests
+	Name    Name
+	Waiting int           // number of held requests
+	Held    []HeldRequest // the first MaxHeld of them, in order of arrival; nil in States
 }
 
+// HeldRequest is a request in a hold.
+type HeldRequest struct {
+	Run     string // "" for none
+	Attempt int    // see Ticket
+}
+
+// MaxHeld is the maximum length of HoldState.Held.
+const MaxHeld = 1000
+
 // State returns the state of the hold with the name.
-func (h *Holds) State(name string) HoldState {
+func (h *Holds) State(name Name) HoldState {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return HoldState{name, h.count(name)}
+	return h.state(name)
+}
+
+func (h *Holds) state(name Name) HoldState {
+	s := HoldState{Name: name, Waiting: h.count(name)}
+	if s.Waiting == 0 {
+		return s
+	}
+	for t := h.live[name].first; t != nil && len(s.Held) < MaxHeld; t = t.next {
+		s.Held = append(s.Held, HeldRequest{t.Run, t.Attempt})
+	}
+	return s
 }
 
 // AwaitWaiting returns the state once at least n requests are held under the name. If
 // ctx is done first, the error is context.Cause(ctx).
-func (h *Holds) AwaitWaiting(ctx context.Context, name string, n int) (HoldState, error) {
+func (h *Holds) AwaitWaiting(ctx context.Context, name Name, n int) (HoldState, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	err := h.arrived.Wait(ctx, func() bool { return h.count(name) >= n })
-	return HoldState{name, h.count(name)}, err
+	return h.state(name), err
 }
 
-// States returns the states of all holds with a request, sorted by name.
+// States returns the states of all holds with a request, sorted by name and run.
 func (h *Holds) States() []HoldState {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	states := make([]HoldState, 0, len(h.live))
-	for _, name := range slices.Sorted(maps.Keys(h.live)) {
-		states = append(states, HoldState{name, h.live[name].len})
+	for _, name := range slices.SortedFunc(maps.Keys(h.live), Name.compare) {
+		states = append(states, HoldState{Name: name, Waiting: h.live[name].len})
 	}
 	return states
 }

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"flash.test/delay-server/internal/gate"
@@ -60,9 +61,9 @@ type record struct {
 type model struct {
 	now      time.Duration
 	live     []*modelled
-	holds    map[string][]*modelled
-	barriers map[string][]*modelled
-	pools    map[string]*modelPool
+	holds    map[gate.Name][]*modelled
+	barriers map[gate.Name][]*modelled
+	pools    map[gate.Name]*modelPool
 }
 
 type modelPool struct {
@@ -73,20 +74,24 @@ type modelPool struct {
 
 type modelled struct {
 	id      int
+	run     string
+	attempt int
 	steps   []step        // left
 	since   time.Duration // start of the first of them
 	waits   bool          // for a time
 	due     time.Duration // if it waits
-	workers []string      // names of the pools that it has a worker of
+	workers []gate.Name   // names of the pools that it has a worker of
 	record
 }
 
 func newModel() *model {
-	return &model{holds: map[string][]*modelled{}, barriers: map[string][]*modelled{}, pools: map[string]*modelPool{}}
+	return &model{
+		holds: map[gate.Name][]*modelled{}, barriers: map[gate.Name][]*modelled{}, pools: map[gate.Name]*modelPool{},
+	}
 }
 
-func (m *model) arrive(id int, steps []step) *modelled {
-	r := &modelled{id: id, steps: steps}
+func (m *model) arrive(id int, run string, attempt int, steps []step) *modelled {
+	r := &modelled{id: id, run: run, attempt: attempt, steps: steps}
 	m.live = append(m.live, r)
 	m.begin(r)
 	return r
@@ -102,7 +107,7 @@ func (m *model) begin(r *modelled) {
 	r.since, r.due, r.waits = m.now, s.due(m.now), s.kind != pools
 	switch s.kind {
 	case holds:
-		m.holds[s.name] = append(m.holds[s.name], r)
+		m.holds[r.place()] = append(m.holds[r.place()], r)
 	case barriers:
 		m.enterBarrier(r, s)
 	case pools:
@@ -111,32 +116,32 @@ func (m *model) begin(r *modelled) {
 }
 
 func (m *model) enterBarrier(r *modelled, s step) {
-	standing := m.barriers[s.name]
+	standing := m.barriers[r.place()]
 	switch {
 	case len(standing) > 0 && standing[0].steps[0].parties != s.parties:
 		m.end(r, &gate.BarrierMismatchError{Name: s.name, Asked: s.parties, Current: standing[0].steps[0].parties})
 	case len(standing)+1 == s.parties:
-		delete(m.barriers, s.name)
+		delete(m.barriers, r.place())
 		for _, x := range append(standing, r) {
 			m.pass(x)
 		}
 	default:
-		m.barriers[s.name] = append(standing, r)
+		m.barriers[r.place()] = append(standing, r)
 	}
 }
 
 func (m *model) enterPool(r *modelled, s step) {
-	p := m.pools[s.name]
+	p := m.pools[r.place()]
 	if p == nil {
 		p = &modelPool{spec: s.pool()}
-		m.pools[s.name] = p
+		m.pools[r.place()] = p
 	}
 	switch {
 	case p.spec != s.pool():
 		m.end(r, &gate.PoolMismatchError{Asked: s.pool(), Current: p.spec})
 	case p.busy < s.workers:
 		p.busy++
-		r.workers = append(r.workers, s.name)
+		r.workers = append(r.workers, r.place())
 		m.pass(r)
 	case s.queue >= 0 && len(p.queue) >= s.queue:
 		m.end(r, &gate.PoolFullError{Pool: p.spec})
@@ -171,13 +176,13 @@ func (m *model) end(r *modelled, err error) {
 
 // leave removes r from its queue.
 func (m *model) leave(r *modelled) {
-	switch s := r.steps[0]; s.kind {
+	switch r.steps[0].kind {
 	case holds:
-		remove(m.holds, s.name, r)
+		remove(m.holds, r.place(), r)
 	case barriers:
-		remove(m.barriers, s.name, r)
+		remove(m.barriers, r.place(), r)
 	case pools:
-		m.pools[s.name].queue = without(m.pools[s.name].queue, r)
+		m.pools[r.place()].queue = without(m.pools[r.place()].queue, r)
 	}
 }
 
@@ -187,17 +192,31 @@ func (m *model) cancel(r *modelled) {
 }
 
 // free is Release, or Fail if err is not nil.
-func (m *model) free(name string, count int, err error) (int, error) {
-	held := m.holds[name]
+func (m *model) free(name gate.Name, c gate.Choice, err error) (int, error) {
+	held := slices.Clone(m.holds[name])
+	asked := max(c.Count, c.Nth)
 	switch {
 	case len(held) == 0:
 		return 0, gate.ErrNobodyHeld
-	case count > len(held):
-		return 0, &gate.FewerHeldError{Asked: count, Held: len(held)}
-	case count == 0:
-		count = len(held)
+	case asked > len(held):
+		return 0, &gate.FewerHeldError{Asked: asked, Held: len(held)}
 	}
-	for _, r := range held[:count] {
+	if c.Newest {
+		slices.Reverse(held)
+	}
+	switch {
+	case c.Nth > 0:
+		held = held[c.Nth-1 : c.Nth]
+	case c.Count > 0:
+		held = held[:c.Count]
+	case c.Attempt > 0:
+		all := len(held)
+		held = slices.DeleteFunc(held, func(r *modelled) bool { return r.attempt != c.Attempt })
+		if len(held) == 0 {
+			return 0, &gate.NoAttemptHeldError{Attempt: c.Attempt, Held: all}
+		}
+	}
+	for _, r := range held {
 		m.leave(r)
 		if err != nil {
 			m.end(r, err)
@@ -205,7 +224,34 @@ func (m *model) free(name string, count int, err error) (int, error) {
 			m.pass(r)
 		}
 	}
-	return count, nil
+	return len(held), nil
+}
+
+// reset is ResetRun of the holds and the barriers.
+func (m *model) reset(run string) {
+	for at, err := range map[*map[gate.Name][]*modelled]func(string) error{
+		&m.holds:    func(name string) error { return &gate.HoldFailedError{Name: name} },
+		&m.barriers: func(name string) error { return &gate.BarrierResetError{Name: name} },
+	} {
+		for name, rs := range *at {
+			if name.Run == "" || run != "" && name.Run != run {
+				continue
+			}
+			for _, r := range rs {
+				m.leave(r)
+				m.end(r, err(name.Name))
+			}
+		}
+	}
+}
+
+// place returns the name of r's next gate.
+func (r *modelled) place() gate.Name {
+	name := r.steps[0].name
+	if strings.HasPrefix(name, "run:") {
+		return gate.Name{Run: r.run, Name: name}
+	}
+	return gate.Name{Name: name}
 }
 
 func (m *model) advance(d time.Duration) {
@@ -224,8 +270,8 @@ func (m *model) advance(d time.Duration) {
 		case holds:
 			m.end(r, &gate.HoldTimeoutError{Hold: s.hold(r.due - r.since)})
 		case barriers:
-			others := m.barriers[s.name]
-			delete(m.barriers, s.name)
+			others := m.barriers[r.place()]
+			delete(m.barriers, r.place())
 			reason := &gate.BarrierTimeoutError{Barrier: s.barrier(r.due - r.since), Arrived: len(others) + 1}
 			for _, other := range others {
 				m.end(other, &gate.BrokenError{Reason: reason})
@@ -252,7 +298,7 @@ func without(rs []*modelled, r *modelled) []*modelled {
 	return slices.Concat(rs[:i], rs[i+1:])
 }
 
-func remove(from map[string][]*modelled, name string, r *modelled) {
+func remove(from map[gate.Name][]*modelled, name gate.Name, r *modelled) {
 	if from[name] = without(from[name], r); len(from[name]) == 0 {
 		delete(from, name)
 	}

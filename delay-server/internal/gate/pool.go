@@ -22,12 +22,19 @@ type PoolSpec struct {
 	Operator bool
 }
 
-// key returns the key of the pool in Pools.
-func (s PoolSpec) key() PoolSpec {
+// poolKey is the key of a pool in Pools.
+type poolKey struct {
+	Name
+	spec PoolSpec // of an operator, whose pool is another one with other sizes; else zero
+}
+
+// key returns the key of the pool for a request of the run.
+func (s PoolSpec) key(run string) poolKey {
+	k := poolKey{Name: NameOf(run, s.Name)}
 	if s.Operator {
-		return s
+		k.spec = s
 	}
-	return PoolSpec{Name: s.Name}
+	return k
 }
 
 // PoolFullError is returned if all workers are busy and the queue is full.
@@ -60,10 +67,11 @@ func (s PoolSpec) sizes() string {
 // request, or until Reset. The zero value is ready to use.
 type Pools struct {
 	mu   sync.Mutex
-	live map[PoolSpec]*pool // by key
+	live map[poolKey]*pool
 }
 
 type pool struct {
+	key   poolKey
 	spec  PoolSpec
 	busy  busyHeap
 	queue waitQueue
@@ -106,14 +114,15 @@ func (p *Pools) Enter(t *Ticket, spec PoolSpec, service time.Duration, now time.
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t.reset()
-	at := p.live[spec.key()]
+	key := spec.key(t.Run)
+	at := p.live[key]
 	switch {
 	case at == nil:
 		if p.live == nil {
-			p.live = map[PoolSpec]*pool{}
+			p.live = map[poolKey]*pool{}
 		}
-		at = &pool{spec: spec, queue: waitQueue{mu: &p.mu}}
-		p.live[spec.key()] = at
+		at = &pool{key: key, spec: spec, queue: waitQueue{mu: &p.mu}}
+		p.live[key] = at
 	case at.spec != spec:
 		return false, &PoolMismatchError{Asked: spec, Current: at.spec}
 	case len(at.busy) >= spec.Workers && spec.Queue >= 0 && at.queue.len >= spec.Queue:
@@ -142,8 +151,8 @@ func (p *Pools) Leave(t *Ticket, now time.Time) {
 		if next := at.queue.first; next != nil {
 			at.serve(next, now)
 			at.queue.release(1, nil)
-		} else if len(at.busy) == 0 && p.live[at.spec.key()] == at {
-			delete(p.live, at.spec.key())
+		} else if len(at.busy) == 0 && p.live[at.key] == at {
+			delete(p.live, at.key)
 		}
 	}
 	t.reset()
@@ -157,7 +166,16 @@ func (p *Pools) Reset() {
 	p.live = nil
 }
 
-// PoolState is the state of the pools of a name.
+// ResetRun does so for the pools of the run, or of all runs if run is "".
+func (p *Pools) ResetRun(run string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	chosen := ofRun(run)
+	maps.DeleteFunc(p.live, func(k poolKey, _ *pool) bool { return chosen(k.Name) })
+}
+
+// PoolState is the state of the pools of a name: of an operator, of requests, and of all
+// runs if it begins with RunPrefix.
 type PoolState struct {
 	Name     string
 	Operator bool // an operator defines at least one of them
@@ -170,9 +188,10 @@ func (p *Pools) States() []PoolState {
 	p.mu.Lock()
 	states := make(map[string]PoolState, len(p.live))
 	for key, pool := range p.live {
-		s := states[key.Name]
-		states[key.Name] = PoolState{
-			Name: key.Name, Operator: s.Operator || key.Operator,
+		name := key.Name.Name
+		s := states[name]
+		states[name] = PoolState{
+			Name: name, Operator: s.Operator || pool.spec.Operator,
 			Busy: s.Busy + len(pool.busy), Queued: s.Queued + pool.queue.len,
 		}
 	}

@@ -210,3 +210,48 @@ func TestPoolUnderContention(t *testing.T) {
 		t.Errorf("pools left: %v", left)
 	}
 }
+
+// Pools of runs are apart, and also from a shared pool. Their states are summed up.
+func TestPoolsOfRuns(t *testing.T) {
+	for _, operator := range []bool{false, true} {
+		var p gate.Pools
+		enter := func(run, name string) (*gate.Ticket, bool) {
+			t.Helper()
+			ticket := &gate.Ticket{Waker: noWaker{}, Run: run}
+			spec := gate.PoolSpec{Name: name, Workers: 1, Queue: -1, Operator: operator}
+			admitted, err := p.Enter(ticket, spec, 0, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ticket, admitted
+		}
+		first, one := enter("a", "run:db")
+		second, two := enter("b", "run:db")
+		third, three := enter("b", "run:db")
+		_, four := enter("a", "db")
+		if !one || !two || three || !four {
+			t.Errorf("operator %v: admitted %v, %v, %v, %v, want all except the third", operator, one, two, three, four)
+		}
+		want := []gate.PoolState{
+			{Name: "db", Operator: operator, Busy: 1}, {Name: "run:db", Operator: operator, Busy: 2, Queued: 1},
+		}
+		if got := p.States(); !slices.Equal(got, want) {
+			t.Errorf("operator %v: States() = %+v, want %+v", operator, got, want)
+		}
+		p.ResetRun("b")
+		if fresh, admitted := enter("b", "run:db"); !admitted {
+			t.Errorf("operator %v: the pool of b did not start anew", operator)
+		} else {
+			p.Leave(fresh, time.Time{})
+		}
+		p.Leave(second, time.Time{}) // the old pool goes on
+		if freed, err := third.Freed(); !freed || err != nil {
+			t.Errorf("operator %v: the request in the old pool's queue: %v, %v, want freed", operator, freed, err)
+		}
+		p.Leave(third, time.Time{})
+		p.Leave(first, time.Time{})
+		if got := p.States(); len(got) != 1 || got[0].Name != "db" {
+			t.Errorf("operator %v: States() = %+v, want db alone", operator, got)
+		}
+	}
+}

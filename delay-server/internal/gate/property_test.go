@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"reflect"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,27 +102,36 @@ func play(t *testing.T, c choices) {
 
 // turn does one step with the gates and with the model.
 func (g *game) turn() {
-	name := []string{"a", "b"}[g.choices.of(2)]
-	switch g.choices.of(12) {
+	name := gate.NameOf(g.run(), g.name())
+	switch g.choices.of(13) {
 	case 0, 1, 2, 3:
 		g.arrive()
 	case 4:
 		g.cancel()
 	case 5, 6:
-		count := g.choices.of(4)
-		g.say("Release(%q, %d)", name, count)
-		got, err := g.holds.Release(name, count)
-		want, wantErr := g.model.free(name, count, nil)
+		which := []gate.Choice{
+			{}, {Count: 1}, {Count: 2}, {Count: 3}, {Count: 1, Newest: true}, {Count: 2, Newest: true}, {Nth: 1},
+			{Nth: 2}, {Attempt: 1}, {Attempt: 2},
+		}[g.choices.of(10)]
+		g.say("Release(%q, %+v)", name, which)
+		got, err := g.holds.Release(name, which)
+		want, wantErr := g.model.free(name, which, nil)
 		g.same("Release", []any{got, err}, []any{want, wantErr})
 	case 7:
 		g.say("Fail(%q)", name)
 		got, err := g.holds.Fail(name)
-		want, wantErr := g.model.free(name, 0, &gate.HoldFailedError{Name: name})
+		want, wantErr := g.model.free(name, gate.Choice{}, &gate.HoldFailedError{Name: name.Name})
 		g.same("Fail", []any{got, err}, []any{want, wantErr})
 	case 8:
+		run := g.run()
+		g.say("ResetRun(%q)", run)
+		g.holds.ResetRun(run)
+		g.barriers.ResetRun(run)
+		g.model.reset(run)
+	case 9:
 		g.say("nothing for an hour of wall time")
 		time.Sleep(time.Hour)
-	case 9:
+	case 10:
 		d, scale := time.Duration(g.choices.of(20))*grain, 1+g.choices.of(3)
 		g.say("run for %v at scale %d", d, scale)
 		if err := g.clock.Scale(float64(scale)); err != nil {
@@ -148,13 +155,17 @@ func (g *game) turn() {
 }
 
 func (g *game) arrive() {
-	steps := g.script()
-	g.say("number %d arrives: %+v", len(g.requests), steps)
+	run, attempt, steps := g.run(), g.choices.of(3), g.script()
+	g.say("number %d arrives, attempt %d of run %q: %+v", len(g.requests), attempt, run, steps)
 	ctx, leave := context.WithCancelCause(g.t.Context())
-	r := &request{model: g.model.arrive(len(g.requests), steps), leave: leave}
+	r := &request{model: g.model.arrive(len(g.requests), run, attempt, steps), leave: leave}
 	g.requests = append(g.requests, r)
 	go g.serve(ctx, r, steps)
 }
+
+// run and name return the name of a run, and of a gate.
+func (g *game) run() string  { return []string{"", "r", "s"}[g.choices.of(3)] }
+func (g *game) name() string { return []string{"a", "b", "run:a"}[g.choices.of(3)] }
 
 // script returns the steps of a request: gates, and a sleep after each, so that
 // requests freed together arrive separately at the next gate.
@@ -163,7 +174,7 @@ func (g *game) script() []step {
 	for range 1 + g.choices.of(4) {
 		s := step{
 			kind:    kind(g.choices.of(4)),
-			name:    []string{"a", "b"}[g.choices.of(2)],
+			name:    g.name(),
 			parties: []int{2, 2, 2, 3, 1, 4}[g.choices.of(6)],
 			workers: 1 + g.choices.of(8)/7,
 			queue:   []int{-1, -1, 0, 1, 2}[g.choices.of(5)],
@@ -182,6 +193,7 @@ func (g *game) script() []step {
 // serve takes a request through its steps.
 func (g *game) serve(ctx context.Context, r *request, steps []step) {
 	w := newWaiter(g.clock)
+	w.run, w.attempt = r.model.run, r.model.attempt
 	defer w.Leave()
 	now := func() time.Duration { return w.Now().Sub(g.start) }
 	for _, s := range steps {
@@ -224,25 +236,35 @@ func (g *game) compare() {
 	synctest.Wait()
 	g.compareRecords()
 	g.same("the clock", g.clock.State(), g.clockState())
-	var held []gate.HoldState
-	for _, name := range slices.Sorted(maps.Keys(g.model.holds)) {
-		held = append(held, gate.HoldState{Name: name, Waiting: len(g.model.holds[name])})
+	held := map[gate.Name]gate.HoldState{}
+	for name, rs := range g.model.holds {
+		s := gate.HoldState{Name: name, Waiting: len(rs)}
+		for _, r := range rs {
+			s.Held = append(s.Held, gate.HeldRequest{Run: r.run, Attempt: r.attempt})
+		}
+		held[name] = s
 	}
-	g.same("holds", append([]gate.HoldState(nil), g.holds.States()...), held)
-	waiting := map[string]int{}
+	states := map[gate.Name]gate.HoldState{}
+	for _, s := range g.holds.States() {
+		states[s.Name] = g.holds.State(s.Name)
+		g.same("the state in the list", s.Waiting, states[s.Name].Waiting)
+	}
+	g.same("holds", states, held)
+	waiting := map[gate.Name]int{}
 	for name, rs := range g.model.barriers {
 		waiting[name] = len(rs)
 	}
 	g.same("barriers", g.barriers.Standing(), waiting)
 	served := map[string]gate.PoolState{}
 	for name, p := range g.model.pools {
-		served[name] = gate.PoolState{Name: name, Busy: p.busy, Queued: len(p.queue)}
+		of := served[name.Name] // of all runs
+		served[name.Name] = gate.PoolState{Name: name.Name, Busy: of.Busy + p.busy, Queued: of.Queued + len(p.queue)}
 	}
-	states := map[string]gate.PoolState{}
+	pools := map[string]gate.PoolState{}
 	for _, s := range g.pools.States() {
-		states[s.Name] = s
+		pools[s.Name] = s
 	}
-	g.same("pools", states, served)
+	g.same("pools", pools, served)
 }
 
 func (g *game) clockState() clock.State {

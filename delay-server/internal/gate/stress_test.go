@@ -91,10 +91,10 @@ func (c *crowd) operate(t *testing.T, done <-chan struct{}) {
 			return
 		case <-time.After(50 * time.Microsecond):
 		}
-		n, _ := c.holds.Release("x", i%4) // or an error
+		n, _ := c.holds.Release(gate.NameOf("", "x"), gate.Choice{Count: i % 4}) // or an error
 		c.tally.released += n
 		if i%5 == 0 {
-			n, _ := c.holds.Fail("x") // or an error
+			n, _ := c.holds.Fail(gate.NameOf("", "x")) // or an error
 			c.tally.failed += n
 		}
 		switch i % 8 {

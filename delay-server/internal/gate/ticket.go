@@ -15,6 +15,8 @@
 package gate
 
 import (
+	"cmp"
+	"strings"
 	"sync"
 	"time"
 )
@@ -23,11 +25,35 @@ import (
 // must be quick and must not call the gate.
 type Waker interface{ Wake() }
 
+// RunPrefix begins the names of holds, barriers and pools that belong to a run.
+const RunPrefix = "run:"
+
+// Name identifies a hold, a barrier or a pool. Name.Run is "" unless Name.Name begins with
+// RunPrefix. So equal names in two runs are two, and none is equal to a shared name.
+type Name struct{ Run, Name string }
+
+// NameOf returns what the name stands for in a request of the run, which may be "".
+func NameOf(run, name string) Name {
+	if !strings.HasPrefix(name, RunPrefix) {
+		run = ""
+	}
+	return Name{run, name}
+}
+
+func (n Name) compare(other Name) int {
+	return cmp.Or(cmp.Compare(n.Name, other.Name), cmp.Compare(n.Run, other.Run))
+}
+
 // Ticket is a place in a wait queue. The zero Ticket with a Waker is ready to enter a
 // gate. It can be used again after it was freed, has left or has timed out; at a
 // pool, after it has left. Until then it must not be copied.
 type Ticket struct {
 	Waker Waker
+
+	// Of the request. Run decides between names of runs, and Attempt may be chosen by
+	// Holds.Release; either may be zero.
+	Run     string
+	Attempt int
 
 	// Set by Enter.
 	queue   *waitQueue    // nil if it passed at once or was refused
@@ -63,7 +89,7 @@ func (t *Ticket) Freed() (bool, error) {
 }
 
 // reset forgets the last wait.
-func (t *Ticket) reset() { *t = Ticket{Waker: t.Waker} }
+func (t *Ticket) reset() { *t = Ticket{Waker: t.Waker, Run: t.Run, Attempt: t.Attempt} }
 
 // leave removes t from its queue and reports whether it was in one.
 func (t *Ticket) leave() bool {
@@ -78,7 +104,7 @@ func (t *Ticket) leave() bool {
 // waitQueue is a linked list of tickets in order of arrival, guarded by mu.
 type waitQueue struct {
 	mu          *sync.Mutex // of the gate
-	name        string
+	name        Name
 	parties     int // of a barrier
 	first, last *Ticket
 	len         int
@@ -111,28 +137,32 @@ func (q *waitQueue) remove(t *Ticket) {
 	q.len--
 }
 
+// free frees t, which is in q, with err.
+func (q *waitQueue) free(t *Ticket, err error) {
+	q.remove(t)
+	t.state, t.err = freed, err
+	t.Waker.Wake()
+}
+
 // release frees the first n tickets with err.
 func (q *waitQueue) release(n int, err error) {
 	for range n {
-		t := q.first
-		q.remove(t)
-		t.state, t.err = freed, err
-		t.Waker.Wake()
+		q.free(q.first, err)
 	}
 }
 
 // queues holds the non-empty queues of a gate by name. The zero value is ready to use.
 type queues struct {
 	mu   sync.Mutex
-	live map[string]*waitQueue
+	live map[Name]*waitQueue
 }
 
 // get returns the queue of the name, and creates it if needed.
-func (qs *queues) get(name string) *waitQueue {
+func (qs *queues) get(name Name) *waitQueue {
 	q := qs.live[name]
 	if q == nil {
 		if qs.live == nil {
-			qs.live = map[string]*waitQueue{}
+			qs.live = map[Name]*waitQueue{}
 		}
 		q = &waitQueue{mu: &qs.mu, name: name}
 		qs.live[name] = q
@@ -141,7 +171,7 @@ func (qs *queues) get(name string) *waitQueue {
 }
 
 // count returns the number of tickets in the queue of the name.
-func (qs *queues) count(name string) int {
+func (qs *queues) count(name Name) int {
 	if q := qs.live[name]; q != nil {
 		return q.len
 	}
@@ -160,13 +190,22 @@ func (qs *queues) release(q *waitQueue, n int, err error) {
 	qs.dropEmpty(q)
 }
 
-// releaseAll frees the tickets of each queue with the error of its name.
-func (qs *queues) releaseAll(with func(name string) error) {
+// reset frees the tickets of each queue whose name is chosen with the error of its name.
+func (qs *queues) reset(chosen func(Name) bool, with func(name string) error) {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
 	for name, q := range qs.live {
-		qs.release(q, q.len, with(name))
+		if chosen(name) {
+			qs.release(q, q.len, with(name.Name))
+		}
 	}
+}
+
+func everyName(Name) bool { return true }
+
+// ofRun returns a function that chooses the names of the run, or of any run if run is "".
+func ofRun(run string) func(Name) bool {
+	return func(n Name) bool { return n.Run != "" && (run == "" || n.Run == run) }
 }
 
 // Leave removes t from its queue. It reports false if t is in none, such as after it

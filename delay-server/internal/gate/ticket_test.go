@@ -76,7 +76,7 @@ func TestTicketIsFreedOrLeavesOrTimesOut(t *testing.T) {
 			}
 		}},
 		{"hold", holds, func(x *gate.Ticket) { holds.Enter(x, hold) }, func() {
-			if n, err := holds.Release("x", 3); n != 3 || err != nil {
+			if n, err := holds.Release(gate.NameOf("", "x"), gate.Choice{Count: 3}); n != 3 || err != nil {
 				t.Errorf("hold: Release = %d, %v", n, err)
 			}
 		}},
@@ -256,7 +256,7 @@ func TestTicketIsItsOwnersOnceFreed(t *testing.T) {
 		ticket.Waker = &woken
 		if i%2 == 0 {
 			h.Enter(&ticket, gate.HoldSpec{Name: "h"})
-			go func() { _, _ = h.Release("h", 1) }()
+			go func() { _, _ = h.Release(gate.NameOf("", "h"), gate.Choice{Count: 1}) }()
 		} else {
 			now := time.Unix(0, 0)
 			spec := gate.PoolSpec{Name: "p", Workers: 1, Queue: -1}

@@ -62,7 +62,7 @@ const eventResponses = `
 func pathName(example string) Parameter {
 	return Parameter{
 		Name: "name", In: InPath, Required: true,
-		Usage: "1 to 200 visible ASCII characters", Meaning: "A name.",
+		Usage: "1 to 200 visible ASCII characters", Meaning: "A name. " + nameOfRun,
 		Example: example, Schema: `{ $ref: "#/components/schemas/Name" }`,
 	}
 }
@@ -76,7 +76,7 @@ var afterEvent = Parameter{
 var _ = register(Parameter{
 	Name: "barrier", Route: "barrier.name", Requires: "parties",
 	Usage:   "a name of up to 200 visible ASCII characters",
-	Meaning: "A barrier at which a request waits before its delay, as at `/barrier/{name}`.",
+	Meaning: "A barrier at which a request waits before its delay, as at `/barrier/{name}`. " + nameOfRun,
 	Example: "checkout", Schema: `{ $ref: "#/components/schemas/Name" }`,
 	parse: parseBarrier,
 })
@@ -84,7 +84,7 @@ var _ = register(Parameter{
 var _ = register(Parameter{
 	Name: "hold", Route: "hold.name",
 	Usage:   "a name of up to 200 visible ASCII characters",
-	Meaning: "A hold in which a request waits before its delay, as at `/hold/{name}`.",
+	Meaning: "A hold in which a request waits before its delay, as at `/hold/{name}`. " + nameOfRun,
 	Example: "checkout", Schema: `{ $ref: "#/components/schemas/Name" }`,
 	excludes: []exclusion{{"barrier", "a request waits for one event"}},
 	parse:    parseHold,
@@ -150,7 +150,7 @@ func (p *Planner) event(a args, event string, body func(o *options, status int) 
 // parseBarrier parses barrier, parties and timeout.
 func parseBarrier(in *input, o *options) error {
 	name := in.get("barrier")
-	if err := checkName("barrier", name); err != nil {
+	if err := o.setName("barrier", name); err != nil {
 		return err
 	}
 	maxParties := int64(math.MaxInt32)
@@ -169,7 +169,7 @@ func parseBarrier(in *input, o *options) error {
 // parseHold parses hold and timeout.
 func parseHold(in *input, o *options) error {
 	name := in.get("hold")
-	if err := CheckHold(name); err != nil {
+	if err := o.setName("hold", name); err != nil {
 		return err
 	}
 	timeout, err := in.timeout(in.limits.MaxDelay)
@@ -178,7 +178,7 @@ func parseHold(in *input, o *options) error {
 }
 
 // CheckHold returns a *problem.Problem unless name is the name of a hold.
-func CheckHold(name string) error { return checkName("hold", name) }
+func CheckHold(name string) error { return checkGateName("hold", name) }
 
 // CheckRun returns a *problem.Problem unless name is the name of a run.
 func CheckRun(name string) error { return checkName("run", name) }

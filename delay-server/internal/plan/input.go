@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"flash.test/delay-server/delay"
+	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/query"
 )
@@ -121,7 +122,26 @@ func parseDecimal(text string) (float64, bool) {
 	return n, err == nil && strings.Trim(text, "0123456789.") == ""
 }
 
-// checkName returns an error unless name is the name of a run, a pool, a barrier or a hold.
+// nameOfRun describes names that belong to a run.
+const nameOfRun = "A name that begins with `run:` belongs to the request's [run](/doc#runs)."
+
+// setName sets ofRun if the name of a pool, a barrier or a hold belongs to a run.
+func (o *options) setName(what, name string) error {
+	if strings.HasPrefix(name, gate.RunPrefix) {
+		o.ofRun = what + " " + problem.Quote(name)
+	}
+	return checkGateName(what, name)
+}
+
+// checkGateName returns an error unless name is the name of a pool, a barrier or a hold.
+func checkGateName(what, name string) error {
+	if name == gate.RunPrefix {
+		return invalid(what, name, "no name after run:", "a name such as run:checkout")
+	}
+	return checkName(what, name)
+}
+
+// checkName returns an error unless name has 1 to 200 visible ASCII characters.
 func checkName(what, name string) error {
 	return query.CheckName(problem.InvalidParameter, what, name, query.MaxName)
 }

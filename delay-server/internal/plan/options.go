@@ -28,6 +28,7 @@ type options struct {
 	hold      *gate.HoldSpec    // likewise
 	limit     *limit            // nil for none
 
+	ofRun       string // a pool, barrier or hold that belongs to a run, for errors; "" for none
 	attemptsKey string // canonical name of the header by which attempts are counted, or ""
 
 	// Set only by a scenario's route.

@@ -496,6 +496,43 @@ func checkPlan(t *testing.T, got *plan.Plan, err error, input string) {
 	}
 }
 
+// A name that begins with run: belongs to the run, and needs one.
+func TestNamesWithinARun(t *testing.T) {
+	for _, tc := range []struct{ target, noRun string }{
+		{"/hold/run:x", `hold "run:x" needs a run: add run=NAME or the header X-Run-Id`},
+		{"/hold/run%3Ax", `hold "run:x" needs a run`},
+		{"/barrier/run:x?parties=2", `barrier "run:x" needs a run`},
+		{"/delay/0?pool=run:x&workers=1", `pool "run:x" needs a run`},
+		{"/hold/x", ""},
+		{"/hold/Run:x", ""},
+		{"/hold/x/run:x", ""},
+		{"/delay/0?pool=run&workers=1", ""},
+	} {
+		p, r := planner(), request(t, tc.target)
+		_, err := planOf(t, p, r)
+		if (err != nil) != (tc.noRun != "") || err != nil &&
+			(!errors.Is(err, conflict) || !strings.HasPrefix(err.Error(), tc.noRun)) {
+			t.Errorf("%s without a run: got %v, want %q", tc.target, err, tc.noRun)
+		}
+		r.RunID = "a"
+		if _, err := planOf(t, p, r); err != nil {
+			t.Errorf("%s in a run: %v", tc.target, err)
+		}
+	}
+	template, errs := planner().Prepare("GET /a", url.Values{"hold": {"run:x"}})
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	if _, err := template.Plan(ofRun("", "/a")); !errors.Is(err, conflict) {
+		t.Errorf("a route without a run: got %v, want %v", err, conflict)
+	}
+	for _, target := range []string{"/hold/run:", "/barrier/run:/?parties=1", "/delay/0?pool=run:&workers=1"} {
+		if _, err := planOf(t, planner(), request(t, target)); !errors.Is(err, invalid) {
+			t.Errorf("%s: got %v, want %v", target, err, invalid)
+		}
+	}
+}
+
 // Forgetting a run resets its fail_first and its random numbers, but not other runs'.
 func TestForgetARunsCounts(t *testing.T) {
 	for _, tc := range []struct {

@@ -12,7 +12,7 @@ const maxWorkers = 1_000_000
 var _ = register(Parameter{
 	Name: "pool", In: InQuery, Route: "pool.name", Requires: "workers",
 	Usage:   "1 to 200 visible ASCII characters",
-	Meaning: "Name of the [pool](/doc#pools) of workers that serves the wait.",
+	Meaning: "Name of the [pool](/doc#pools) of workers that serves the wait. " + nameOfRun,
 	Example: "db", Schema: `{ $ref: "#/components/schemas/Name" }`,
 	parse: parsePool,
 })
@@ -34,7 +34,7 @@ var _ = register(Parameter{
 // parsePool parses pool, workers and queue.
 func parsePool(in *input, o *options) error {
 	spec := gate.PoolSpec{Name: in.get("pool"), Queue: -1, Operator: in.trusted}
-	if err := checkName("pool", spec.Name); err != nil {
+	if err := o.setName("pool", spec.Name); err != nil {
 		return err
 	}
 	workers, err := in.parseInt("workers", 1, maxWorkers)

@@ -9,6 +9,7 @@ import (
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/gate"
+	"flash.test/delay-server/kit/problem"
 )
 
 // Template has the common parts of all plans of a path and query. It is safe for
@@ -125,6 +126,10 @@ func (t *Template) Plan(r Request) (planned Planned, err error) {
 	}
 	if t.attempts != nil {
 		t = t.attempt(planned.Attempt)
+	}
+	if run == "" && t.options.ofRun != "" {
+		return Planned{}, problem.ConflictingParameters.New("%s needs a run: add run=NAME or the header X-Run-Id",
+			t.options.ofRun)
 	}
 	if t.limit != nil {
 		planned.LimitKey = t.options.limit.keyOf(t.planner, &r, run)
