@@ -20,7 +20,11 @@ import (
 // checkRun judges a run once it is settled.
 func (a *API) checkRun(c echo.Context) error {
 	id := param(c, "id")
-	checks, want, _, err := a.readChecks(c)
+	values, err := readQuery(c, append(check.Names(), "timeout")...)
+	if err != nil {
+		return err
+	}
+	checks, want, err := a.parseChecks(values)
 	if err != nil {
 		return err
 	}
@@ -36,7 +40,11 @@ func (a *API) checkRun(c echo.Context) error {
 
 // checkRuns judges all runs whose IDs begin with run_prefix, once they are settled.
 func (a *API) checkRuns(c echo.Context) error {
-	checks, want, values, err := a.readChecks(c, "run_prefix")
+	values, err := readQuery(c, append(check.Names(), "timeout", "run_prefix")...)
+	if err != nil {
+		return err
+	}
+	checks, want, err := a.parseChecks(values)
 	if err != nil {
 		return err
 	}
@@ -80,28 +88,23 @@ func (a *API) settledRuns(ctx context.Context, prefix string, want condition) ([
 	return runs, nil
 }
 
-// readChecks reads checks, timeout and the more parameters. The condition is that a run is
-// settled. The error is a *problem.Problem.
-func (a *API) readChecks(c echo.Context, more ...string) (check.List, condition, url.Values, error) {
-	want := condition{settled: true, timeout: defaultTimeout}
-	own := append(more, "timeout")
-	values, err := readQuery(c, append(own, check.Names()...)...)
-	if err != nil {
-		return check.List{}, want, nil, err
-	}
+// parseChecks parses the checks of a query, and its timeout for the condition that a run
+// is settled. The error is a *problem.Problem.
+func (a *API) parseChecks(values url.Values) (checks check.List, want condition, err error) {
+	want = condition{settled: true, timeout: defaultTimeout}
 	if values.Has("timeout") {
 		if want.timeout, err = plan.ReadTimeout(values.Get("timeout"), maxTimeout); err != nil {
-			return check.List{}, want, nil, err
+			return checks, want, err
 		}
 	}
-	ours := url.Values{}
-	for name, value := range values {
-		if !slices.Contains(own, name) {
-			ours[name] = value
+	given := url.Values{}
+	for _, name := range check.Names() {
+		if values.Has(name) {
+			given[name] = values[name]
 		}
 	}
-	checks, err := check.Parse(ours, a.options.Journal.Headers)
-	return checks, want, values, err
+	checks, err = check.Parse(given, a.options.Journal.Headers)
+	return checks, want, err
 }
 
 // sendVerdict answers 200 if all checks hold, and else 422.

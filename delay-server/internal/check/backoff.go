@@ -104,7 +104,7 @@ func (in *input) jitter() (jitter, error) {
 	default:
 		text, isShare := strings.CutSuffix(name, "%")
 		percent, err := strconv.Atoi(text)
-		if !isShare || err != nil || strings.Trim(text, "0123456789") != "" || percent < 1 || percent > 100 {
+		if !isShare || err != nil || strconv.Itoa(percent) != text || percent < 1 || percent > 100 {
 			return jitter{},
 				invalid("jitter", name, "it is none of them", "none, full, equal or a share from 1% to 100%")
 		}
@@ -129,10 +129,12 @@ func (b backoff) String() string {
 }
 
 // gap returns the range of the gap after attempt n, from 1, on a machine that is never
-// late.
+// late. It rounds outwards.
 func (b backoff) gap(n int) (low, high time.Duration) {
 	expected := min(float64(b.base)*math.Pow(b.factor, float64(n-1)), float64(b.cap))
-	return time.Duration(expected * b.jitter.low), time.Duration(expected * b.jitter.high)
+	low = time.Duration(math.Floor(expected * b.jitter.low))
+	high = time.Duration(math.Ceil(expected * b.jitter.high))
+	return low, high
 }
 
 func (b backoff) judge(subjects []*subject) finding {

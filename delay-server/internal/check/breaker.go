@@ -78,7 +78,7 @@ func (b breaker) judge(s *subject) finding {
 	case c.wrong.state != holds:
 		return c.wrong
 	case c.opened == 0:
-		return tooFew("never open", "there are never %s in a row; make the server fail more often",
+		return tooFew("never open", "the run never has %s in a row; make the server fail more often",
 			count(b.failures, "failure"))
 	case c.probes == 0:
 		return tooFew(got,

@@ -2,6 +2,7 @@ package check
 
 import (
 	"strconv"
+	"time"
 
 	"flash.test/delay-server/internal/journal"
 )
@@ -13,9 +14,7 @@ var _ = register(Check{
 	Usage:   "1 to 1000000",
 	Meaning: "The highest number of requests in flight at once is this.",
 	Example: "3", Schema: countSchema,
-	parse: func(in *input) (rule, error) {
-		return parsePeak(in, "peak", exactly, func(n, peak int) bool { return peak == n })
-	},
+	parse: func(in *input) (rule, error) { return parsePeak(in, "peak", exactly) },
 })
 
 var _ = register(Check{
@@ -24,9 +23,7 @@ var _ = register(Check{
 	Meaning: "There are never more requests in flight at once. The run must have more requests than that: else it " +
 		"could not fail.",
 	Example: "10", Schema: countSchema,
-	parse: func(in *input) (rule, error) {
-		return parsePeak(in, "peak_at_most", atMost, func(n, peak int) bool { return peak <= n })
-	},
+	parse: func(in *input) (rule, error) { return parsePeak(in, "peak_at_most", atMost) },
 })
 
 var _ = register(Check{
@@ -34,34 +31,36 @@ var _ = register(Check{
 	Usage:   "1 to 1000000",
 	Meaning: "At some time there are this many requests in flight at once, or more.",
 	Example: "2", Schema: countSchema,
-	parse: func(in *input) (rule, error) {
-		return parsePeak(in, "peak_at_least", atLeast, func(n, peak int) bool { return peak >= n })
-	},
+	parse: func(in *input) (rule, error) { return parsePeak(in, "peak_at_least", atLeast) },
 })
 
-func parsePeak(in *input, name string, allows func(int) span, ok func(n, peak int) bool) (rule, error) {
+func parsePeak(in *input, name string, allows func(int) span) (rule, error) {
 	n, err := in.number(name, 1)
 	if err != nil {
 		return rule{}, err
 	}
-	return rule{want: strconv.Itoa(n), peak: allows(n), judge: eachRun(func(s *subject) finding {
-		peak := s.run.PeakInFlight
-		got := strconv.Itoa(peak)
-		switch {
-		case ok(n, peak) && name == "peak_at_most" && s.run.Requests <= n:
-			return tooFew(got+" of "+count(s.run.Requests, "request"),
-				"%s cannot be more than %d at once, whatever the client does; send more than %d",
-				count(s.run.Requests, "request"), n, n)
-		case ok(n, peak):
-			return hold("%s", got)
-		case peak > n:
-			s.markPeak()
-			return fail(got, "%d requests were in flight at once, want %d; lower the client's concurrency", peak, n)
-		}
-		return fail(got,
-			"never more than %d requests were in flight at once, want %d; the client waits for answers, or "+
-				"the answers are too quick to overlap", peak, n)
+	allowed := allows(n)
+	return rule{want: strconv.Itoa(n), peak: allowed, judge: eachRun(func(s *subject) finding {
+		return judgePeak(s, n, allowed)
 	})}, nil
+}
+
+// judgePeak judges whether the peak of a run is allowed, that is n, up to n or from n on.
+func judgePeak(s *subject, n int, allowed span) finding {
+	peak, requests := s.run.PeakInFlight, count(s.run.Requests, "request")
+	got := strconv.Itoa(peak)
+	switch {
+	case peak > allowed.max:
+		s.markPeak()
+		return fail(got, "%d requests were in flight at once, want %d; lower the client's concurrency", peak, n)
+	case peak < allowed.min:
+		return fail(got, "never more than %d requests were in flight at once, want %d; the client waits for answers, "+
+			"or the answers are too quick to overlap", peak, n)
+	case s.run.Requests <= n && allowed.min == 0:
+		return tooFew(got+" of "+requests, "%s cannot be more than %d at once, whatever the client does; "+
+			"send more than %d", requests, n, n)
+	}
+	return hold("%s", got)
 }
 
 // markPeak marks the first request that arrives while the highest number of others is in
@@ -103,13 +102,13 @@ func parseOrder(in *input) (rule, error) {
 		peak = atMost(1)
 	}
 	return rule{want: text, peak: peak, judge: eachRun(func(s *subject) finding {
-		return judgeOrder(s, text == "sequential", func(left, w wait) bool { return left.End-w.Start <= within })
+		return judgeOrder(s, text, within)
 	})}, nil
 }
 
-// judgeOrder judges the order of a run. late reports whether a request that the client
-// gave up may have ended before w began, and the server learned it late.
-func judgeOrder(s *subject, sequential bool, late func(left, w wait) bool) finding {
+// judgeOrder judges the order of a run. A request that the client gave up may have ended
+// earlier than the server learned, by up to within.
+func judgeOrder(s *subject, want string, within time.Duration) finding {
 	if len(s.waits) < 2 {
 		return tooFew(count(len(s.waits), "request"), "the order of one request is nothing to judge; send two or more")
 	}
@@ -117,7 +116,7 @@ func judgeOrder(s *subject, sequential bool, late func(left, w wait) bool) findi
 	var before, left wait // the request before, and of the given up ones the one with the latest end
 	for _, w := range s.waits {
 		switch {
-		case before.End > w.Start || left.End > w.Start && !late(left, w):
+		case before.End > w.Start || left.End > w.Start+within:
 			if !overlaps {
 				overlaps, first = true, w
 			}
@@ -130,22 +129,21 @@ func judgeOrder(s *subject, sequential bool, late func(left, w wait) bool) findi
 			left = w
 		}
 	}
-	// On a frozen clock, requests may be in flight together and take no time.
-	concurrent := overlaps || s.run.PeakInFlight > 1 && !excused
-	switch {
-	case concurrent == sequential && sequential:
-		if overlaps {
-			s.mark(first, "began before another had ended")
-		}
-		return fail("concurrent",
-			"up to %d requests were in flight at once; wait for each answer before the next request",
-			s.run.PeakInFlight)
-	case concurrent == sequential:
-		return fail("sequential", "no request began before another had ended; send them without waiting for answers")
-	case concurrent:
-		return hold("concurrent")
+	got := "sequential"
+	if overlaps || s.run.PeakInFlight > 1 && !excused { // on a frozen clock, an overlap may take no time
+		got = "concurrent"
 	}
-	return hold("sequential")
+	switch {
+	case got == want:
+		return hold("%s", got)
+	case want == "concurrent":
+		return fail(got, "no request began before another had ended; send them without waiting for answers")
+	}
+	if overlaps {
+		s.mark(first, "began before another had ended")
+	}
+	return fail(got, "up to %d requests were in flight at once; wait for each answer before the next request",
+		s.run.PeakInFlight)
 }
 
 var _ = register(Check{

@@ -40,8 +40,8 @@ func (b backoff) distribution(subjects []*subject) finding {
 	}
 	if need := minSamples(share); len(samples) < need {
 		return tooFew(count(len(samples), "retry"),
-			"%s are too few to tell jitter=%s from another one: %d are needed; judge many "+
-				"runs together with /admin/check?run_prefix=…", count(len(samples), "retry"), b.jitter.name, need)
+			"%s cannot tell jitter=%s from another one: %d are needed; judge many runs together with "+
+				"/admin/check?run_prefix=…", count(len(samples), "retry"), b.jitter.name, need)
 	}
 	early, late := deviations(samples)
 	allowed := math.Sqrt(math.Log(2/significance) / 2 / float64(len(samples)))

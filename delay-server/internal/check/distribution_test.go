@@ -78,7 +78,7 @@ func TestFullJitter(t *testing.T) {
 		detail, got string // what they begin with
 	}{
 		{"one less than needed", "full", distributed(rng, enough-1, 0, 1, 0),
-			"114 retries are too few to tell jitter=full from another one: 117 are needed; judge many runs together " +
+			"114 retries cannot tell jitter=full from another one: 117 are needed; judge many runs together " +
 				"with /admin/check?run_prefix=…", "114 retries"},
 		{"a small within needs fewer", "full&within=1ms", distributed(rng, 11, 0, 1, 0), "", "33 retries, deviation "},
 		{"within is too large", "full&within=50ms", distributed(rng, enough, 0, 1, 0),

@@ -63,7 +63,7 @@ func eachRun(judge func(*subject) finding) judge {
 		}
 		f := combine(findings)
 		if f.state == holds && len(subjects) > 1 {
-			f.got = count(len(subjects), "run") + ", the first " + f.got
+			f.got += " in the first of " + count(len(subjects), "run")
 		}
 		return f
 	}

@@ -3,6 +3,7 @@ package check
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"slices"
@@ -24,15 +25,15 @@ const (
 // input has the values of a query.
 type input struct {
 	values  url.Values
-	headers []string // header fields that the journal records
+	headers []string // canonical names of the header fields that the journal records
 }
 
-// Parse parses checks and their modifiers. headers are the header fields that the
-// journal records. The error is a *problem.Problem.
+// Parse parses checks and their modifiers. headers are the canonical names of the header
+// fields that the journal records. The error is a *problem.Problem.
 func Parse(values url.Values, headers []string) (List, error) {
 	in := &input{values, headers}
 	var list List
-	for _, name := range sortedNames(values) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if err := known(name, values[name]); err != nil {
 			return List{}, err
 		}
@@ -64,15 +65,6 @@ func Parse(values url.Values, headers []string) (List, error) {
 	path, err := in.path()
 	list.path = path
 	return list, err
-}
-
-func sortedNames(values url.Values) []string {
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // known returns an error for an unknown or repeated parameter.
@@ -143,17 +135,19 @@ func (in *input) time(name string, shortest time.Duration) (time.Duration, error
 	return parseTime(name, in.get(name), in.get(name), shortest)
 }
 
+const aTime = "a time such as 50ms or 2s"
+
 // parseTime parses part, which is in the value of a parameter, as a time.
 func parseTime(name, value, part string, shortest time.Duration) (time.Duration, error) {
 	d, err := delay.Parse(part)
 	fixed, ok := d.Fixed()
 	switch syntax, isSyntax := errors.AsType[*delay.SyntaxError](err); {
 	case isSyntax:
-		return 0, invalid(name, value, syntax.Reason, "a time such as 50ms or 2s")
+		return 0, invalid(name, value, syntax.Reason, aTime)
 	case err != nil || !ok:
-		return 0, invalid(name, value, "it is no fixed time", "a time such as 50ms or 2s")
+		return 0, invalid(name, value, "it is no fixed time", aTime)
 	case fixed < shortest:
-		return 0, invalid(name, value, "it must be above 0", "a time such as 50ms or 2s")
+		return 0, invalid(name, value, "it must be above 0", aTime)
 	case fixed > maxTime:
 		return 0, invalid(name, value, "it is too long", fmt.Sprintf("a time up to %dh", maxTime/time.Hour))
 	}

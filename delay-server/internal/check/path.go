@@ -1,12 +1,13 @@
 package check
 
 import (
+	"slices"
 	"strings"
 
 	"flash.test/delay-server/kit/problem"
 )
 
-var _ = register(Check{
+var pathRow = register(Check{
 	Name:    "path",
 	Usage:   "a path, without its query",
 	Meaning: "Judges only the requests with this path. Conflicts with `order` and the peaks, which count all requests.",
@@ -22,8 +23,8 @@ func (in *input) path() (string, error) {
 	if !in.has("path") {
 		return "", nil
 	}
-	for _, name := range []string{"order", "peak", "peak_at_least", "peak_at_most"} {
-		if in.has(name) {
+	for _, name := range checks() {
+		if in.has(name) && !slices.Contains(pathRow.Modifies, name) {
 			return "", problem.ConflictingParameters.New("path and %s conflict: %s counts all requests of a run",
 				name, name)
 		}

@@ -20,8 +20,7 @@ var _ = register(Check{
 func parseSameHeader(in *input) (rule, error) {
 	text := in.get("same_header")
 	name := http.CanonicalHeaderKey(text)
-	i := slices.IndexFunc(in.headers, func(h string) bool { return strings.EqualFold(h, text) })
-	if i < 0 {
+	if !slices.Contains(in.headers, name) {
 		use := "a server whose JOURNAL_HEADERS names it"
 		if in.headers != nil {
 			use = strings.Join(in.headers, ", ") + ", or add it to JOURNAL_HEADERS"
@@ -38,13 +37,13 @@ func judgeSameHeader(q sequence, name string) finding {
 		return tooFew("1 request",
 			"no request was retried, so there is nothing to compare; make the first attempt fail")
 	}
-	first := q.waits[0].header(name)
+	first := q.waits[0].Headers[name]
 	if first == "" {
 		q.mark(q.waits[0], "no %s", name)
 		return fail("none", "attempt 1 has no %s; send one with each attempt", name)
 	}
 	for i, w := range q.waits[1:] {
-		switch value := w.header(name); value {
+		switch value := w.Headers[name]; value {
 		case first:
 		case "":
 			q.mark(w, "no %s", name)
@@ -56,14 +55,4 @@ func judgeSameHeader(q sequence, name string) finding {
 		}
 	}
 	return hold("%s", problem.Quote(first))
-}
-
-// header returns the value of a recorded header field.
-func (w wait) header(name string) string {
-	for field, value := range w.Headers {
-		if strings.EqualFold(field, name) {
-			return value
-		}
-	}
-	return ""
 }
