@@ -141,7 +141,7 @@ public final class DelayServer implements AutoCloseable {
         for (String folder : environment.getOrDefault("PATH", "").split(File.pathSeparator)) {
             for (String name : List.of("delay-server", "delay-server.exe")) {
                 Path file = Path.of(folder, name);
-                if (!folder.isEmpty() && Files.isExecutable(file)) {
+                if (!folder.isEmpty() && Files.isRegularFile(file) && Files.isExecutable(file)) {
                     return file.toString();
                 }
             }

@@ -406,9 +406,12 @@ class DelayServerTest {
         }
 
         @Test
-        void noProgram() {
-            assertMatches("set DELAY_SERVER_URL, DELAY_SERVER_BINARY or DELAY_SERVER_IMAGE",
-                failure(IllegalStateException.class, Map.of(), Map.of("PATH", "")));
+        void noProgram(@TempDir Path folder) throws Exception {
+            Files.createDirectory(folder.resolve("delay-server")); // no program
+            for (String path : List.of("", folder.toString())) {
+                assertMatches("set DELAY_SERVER_URL, DELAY_SERVER_BINARY or DELAY_SERVER_IMAGE",
+                    failure(IllegalStateException.class, Map.of(), Map.of("PATH", path)));
+            }
             assertMatches("/nowhere/delay-server", failure(UncheckedIOException.class, Map.of(),
                 Map.of("DELAY_SERVER_BINARY", "/nowhere/delay-server")));
             String java = Path.of(System.getProperty("java.home"), "bin", "jps").toString(); // prints and ends

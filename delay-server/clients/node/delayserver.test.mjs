@@ -1,7 +1,7 @@
 /** Tests of delayserver.mjs. A server at DELAY_SERVER_URL needs an ADMIN_TOKEN, in DELAY_SERVER_TOKEN. */
 
 import assert, { AssertionError } from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -311,7 +311,10 @@ describe('start() follows the environment', () => {
 
   test('no program', async (t) => {
     const ways = /set DELAY_SERVER_URL, DELAY_SERVER_BINARY or DELAY_SERVER_IMAGE/;
-    await assert.rejects(startWith(t, { PATH: '' }), ways);
+    const folder = mkdtempSync(join(tmpdir(), 'delay-server-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    mkdirSync(join(folder, 'delay-server')); // no program
+    for (const PATH of ['', folder]) await assert.rejects(startWith(t, { PATH }), ways);
     await assert.rejects(startWith(t, { DELAY_SERVER_BINARY: '/nowhere/delay-server' }), /ENOENT/);
     const other = startWith(t, { DELAY_SERVER_BINARY: process.execPath });
     await assert.rejects(other, /is no delay-server, or did not start .exit status 0/);

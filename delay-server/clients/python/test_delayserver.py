@@ -306,8 +306,11 @@ class StartTest(unittest.TestCase):
 
     def test_no_program(self):
         ways = "set DELAY_SERVER_URL, DELAY_SERVER_BINARY or DELAY_SERVER_IMAGE"
-        with self.assertRaisesRegex(FileNotFoundError, ways):
-            self.start({"PATH": ""})
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "delay-server"))  # no program
+            for path in "", folder:
+                with self.assertRaisesRegex(FileNotFoundError, ways):
+                    self.start({"PATH": path})
         with self.assertRaises(FileNotFoundError):
             self.start({"DELAY_SERVER_BINARY": "/nowhere/delay-server"})
         with self.assertRaisesRegex(RuntimeError, "is no delay-server, or did not start .exit status 0"):
