@@ -187,12 +187,15 @@ public final class DelayServer implements AutoCloseable {
         String container = docker(settings, command.toArray(String[]::new));
         Runnable stop = () -> docker(Map.of(), "rm", "--force", "--volumes", container);
         try {
-            String port = docker(Map.of(), "port", container, "3000/tcp").replaceAll("(?s).*:", "");
-            var server = new DelayServer("http://127.0.0.1:" + port, token, stop);
             for (long deadline = System.nanoTime() + START.toNanos();; Thread.sleep(50)) {
+                String port = docker(Map.of(), "port", container, "3000/tcp").replaceAll("(?s).*:", "");
+                if (port.isEmpty()) {
+                    throw new IllegalStateException("the container has ended");
+                }
+                var server = new DelayServer("http://127.0.0.1:" + port, token);
                 try {
                     server.clock().state();
-                    return server;
+                    return new DelayServer(server.url, token, stop);
                 } catch (UncheckedIOException e) {
                     if (System.nanoTime() > deadline) {
                         throw e;

@@ -357,6 +357,7 @@ class DelayServerTest {
     @Nested
     class Start {
         final String binary = System.getenv().getOrDefault("DELAY_SERVER_BINARY", "");
+        final String image = System.getenv().getOrDefault("DELAY_SERVER_IMAGE", "");
 
         String failure(Class<? extends Exception> type, Map<String, String> settings, Map<String, String> environment) {
             return assertThrows(type, () -> DelayServer.start(settings, environment)).getMessage();
@@ -382,6 +383,33 @@ class DelayServerTest {
             started.close();
             assertThrows(UncheckedIOException.class, () -> started.clock().state());
             started.close();
+        }
+
+        @Test
+        void aProgramEndsWithTheProcess() throws Exception {
+            assumeTrue(!binary.isEmpty(), "no DELAY_SERVER_BINARY");
+            var java = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp", Path.of(DelayServer.class.getProtectionDomain().getCodeSource().getLocation().toURI()).toString(),
+                Starts.class.getName()).redirectError(ProcessBuilder.Redirect.INHERIT);
+            java.environment().putAll(Map.of("DELAY_SERVER_URL", "", "DELAY_SERVER_BINARY", binary));
+            Process process = java.start();
+            String url = process.inputReader().readLine();
+            assertEquals(0, process.waitFor());
+            assertThrows(UncheckedIOException.class, () -> new DelayServer(url, "").clock().state());
+        }
+
+        @Test
+        void aContainer() {
+            assumeTrue(!image.isEmpty(), "no DELAY_SERVER_IMAGE");
+            var environment = Map.of("DELAY_SERVER_IMAGE", image);
+            var started = DelayServer.start(Map.of("TIME_SCALE", "0.5"), environment);
+            assertEquals(0.5, started.clock().state().getDouble("scale"));
+            started.close();
+            assertThrows(UncheckedIOException.class, () -> started.clock().state());
+            assertMatches("does not answer; its log: .*TIME_SCALE: \"fast\" is invalid",
+                failure(IllegalStateException.class, Map.of("TIME_SCALE", "fast"), environment));
+            assertMatches("docker run: .*NO-IMAGE",
+                failure(IllegalStateException.class, Map.of(), Map.of("DELAY_SERVER_IMAGE", "NO-IMAGE")));
         }
 
         @Test
@@ -417,6 +445,13 @@ class DelayServerTest {
             String java = Path.of(System.getProperty("java.home"), "bin", "jps").toString(); // prints and ends
             assertMatches("is no delay-server, or did not start .exit status",
                 failure(IllegalStateException.class, Map.of(), Map.of("DELAY_SERVER_BINARY", java)));
+        }
+    }
+
+    /** A process that starts a server and does not close it. */
+    static class Starts {
+        public static void main(String[] args) {
+            System.out.println(DelayServer.start().url());
         }
     }
 

@@ -23,6 +23,8 @@ import { AssertionError } from 'node:assert';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, statSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -115,12 +117,13 @@ async function startContainer(image, token, settings) {
   const container = docker(['run', '--detach', '--publish', '127.0.0.1::3000', ...names, image], settings);
   const stop = () => docker(['rm', '--force', '--volumes', container]);
   try {
-    const port = docker(['port', container, '3000/tcp']).split(':').at(-1);
-    const server = new DelayServer(`http://127.0.0.1:${port}`, token, stop);
     for (const deadline = Date.now() + startMs; ; await sleep(50)) {
+      const port = docker(['port', container, '3000/tcp']).split(':').at(-1);
+      if (!port) throw new Error('the container has ended');
+      const { url, clock } = new DelayServer(`http://127.0.0.1:${port}`, token);
       try {
-        await server.clock.state();
-        return server;
+        await clock.state();
+        return new DelayServer(url, token, stop);
       } catch (error) {
         if (error instanceof Problem || Date.now() > deadline) throw error;
       }
@@ -237,14 +240,13 @@ export class DelayServer {
     const signal = AbortSignal.timeout(this.timeoutMs + 10_000);
     let reply, text;
     try {
-      reply = await fetch(url, { method, headers, body, signal, redirect: 'manual' });
-      text = await reply.text();
+      [reply, text] = await exchange(url, { method, headers, signal, agent: false }, body);
     } catch (cause) {
-      const reason = cause.cause?.code ?? cause.cause?.message ?? cause.message;
+      const reason = signal.aborted ? 'time-out' : (cause.code ?? cause.message);
       throw new Error(`${method} ${url}: no delay-server answers: ${reason}`, { cause });
     }
-    const { status } = reply;
-    const got = reply.headers.get('Content-Type')?.split(';')[0];
+    const status = reply.statusCode;
+    const got = reply.headers['content-type']?.split(';')[0];
     if (got === 'application/problem+json') throw new Problem(`${method} ${url}`, status, JSON.parse(text));
     if (status === 204) return undefined;
     if (![200, 422].includes(status) || got !== mediaType) { // 422 is a verdict
@@ -253,6 +255,22 @@ export class DelayServer {
     }
     return mediaType === 'application/json' ? JSON.parse(text) : text;
   }
+}
+
+/**
+ * Resolves to the reply and its text. It does not use fetch: in Node 20, that waits forever if
+ * the server closes a connection at once, as Docker does while a container starts.
+ */
+function exchange(url, options, body) {
+  return new Promise((resolve, reject) => {
+    const { request } = url.startsWith('https:') ? https : http;
+    const sent = request(url, options, (reply) => {
+      let text = '';
+      reply.setEncoding('utf8').on('data', (part) => (text += part));
+      reply.on('end', () => resolve([reply, text])).on('error', reject);
+    });
+    sent.on('error', reject).end(body);
+  });
 }
 
 /**

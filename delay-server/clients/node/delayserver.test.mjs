@@ -1,8 +1,10 @@
 /** Tests of delayserver.mjs. A server at DELAY_SERVER_URL needs an ADMIN_TOKEN, in DELAY_SERVER_TOKEN. */
 
 import assert, { AssertionError } from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTCPServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -224,7 +226,7 @@ describe('What fails says why', () => {
   });
 
   test('a server that is not there', async () => {
-    const url = await listen((_, reply) => reply.end(), (base) => base);
+    const url = await listen(createServer(), (base) => base);
     const error = await new DelayServer(url).clock.state().catch((e) => e);
     assert.equal(error.message, `GET ${url}/admin/clock: no delay-server answers: ECONNREFUSED`);
   });
@@ -235,11 +237,17 @@ describe('What fails says why', () => {
       if (url.startsWith('/moved/')) reply.writeHead(302, elsewhere).end();
       else reply.writeHead(200, { 'Content-Type': 'text/html' }).end();
     };
-    await listen(handler, async (url) => {
+    await listen(createServer(handler), async (url) => {
       for (const [path, status] of [['/moved', 302], ['', 200]]) {
         const answer = new DelayServer(url + path, 'token').clock.state();
         await assert.rejects(answer, new RegExp(`unexpected reply ${status} .*\\(is this a delay-server`));
       }
+    });
+  });
+
+  test('a server that closes each connection, as Docker does for a while', async () => {
+    await listen(createTCPServer((socket) => socket.destroy()), async (url) => {
+      await assert.rejects(new DelayServer(url).clock.state(), /no delay-server answers: ECONNRESET/);
     });
   });
 
@@ -250,9 +258,9 @@ describe('What fails says why', () => {
   });
 });
 
-/** Serves handler at a free port during use(url). Resolves to the result of use. */
-async function listen(handler, use) {
-  const other = createServer(handler).listen(0, '127.0.0.1');
+/** Runs a server at a free port during use(url). Resolves to the result of use. */
+async function listen(other, use) {
+  other.listen(0, '127.0.0.1');
   await new Promise((resolve) => other.on('listening', resolve));
   try {
     return await use(`http://127.0.0.1:${other.address().port}`);
@@ -263,6 +271,7 @@ async function listen(handler, use) {
 
 describe('start() follows the environment', () => {
   const binary = process.env.DELAY_SERVER_BINARY;
+  const image = process.env.DELAY_SERVER_IMAGE;
   const needsBinary = { skip: !binary && 'no DELAY_SERVER_BINARY' };
 
   async function startWith(t, environment, settings = {}) {
@@ -292,6 +301,24 @@ describe('start() follows the environment', () => {
     await started.close();
     await assert.rejects(started.clock.state(), /no delay-server answers/);
     await started.close();
+  });
+
+  test('a program ends with the process', needsBinary, async () => {
+    const script = `import { start } from ${JSON.stringify(new URL('delayserver.mjs', import.meta.url))};
+      console.log((await start()).url)`;
+    const env = { ...process.env, DELAY_SERVER_URL: '', DELAY_SERVER_BINARY: binary };
+    const url = execFileSync(process.execPath, ['--input-type=module', '-e', script], { env, timeout: 60_000 });
+    await assert.rejects(new DelayServer(String(url).trim()).clock.state(), /no delay-server answers/);
+  });
+
+  test('a container', { skip: !image && 'no DELAY_SERVER_IMAGE' }, async (t) => {
+    const started = await startWith(t, { DELAY_SERVER_IMAGE: image }, { TIME_SCALE: '0.5' });
+    assert.equal((await started.clock.state()).scale, 0.5);
+    await started.close();
+    await assert.rejects(started.clock.state(), /no delay-server answers/);
+    const invalid = startWith(t, { DELAY_SERVER_IMAGE: image }, { TIME_SCALE: 'fast' });
+    await assert.rejects(invalid, /does not answer; its log: [^]*TIME_SCALE: "fast" is invalid/);
+    await assert.rejects(startWith(t, { DELAY_SERVER_IMAGE: 'NO-IMAGE' }), /docker run: .*NO-IMAGE/);
   });
 
   test('settings', needsBinary, async (t) => {

@@ -126,13 +126,15 @@ def _start_container(image: str, token: str, settings: dict) -> DelayServer:
         _docker("rm", "--force", "--volumes", container)
 
     try:
-        port = _docker("port", container, "3000/tcp").rpartition(":")[2]
-        server = DelayServer(f"http://127.0.0.1:{port}", token, stop)
         deadline = time.monotonic() + _START_SECONDS
         while True:
+            port = _docker("port", container, "3000/tcp").rpartition(":")[2]
+            if not port:
+                raise ChildProcessError("the container has ended")
+            server = DelayServer(f"http://127.0.0.1:{port}", token)
             try:
                 server.clock.state()
-                return server
+                return DelayServer(server.url, token, stop)
             except ConnectionError:
                 if time.monotonic() > deadline:
                     raise

@@ -6,6 +6,7 @@ import http.server
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -268,11 +269,12 @@ class ErrorTest(delayserver.TestCase):
 class StartTest(unittest.TestCase):
     """start() follows the environment."""
 
-    BINARY = os.environ.get("DELAY_SERVER_BINARY") or shutil.which("delay-server")
+    BINARY = os.environ.get("DELAY_SERVER_BINARY")
+    IMAGE = os.environ.get("DELAY_SERVER_IMAGE")
+    OTHERS = {name: value for name, value in os.environ.items() if not name.startswith("DELAY_SERVER_")}
 
     def start(self, environment: dict, **settings):
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("DELAY_SERVER_")}
-        with unittest.mock.patch.dict(os.environ, {**kept, **environment}, clear=True):
+        with unittest.mock.patch.dict(os.environ, {**self.OTHERS, **environment}, clear=True):
             server = delayserver.start(**settings)
         self.addCleanup(server.close)
         return server
@@ -283,7 +285,7 @@ class StartTest(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "runs already: start it with MAX_DELAY"):
             self.start({"DELAY_SERVER_URL": "http://127.0.0.1:9"}, MAX_DELAY="1h")
 
-    @unittest.skipUnless(BINARY, "no delay-server")
+    @unittest.skipUnless(BINARY, "no DELAY_SERVER_BINARY")
     def test_a_program_runs_until_it_is_closed(self):
         with self.start({"DELAY_SERVER_BINARY": self.BINARY, "DELAY_SERVER_TOKEN": "t", "PORT": "x"}) as server:
             delayserver.DelayServer(server.url, "t").clock.state()
@@ -291,14 +293,39 @@ class StartTest(unittest.TestCase):
             server.clock.state()
         server.close()
 
-    @unittest.skipUnless(BINARY, "no delay-server")
+    @unittest.skipUnless(BINARY, "no DELAY_SERVER_BINARY")
+    def test_a_program_ends_with_the_process(self):
+        process = subprocess.run(
+            [sys.executable, "-c", "import delayserver; print(delayserver.start().url)"],
+            env={**self.OTHERS, "DELAY_SERVER_BINARY": self.BINARY},
+            cwd=os.path.dirname(delayserver.__file__),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        with self.assertRaises(ConnectionError):
+            delayserver.DelayServer(process.stdout.strip()).clock.state()
+
+    @unittest.skipUnless(IMAGE, "no DELAY_SERVER_IMAGE")
+    def test_a_container(self):
+        with self.start({"DELAY_SERVER_IMAGE": self.IMAGE}, TIME_SCALE="0.5") as server:
+            self.assertEqual(server.clock.state()["scale"], 0.5)
+        with self.assertRaises(ConnectionError):
+            server.clock.state()
+        with self.assertRaisesRegex(RuntimeError, 'does not answer; its log: (.*\n)*TIME_SCALE: "fast" is invalid'):
+            self.start({"DELAY_SERVER_IMAGE": self.IMAGE}, TIME_SCALE="fast")
+        with self.assertRaisesRegex(RuntimeError, "docker run: .*NO-IMAGE"):
+            self.start({"DELAY_SERVER_IMAGE": "NO-IMAGE"})
+
+    @unittest.skipUnless(BINARY, "no DELAY_SERVER_BINARY")
     def test_settings(self):
         server = self.start({"DELAY_SERVER_BINARY": self.BINARY}, TIME_SCALE="0.5")
         self.assertEqual(server.clock.state()["scale"], 0.5)
         with self.assertRaisesRegex(RuntimeError, "did not start .exit status 2"):
             self.start({"DELAY_SERVER_BINARY": self.BINARY}, TIME_SCALE="fast")
 
-    @unittest.skipUnless(BINARY, "no delay-server")
+    @unittest.skipUnless(BINARY, "no DELAY_SERVER_BINARY")
     def test_a_program_in_path(self):
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(self.BINARY, os.path.join(folder, "delay-server"))
