@@ -172,8 +172,10 @@ var scenes = map[string]func(s *scene){
 		s.ask(1, "/barrier/run:h?parties=2&timeout=4s")
 		s.ask(2, "/delay/1000?pool=run:h&workers=1")
 		s.ask(3, "/delay/1000?pool=run:h&workers=1")
+		s.waiting("r", 4)
 		s.exchange("/delay/1000?pool=run:h&workers=2")
-		s.send(4, get("/hold/run:h?run=other&timeout=3s", "Connection: close"))
+		s.send(0, get("/hold/run:h?run=other&timeout=3s", "Connection: close"))
+		s.waiting("other", 1)
 		s.send(0, get("/hold/run:h", "Connection: close"))
 		for range 5 {
 			s.advance(time.Second)
