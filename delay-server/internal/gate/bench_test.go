@@ -137,3 +137,15 @@ func BenchmarkRateLimiter(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRateLimitsForget measures how long a full table takes to forget a run.
+func BenchmarkRateLimitsForget(b *testing.B) {
+	limits := gate.NewRateLimits()
+	limiter := limits.Limiter(1, gate.Rate{Requests: 1, Window: time.Hour})
+	for key := range uint64(100_000) {
+		_, _ = limiter.Enter(gate.RateKey{Value: key}, time.Now())
+	}
+	for i := uint64(0); b.Loop(); i++ {
+		limits.Forget(1 << 63)
+	}
+}

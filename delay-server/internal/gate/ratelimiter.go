@@ -163,7 +163,8 @@ func (s *rateState) enterWindow(rate Rate, now time.Time) (Quota, bool) {
 }
 
 // Forget forgets the state of all keys with the hash of a run, as Run or as Value, in all
-// limiters, and reports whether there was any.
+// limiters, and reports whether there was any. It looks at all keys, which takes some
+// milliseconds if they are 100,000.
 func (l *RateLimits) Forget(run uint64) (forgotten bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
