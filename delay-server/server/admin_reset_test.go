@@ -31,7 +31,7 @@ func TestReset(t *testing.T) {
 				wantBody(t, c, "GET "+base+"/delay/0?fail_first=1&run=r", 503, "")
 				s.putScenario("routes: [{path: /a, body: put}]")
 				s.putRunScenario("r", "routes: [{path: /a, body: run}]")
-				_, err := s.api.Scale(t.Context(), 2)
+				_, err := s.api.Scale(t.Context(), 1e6)
 				succeeded(t, 0, err)
 				s.freeze()
 				held := ask(t, c, 2, base+"/hold/h?run=r")

@@ -15,11 +15,11 @@ func (a *API) reset(c echo.Context) error {
 	o := a.options
 	o.Scenarios.Reset()
 	o.Counts.ForgetAll()
-	o.Journal.ForgetAll()
-	o.Pools.Reset()
 	if err := o.Clock.Reset(o.TimeScale); err != nil {
 		return err
 	}
+	o.Journal.ForgetAll() // after Clock.Reset: dropped clocks of runs get the server's scale
+	o.Pools.Reset()
 	// Last, so that a client that is answered finds all else as at the start.
 	o.Holds.Reset()
 	o.Barriers.Reset()
