@@ -247,10 +247,14 @@ func TestShutdownWithAFrozenRun(t *testing.T) {
 				replies := ask(t, c, 2, base+"/delay/10s?run=r")
 				held := ask(t, c, 1, base+"/hold/h?run=r")
 				own.timed(3)
+				clock := srv.engine.Runs.Of("r")
 				stop()
 				wantAll(t, replies, 2, 503, "shutting down")
 				wantAll(t, held, 1, 503, "shutting down")
-				if n := srv.engine.Runs.Of("r").State().Waiting; n != 0 {
+				if srv.engine.Runs.Of("r") != nil {
+					t.Error("a server that has stopped has a clock of a run, and perhaps its timer")
+				}
+				if n := clock.State().Waiting; n != 0 {
 					t.Errorf("%d wait on the run's clock, want none", n)
 				}
 			})

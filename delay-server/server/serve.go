@@ -24,6 +24,7 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	defer s.watchScenario()()
 	if slices.ContainsFunc(lns, isTCP) { // other listeners may be in a test with fake time
 		defer s.engine.Clock.UseTimerfd()()
+		defer s.engine.Runs.DropAll() // their clocks use timerfds too
 	}
 	opened, err := s.openLoops(lns)
 	if err != nil {

@@ -49,7 +49,8 @@ type Clock struct {
 	queues  []*Queue     // not closed
 	active  atomic.Int64 // number of active waiters, active queues and holds
 	changed cond.Cond    // broadcasts changes of timers, queues and active
-	timer   wallTimer    // set to the first due time in timers; nil before the first
+	timer   wallTimer    // set to the first due time in timers; nil before one is needed
+	timerfd bool         // timer is a timerfd
 }
 
 // setting maps wall time to virtual time. The clock shows virtual at wall. Each

@@ -88,15 +88,16 @@ func (r *Runs) drop(clocks map[string]*Clock) {
 	scale := r.server.State().Scale
 	for _, c := range clocks {
 		_ = c.Reset(scale) // the server's scale is valid
+		c.replaceTimer(false)
 	}
 }
 
-// fork returns a clock with the start and the setting of c.
+// fork returns a clock with the start and the setting of c. It uses a timerfd if c does.
 func (c *Clock) fork() *Clock {
 	f := New()
-	f.start = c.start
-	c.settingMu.RLock()
-	defer c.settingMu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f.start, f.timerfd = c.start, c.timerfd
 	if c.setting != nil {
 		s := *c.setting
 		f.setting = &s

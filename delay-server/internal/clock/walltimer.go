@@ -30,19 +30,15 @@ func (t runtimeTimer) stop() { t.Stop() }
 // called. The runtime's timers are up to a millisecond late, since an idle Go process
 // polls in whole milliseconds. UseTimerfd is not called again before stop.
 func (c *Clock) UseTimerfd() (stop func()) {
-	t, err := newTimerfd(c.fire)
-	if err != nil {
-		return func() {}
-	}
-	c.replaceTimer(t)
-	return func() { c.replaceTimer(nil) }
+	c.replaceTimer(true)
+	return func() { c.replaceTimer(false) }
 }
 
-// replaceTimer stops the current timer. With a nil t, the runtime's replaces it.
-func (c *Clock) replaceTimer(t wallTimer) {
+// replaceTimer stops the current timer, and replaces it by another when one is needed.
+func (c *Clock) replaceTimer(timerfd bool) {
 	c.mu.Lock()
 	old := c.timer
-	c.timer = t
+	c.timer, c.timerfd = nil, timerfd
 	c.setTimer(c.Now())
 	c.mu.Unlock()
 	if old != nil {
@@ -52,14 +48,23 @@ func (c *Clock) replaceTimer(t wallTimer) {
 
 // setTimer sets the timer to the first waiter's due time, at the virtual time now.
 func (c *Clock) setTimer(now time.Time) {
-	first := c.timers.first()
+	in := c.untilDue(c.timers.first(), now)
 	if c.timer == nil {
-		if first.IsZero() {
+		if in == math.MaxInt64 {
 			return
 		}
-		c.timer = runtimeTimer{time.AfterFunc(math.MaxInt64, c.fire)}
+		c.timer = c.newTimer()
 	}
-	c.timer.set(c.untilDue(first, now))
+	c.timer.set(in)
+}
+
+func (c *Clock) newTimer() wallTimer {
+	if c.timerfd {
+		if t, err := newTimerfd(c.fire); err == nil {
+			return t
+		}
+	}
+	return runtimeTimer{time.AfterFunc(math.MaxInt64, c.fire)}
 }
 
 // fire wakes the waiters that are due.
