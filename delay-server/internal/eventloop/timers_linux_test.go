@@ -6,10 +6,13 @@ import (
 	"io"
 	"math"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/journal"
@@ -296,5 +299,22 @@ func TestClockMadeOrDroppedWhileABodyArrives(t *testing.T) {
 	}
 	if err := made.Scale(1); err != nil || c.timers != &s.server {
 		t.Error("the connection has timers on the dropped clock")
+	}
+}
+
+// A response that begins at once holds the clock too, until the client reads.
+func TestUnreadResponseHoldsTheClock(t *testing.T) {
+	for _, head := range []string{get("/delay/0?size=100000"), ofRun("r", "/delay/0?size=100000")} {
+		s := newStoppedLoop(t, withRuns)
+		s.freeze(t, "r")
+		_, fd := client(t, head)
+		full := make([]byte, 64<<10)
+		for _, err := send(fd, full); err == nil; _, err = send(fd, full) {
+		}
+		s.add(fd, netip.Addr{})
+		c := s.conns[fd]
+		if s.serve(c, unix.EPOLLIN, onEvent); !c.sendBlocked() || !c.holdsClock {
+			t.Errorf("%.20q: blocked %v, holds the clock %v, want true and true", head, c.sendBlocked(), c.holdsClock)
+		}
 	}
 }

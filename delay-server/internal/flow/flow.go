@@ -137,6 +137,7 @@ type state uint8
 
 const (
 	done       state = iota // or not started
+	starting                // in Start, before its first wait
 	queued                  // waits for a worker of a pool
 	held                    // waits at a barrier or in a hold
 	waiting                 // waits until due
@@ -229,7 +230,7 @@ func (f *Flow) Start(e *Engine, out Output, r *Request) (started bool) {
 		e.SetClock(r)
 		return false
 	}
-	f.placed, f.counted = true, true
+	f.placed, f.counted, f.state = true, true, starting
 	if e.shutdown.Load() {
 		f.Cancel(ErrShutdown)
 		return true
