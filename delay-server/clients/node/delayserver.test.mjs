@@ -48,7 +48,7 @@ describe('Prove that a client retries well', () => {
       assert.ok(error instanceof AssertionError);
       const text = /^attempts: .*must.*\n  want 4\n  got  3\nbackoff: .*must wait .*or more\n  want/;
       assert.match(error.message, text);
-      assert.match(error.message, /GET \/delay\/1/);
+      assert.match(error.message, /\nGET \/delay\/1 .*503\n  < .*want 4/); // the place is marked
       return true;
     });
   });
