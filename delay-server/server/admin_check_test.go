@@ -42,7 +42,8 @@ func TestCheckRun(t *testing.T) {
 		Detail: "attempt 3 came 20 ms after attempt 2 had ended; it must wait 200 ms or more",
 	}
 	if succeeded(t, v, err).OK || !v.Checks[0].OK || v.Checks[1] != want || !v.Checks[2].OK ||
-		!strings.HasPrefix(v.Waterfall, "run bad: 3 requests") {
+		!strings.HasPrefix(v.Waterfall, "run bad: 3 requests") ||
+		!strings.Contains(v.Waterfall, "gap 20 ms, want 200 ms or more") {
 		t.Errorf("a bad client: got %+v, want %+v", v, want)
 	}
 	for _, tc := range []struct {

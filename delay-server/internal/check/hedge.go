@@ -110,9 +110,8 @@ func (h hedge) losers(q sequence, call []wait, got string) finding {
 		q.mark(call[0], "no answer")
 		return fail(got+", no answer", "none of the %d requests was answered; one must be", len(call))
 	}
-	end := call[winner].End
+	began, end := call[winner].began(), call[winner].End // the client may cancel once it has the header
 	for i, w := range call {
-		late := w.End - end
 		switch {
 		case i == winner:
 		case w.Outcome != journal.ClientClosed:
@@ -120,16 +119,16 @@ func (h hedge) losers(q sequence, call []wait, got string) finding {
 			return fail(got+", not cancelled",
 				"the other request got %s after the first answer; cancel it when the first "+
 					"answer comes", w.word())
-		case late < 0:
+		case w.End < began:
 			q.mark(w, "cancelled before the answer")
 			return fail(got+", cancelled too early",
 				"a request was cancelled %s before the answer to the other; let both wait",
-				ms(-late))
-		case late > h.within:
-			q.mark(w, "cancelled %s after the answer", ms(late))
+				ms(began-w.End))
+		case w.End > end+h.within:
+			q.mark(w, "cancelled %s after the answer", ms(w.End-end))
 			return fail(got+", cancelled too late",
 				"a request was cancelled %s after the answer to the other; cancel it at "+
-					"once (within=%s)", ms(late), h.within)
+					"once (within=%s)", ms(w.End-end), h.within)
 		}
 	}
 	return hold("%s, %s cancelled", got, fmt.Sprint(len(call)-1))

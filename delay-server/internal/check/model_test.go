@@ -43,7 +43,8 @@ func schedule(rng *rand.Rand) []request {
 	for range 1 + rng.IntN(6) {
 		r := request{
 			start: start, end: start + pick(1, 10, 40, 50, 60, 70, 100), word: words[rng.IntN(len(words))],
-			body: pick(0, 1), after: pick(0, 0, 100, 150), conn: pick(1, 2, 3), key: []string{"", "a", "b"}[rng.IntN(3)],
+			body: pick(0, 1), after: pick(0, 0, 100, 150), conn: pick(1, 2, 3),
+			key: []string{"", "a", "b"}[rng.IntN(3)],
 		}
 		if oneConn {
 			r.conn = 1
@@ -63,7 +64,7 @@ func schedule(rng *rand.Rand) []request {
 
 // call draws a call that may be hedged, at the bounds of hedged_after below.
 func call(pick func(...int) int, start int) []request {
-	all := []request{{start: start, end: start + pick(60, 100, 120), word: "200", conn: 1}}
+	all := []request{{start: start, end: start + pick(60, 100, 120), body: pick(0, 0, 5), word: "200", conn: 1}}
 	for range pick(0, 1, 1, 2) {
 		start += pick(39, 40, 50, 60, 61)
 		all = append(all, request{start: start, end: start + pick(70, 100), word: "client_closed", conn: 1})
@@ -100,7 +101,7 @@ var models = map[string]func([]request) bool{
 	"hedged_after=50ms&within=10ms":             hedged,
 	"gave_up_after=50ms&within=10ms":            gaveUp,
 	"breaker=2,100ms&within=0":                  broken,
-	"connections_at_most=1":                     func(all []request) bool { return len(all) > 1 && sameConnection(all) },
+	"connections_at_most=1":                     sameConnection,
 	"same_header=Idempotency-Key":               sameKey,
 }
 
@@ -248,7 +249,7 @@ func hedged(all []request) bool {
 			return false
 		}
 		for i, r := range call {
-			if i != winner && (!r.left() || r.end < call[winner].end || r.end > call[winner].end+10) {
+			if i != winner && (!r.left() || r.end < call[winner].end-call[winner].body || r.end > call[winner].end+10) {
 				return false
 			}
 		}
@@ -306,7 +307,7 @@ func sameConnection(all []request) bool {
 			return false
 		}
 	}
-	return true
+	return len(all) > 1
 }
 
 func sameKey(all []request) bool {
