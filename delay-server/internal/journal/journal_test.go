@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"fmt"
+	"net/netip"
 	"reflect"
 	"runtime"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/kit/problem"
 )
 
 const ms = time.Millisecond
@@ -131,6 +133,63 @@ func TestEntries(t *testing.T) {
 	}
 }
 
+// fields are the header fields of a request.
+type fields map[string]string
+
+func (f fields) Get(name string) string { return f[name] }
+
+func TestRecordsOfRequests(t *testing.T) {
+	j, h := newJournal(100)
+	j.Headers = []string{"Idempotency-Key", "Missing", "User-Agent"}
+	long := strings.Repeat("v", 300)
+	for i, r := range []*journal.Request{
+		{Query: "a=b", Headers: fields{"Idempotency-Key": "k", "User-Agent": "u", "Cookie": "c"}, ProtoMajor: 1,
+			ProtoMinor: 1, Connection: 70, Client: netip.MustParseAddr("192.0.2.1")},
+		{Query: long, Headers: fields{"User-Agent": long}, ProtoMajor: 2, Connection: 5, Reused: true,
+			Client: netip.MustParseAddr("2001:db8::")},
+		{Connection: 70, Reused: true},
+		nil,
+	} {
+		w := journal.Wait{Run: "r", Method: "GET", Path: "/", Attempt: i, Start: h.now}
+		j.Begin(&w, r)
+		h.advance(ms)
+		w.Response = journal.Response{Status: 500 + i, RetryAfter: ms, Problem: problem.PoolFull, Fault: "truncate"}
+		j.BeforeLastByte(&w)
+		w.Response.Fault = "" // the fault could not be sent
+		j.End(w, journal.Failed)
+	}
+	got, _ := j.Run("r")
+	cut := strings.Repeat("v", 197) + "…"
+	want := []journal.Entry{
+		{Query: "a=b", Headers: map[string]string{"Idempotency-Key": "k", "User-Agent": "u"}, Protocol: "HTTP/1.1",
+			Connection: 1, Client: "192.0.2.1", Gap: -1},
+		{Query: cut, Headers: map[string]string{"User-Agent": cut}, Protocol: "HTTP/2.0", Connection: 2, Reused: true,
+			Client: "2001:db8::"},
+		{Connection: 1, Reused: true},
+		{},
+	}
+	for i := range want {
+		w := &want[i]
+		w.Method, w.Path, w.Attempt, w.Outcome, w.Status = "GET", "/", i, journal.Failed, 500+i
+		w.RetryAfter, w.Problem, w.Start, w.End = ms, problem.PoolFull, time.Duration(i)*ms, time.Duration(i+1)*ms
+	}
+	if !reflect.DeepEqual(got.Waits, want) {
+		t.Errorf("Run(r).Waits:\n got %+v\nwant %+v", got.Waits, want)
+	}
+}
+
+func TestCloneHeaders(t *testing.T) {
+	j, _ := newJournal(1)
+	j.Headers = []string{"A", "B", "C"}
+	h := fields{"A": "1", "C": strings.Repeat("c", 300), "D": "4"}
+	c := j.CloneHeaders(h)
+	clear(h)
+	got := []string{c.Get("A"), c.Get("B"), c.Get("C"), c.Get("D")}
+	if want := []string{"1", "", strings.Repeat("c", 197) + "…", ""}; !slices.Equal(got, want) {
+		t.Errorf("the clone's A, B, C and D are %q, want %q", got, want)
+	}
+}
+
 func TestSpeedup(t *testing.T) {
 	for _, tc := range []struct {
 		wall, sum time.Duration
@@ -219,15 +278,20 @@ func TestMemoryIsBounded(t *testing.T) {
 		max    int64 // bytes
 	}{
 		{"a record does not keep its request line", requests,
-			func(string) string { return "r" }, false, 256 * requests},
+			func(string) string { return "r" }, false, 512 * requests},
 		{"a run does not keep its request line", requests,
 			func(request string) string { return request[10:16] }, false, 1024 * requests},
+		{"a record with header fields of the maximum size", requests,
+			func(string) string { return "long" }, false, (240 + 22*201 + 500) * requests},
 		{"a record in flight does not keep dropped ones", 1,
 			func(string) string { return "r" }, false, 100 << 10},
 		{"a record in flight does not keep forgotten ones", requests + 1,
 			func(string) string { return "r" }, true, 100 << 10},
 	} {
 		j, h := newJournal(tc.size)
+		for i := range 20 {
+			j.Headers = append(j.Headers, fmt.Sprint("X-", i))
+		}
 		before := heap()
 		oldest := journal.Wait{Run: "r", Method: "GET", Path: "/oldest", Start: h.now}
 		j.Begin(&oldest, nil)
@@ -235,7 +299,11 @@ func TestMemoryIsBounded(t *testing.T) {
 			// As in net/http, the strings are parts of the request line.
 			request := fmt.Sprintf("GET /path %06d", i) + strings.Repeat("x", line)
 			w := journal.Wait{Run: tc.run(request), Method: request[:3], Path: request[4:9], Start: h.now}
-			j.Begin(&w, nil)
+			r := &journal.Request{Query: request[10:16], Headers: same(request[10:16])}
+			if w.Run == "long" {
+				w.Path, r.Query, r.Headers = request[4:], request[4:], same(request[4:])
+			}
+			j.Begin(&w, r)
 			j.End(w, journal.Answered)
 		}
 		if tc.forget {
@@ -248,6 +316,11 @@ func TestMemoryIsBounded(t *testing.T) {
 		runtime.KeepAlive(j)
 	}
 }
+
+// same are header fields that all have the value.
+type same string
+
+func (s same) Get(string) string { return string(s) }
 
 // heap returns the number of bytes in use.
 func heap() int64 {
@@ -262,8 +335,9 @@ func TestAllocationsOfARequest(t *testing.T) {
 	for _, tc := range []struct {
 		run  string
 		want float64
-	}{{"", 0}, {"r", 2}} { // record and path
+	}{{"", 0}, {"r", 2}} { // record and texts
 		j, h := newJournal(100)
+		j.Headers = []string{"Idempotency-Key", "User-Agent"}
 		w := journal.Wait{Run: tc.run, Method: "GET", Path: "/delay/1000", Start: h.now}
 		j.Begin(&w, nil) // begins the run
 		got := testing.AllocsPerRun(1000, func() { request(j, tc.run, h.now) })
@@ -273,10 +347,17 @@ func TestAllocationsOfARequest(t *testing.T) {
 	}
 }
 
+var curl = journal.Request{Query: "run=r", Headers: fields{"User-Agent": "curl/8.5.0"}, ProtoMajor: 1, ProtoMinor: 1,
+	Connection: 1, Client: netip.MustParseAddr("127.0.0.1")}
+
 // request passes one request to the journal.
 func request(j *journal.Journal, run string, start time.Time) {
 	w := journal.Wait{Run: run, Method: "GET", Path: "/delay/1000", Asked: time.Second, Start: start}
-	j.Begin(&w, nil)
+	var r *journal.Request
+	if run != "" {
+		r = &curl
+	}
+	j.Begin(&w, r)
 	j.BeforeLastByte(&w)
 	j.End(w, journal.Answered)
 }
@@ -324,14 +405,14 @@ func BenchmarkRequest(b *testing.B) {
 			name = "run"
 		}
 		b.Run(name+"/serial", func(b *testing.B) {
-			j := journal.New(10_000, time.Now, func(journal.Wait) {})
+			j := benchmarked(10_000)
 			b.ReportAllocs()
 			for b.Loop() {
 				request(j, run, time.Time{})
 			}
 		})
 		b.Run(name+"/parallel", func(b *testing.B) {
-			j := journal.New(10_000, time.Now, func(journal.Wait) {})
+			j := benchmarked(10_000)
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
@@ -343,7 +424,7 @@ func BenchmarkRequest(b *testing.B) {
 }
 
 func BenchmarkRunOf10000(b *testing.B) {
-	j := journal.New(10_000, time.Now, func(journal.Wait) {})
+	j := benchmarked(10_000)
 	for range 10_000 {
 		request(j, "r", time.Now())
 	}
