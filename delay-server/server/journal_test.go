@@ -65,6 +65,7 @@ func TestJournalOfAClient(t *testing.T) {
 		send(t, c, "GET", base+"/delay/1?status=1&run=r")
 		send(t, c, "GET", base+"/delay/abc", "X-Run-Id", "r")
 		send(t, c, "GET", base+"/delay/abc?run=a+b")
+		send(t, c, "GET", base+"/delay/2?attempts=503&attempts_key=header:X-Key&run=r")
 		send(t, c, "GET", base+"/hold/h?timeout=1ms&run=r")
 		send(t, c, "POST", base+"/delay/0?fault=reset&run=r")
 		c.CloseIdleConnections()
@@ -83,6 +84,8 @@ func TestJournalOfAClient(t *testing.T) {
 				Problem: problem.InvalidParameter, Connection: 1, Reused: true, Headers: agent},
 			{Method: "GET", Path: "/delay/abc", Outcome: "rejected", Status: 400, Problem: problem.InvalidDelay,
 				Connection: 1, Reused: true, Headers: agent},
+			{Method: "GET", Path: "/delay/2", Query: "attempts=503&attempts_key=header:X-Key&run=r", Outcome: "rejected",
+				Status: 400, Problem: problem.InvalidHeader, Connection: 1, Reused: true, Headers: agent},
 			{Method: "GET", Path: "/hold/h", Query: "timeout=1ms&run=r", Outcome: "timed_out", Status: 504, Attempt: 1,
 				Problem: problem.HoldTimeout, Connection: 1, Reused: true, Headers: agent},
 			{Method: "POST", Path: "/delay/0", Query: "fault=reset&run=r", Outcome: "faulted", Fault: "reset",

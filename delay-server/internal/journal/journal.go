@@ -23,7 +23,7 @@ const (
 	ClientClosed Outcome = "client_closed" // the client closed the connection before the end
 	Shutdown     Outcome = "shutdown"      // the server shut down before the end
 	Refused      Outcome = "refused"       // by MAX_IN_FLIGHT, a pool, a barrier or a rate limit, without a wait
-	Rejected     Outcome = "rejected"      // answered 400 without a wait: it is invalid
+	Rejected     Outcome = "rejected"      // answered 400, 408 or 413 without a wait: it is invalid
 	TimedOut     Outcome = "timed_out"     // its barrier or hold timed out
 	Failed       Outcome = "failed"        // its barrier broke, its hold was failed, or the server had an error
 )

@@ -28,7 +28,7 @@ func New(waiting func() int, pools *gate.Pools) *Metrics {
 		Name: "delay_server_waits_total",
 		Help: "Waits that have ended, by outcome: answered, faulted (as requested), client_closed, shutdown, " +
 			"refused (by MAX_IN_FLIGHT, a pool, a rate limit or a barrier of other parties), " +
-			"rejected (a request of a run that is invalid), " +
+			"rejected (an invalid request), " +
 			"timed_out (at a barrier or a hold), failed (with a barrier or a hold, or by an internal error).",
 	}, []string{"outcome"})
 	m := &Metrics{

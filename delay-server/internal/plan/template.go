@@ -106,7 +106,8 @@ func (t *Template) ready(name string) *Template {
 	return t
 }
 
-// Plan plans a request to t's path and query. The error is a *problem.Problem.
+// Plan plans a request to t's path and query. The error is a *problem.Problem; planned then
+// has only the run, if the request names a valid one.
 func (t *Template) Plan(r Request) (planned Planned, err error) {
 	param := ""
 	if t.hasRun {
@@ -121,7 +122,7 @@ func (t *Template) Plan(r Request) (planned Planned, err error) {
 	planned.Run = strings.Clone(run)
 	if run != "" || t.counted {
 		if planned.Attempt, err = t.count(run, &r); err != nil {
-			return Planned{}, err
+			return planned, err
 		}
 	}
 	if t.attempts != nil {
