@@ -309,6 +309,20 @@ func TestAttemptsKeepTheSeedsStream(t *testing.T) {
 	}
 }
 
+// Flash's number is repeated as written, unless an attempt has its own delay.
+func TestAttemptsWithFlashsNumbers(t *testing.T) {
+	p := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000, Flash: true})
+	r := request(t, "/delay/5.0?attempts=503@2s,200&run=a")
+	for _, want := range []string{
+		`{"status":503,"message":"Mock response from Flash","delay":"2000 ms"}`,
+		`{"status":200,"message":"Mock response from Flash","delay":"5.0 ms"}`,
+	} {
+		if got, err := planOf(t, p, r); err != nil || string(got.Answer.Body.Whole) != want {
+			t.Errorf("got %+v, %v, want %s", got, err, want)
+		}
+	}
+}
+
 func TestForgetARunsAttempts(t *testing.T) {
 	p := planner()
 	r := request(t, "/delay/0?attempts=503,200&run=a")

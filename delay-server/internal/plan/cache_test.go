@@ -33,6 +33,7 @@ var (
 		"rate":       {"1", "0.1", "x"},
 		"fault":      {"reset", "hang", "truncate"},
 		"fail_first": {"1", "2", "5", "x"},
+		"attempts":   {"503,200@1", "reset,204,200", "201,202,203,204,205,206,207,208,209", "x"},
 		"pool":       {"db", "a%20b"}, "workers": {"1", "4"}, "queue": {"0", "9"},
 		"limit": {"1/h", "2/s", "x"}, "burst": {"1", "2"}, "limit_key": {"run", "ip", "x"},
 		"limit_window": {"fixed", "bucket"}, "limit_headers": {"draft", "x", "none"},
@@ -75,7 +76,7 @@ func randomRequest(r *rand.Rand, recent []plan.Request) plan.Request {
 		for range r.IntN(4) {
 			name := oneOf(r, anyName)
 			if r.IntN(3) == 0 {
-				name = oneOf(r, []string{"run", "_", "status", "fail_first"})
+				name = oneOf(r, []string{"run", "_", "status", "fail_first", "attempts"})
 			}
 			pairs = append(pairs, name)
 			if r.IntN(10) > 0 {

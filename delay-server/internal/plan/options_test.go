@@ -412,6 +412,7 @@ func FuzzDelay(f *testing.F) {
 	f.Add("1000", "status=404:10,503:5&size=10&rate=1&header=X-A:b&pool=p&workers=1")
 	f.Add("lognormal:120ms,900ms", "fault=truncate&seed=1&run=x&fail_first=2&body_delay=uniform:1,2")
 	f.Add("weighted:1:50", "fault=hang")
+	f.Add("uniform:0,50s", "attempts=503,truncate@1,hang,204,reset&run=x&size=9&rate=1&retry_after=1s")
 	f.Add("uniform:0,1m", "body_delay=uniform:0,1m&rate=0.01&status=205:50")
 	for _, text := range []string{"", "abc", "-1", "2m", "uniform:2,1", "recorded:none"} {
 		f.Add(text, "")
