@@ -30,7 +30,8 @@ func BenchmarkHandler(b *testing.B) {
 		{"plain Echo", "/delay/0", plain},
 		{"ours", "/delay/0", ours.Handler()},
 		{"ours with a limit", "/delay/0?limit=1000000/s&burst=1000000", ours.Handler()},
-		{"ours with the headers of a limit", "/delay/0?limit=1000000/s&burst=1000000&limit_headers=draft", ours.Handler()},
+		{"ours with the headers of a limit", "/delay/0?limit=1000000/s&burst=1000000&limit_headers=draft",
+			ours.Handler()},
 		{"ours with parameters", "/delay/weighted:0:50?status=404:10&seed=1&run=a", ours.Handler()},
 	} {
 		b.Run(bc.name, func(b *testing.B) {

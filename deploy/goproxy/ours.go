@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -197,6 +198,9 @@ func find(files []file, name string) []byte {
 	return nil
 }
 
+// downloading matches a line of progress.
+var downloading = regexp.MustCompile(`(?m)^go: downloading .*\n`)
+
 // output returns what a command in the folder prints, with environ added to the
 // environment. Go commands use the module of that folder alone.
 func output(ctx context.Context, folder string, environ []string, name string, args ...string) (string, error) {
@@ -205,7 +209,7 @@ func output(ctx context.Context, folder string, environ []string, name string, a
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", cmd, err, &stderr)
+		return "", fmt.Errorf("%s: %w\n%s", cmd, err, downloading.ReplaceAll(stderr.Bytes(), nil))
 	}
 	return stdout.String(), nil
 }

@@ -14,11 +14,11 @@ func (a *API) reset(c echo.Context) error {
 	}
 	o := a.options
 	o.Scenarios.Reset()
-	o.Counts.ForgetAll()
 	if err := o.Clock.Reset(o.TimeScale); err != nil {
 		return err
 	}
 	o.Journal.ForgetAll() // after Clock.Reset: dropped clocks of runs get the server's scale
+	o.Counts.ForgetAll()  // after the clocks of runs are dropped: limits count on them
 	o.Pools.Reset()
 	// Last, so that a client that is answered finds all else as at the start.
 	o.Holds.Reset()
