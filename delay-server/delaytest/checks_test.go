@@ -77,6 +77,19 @@ func connect(n int, keepAlive bool) behaviour {
 	}
 }
 
+// sendKeys sends a request with each key as its Idempotency-Key.
+func sendKeys(keys ...string) behaviour {
+	return func(srv *delaytest.Server, run *delaytest.Run) {
+		for _, key := range keys {
+			req, _ := http.NewRequest(http.MethodPost, srv.DelayURL(0), nil)
+			req.Header.Set("Idempotency-Key", key)
+			if res, err := run.HTTPClient().Do(req); err == nil {
+				res.Body.Close()
+			}
+		}
+	}
+}
+
 // overlap sends n requests that are in flight at once, and then one more.
 func overlap(n int) behaviour {
 	return func(srv *delaytest.Server, run *delaytest.Run) {
@@ -120,7 +133,8 @@ func TestAssertionsInABubble(t *testing.T) {
 			`statuses: attempt 2 got 200 instead of 503.*\n  want 503,503,503,200\n  got  503,200,200,200\n`},
 		{"doubled back-off", calls(flaky, 0, 100*ms, 200*ms, 400*ms), calls(flaky, 0, 100*ms, 100*ms, 100*ms),
 			with(delaytest.AssertBackoff, delaytest.Backoff{Base: 100 * ms, Factor: 2}),
-			`backoff: attempt 3 came 100 ms after .*\n  want 100 ms, then × 2\n  got  100 ms, 100 ms, 100 ms\n`},
+			`backoff: attempt 3 came 100 ms after .*\n  want 100 ms, then × 2\n  got  100 ms, 100 ms, 100 ms\n` +
+				`(?s:.*)GET /delay/0 #3 .* 503\n +< gap 100 ms, want 200 ms or more\n`}, // the place is marked
 		{"constant back-off", calls(flaky, 0, 100*ms, 100*ms, 100*ms), calls(flaky, 0, 100*ms, 200*ms, 400*ms),
 			with(delaytest.AssertBackoff, delaytest.Backoff{Base: 100 * ms, Factor: 1, Within: 50 * ms}),
 			`backoff: attempt 3 came 200 ms after .*\n  want always 100 ms\n  got  100 ms, 200 ms, 400 ms\n`},
@@ -152,11 +166,14 @@ func TestAssertionsInABubble(t *testing.T) {
 			`breaker: a request came 1 ms after 2 failures .*\n  want 2 failures .*\n  got  a request after 1 ms\n`},
 		{"connections", connect(3, true), connect(3, false),
 			with(delaytest.AssertConnectionsAtMost, 1), `connections_at_most: .*\n  want 1\n  got  3\n`},
+		{"header", sendKeys("a", "a"), sendKeys("a", "b"),
+			with(delaytest.AssertSameHeader, "Idempotency-Key"),
+			`same_header: .*\n  want the same Idempotency-Key\n  got  "a", "b"\n`},
 		{"many checks", calls(flaky, 0, ms, ms, ms), calls(flaky, 0, ms),
 			func(t testing.TB, run *delaytest.Run) bool {
 				return delaytest.AssertChecks(t, run, "attempts=4", "order=sequential", "statuses=503,503,503,200")
 			},
-			`attempts: .*\n  want 4\n  got  2\nstatuses: .*\n  want 503,503,503,200\n  got  503,503\nrun r: 2 requests`},
+			`attempts: .*\n  want 4\n  got  2\nstatuses: .*\n  want 503,503,503,200\n  got  503,503\nrun r: `},
 		{"no requests", calls(flaky, 0, ms, ms, ms), calls(flaky),
 			with(delaytest.AssertAttempts, 4), `404 Not Found: run "r" .*`},
 	} {
