@@ -52,6 +52,25 @@ func ExampleClient_ReleaseN() {
 	}
 }
 
+// The second of two hedged requests wins.
+func ExampleHoldControl_ReleaseNewest() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	c, err := client.New("http://127.0.0.1:3000")
+	if err != nil {
+		log.Fatal(err)
+	}
+	// The code under test calls http://127.0.0.1:3000/hold/run:stock with the header
+	// X-Run-Id: hedge-test, and again when the first call takes long.
+	hold := c.RunHold("hedge-test", "stock")
+	if _, err := hold.Await(ctx, 2); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := hold.ReleaseNewest(ctx, 1); err != nil {
+		log.Fatal(err)
+	}
+}
+
 // A test has routes of its own on a server that others use too.
 func ExampleClient_PutRunScenario() {
 	ctx := context.Background()

@@ -114,6 +114,35 @@ func TestReleaseByChoice(t *testing.T) {
 	wantStatus(t, answers[0], http.StatusOK)
 }
 
+// A client that hedges takes the answer of its second request.
+func TestAHedgeWins(t *testing.T) {
+	srv := delaytest.NewServer(t)
+	run := srv.Run("hedge")
+	hold := run.Hold("stock")
+	ctx, cancel := context.WithCancel(t.Context())
+	first := make(chan error, 1)
+	go func() {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, hold.URL, nil)
+		if err == nil {
+			_, err = http.DefaultClient.Do(req)
+		}
+		first <- err
+	}()
+	hold.Await(1)
+	hedge := get(http.DefaultClient, hold.URL)
+	hold.Await(2)
+	hold.ReleaseNewest(1)
+	wantStatus(t, hedge, http.StatusOK)
+	cancel()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Errorf("the first request: %v, want it cancelled", err)
+	}
+	waits := run.Settled().Waits
+	if len(waits) != 2 || waits[0].Outcome != "client_closed" || waits[1].Status != 200 || waits[1].Attempt != 2 {
+		t.Errorf("got %+v, want the first cancelled and attempt 2 answered", waits)
+	}
+}
+
 // Two runs, and all requests of no run, have holds of their own under one name.
 func TestHoldsOfRuns(t *testing.T) {
 	srv := delaytest.NewServer(t)

@@ -15,7 +15,8 @@
 // A call is answered:
 //
 //   - when N calls have arrived, at a barrier ([Server.BarrierURL]);
-//   - when the test releases it, in a hold ([Server.Hold]);
+//   - when the test releases it, in a hold ([Server.Hold]); the newest first if a hedge
+//     must win ([Hold.ReleaseNewest]);
 //   - after a delay ([Server.DelayURL]) on a clock that the test can freeze and
 //     advance ([Server.Clock]);
 //   - as a route says that the test sets ([Server.Scenario], [Run.Scenario]).
@@ -27,8 +28,8 @@
 //
 // # Parallel tests
 //
-// Parallel tests share a server if each gives its run a clock ([Run.Clock]) and routes
-// ([Run.Scenario]). Get the server in each by ServerAt(t, shared.URL), so that failures
+// Parallel tests share a server if each gives its run a clock ([Run.Clock]), routes
+// ([Run.Scenario]) and holds ([Run.Hold]). Get the server in each by ServerAt(t, shared.URL), so that failures
 // belong to that test.
 //
 // # Failures

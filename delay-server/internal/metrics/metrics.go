@@ -74,7 +74,8 @@ func (m *Metrics) Observe(w journal.Wait) {
 var (
 	poolBusy = prometheus.NewDesc("delay_server_pool_busy_workers",
 		"Workers of the pool that serve a request now. The first 100 pools that requests name and the first 1000 of "+
-			"scenarios have a label each; all others share the label \"other pools\". Pools of runs are summed up by name.",
+			"scenarios have a label each; all others share the label \"other pools\". "+
+			"Pools of runs are summed up by name.",
 		[]string{"pool"}, nil)
 	poolQueued = prometheus.NewDesc("delay_server_pool_queued",
 		"Requests that wait for a worker of the pool, with the same labels.", []string{"pool"}, nil)
