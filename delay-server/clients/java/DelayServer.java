@@ -24,6 +24,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
@@ -260,9 +262,9 @@ public final class DelayServer implements AutoCloseable {
         return URI.create(url + "/barrier/" + segment(name) + "?parties=" + parties);
     }
 
-    /** Returns the hold of this name: requests to its URI wait until the test releases them. */
+    /** Returns the hold of this name, which all tests of the server share. See {@link Run#hold}. */
     public Hold hold(String name) {
-        return new Hold(name);
+        return new Hold(name, URI.create(url + "/hold/" + segment(name)), List.of());
     }
 
     /** Returns a run with a unique ID. */
@@ -293,20 +295,11 @@ public final class DelayServer implements AutoCloseable {
      * {@link Run#check}. A back-off with jitter is judged by the distribution of all their waits.
      */
     public void checkRuns(String prefix, String... checks) {
-        judge("/check?run_prefix=" + escape(prefix), checks);
+        judge("/check", plus(List.of("run_prefix=" + prefix), checks));
     }
 
-    private void judge(String path, String... checks) {
-        var query = new StringBuilder(path);
-        for (String check : checks) {
-            int i = check.indexOf('=');
-            if (i < 0) {
-                throw new IllegalArgumentException("check \"" + check
-                    + "\" is invalid (it has no value): use NAME=VALUE, such as attempts=4");
-            }
-            query.append('&').append(escape(check.substring(0, i))).append('=').append(escape(check.substring(i + 1)));
-        }
-        Reply verdict = awaits(query.toString());
+    private void judge(String path, List<String> checks) {
+        Reply verdict = awaits(path, checks);
         if (verdict.getBoolean("ok")) {
             return;
         }
@@ -335,43 +328,45 @@ public final class DelayServer implements AutoCloseable {
      * released is answered 504 after MAX_DELAY on the server's clock.
      */
     public final class Hold {
-        private final String name;
+        private final URI uri;
         private final String path;
+        private final List<String> query; // names the run, if the hold belongs to one
 
-        private Hold(String name) {
-            this.name = name;
+        private Hold(String name, URI uri, List<String> query) {
+            this.uri = uri;
             this.path = "/holds/" + segment(name);
+            this.query = query;
         }
 
         /** Returns where requests wait. */
         public URI uri() {
-            return URI.create(url + "/hold/" + segment(name));
+            return uri;
         }
 
         /** Returns once at least {@code n} requests are held. */
         public void await(int n) {
-            awaits(path + "?waiting=" + n);
+            awaits(path, plus(query, "waiting=" + n));
         }
 
         /**
-         * Answers all held requests, and returns their number. Problem hold-not-found: there are
-         * none; call {@link #await} before.
+         * Answers held requests, and returns their number: all, or by choice
+         *
+         * <ul>
+         * <li>count=2: that many, the oldest first, or with order=newest the newest
+         * <li>nth=2: only this one, in order of arrival, from 1
+         * <li>attempt=2: only those with this number of attempt
+         * </ul>
+         *
+         * <p>Problem hold-not-found: none are held; call {@link #await} before. too-few-held: fewer,
+         * and none is answered.
          */
-        public int release() {
-            return json("POST", path + "/release", "").getInt("released");
-        }
-
-        /**
-         * Answers the {@code n} requests that have been held longest. Problem too-few-held: there
-         * are fewer, and none is answered.
-         */
-        public void release(int n) {
-            json("POST", path + "/release?count=" + n, "");
+        public int release(String... choice) {
+            return json("POST", target(path + "/release", plus(query, choice)), "").getInt("released");
         }
 
         /** Answers all held requests with 503, and returns their number. */
         public int fail() {
-            return json("DELETE", path, "").getInt("failed");
+            return json("DELETE", target(path, query), "").getInt("failed");
         }
     }
 
@@ -401,14 +396,15 @@ public final class DelayServer implements AutoCloseable {
             return uri(DelayServer.this.delayUri(delay).toString());
         }
 
-        /** Returns {@link DelayServer#barrierUri} with the run added. */
+        /** Returns a URI as {@link DelayServer#barrierUri} does, at a barrier for this run alone. */
         public URI barrierUri(String name, int parties) {
-            return uri(DelayServer.this.barrierUri(name, parties).toString());
+            return uri(DelayServer.this.barrierUri("run:" + name, parties).toString());
         }
 
-        /** Returns the URI of {@link DelayServer#hold} with the run added. */
-        public URI holdUri(String name) {
-            return uri(hold(name).uri().toString());
+        /** Returns a hold for this run alone. Forgetting the run answers its requests 503. */
+        public Hold hold(String name) {
+            URI shared = DelayServer.this.hold("run:" + name).uri();
+            return new Hold("run:" + name, uri(shared.toString()), List.of("run=" + id));
         }
 
         /**
@@ -421,7 +417,7 @@ public final class DelayServer implements AutoCloseable {
 
         /** Returns the run, as {@link #settled} does, once at least {@code n} of its requests wait. */
         public Reply await(int n) {
-            return awaits(path + "?waiting=" + n);
+            return awaits(path, List.of("waiting=" + n));
         }
 
         /**
@@ -429,7 +425,7 @@ public final class DelayServer implements AutoCloseable {
          * more; /openapi.yaml has all keys, at Run. Problem run-not-found: it has no requests.
          */
         public Reply settled() {
-            return awaits(path + "?settled=true");
+            return awaits(path, List.of("settled=true"));
         }
 
         /**
@@ -443,7 +439,7 @@ public final class DelayServer implements AutoCloseable {
          * conflicting-parameters: a check is wrong.
          */
         public void check(String... checks) {
-            judge(path + "/check?", checks);
+            judge(path + "/check", List.of(checks));
         }
 
         /**
@@ -484,7 +480,7 @@ public final class DelayServer implements AutoCloseable {
 
         /** Returns once at least {@code n} requests wait for a time on the clock. */
         public Reply await(int n) {
-            return awaits(path + "?waiting=" + n);
+            return awaits(path, List.of("waiting=" + n));
         }
 
         /** Stops the clock. Time then passes only by {@link #advance}. */
@@ -558,9 +554,9 @@ public final class DelayServer implements AutoCloseable {
         }
     }
 
-    /** Sends a request that waits. The path has a query. */
-    private Reply awaits(String path) {
-        return json("GET", path + "&timeout=" + milliseconds(timeout) + "ms", "");
+    /** Sends a request that waits until a condition holds. */
+    private Reply awaits(String path, List<String> condition) {
+        return json("GET", target(path, plus(condition, "timeout=" + milliseconds(timeout) + "ms")), "");
     }
 
     private Reply json(String method, String path, String body) {
@@ -602,6 +598,25 @@ public final class DelayServer implements AutoCloseable {
     /** Returns a decimal number, exact to the nanosecond: 1000, 0.25. */
     private static String milliseconds(Duration d) {
         return BigDecimal.valueOf(d.toNanos(), 6).stripTrailingZeros().toPlainString();
+    }
+
+    private static List<String> plus(List<String> list, String... more) {
+        return Stream.concat(list.stream(), Stream.of(more)).toList();
+    }
+
+    /** Returns the path with a query of parameters, such as attempts=4. */
+    private static String target(String path, List<String> parameters) {
+        return parameters.stream().map(DelayServer::escapeParameter)
+            .collect(Collectors.joining("&", path + (parameters.isEmpty() ? "" : "?"), ""));
+    }
+
+    private static String escapeParameter(String text) {
+        int i = text.indexOf('=');
+        if (i < 0) {
+            throw new IllegalArgumentException("\"" + text
+                + "\" is invalid (it has no value): use NAME=VALUE, such as attempts=4");
+        }
+        return escape(text.substring(0, i)) + "=" + escape(text.substring(i + 1));
     }
 
     private static String escape(String s) {

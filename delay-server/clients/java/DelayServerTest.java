@@ -20,6 +20,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
@@ -123,7 +124,7 @@ class DelayServerTest {
             assertProblem("invalid-parameter", () -> run.check());
             assertProblem("run-not-found", () -> server.run().check("attempts=1"));
             var error = assertThrows(IllegalArgumentException.class, () -> run.check("attempts"));
-            assertMatches("check \"attempts\" is invalid", error.getMessage());
+            assertMatches("\"attempts\" is invalid", error.getMessage());
         }
     }
 
@@ -164,11 +165,12 @@ class DelayServerTest {
         @Test
         void aHoldKeepsRequestsUntilTheyAreReleased() throws Exception {
             var run = server.run();
-            var hold = server.hold(run.id());
-            var replies = getAtOnce(3, run.uri(hold.uri().toString()));
+            var hold = run.hold("prices");
+            var replies = getAtOnce(3, hold.uri());
             hold.await(3);
-            assertProblem("too-few-held", () -> hold.release(4));
-            hold.release(1);
+            assertProblem("too-few-held", () -> hold.release("count=4"));
+            assertProblem("hold-not-found", () -> server.run().hold("prices").release());
+            assertEquals(1, hold.release("count=1"));
             assertEquals(2, hold.release());
             for (var reply : replies) {
                 assertEquals(HTTP_OK, reply.get());
@@ -177,18 +179,50 @@ class DelayServerTest {
         }
 
         @Test
+        void aHoldReleasesByChoice() throws Exception {
+            var run = server.run();
+            var hold = run.hold("prices");
+            var replies = new ArrayList<Future<Integer>>();
+            for (int n = 1; n <= 5; n++) {
+                replies.addAll(getAtOnce(1, hold.uri()));
+                hold.await(n);
+            }
+            assertEquals(1, hold.release("order=newest"));
+            assertEquals(HTTP_OK, replies.get(4).get());
+            assertEquals(1, hold.release("nth=2"));
+            assertEquals(HTTP_OK, replies.get(1).get());
+            assertEquals(1, hold.release("attempt=3"));
+            assertEquals(HTTP_OK, replies.get(2).get());
+            assertEquals(2, hold.release("order=newest", "count=2"));
+        }
+
+        @Test
         void aHoldThatFailsAnswers503() throws Exception {
             var run = server.run();
-            var replies = getAtOnce(1, run.holdUri(run.id()));
+            var replies = getAtOnce(1, run.hold("prices").uri());
             run.await(1);
-            assertEquals(1, server.hold(run.id()).fail());
+            assertEquals(1, run.hold("prices").fail());
             assertEquals(HTTP_UNAVAILABLE, replies.get(0).get());
+        }
+
+        @Test
+        void aHoldOfTheServer() throws Exception {
+            var hold = server.hold(server.run().id());
+            var replies = getAtOnce(2, hold.uri());
+            hold.await(2);
+            assertEquals(1, hold.release("count=1"));
+            assertEquals(1, hold.fail());
+            var statuses = List.of(replies.get(0).get(), replies.get(1).get());
+            assertTrue(statuses.containsAll(List.of(HTTP_OK, HTTP_UNAVAILABLE)), statuses.toString());
         }
 
         @Test
         void aBarrierAnswersWhenAllHaveArrived() throws Exception {
             var run = server.run();
-            for (var reply : getAtOnce(3, run.barrierUri(run.id(), 3))) {
+            for (var reply : getAtOnce(3, run.barrierUri("all", 3))) {
+                assertEquals(HTTP_OK, reply.get());
+            }
+            for (var reply : getAtOnce(2, server.barrierUri(run.id(), 2))) {
                 assertEquals(HTTP_OK, reply.get());
             }
             assertEquals(3, run.settled().getInt("requests"));
@@ -239,7 +273,7 @@ class DelayServerTest {
         void aResetBringsTheServerBackToItsStart() throws Exception {
             var run = server.run();
             server.clock().freeze();
-            var reply = getAtOnce(1, run.holdUri(run.id())).get(0);
+            var reply = getAtOnce(1, run.hold("prices").uri()).get(0);
             run.await(1);
             server.reset();
             assertEquals(HTTP_UNAVAILABLE, reply.get());
@@ -389,9 +423,9 @@ class DelayServerTest {
         @Test
         void aProgramEndsWithTheProcess() throws Exception {
             assumeTrue(!binary.isEmpty(), "no DELAY_SERVER_BINARY");
+            var classes = Path.of(DelayServer.class.getProtectionDomain().getCodeSource().getLocation().toURI());
             var java = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp", Path.of(DelayServer.class.getProtectionDomain().getCodeSource().getLocation().toURI()).toString(),
-                Starts.class.getName()).redirectError(ProcessBuilder.Redirect.INHERIT);
+                "-cp", classes.toString(), Starts.class.getName()).redirectError(ProcessBuilder.Redirect.INHERIT);
             java.environment().putAll(Map.of("DELAY_SERVER_URL", "", "DELAY_SERVER_BINARY", binary));
             Process process = java.start();
             String url = process.inputReader().readLine();

@@ -60,8 +60,8 @@ class ReadmeTest {
     @Test
     void fetchesAllAtOnce() {
         var run = server.run();
-        var hold = server.hold("prices");
-        var fetched = Stream.generate(() -> fetchAsync(run.holdUri("prices"))).limit(3).toList();
+        var hold = run.hold("prices");
+        var fetched = Stream.generate(() -> fetchAsync(hold.uri())).limit(3).toList();
         hold.await(3); // all three wait at the same time
         hold.release(); // and are answered
         fetched.forEach(CompletableFuture::join);

@@ -186,9 +186,9 @@ export class DelayServer {
     return `${this.url}/barrier/${segment(name)}?parties=${parties}`;
   }
 
-  /** Returns the hold of this name: requests to its url wait until the test releases them. */
+  /** Returns the hold of this name, which all tests of the server share. See Run.hold(). */
   hold(name) {
-    return new Hold(this, name);
+    return new Hold(this, name, `${this.url}/hold/${segment(name)}`, {});
   }
 
   /** Returns the run of this ID, 1 to 200 visible ASCII characters; by default a unique one. */
@@ -274,37 +274,45 @@ function exchange(url, options, body) {
 }
 
 /**
- * Keeps requests to its url waiting until the test releases them. Get it from
+ * Keeps requests to its url waiting until the test releases them. Get it from Run.hold() or
  * DelayServer.hold(). A request that is not released is answered 504 after MAX_DELAY on the
  * server's clock.
  */
 class Hold {
   #server;
+  #name;
+  #query;
 
-  constructor(server, name) {
-    this.name = name;
-    this.url = `${server.url}/hold/${segment(name)}`;
+  constructor(server, name, url, query) {
+    this.url = url;
     this.#server = server;
+    this.#name = name;
+    this.#query = query;
   }
 
   /** Resolves once at least n requests are held. */
   async waitFor(n) {
-    await awaits(this.#server, ['holds', this.name], { waiting: n });
+    await awaits(this.#server, ['holds', this.#name], { waiting: n, ...this.#query });
   }
 
   /**
-   * Answers all held requests, or the n that have been held longest. Resolves to their number.
-   * Problem hold-not-found: there are none; call waitFor() before. too-few-held: fewer than n,
-   * none is answered.
+   * Answers held requests, and resolves to their number: all, or by choice
+   *
+   * - { count: 2 }: that many, the oldest first, or with order: 'newest' the newest
+   * - { nth: 2 }: only this one, in order of arrival, from 1
+   * - { attempt: 2 }: only those with this number of attempt
+   *
+   * Problem hold-not-found: none are held; call waitFor() before. too-few-held: fewer, and none
+   * is answered.
    */
-  async release(n = undefined) {
-    const query = n === undefined ? {} : { count: n };
-    return (await this.#server.call('POST', ['holds', this.name, 'release'], { query })).released;
+  async release(choice = {}) {
+    const query = { ...choice, ...this.#query };
+    return (await this.#server.call('POST', ['holds', this.#name, 'release'], { query })).released;
   }
 
   /** Answers all held requests with 503. Resolves to their number. */
   async fail() {
-    return (await this.#server.call('DELETE', ['holds', this.name])).failed;
+    return (await this.#server.call('DELETE', ['holds', this.#name], { query: this.#query })).failed;
   }
 }
 
@@ -329,14 +337,15 @@ class Run {
     return this.url(this.#server.delayUrl(ms));
   }
 
-  /** Returns DelayServer.barrierUrl() with the run added. */
+  /** Returns a URL as DelayServer.barrierUrl() does, at a barrier for this run alone. */
   barrierUrl(name, parties) {
-    return this.url(this.#server.barrierUrl(name, parties));
+    return this.url(this.#server.barrierUrl(`run:${name}`, parties));
   }
 
-  /** Returns the URL of DelayServer.hold() with the run added. */
-  holdUrl(name) {
-    return this.url(this.#server.hold(name).url);
+  /** Returns a hold for this run alone. Forgetting the run answers its requests 503. */
+  hold(name) {
+    const { url } = this.#server.hold(`run:${name}`);
+    return new Hold(this.#server, `run:${name}`, this.url(url), { run: this.id });
   }
 
   /**

@@ -106,28 +106,57 @@ describe('Routes of a run and of the server', () => {
 describe('Decide when requests are answered, and see which of them ran at once', () => {
   test('a hold keeps requests until they are released', async () => {
     const run = server.run();
-    const hold = server.hold(run.id);
-    const replies = [1, 2, 3].map(() => get(run.url(hold.url)));
+    const hold = run.hold('prices');
+    const replies = [1, 2, 3].map(() => get(hold.url));
     await hold.waitFor(3);
-    await assert.rejects(hold.release(4), problem('too-few-held'));
-    assert.equal(await hold.release(1), 1);
+    await assert.rejects(hold.release({ count: 4 }), problem('too-few-held'));
+    await assert.rejects(server.run().hold('prices').release(), problem('hold-not-found'));
+    assert.equal(await hold.release({ count: 1 }), 1);
     assert.equal(await hold.release(), 2);
     assert.deepEqual(await Promise.all(replies), [200, 200, 200]);
     assert.equal((await run.settled()).peak_in_flight, 3);
   });
 
+  test('a hold releases by choice', async () => {
+    const hold = server.run().hold('prices');
+    const replies = [];
+    for (const n of [1, 2, 3, 4, 5]) {
+      replies.push(get(hold.url));
+      await hold.waitFor(n);
+    }
+    assert.equal(await hold.release({ order: 'newest' }), 1);
+    assert.equal(await replies[4], 200);
+    assert.equal(await hold.release({ nth: 2 }), 1);
+    assert.equal(await replies[1], 200);
+    assert.equal(await hold.release({ attempt: 3 }), 1);
+    assert.equal(await replies[2], 200);
+    assert.equal(await hold.release({ order: 'newest', count: 2 }), 2);
+    await Promise.all(replies);
+  });
+
   test('a hold that fails answers 503', async () => {
     const run = server.run();
-    const reply = get(run.holdUrl(run.id));
+    const reply = get(run.hold('prices').url);
     await run.waitFor(1);
-    assert.equal(await server.hold(run.id).fail(), 1);
+    assert.equal(await run.hold('prices').fail(), 1);
     assert.equal(await reply, 503);
+  });
+
+  test('a hold of the server', async () => {
+    const hold = server.hold(server.run().id);
+    const replies = [get(hold.url), get(hold.url)];
+    await hold.waitFor(2);
+    assert.equal(await hold.release({ count: 1 }), 1);
+    assert.equal(await hold.fail(), 1);
+    assert.deepEqual((await Promise.all(replies)).sort(), [200, 503]);
   });
 
   test('a barrier answers when all have arrived', async () => {
     const run = server.run();
-    const replies = [1, 2, 3].map(() => get(run.barrierUrl(run.id, 3)));
+    const replies = [1, 2, 3].map(() => get(run.barrierUrl('all', 3)));
     assert.deepEqual(await Promise.all(replies), [200, 200, 200]);
+    const shared = [1, 2].map(() => get(server.barrierUrl(run.id, 2)));
+    assert.deepEqual(await Promise.all(shared), [200, 200]);
     assert.equal((await run.settled()).requests, 3);
   });
 
@@ -167,7 +196,7 @@ describe('Decide when requests are answered, and see which of them ran at once',
   test('a reset brings the server back to its start', async () => {
     const run = server.run();
     await server.clock.freeze();
-    const reply = get(run.holdUrl(run.id));
+    const reply = get(run.hold('prices').url);
     await run.waitFor(1);
     await server.reset();
     assert.equal(await reply, 503);

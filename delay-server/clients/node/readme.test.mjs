@@ -27,8 +27,8 @@ test('backs off', async () => {
 
 test('fetches all at once', async () => {
   const run = server.run();
-  const hold = server.hold('prices');
-  const fetched = Promise.all([1, 2, 3].map(() => fetchText(run.url(hold.url))));
+  const hold = run.hold('prices');
+  const fetched = Promise.all([1, 2, 3].map(() => fetchText(hold.url)));
   await hold.waitFor(3); // all three wait at the same time
   await hold.release(); // and are answered
   await fetched;

@@ -197,8 +197,8 @@ class DelayServer:
         return f"{self.url}/barrier/{_segment(name)}?parties={parties}"
 
     def hold(self, name: str) -> Hold:
-        """Return the hold of this name: requests to its url wait until the test releases them."""
-        return Hold(self, name)
+        """Return the hold of this name, which all tests of the server share. See Run.hold()."""
+        return Hold(self, name, f"{self.url}/hold/{_segment(name)}", {})
 
     def run(self, id: str | None = None) -> Run:
         """Return the run of this ID, 1 to 200 visible ASCII characters; by default a unique one."""
@@ -276,31 +276,44 @@ class DelayServer:
 
 
 class Hold:
-    """Keeps requests to its url waiting until the test releases them. Get it from DelayServer.hold().
+    """Keeps requests to its url waiting until the test releases them. Get it from Run.hold() or DelayServer.hold().
 
     A request that is not released is answered 504 after MAX_DELAY on the server's clock.
     """
 
-    def __init__(self, server: DelayServer, name: str):
-        self.name = name
-        self.url = f"{server.url}/hold/{_segment(name)}"
+    def __init__(self, server: DelayServer, name: str, url: str, query: dict):
+        self.url = url
         self._server = server
+        self._name = name
+        self._query = query
 
     def wait_for(self, n: int) -> None:
         """Return once at least n requests are held."""
-        self._server._await("holds", self.name, waiting=n)
+        self._server._await("holds", self._name, waiting=n, **self._query)
 
-    def release(self, n: int | None = None) -> int:
-        """Answer all held requests, or the n that have been held longest, and return their number.
+    def release(
+        self,
+        count: int | None = None,
+        *,
+        order: str | None = None,
+        nth: int | None = None,
+        attempt: int | None = None,
+    ) -> int:
+        """Answer held requests and return their number: all, or by choice
 
-        Problem hold-not-found: there are none; call wait_for() before. too-few-held: fewer than n, none is answered.
+        - count: that many, the oldest first, or with order="newest" the newest
+        - nth: only this one, in order of arrival, from 1
+        - attempt: only those with this number of attempt
+
+        Problem hold-not-found: none are held; call wait_for() before. too-few-held: fewer, and none is answered.
         """
-        query = {} if n is None else {"count": n}
-        return self._server._call("POST", "holds", self.name, "release", query=query)["released"]
+        choice = {"count": count, "order": order, "nth": nth, "attempt": attempt}
+        query = {name: value for name, value in choice.items() if value is not None}
+        return self._server._call("POST", "holds", self._name, "release", query={**query, **self._query})["released"]
 
     def fail(self) -> int:
         """Answer all held requests with 503 and return their number."""
-        return self._server._call("DELETE", "holds", self.name)["failed"]
+        return self._server._call("DELETE", "holds", self._name, query=self._query)["failed"]
 
 
 class Run:
@@ -322,12 +335,13 @@ class Run:
         return self.url(self._server.delay_url(seconds))
 
     def barrier_url(self, name: str, parties: int) -> str:
-        """Return DelayServer.barrier_url() with the run added."""
-        return self.url(self._server.barrier_url(name, parties))
+        """Return a URL as DelayServer.barrier_url() does, at a barrier for this run alone."""
+        return self.url(self._server.barrier_url(f"run:{name}", parties))
 
-    def hold_url(self, name: str) -> str:
-        """Return the URL of DelayServer.hold() with the run added."""
-        return self.url(self._server.hold(name).url)
+    def hold(self, name: str) -> Hold:
+        """Return a hold for this run alone. Forgetting the run answers its requests 503."""
+        hold = self._server.hold(f"run:{name}")
+        return Hold(self._server, f"run:{name}", self.url(hold.url), {"run": self.id})
 
     @property
     def clock(self) -> Clock:

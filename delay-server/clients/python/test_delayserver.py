@@ -114,28 +114,54 @@ class ServerTest(delayserver.TestCase):
 
     def test_a_hold_keeps_requests_until_they_are_released(self):
         run = self.server.run()
-        hold = self.server.hold(run.id)
-        replies = [self.threads.submit(get, run.url(hold.url)) for _ in range(3)]
+        hold = run.hold("prices")
+        replies = [self.threads.submit(get, hold.url) for _ in range(3)]
         hold.wait_for(3)
-        with self.assertRaises(delayserver.Problem) as caught:
-            hold.release(4)
-        self.assertEqual(caught.exception.type, "too-few-held")
+        for wrong, problem in (
+            (lambda: hold.release(4), "too-few-held"),
+            (self.server.run().hold("prices").release, "hold-not-found"),
+        ):
+            with self.assertRaises(delayserver.Problem) as caught:
+                wrong()
+            self.assertEqual(caught.exception.type, problem)
         self.assertEqual(hold.release(1), 1)
         self.assertEqual(hold.release(), 2)
         self.assertEqual([r.result() for r in replies], [200, 200, 200])
         self.assertEqual(run.settled()["peak_in_flight"], 3)
 
+    def test_a_hold_releases_by_choice(self):
+        hold = self.server.run().hold("prices")
+        replies = []
+        for n in range(1, 6):
+            replies.append(self.threads.submit(get, hold.url))
+            hold.wait_for(n)
+        self.assertEqual(hold.release(order="newest"), 1)
+        self.assertEqual(replies[4].result(), 200)
+        self.assertEqual(hold.release(nth=2), 1)
+        self.assertEqual(replies[1].result(), 200)
+        self.assertEqual(hold.release(attempt=3), 1)
+        self.assertEqual(replies[2].result(), 200)
+        self.assertEqual(hold.release(2, order="newest"), 2)
+
     def test_a_hold_that_fails_answers_503(self):
         run = self.server.run()
-        reply = self.threads.submit(get, run.hold_url(run.id))
+        reply = self.threads.submit(get, run.hold("prices").url)
         run.wait_for(1)
-        self.assertEqual(self.server.hold(run.id).fail(), 1)
+        self.assertEqual(run.hold("prices").fail(), 1)
         self.assertEqual(reply.result(), 503)
+
+    def test_a_hold_of_the_server(self):
+        hold = self.server.hold(self.server.run().id)
+        replies = [self.threads.submit(get, hold.url) for _ in range(2)]
+        hold.wait_for(2)
+        self.assertEqual(hold.release(1), 1)
+        self.assertEqual(hold.fail(), 1)
+        self.assertEqual(sorted(r.result() for r in replies), [200, 503])
 
     def test_a_barrier_answers_when_all_have_arrived(self):
         run = self.server.run()
-        urls = [run.barrier_url(run.id, parties=3)] * 3
-        self.assertEqual(list(self.threads.map(get, urls)), [200, 200, 200])
+        self.assertEqual(list(self.threads.map(get, [run.barrier_url("all", parties=3)] * 3)), [200, 200, 200])
+        self.assertEqual(list(self.threads.map(get, [self.server.barrier_url(run.id, parties=2)] * 2)), [200, 200])
         self.assertEqual(run.settled()["requests"], 3)
 
     def test_the_clock_of_the_server(self):
@@ -174,7 +200,7 @@ class ServerTest(delayserver.TestCase):
     def test_a_reset_brings_the_server_back_to_its_start(self):
         run = self.server.run()
         self.server.clock.freeze()
-        reply = self.threads.submit(get, run.hold_url(run.id))
+        reply = self.threads.submit(get, run.hold("prices").url)
         run.wait_for(1)
         self.server.reset()
         self.assertEqual(reply.result(), 503)

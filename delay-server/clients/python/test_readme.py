@@ -35,9 +35,10 @@ class FetchTest(delayserver.TestCase):
         run.check(attempts=3, backoff="100ms,2", within="5s")  # a busy machine may be 5 s late
 
     def test_fetches_all_at_once(self):
-        run, hold = self.server.run(), self.server.hold("prices")
+        run = self.server.run()
+        hold = run.hold("prices")
         with ThreadPoolExecutor() as thread:
-            fetched = thread.submit(fetch_all, [run.url(hold.url)] * 3)
+            fetched = thread.submit(fetch_all, [hold.url] * 3)
             hold.wait_for(3)  # all three wait at the same time
             hold.release()  # and are answered
             fetched.result()
