@@ -153,3 +153,22 @@ func BenchmarkAdvance(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRunsOf measures how a request of a run finds its clock: in clocks=0, no run has
+// one.
+func BenchmarkRunsOf(b *testing.B) {
+	for _, n := range []int{0, 1, clock.MaxRuns} {
+		b.Run(fmt.Sprintf("clocks=%d", n), func(b *testing.B) {
+			runs := clock.NewRuns(clock.New())
+			for i := range n {
+				if _, err := runs.Make(fmt.Sprint(i)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				runs.Of("0af7651916cd43dd8448eb211c80319c")
+			}
+		})
+	}
+}
