@@ -287,3 +287,26 @@ func TestClientLeavesAFrozenRun(t *testing.T) {
 		}
 	})
 }
+
+// The events of a stream tell the time of the run's clock.
+func TestEventsTellTheTimeOfTheRun(t *testing.T) {
+	bothWays(t, func(t *testing.T, config Config) {
+		_, base, _ := start(t, config, io.Discard)
+		own := steer(t, base).ofRun("r")
+		own.freeze()
+		own.advance(time.Hour)
+		ahead := time.Now().Add(59 * time.Minute).UnixMilli()
+		replies := ask(t, newClient(t), 1, base+"/sse?count=2&duration=10s&run=r")
+		own.timed(1)
+		own.advance(10 * time.Second)
+		text := next(t, replies).text
+		var first, second int64
+		if _, err := fmt.Sscanf(text, "event: ping\ndata: {\"id\":0,\"timestamp\":%d}\n\nevent: ping\n"+
+			"data: {\"id\":1,\"timestamp\":%d}", &first, &second); err != nil {
+			t.Fatalf("got %q: %v", text, err)
+		}
+		if first < ahead || second != first+10_000 {
+			t.Errorf("the events tell %d and %d, want an hour ahead, and 10 s apart", first, second)
+		}
+	})
+}

@@ -76,7 +76,7 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 			Planner: plan.New(plan.Limits{
 				MaxDelay: config.MaxDelay, MaxBody: config.MaxBodySize, Seed: config.Seed,
 				RedirectHosts: config.RedirectHosts, ProxyHosts: config.ProxyHosts, Recordings: recordings,
-				MaxInFlight: config.MaxInFlight, Now: engine.Clock.Now, Flash: config.FlashCompat,
+				MaxInFlight: config.MaxInFlight, Flash: config.FlashCompat,
 			}),
 			Limit: gate.NewShares(config.MaxInFlight, config.clientShare()),
 			Proxy: forward.New(plan.HostList(config.ProxyHosts).Addresses(), config.ProxyTimeout, log),

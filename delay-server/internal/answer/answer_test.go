@@ -16,7 +16,7 @@ import (
 
 // of returns a body of unknown length with the parts.
 func of(parts ...answer.Part) answer.Body {
-	return answer.Body{Length: -1, Open: func() func() (answer.Part, bool) {
+	return answer.Body{Length: -1, Open: func(func() time.Time) func() (answer.Part, bool) {
 		i := -1
 		return func() (answer.Part, bool) {
 			if i++; i >= len(parts) {
@@ -30,7 +30,7 @@ func of(parts ...answer.Part) answer.Body {
 // all returns the parts of b.
 func all(b answer.Body) iter.Seq[answer.Part] {
 	return func(yield func(answer.Part) bool) {
-		next := b.Parts()
+		next := b.Parts(time.Now)
 		for part, ok := next(); ok && yield(part); part, ok = next() {
 		}
 	}
@@ -130,7 +130,7 @@ func TestEmptyParts(t *testing.T) {
 	now := time.Duration(0)
 	var made []time.Duration
 	dues := []time.Duration{0, time.Second, 3 * time.Second}
-	tells := answer.Body{Length: -1, Open: func() func() (answer.Part, bool) {
+	tells := answer.Body{Length: -1, Open: func(func() time.Time) func() (answer.Part, bool) {
 		i := -1
 		return func() (answer.Part, bool) {
 			i++
@@ -169,7 +169,7 @@ func TestPartsTwice(t *testing.T) {
 		"throttled": answer.Padding(5000).Throttled(1e5),
 	} {
 		t.Run(name, func(t *testing.T) {
-			one, other := b.Parts(), b.Parts()
+			one, other := b.Parts(time.Now), b.Parts(time.Now)
 			for i := 0; ; i++ {
 				p, ok := one()
 				q, also := other()

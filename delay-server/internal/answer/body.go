@@ -17,8 +17,9 @@ type Body struct {
 	Whole []byte
 
 	// Open returns a function that returns the next part, and false after the last. The
-	// bytes of a part are valid until the next call. Open is safe for concurrent use.
-	Open func() func() (Part, bool)
+	// bytes of a part are valid until the next call, and may tell the time, as now returns
+	// it then: by the clock that the parts are due on. Open is safe for concurrent use.
+	Open func(now func() time.Time) func() (Part, bool)
 
 	// Length is the number of bytes in all parts, negative if unknown.
 	Length int64
@@ -31,9 +32,9 @@ type Body struct {
 const block = 32 << 10
 
 // Parts opens b. It returns Whole in blocks.
-func (b Body) Parts() func() (Part, bool) {
+func (b Body) Parts(now func() time.Time) func() (Part, bool) {
 	if b.Open != nil {
-		return b.Open()
+		return b.Open(now)
 	}
 	whole := b.Whole
 	return func() (Part, bool) {
@@ -56,7 +57,7 @@ var paddingBlock = bytes.Repeat([]byte("0123456789abcdefghijklmnopqrstuvwxyzABCD
 
 // Padding returns a body of size bytes.
 func Padding(size int64) Body {
-	return Body{Length: size, Open: func() func() (Part, bool) {
+	return Body{Length: size, Open: func(func() time.Time) func() (Part, bool) {
 		left := size
 		return func() (Part, bool) {
 			part := paddingBlock[:min(left, block)]
@@ -68,8 +69,8 @@ func Padding(size int64) Body {
 
 // Delayed returns b with each part due later by d.
 func (b Body) Delayed(d time.Duration) Body {
-	return Body{Length: b.Size(), Paced: true, Open: func() func() (Part, bool) {
-		next := b.Parts()
+	return Body{Length: b.Size(), Paced: true, Open: func(now func() time.Time) func() (Part, bool) {
+		next := b.Parts(now)
 		return func() (Part, bool) {
 			part, ok := next()
 			part.Due += d
@@ -93,8 +94,8 @@ func TransferTime(n int64, bytesPerSecond float64) time.Duration {
 // Throttled returns b with a maximum rate. No byte is due before TransferTime of all
 // bytes up to it.
 func (b Body) Throttled(bytesPerSecond float64) Body {
-	return Body{Length: b.Size(), Paced: true, Open: func() func() (Part, bool) {
-		t := &throttle{next: b.Parts(), rate: bytesPerSecond}
+	return Body{Length: b.Size(), Paced: true, Open: func(now func() time.Time) func() (Part, bool) {
+		t := &throttle{next: b.Parts(now), rate: bytesPerSecond}
 		return t.pull
 	}}
 }

@@ -362,7 +362,7 @@ func with(p *plan.Plan, change func(*plan.Plan)) *plan.Plan {
 
 // parts returns a body with a part of one byte, "a", "b" and so on, for each due time.
 func parts(known bool, dues ...time.Duration) answer.Body {
-	b := answer.Body{Length: -1, Paced: true, Open: func() func() (answer.Part, bool) {
+	b := answer.Body{Length: -1, Paced: true, Open: func(func() time.Time) func() (answer.Part, bool) {
 		i := -1
 		return func() (answer.Part, bool) {
 			if i++; i >= len(dues) {

@@ -57,7 +57,7 @@ func (f *Flow) answer() {
 		f.last(a.Body.Whole)
 		return
 	}
-	f.own().transfer = &transfer{next: a.Body.Parts(), left: size, begun: f.now()}
+	f.own().transfer = &transfer{next: a.Body.Parts(f.clock().Now), left: size, begun: f.now()}
 	if a.Fault == answer.Truncate && size >= 0 {
 		f.extra.transfer.left /= 2
 	}

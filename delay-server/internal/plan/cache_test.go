@@ -115,7 +115,6 @@ func TestCachedTemplatesPlanAlike(t *testing.T) {
 	seed := uint64(99)
 	limits := plan.Limits{
 		MaxDelay: time.Minute, MaxBody: 1000, Seed: &seed,
-		Now:           func() time.Time { return time.UnixMilli(1_700_000_000_000) },
 		RedirectHosts: plan.HostList{"example.com"}, ProxyHosts: plan.HostList{"*"},
 	}
 	warm, cold := plan.New(limits), plan.New(limits)

@@ -36,10 +36,15 @@ func schedule(p *plan.Plan) (parts []part) {
 	return parts
 }
 
-// partsOf returns the parts of a body, which it opens each time.
+// partsOf returns the parts of a body, which it opens each time. All are sent at once.
 func partsOf(b answer.Body) iter.Seq[answer.Part] {
+	return partsAt(b, func() time.Time { return time.UnixMilli(1_700_000_000_000) })
+}
+
+// partsAt is partsOf a body whose parts are sent by the clock.
+func partsAt(b answer.Body, now func() time.Time) iter.Seq[answer.Part] {
 	return func(yield func(answer.Part) bool) {
-		next := b.Parts()
+		next := b.Parts(now)
 		for part, ok := next(); ok && yield(part); part, ok = next() {
 		}
 	}
@@ -184,18 +189,18 @@ func TestEachIntervalIsASample(t *testing.T) {
 	}
 }
 
-// Each event has the time at which it is sent, by Limits.Now.
+// Each event has the time at which it is sent.
 func TestEventsTellTheTimeOfTheirSending(t *testing.T) {
 	for _, query := range []string{"count=4&first=1&interval=2", "count=4&first=1&interval=2&rate=1000"} {
 		synctest.Test(t, func(t *testing.T) {
-			p := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000, Now: time.Now})
+			p := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1000})
 			got, err := planHTTPBin(t, p, "/sse?"+query)
 			if err != nil {
 				t.Fatal(err)
 			}
 			start := time.Now()
 			var stream bytes.Buffer
-			for part := range partsOf(got.Answer.Body) {
+			for part := range partsAt(got.Answer.Body, time.Now) {
 				time.Sleep(time.Until(start.Add(part.Due)))
 				stream.Write(part.Bytes)
 			}
@@ -228,7 +233,7 @@ func TestABodyThatWaitsIsSmall(t *testing.T) {
 			pullers := make([]func() (answer.Part, bool), 2000)
 			before := heap()
 			for i := range pullers {
-				pullers[i] = got.Answer.Body.Parts()
+				pullers[i] = got.Answer.Body.Parts(time.Now)
 				pulls := 5
 				if strings.HasPrefix(target, "/bytes") {
 					pulls = 1 // what comes after needs a generator of 5 KB
@@ -252,8 +257,7 @@ func TestABodyIsOpenedByMany(t *testing.T) {
 	for _, target := range []string{"/sse?count=6&jitter=0.5&seed=1", "/drip?numbytes=100&duration=1",
 		"/bytes/10000?seed=1&rate=100", "/status/200?size=100000"} {
 		t.Run(target, func(t *testing.T) {
-			got, err := planHTTPBin(t, plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1 << 20,
-				Now: func() time.Time { return time.UnixMilli(1e12) }}), target)
+			got, err := planHTTPBin(t, plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: 1 << 20}), target)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -282,15 +286,15 @@ func BenchmarkBody(b *testing.B) {
 		b.Run("open"+target, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				got.Answer.Body.Parts()()
+				got.Answer.Body.Parts(time.Now)()
 			}
 		})
 		b.Run("pull"+target, func(b *testing.B) {
-			next := got.Answer.Body.Parts()
+			next := got.Answer.Body.Parts(time.Now)
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, ok := next(); !ok {
-					next = got.Answer.Body.Parts()
+					next = got.Answer.Body.Parts(time.Now)
 				}
 			}
 		})

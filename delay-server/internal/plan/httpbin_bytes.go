@@ -66,7 +66,7 @@ const noiseBlock = 4 << 10
 
 // noise returns a body of n random bytes. The same seed gives the same bytes.
 func noise(n, seed int64) answer.Body {
-	return answer.Body{Length: n, Open: func() func() (answer.Part, bool) {
+	return answer.Body{Length: n, Open: func(func() time.Time) func() (answer.Part, bool) {
 		p := &noisePuller{seed: seed, left: n}
 		return p.pull
 	}}

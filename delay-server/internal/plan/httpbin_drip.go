@@ -103,7 +103,7 @@ func drip(n int64, total time.Duration) answer.Body {
 	if total > 0 {
 		maxPart = int64(min(block, max(1, float64(n)*float64(dripInterval)/float64(total))))
 	}
-	return answer.Body{Length: n, Paced: total > 0, Open: func() func() (answer.Part, bool) {
+	return answer.Body{Length: n, Paced: total > 0, Open: func(func() time.Time) func() (answer.Part, bool) {
 		sent := int64(0)
 		return func() (answer.Part, bool) {
 			if sent == n {

@@ -172,7 +172,7 @@ func (s stream) length() int64 {
 // times are drawn during sending, so a long stream needs no list of them. They are the
 // same each time the body is opened.
 func (p *Planner) events(s *stream, rng rng, longest time.Duration) answer.Body {
-	e := &events{stream: s, longest: longest, now: p.limits.Now}
+	e := &events{stream: s, longest: longest}
 	between := time.Duration(0)
 	switch {
 	case s.count == 1:
@@ -195,13 +195,12 @@ type events struct {
 	total    time.Duration // from the first event to the last, if interval is nil
 	shortest time.Duration // the minimum sample of interval
 	longest  time.Duration // from the headers to the last event, at most
-	now      func() time.Time
 
 	seed1, seed2 uint64
 }
 
-func (e *events) open() func() (answer.Part, bool) {
-	p := &eventPuller{events: e, due: e.first}
+func (e *events) open(now func() time.Time) func() (answer.Part, bool) {
+	p := &eventPuller{events: e, now: now, due: e.first}
 	p.source.Seed(e.seed1, e.seed2)
 	return p.pull
 }
@@ -210,6 +209,7 @@ func (e *events) open() func() (answer.Part, bool) {
 // event, with the time at which it is sent.
 type eventPuller struct {
 	*events
+	now    func() time.Time
 	source rand.PCG
 	id     int64         // of the event
 	due    time.Duration // of the event if waited, else of the previous one

@@ -88,15 +88,11 @@ type Limits struct {
 	RedirectHosts HostList      // allowed hosts of /delay/{delay}/url/
 	ProxyHosts    HostList      // allowed hosts of /delay/{delay}/proxy/
 	Recordings    map[string]delay.Recording
-	Now           func() time.Time // for times in answers; nil for time.Now
-	Flash         bool             // parse and repeat numbers in paths like Flash
+	Flash         bool // parse and repeat numbers in paths like Flash
 }
 
 // New returns a planner within limits.
 func New(limits Limits) *Planner {
-	if limits.Now == nil {
-		limits.Now = time.Now
-	}
 	return &Planner{
 		limits: limits, endpoints: newEndpoints(), routeRows: pointers(RouteParameters()),
 		counts: newCounts(), cache: newCache(), rateLimits: gate.NewRateLimits(),
