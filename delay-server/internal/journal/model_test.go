@@ -34,6 +34,8 @@ type modelWait struct {
 	end         time.Time
 	queued      time.Duration
 	waited      time.Duration
+	response    journal.Response
+	connection  uint64
 }
 
 func (m *model) begin(w *modelWait, refused bool) {
@@ -59,13 +61,13 @@ func (m *model) begin(w *modelWait, refused bool) {
 
 func (m *model) send(w *modelWait, now time.Time) {
 	if !w.sent {
-		w.sent, w.end, w.queued, w.waited = true, now, w.Queued, w.Waited
+		w.sent, w.end, w.queued, w.waited, w.response = true, now, w.Queued, w.Waited, w.Response
 	}
 }
 
 func (m *model) end(w *modelWait, now time.Time, outcome journal.Outcome) {
 	m.send(w, now)
-	w.ended, w.Outcome = true, outcome
+	w.ended, w.Outcome, w.response = true, outcome, w.Response
 	m.removeIfEmpty()
 }
 
@@ -106,6 +108,7 @@ func (r *modelRun) at(now time.Time) journal.Run {
 	inOrder := slices.Clone(r.all)
 	slices.SortStableFunc(inOrder, func(a, b *modelWait) int { return a.Start.Compare(b.Start) })
 	var before *modelWait
+	var connections []uint64
 	for _, w := range inOrder {
 		if !w.kept {
 			continue
@@ -115,6 +118,9 @@ func (r *modelRun) at(now time.Time) journal.Run {
 			gap = w.Start.Sub(before.end)
 		}
 		before = w
+		if w.connection != 0 && !slices.Contains(connections, w.connection) {
+			connections = append(connections, w.connection)
+		}
 		end := w.end
 		if !w.sent {
 			end = now
@@ -122,6 +128,7 @@ func (r *modelRun) at(now time.Time) journal.Run {
 		run.Waits = append(run.Waits, journal.Entry{
 			Method: w.Method, Path: w.Path, Asked: w.Asked, Queued: w.queued, Waited: w.waited,
 			Start: w.Start.Sub(first), End: end.Sub(first), Outcome: w.Outcome, Gap: gap,
+			Status: w.response.Status, Connection: 1 + slices.Index(connections, w.connection),
 		})
 	}
 	return run
@@ -177,13 +184,14 @@ func act(random *rand.Rand, j *journal.Journal, h *hands, m *model, open *[]*mod
 			Run: string(rune('a' + random.IntN(3))), Method: "GET", Path: fmt.Sprint("/", step),
 			Asked: time.Duration(step),
 			Start: h.now.Add(-time.Duration(random.IntN(4)) * ms), // a little before Begin
-		}}
+		}, connection: random.Uint64N(4)}
+		r := &journal.Request{Connection: w.connection}
 		if choice == 0 {
-			j.Refuse(w.Wait, nil, journal.Refused)
+			j.Refuse(w.Wait, r, journal.Refused)
 			m.begin(w, true)
 			return "refuse"
 		}
-		j.Begin(&w.Wait, nil)
+		j.Begin(&w.Wait, r)
 		m.begin(w, false)
 		*open = append(*open, w)
 		return "begin"
@@ -193,6 +201,7 @@ func act(random *rand.Rand, j *journal.Journal, h *hands, m *model, open *[]*mod
 		w := (*open)[random.IntN(len(*open))]
 		if !w.sent {
 			w.Waited, w.Queued = time.Duration(random.IntN(1000)), time.Duration(random.IntN(1000))
+			w.Status = random.IntN(600)
 		}
 		j.BeforeLastByte(&w.Wait)
 		m.send(w, h.now)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -444,6 +445,15 @@ func TestHeadlines(t *testing.T) {
 		if d := svg(t, run); tc.want != "" && !strings.Contains(d.text, tc.want) {
 			t.Errorf("%s: the SVG does not say %q", tc.what, tc.want)
 		}
+	}
+	still := retried
+	still.Wall, still.Waits = 0, slices.Clone(retried.Waits)
+	for i := range still.Waits {
+		e := &still.Waits[i]
+		e.Start, e.End, e.Gap = 0, 0, min(e.Gap, 0)
+	}
+	if got, want := text(t, still), "\n4 attempts: 503, 429, reset, 200; gaps 0, 0, 0 ms\n"; !strings.Contains(got, want) {
+		t.Errorf("on a frozen clock: got\n%swant%s", got, want)
 	}
 	long := retried
 	long.Waits, long.Requests = nil, 100
