@@ -73,7 +73,7 @@ func TestOfflineModules(t *testing.T) {
 	}
 	in(t, outside, there, "sh", "-ec", blocks[1]+"\ngo get flash.test/delay-server/delayserver\n"+
 		"go list -deps flash.test/delay-server/delayserver\n"+
-		"go run flash.test/delay-server@latest --version")
+		"go install flash.test/delay-server@latest\n~/go/bin/delay-server --version")
 }
 
 // offlineCommands returns the two blocks of commands for modules in the README, and
