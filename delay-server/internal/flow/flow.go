@@ -346,7 +346,8 @@ func (f *Flow) admit(limitKey gate.RateKey) {
 		}
 	}
 	if p.Pool != nil {
-		f.own().worker = &worker{Ticket: f.ticket()}
+		f.own().worker = new(worker)
+		f.setTicket(&f.extra.worker.Ticket)
 		admitted, err := f.engine.Pools.Enter(&f.extra.worker.Ticket, *p.Pool, p.Wait+p.Sending, f.engine.Clock.Now())
 		switch {
 		case err != nil:
@@ -375,13 +376,13 @@ func (f *Flow) passLimit(key gate.RateKey) error {
 	return err
 }
 
-// ticket returns a ticket for a gate.
-func (f *Flow) ticket() gate.Ticket {
-	t := gate.Ticket{Waker: f.out}
+// setTicket makes t, which is zero, ready for a gate. A copy of a ticket would double the
+// stack of each waiting request.
+func (f *Flow) setTicket(t *gate.Ticket) {
+	t.Waker = f.out
 	if w := f.extra.wait; w != nil {
 		t.Run, t.Attempt = w.Run, w.Attempt
 	}
-	return t
 }
 
 // served returns when the wait began: when the request arrived or a worker was free.
@@ -403,8 +404,8 @@ func (f *Flow) hold() {
 		f.sleep(f.served())
 		return
 	}
-	ticket := f.ticket()
-	f.own().event = &ticket
+	f.own().event = new(gate.Ticket)
+	f.setTicket(f.extra.event)
 	timeout := time.Duration(0)
 	if p.Barrier != nil {
 		passed, err := f.engine.Barriers.Enter(f.extra.event, *p.Barrier)
