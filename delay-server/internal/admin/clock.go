@@ -26,11 +26,11 @@ func (a *API) showClock(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.show(c, a.options.Clock, want)
+	return a.answerState(c, a.options.Clock, want)
 }
 
-// show answers with the state of a clock once the condition holds.
-func (a *API) show(c echo.Context, of *clock.Clock, want condition) error {
+// answerState answers with the state of a clock once the condition holds.
+func (a *API) answerState(c echo.Context, of *clock.Clock, want condition) error {
 	state := of.State()
 	if want.waiting > 0 {
 		ctx, end, err := a.beginWait(c, want.timeout)
@@ -51,7 +51,12 @@ func (a *API) setClock(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.runCommand(c, a.options.Clock, command)
+	if command.set != nil {
+		command.set(a.options.Clock)
+	} else if err := advance(c.Request().Context(), a.options.Clock, command.advance); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, client.Clock(a.options.Clock.State()))
 }
 
 // readCommand reads the command of a request. The error is a *problem.Problem.
@@ -64,16 +69,6 @@ func (a *API) readCommand(c echo.Context) (command clockCommand, err error) {
 		return command, err
 	}
 	return a.parseCommand(body.Bytes())
-}
-
-// runCommand runs the command on a clock, and answers with the clock's state.
-func (a *API) runCommand(c echo.Context, on *clock.Clock, command clockCommand) error {
-	if command.set != nil {
-		command.set(on)
-	} else if err := advance(c.Request().Context(), on, command.advance); err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, client.Clock(on.State()))
 }
 
 // clockCommand sets a clock, or advances it.

@@ -2,9 +2,11 @@ package admin
 
 import (
 	"errors"
+	"net/http"
 
 	"github.com/labstack/echo/v4"
 
+	"flash.test/delay-server/client"
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
@@ -24,12 +26,12 @@ func (a *API) showRunClock(c echo.Context) error {
 	if own == nil {
 		return noRunClock(run)
 	}
-	return a.show(c, own, want)
+	return a.answerState(c, own, want)
 }
 
 // setRunClock makes the run's own clock if needed, unless the command is to advance it.
 func (a *API) setRunClock(c echo.Context) error {
-	run := param(c, "id")
+	run, clocks := param(c, "id"), a.options.Journal.Clocks
 	command, err := a.readCommand(c)
 	if err != nil {
 		return err
@@ -37,17 +39,25 @@ func (a *API) setRunClock(c echo.Context) error {
 	if err := plan.CheckRun(run); err != nil {
 		return err
 	}
-	own := a.options.Journal.Clocks.Of(run)
-	switch {
-	case own != nil:
-	case command.set == nil:
-		return noRunClock(run)
-	default:
+	own := clocks.Of(run)
+	if command.set == nil {
+		if own == nil {
+			return noRunClock(run)
+		}
+		if err := advance(c.Request().Context(), own, command.advance); err != nil {
+			return err
+		}
+		return c.JSON(http.StatusOK, client.Clock(own.State()))
+	}
+	if own == nil {
 		if own, err = a.options.Journal.MakeClock(run); err != nil {
 			return makeClockProblem(run, err)
 		}
 	}
-	return a.runCommand(c, own, command)
+	if !clocks.Set(run, own, command.set) { // the run was forgotten at the same time
+		return noRunClock(run)
+	}
+	return c.JSON(http.StatusOK, client.Clock(own.State()))
 }
 
 func noRunClock(run string) *problem.Problem {

@@ -53,6 +53,17 @@ func (r *Runs) Make(run string) (*Clock, error) {
 	return c, nil
 }
 
+// Set calls set with c, the run's own clock, and reports whether it still is. A clock that
+// is dropped meanwhile goes on as Drop says, whatever set does.
+func (r *Runs) Set(run string, c *Clock, set func(*Clock)) bool {
+	set(c)
+	if r.Of(run) == c {
+		return true // Drop has yet to let it go on
+	}
+	r.letGoOn(c)
+	return false
+}
+
 // Drop drops the run's own clock, and reports whether it had one. Requests that wait on
 // the clock go on in real time, by the server's scale.
 func (r *Runs) Drop(run string) bool {
@@ -85,11 +96,15 @@ func (r *Runs) drop(clocks map[string]*Clock) {
 		}
 	}
 	r.mu.Unlock()
-	scale := r.server.State().Scale
 	for _, c := range clocks {
-		_ = c.Reset(scale) // the server's scale is valid
-		c.replaceTimer(false)
+		r.letGoOn(c)
 	}
+}
+
+// letGoOn unfreezes a dropped clock.
+func (r *Runs) letGoOn(c *Clock) {
+	_ = c.Reset(r.server.State().Scale) // a valid scale
+	c.replaceTimer(false)
 }
 
 // fork returns a clock with the start and the setting of c. It uses a timerfd if c does.

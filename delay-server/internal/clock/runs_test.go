@@ -137,6 +137,29 @@ func TestDroppedClocksGoOn(t *testing.T) {
 	}
 }
 
+// A command that comes too late does not stop a dropped clock.
+func TestSetOfADroppedClock(t *testing.T) {
+	server := clock.New()
+	runs := clock.NewRuns(server)
+	own := ownClock(t, runs, "r")
+	if !runs.Set("r", own, (*clock.Clock).Freeze) || !own.State().Frozen {
+		t.Error("Set has not frozen the clock")
+	}
+	for name, set := range map[string]func(*clock.Clock){
+		"freeze": (*clock.Clock).Freeze,
+		"scale":  func(c *clock.Clock) { _ = c.Scale(clock.MaxScale) },
+	} {
+		own := ownClock(t, runs, "r")
+		ok := runs.Set("r", own, func(c *clock.Clock) {
+			runs.Drop("r")
+			set(c)
+		})
+		if state := own.State(); ok || state.Frozen || state.Scale != 1 {
+			t.Errorf("%s of a dropped clock: %v, and the clock is %+v, want false, and it runs", name, ok, state)
+		}
+	}
+}
+
 // An advance of a clock that is dropped meanwhile ends.
 func TestDropEndsAdvance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -348,7 +348,7 @@ func (f *Flow) admit(limitKey gate.RateKey) {
 	if p.Pool != nil {
 		f.own().worker = new(worker)
 		f.setTicket(&f.extra.worker.Ticket)
-		admitted, err := f.engine.Pools.Enter(&f.extra.worker.Ticket, *p.Pool, p.Wait+p.Sending, f.engine.Clock.Now())
+		admitted, err := f.engine.Pools.Enter(&f.extra.worker.Ticket, *p.Pool, p.Wait+p.Sending, f.poolTime())
 		switch {
 		case err != nil:
 			f.extra.worker = nil
@@ -361,6 +361,15 @@ func (f *Flow) admit(limitKey gate.RateKey) {
 		}
 	}
 	f.hold()
+}
+
+// poolTime returns the time by which the plan's pool expects a worker to be free. A pool
+// that runs share goes by the server's clock.
+func (f *Flow) poolTime() time.Time {
+	if strings.HasPrefix(f.plan.Pool.Name, gate.RunPrefix) {
+		return f.now()
+	}
+	return f.engine.Clock.Now()
 }
 
 // passLimit passes the rate limit. A run with a clock of its own has counts of its own:
@@ -501,7 +510,7 @@ func (f *Flow) leaveEvent() {
 // settle gives back the worker and the place, and calls Journal.BeforeLastByte.
 func (f *Flow) settle() {
 	if w := f.extra.worker; w != nil {
-		f.engine.Pools.Leave(&w.Ticket, f.engine.Clock.Now())
+		f.engine.Pools.Leave(&w.Ticket, f.poolTime())
 	}
 	if f.extra.wait != nil {
 		f.setTimes(f.extra.wait)

@@ -838,3 +838,25 @@ func TestStartOnTheClockOfTheRun(t *testing.T) {
 	}
 	o.cancel(flow.ErrClientGone)
 }
+
+// A full pool within a run expects a worker to be free by the run's clock, and a pool that
+// runs share by the server's.
+func TestPoolsOfARunWithItsOwnClock(t *testing.T) {
+	for name, want := range map[string]time.Duration{"run:p": 6 * s, "p": 10 * s} {
+		e := newEngine(t, 5)
+		e.ownClock()
+		full := planOf(10*s, "a")
+		full.Pool = &gate.PoolSpec{Name: name, Workers: 1}
+		e.begin(full)
+		e.advance(4 * s)
+		e.begin(full)
+		if got := e.ended[0]; got.Outcome != journal.Refused || got.RetryAfter != want {
+			t.Errorf("pool %s after 4s of 10s: %s, Retry-After %v, want refused, %v", name, got.Outcome,
+				got.RetryAfter, want)
+		}
+		e.advance(6 * s)
+		if len(e.Pools.States()) != 0 {
+			t.Errorf("pool %s is still in use", name)
+		}
+	}
+}
