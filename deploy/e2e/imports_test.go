@@ -43,7 +43,7 @@ var mayImport = map[string][]rule{
 		{"journal", "delay cond clock kit/problem"},
 		{"answer", "delay kit/problem"},
 		{"check", "answer delay journal kit/problem kit/query kit/spelling"},
-		{"plan", "delay gate answer kit/problem kit/query"},
+		{"plan", "delay gate answer kit/problem kit/query kit/spelling"},
 		{"scenario", "plan kit/problem kit/spelling"},
 		{"flow", "plan answer journal gate clock kit/problem kit/query"},
 		{"eventloop", "flow plan answer gate clock timerfd kit/problem"},

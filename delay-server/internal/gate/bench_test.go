@@ -130,7 +130,8 @@ func BenchmarkRateLimiter(b *testing.B) {
 			limiter, now := gate.NewRateLimits().Limiter(1, bc.rate), time.Now()
 			b.ReportAllocs()
 			for i := uint64(0); b.Loop(); i++ {
-				if _, err := limiter.Enter(gate.RateKey{Value: i % bc.keys}, now.Add(time.Duration(i)*time.Second)); err != nil {
+				at := now.Add(time.Duration(i) * time.Second)
+				if _, err := limiter.Enter(gate.RateKey{Value: i % bc.keys}, at); err != nil {
 					b.Fatal(err)
 				}
 			}
