@@ -313,7 +313,7 @@ public final class DelayServer implements AutoCloseable {
         throw new AssertionError(message + verdict.getString("waterfall"));
     }
 
-    /** Removes all runs from the server's journal. */
+    /** Forgets all runs, as {@link Run#forget} does. */
     public void forgetRuns() {
         send("DELETE", "/runs", "", "");
     }
@@ -456,7 +456,10 @@ public final class DelayServer implements AutoCloseable {
             return send("GET", path + "/waterfall.txt", "", "text/plain");
         }
 
-        /** Removes the run from the server's journal. */
+        /**
+         * Removes the run from the server, with its clock and its scenario. Requests in its holds are
+         * answered 503.
+         */
         public void forget() {
             send("DELETE", path, "", "");
         }
@@ -521,8 +524,8 @@ public final class DelayServer implements AutoCloseable {
         private final String detail;
 
         private Problem(String request, int status, Reply document) {
-            this(request, status, document.getString("type").replaceAll(".*/", ""),
-                document.getString("title"), document.getString("detail"));
+            this(request, status, document.getString("type", "about:blank").replaceAll(".*/", ""),
+                document.getString("title", ""), document.getString("detail", ""));
         }
 
         private Problem(String request, int status, String type, String title, String detail) {
@@ -663,6 +666,10 @@ public final class DelayServer implements AutoCloseable {
         /** Returns a text. */
         public String getString(String key) {
             return (String) get(key);
+        }
+
+        private String getString(String key, String absent) {
+            return has(key) ? getString(key) : absent;
         }
 
         /** Returns an integer. */

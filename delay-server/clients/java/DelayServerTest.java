@@ -1,6 +1,7 @@
 import static java.net.HttpURLConnection.HTTP_NOT_FOUND;
 import static java.net.HttpURLConnection.HTTP_OK;
 import static java.net.HttpURLConnection.HTTP_UNAVAILABLE;
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.util.Collections.nCopies;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -364,6 +365,12 @@ class DelayServerTest {
                 exchange.getResponseHeaders().add("Location", "http://192.0.2.1/"); // nothing answers there
                 exchange.sendResponseHeaders(302, -1);
             });
+            other.createContext("/problem/", exchange -> {
+                exchange.getResponseHeaders().add("Content-Type", "application/problem+json");
+                exchange.sendResponseHeaders(404, 2);
+                exchange.getResponseBody().write("{}".getBytes(US_ASCII));
+                exchange.close();
+            });
             other.start();
             try {
                 String url = "http://127.0.0.1:" + other.getAddress().getPort();
@@ -373,6 +380,7 @@ class DelayServerTest {
                     assertMatches("unexpected reply " + reply.getValue() + " .*\\(is this a delay-server",
                         error.getMessage());
                 }
+                assertProblem("about:blank", () -> new DelayServer(url + "/problem", "").clock().state());
             } finally {
                 other.stop(0);
             }

@@ -36,7 +36,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * not detail: texts change.
  */
 export class Problem extends Error {
-  constructor(request, status, { type, title, detail }) {
+  constructor(request, status, { type = 'about:blank', title = '', detail = '' }) {
     const name = type.slice(type.lastIndexOf('/') + 1);
     super(`${request}: ${status} ${name}: ${detail}`);
     Object.assign(this, { name: 'Problem', type: name, title, status, detail });
@@ -217,7 +217,7 @@ export class DelayServer {
     return judge(this, ['check'], { run_prefix: prefix, ...checks });
   }
 
-  /** Removes all runs from the server's journal. */
+  /** Forgets all runs, as Run.forget() does. */
   async forgetRuns() {
     await this.call('DELETE', ['runs']);
   }
@@ -298,7 +298,7 @@ class Hold {
   /**
    * Answers held requests, and resolves to their number: all, or by choice
    *
-   * - { count: 2 }: that many, the oldest first, or with order: 'newest' the newest
+   * - { count: 2 }, or just 2: that many, the oldest first, or with order: 'newest' the newest
    * - { nth: 2 }: only this one, in order of arrival, from 1
    * - { attempt: 2 }: only those with this number of attempt
    *
@@ -306,6 +306,7 @@ class Hold {
    * is answered.
    */
   async release(choice = {}) {
+    if (typeof choice === 'number') choice = { count: choice };
     const query = { ...choice, ...this.#query };
     return (await this.#server.call('POST', ['holds', this.#name, 'release'], { query })).released;
   }
@@ -396,7 +397,10 @@ class Run {
     return this.#server.call('GET', ['runs', this.id, 'waterfall.txt'], { mediaType: 'text/plain' });
   }
 
-  /** Removes the run from the server's journal. */
+  /**
+   * Removes the run from the server, with its clock and its scenario. Requests in its holds are
+   * answered 503.
+   */
   async forget() {
     await this.#server.call('DELETE', ['runs', this.id]);
   }

@@ -111,7 +111,7 @@ describe('Decide when requests are answered, and see which of them ran at once',
     await hold.waitFor(3);
     await assert.rejects(hold.release({ count: 4 }), problem('too-few-held'));
     await assert.rejects(server.run().hold('prices').release(), problem('hold-not-found'));
-    assert.equal(await hold.release({ count: 1 }), 1);
+    assert.equal(await hold.release(1), 1);
     assert.equal(await hold.release(), 2);
     assert.deepEqual(await Promise.all(replies), [200, 200, 200]);
     assert.equal((await run.settled()).peak_in_flight, 3);
@@ -264,13 +264,16 @@ describe('What fails says why', () => {
     const elsewhere = { Location: 'http://192.0.2.1/' }; // nothing answers there
     const handler = ({ url }, reply) => {
       if (url.startsWith('/moved/')) reply.writeHead(302, elsewhere).end();
-      else reply.writeHead(200, { 'Content-Type': 'text/html' }).end();
+      else if (url.startsWith('/problem/')) {
+        reply.writeHead(404, { 'Content-Type': 'application/problem+json' }).end('{}');
+      } else reply.writeHead(200, { 'Content-Type': 'text/html' }).end();
     };
     await listen(createServer(handler), async (url) => {
       for (const [path, status] of [['/moved', 302], ['', 200]]) {
         const answer = new DelayServer(url + path, 'token').clock.state();
         await assert.rejects(answer, new RegExp(`unexpected reply ${status} .*\\(is this a delay-server`));
       }
+      await assert.rejects(new DelayServer(`${url}/problem`).clock.state(), problem('about:blank'));
     });
   });
 

@@ -49,10 +49,10 @@ class Problem(Exception):
     """
 
     def __init__(self, request: str, status: int, document: dict):
-        self.type: str = document["type"].rpartition("/")[2]
-        self.title: str = document["title"]
+        self.type: str = document.get("type", "about:blank").rpartition("/")[2]
+        self.title: str = document.get("title", "")
         self.status = status
-        self.detail: str = document["detail"]
+        self.detail: str = document.get("detail", "")
         super().__init__(f"{request}: {status} {self.type}: {self.detail}")
 
 
@@ -224,7 +224,7 @@ class DelayServer:
         self._judge("check", checks={"run_prefix": prefix, **checks})
 
     def forget_runs(self) -> None:
-        """Remove all runs from the server's journal."""
+        """Forget all runs, as Run.forget() does."""
         self._call("DELETE", "runs")
 
     def reset(self) -> None:
@@ -386,7 +386,7 @@ class Run:
         return self._server._send("GET", "runs", self.id, "waterfall.txt", media_type="text/plain")
 
     def forget(self) -> None:
-        """Remove the run from the server's journal."""
+        """Remove the run from the server, with its clock and its scenario. Requests in its holds are answered 503."""
         self._server._call("DELETE", "runs", self.id)
 
 

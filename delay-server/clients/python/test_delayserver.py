@@ -269,10 +269,14 @@ class ErrorTest(delayserver.TestCase):
                 if self.path.startswith("/moved/"):
                     self.send_response(302)
                     self.send_header("Location", "http://192.0.2.1/")  # nothing answers there
+                elif self.path.startswith("/problem/"):
+                    self.send_response(404)
+                    self.send_header("Content-Type", "application/problem+json")
                 else:
                     self.send_response(200)
                     self.send_header("Content-Type", "text/html")
                 self.end_headers()
+                self.wfile.write(b"{}")
 
             def log_message(self, *_):
                 pass
@@ -283,6 +287,8 @@ class ErrorTest(delayserver.TestCase):
                 server = delayserver.DelayServer(f"http://127.0.0.1:{other.server_port}{path}", "token")
                 with self.assertRaisesRegex(ConnectionError, rf"unexpected reply {status} .*\(is this a delay-server"):
                     server.clock.state()
+            with self.assertRaisesRegex(delayserver.Problem, "404 about:blank"):
+                delayserver.DelayServer(f"http://127.0.0.1:{other.server_port}/problem").clock.state()
             other.shutdown()
 
     def test_an_invalid_url(self):
