@@ -183,8 +183,8 @@ func TestCommandLine(t *testing.T) {
 		status        int
 		stdout, err   string
 	}{
-		{"help", []string{"--help"}, nil, 0, "0          waiting requests; more get 503", ""},
-		{"help of TLS", []string{"--help"}, nil, 0, "  3443       TLS port; 0 for any free one", ""},
+		{"help", []string{"--help"}, nil, 0, "  0                           waiting requests; more get 503", ""},
+		{"help of TLS", []string{"--help"}, nil, 0, "  3443                        TLS port; 0 for any free one", ""},
 		{"help with an invalid setting", []string{"--help"}, []string{"PORT=x"}, 0, "SETTING", ""},
 		{"version", []string{"--version"}, nil, 0, "delay-server dev (commit ", ""},
 		{"unknown argument", []string{"--prot=80"}, nil, 2, "", `unknown argument "--prot=80"`},
