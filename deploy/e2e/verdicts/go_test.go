@@ -38,7 +38,7 @@ func retry(backoff retryablehttp.Backoff) func(url string) error {
 	return func(url string) error {
 		c := retryablehttp.NewClient()
 		defer c.HTTPClient.CloseIdleConnections()
-		c.Logger, c.Backoff, c.RetryWaitMin, c.RetryMax = nil, backoff, 200*time.Millisecond, 5
+		c.Logger, c.Backoff, c.RetryWaitMin, c.RetryMax = nil, backoff, 300*time.Millisecond, 5
 		return read(c.Get(url))
 	}
 }
@@ -53,7 +53,7 @@ func ignoreRetryAfter(shortest, longest time.Duration, failures int, _ *http.Res
 
 func hedge(transport http.RoundTripper) func(url string) error {
 	return func(url string) error {
-		c, err := hedgedhttp.NewClient(300*time.Millisecond, 2, &http.Client{Transport: transport})
+		c, err := hedgedhttp.NewClient(time.Second, 2, &http.Client{Transport: transport})
 		if err != nil {
 			return err
 		}
@@ -68,11 +68,11 @@ func (u uncancelled) RoundTrip(req *http.Request) (*http.Response, error) {
 	return u.RoundTripper.RoundTrip(req.WithContext(context.WithoutCancel(req.Context())))
 }
 
-// newBreaker returns a breaker that opens for 300 ms after five failures in a row.
+// newBreaker returns a breaker that opens for 500 ms after five failures in a row.
 func newBreaker() *gobreaker.CircuitBreaker[any] {
 	return gobreaker.NewCircuitBreaker[any](gobreaker.Settings{
 		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 5 },
-		Timeout:     300 * time.Millisecond,
+		Timeout:     500 * time.Millisecond,
 	})
 }
 

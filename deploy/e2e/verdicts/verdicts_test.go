@@ -36,34 +36,34 @@ type language struct {
 }
 
 // late is how late a request may be: a loaded machine takes its time.
-const late = "within=1s"
+const late = "within=2s"
 
 var languages = []language{
 	{"Go", func(*testing.T) sender { return inGo }, []pair{
 		{"backoff", "constant-backoff", "/delay/0?attempts=500,500,500,200",
-			[]string{"backoff=200ms,2", late, "attempts=4", "statuses=500,500,500,200"}},
-		{"retry-after", "no-retry-after", "/delay/0?attempts=503,200&retry_after=1s",
+			[]string{"backoff=300ms,2", late, "attempts=4", "statuses=500,500,500,200"}},
+		{"retry-after", "no-retry-after", "/delay/0?attempts=503,200&retry_after=2s",
 			[]string{"retry_after=honoured", "statuses=503,200"}},
-		{"hedge", "hedge-not-cancelled", "/delay/0?attempts=200@2s,200",
-			[]string{"hedged_after=300ms", late, "attempts=2"}},
+		{"hedge", "hedge-not-cancelled", "/delay/0?attempts=200@3s,200",
+			[]string{"hedged_after=1s", late, "attempts=2"}},
 		{"breaker", "breaker-per-call", "/delay/0?attempts=503,503,503,503,503,503,503,200",
-			[]string{"breaker=5,300ms", late, "peak=1"}},
+			[]string{"breaker=5,500ms", late, "peak=1"}},
 	}},
 	{"Python", startPython, []pair{
 		{"backoff", "no-backoff", "/delay/0?attempts=500,500,500,200",
-			[]string{"backoff=100ms,2", late, "attempts=4"}},
-		{"retry-after", "no-retry-after", "/delay/0?attempts=503,200&retry_after=1s",
+			[]string{"backoff=300ms,2", late, "attempts=4"}},
+		{"retry-after", "no-retry-after", "/delay/0?attempts=503,200&retry_after=2s",
 			[]string{"retry_after=honoured", "statuses=503,200"}},
 	}},
 	{"Node", startNode, []pair{
 		{"backoff", "backoff-not-awaited", "/delay/0?attempts=500,500,500,200",
 			// Node's timers may fire a millisecond early.
-			[]string{"backoff=98ms,2", "jitter=equal", late, "attempts=4"}},
+			[]string{"backoff=398ms,2", "jitter=equal", late, "attempts=4"}},
 		{"same-key", "new-key", "/delay/0?attempts=503,503,200",
 			[]string{"same_header=Idempotency-Key", "statuses=503,503,200"}},
 	}},
 	{"Java", startJava, []pair{
-		{"timeout", "connect-timeout", "/delay/2000", []string{"gave_up_after=1s", late}},
+		{"timeout", "connect-timeout", "/delay/4000", []string{"gave_up_after=2s", late}},
 		{"one-client", "new-clients", "/delay/0", []string{"connections_at_most=1", "attempts=4", "order=sequential"}},
 	}},
 }
@@ -94,7 +94,7 @@ func TestVerdicts(t *testing.T) {
 // busy.
 func TestAThousandVerdicts(t *testing.T) {
 	if os.Getenv("TEST_SLOW") != "1" {
-		t.Skip("keeps all processors busy for a minute: TEST_SLOW=1 runs it, as .ci/run does")
+		t.Skip("keeps all processors busy for a minute and a half: TEST_SLOW=1 runs it, as .ci/run does")
 	}
 	burn(t, 2*runtime.NumCPU())
 	judge(t, 50)
@@ -107,11 +107,16 @@ func judge(t *testing.T, times int) {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
 			clients := l.start(t)
+			var warm sync.WaitGroup // not judged: a program is slow until it has loaded its libraries
+			for _, p := range l.pairs {
+				warm.Go(func() { _ = clients.send(p.right, srv.Run(l.name+"-"+p.right).URL(srv.URL+p.path)) })
+			}
+			warm.Wait()
 			for _, p := range l.pairs {
 				for _, name := range []string{p.right, p.wrong} {
 					t.Run(name, func(t *testing.T) {
 						t.Parallel()
-						slots := make(chan struct{}, 5)
+						slots := make(chan struct{}, 10)
 						var all sync.WaitGroup
 						for i := range times {
 							slots <- struct{}{}

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 const attempts = 5;
 
 // jittered is between half of the back-off and all of it, for the given failure.
-const jittered = (failure) => 100 * 2 ** failure * (0.5 + Math.random() / 2);
+const jittered = (failure) => 400 * 2 ** failure * (0.5 + Math.random() / 2);
 
 const clients = {
   backoff: (url) =>

@@ -20,11 +20,13 @@ class Backoff(Retry):
 
 
 CLIENTS = {
-    "backoff": Backoff(total=5, status_forcelist=FAILURES, backoff_factor=0.1),
+    "backoff": Backoff(total=5, status_forcelist=FAILURES, backoff_factor=0.3),
     "no-backoff": Retry(total=5, status_forcelist=FAILURES),  # the default
     "retry-after": Retry(total=5, status_forcelist=FAILURES),
     "no-retry-after": Retry(total=5, status_forcelist=FAILURES, respect_retry_after_header=False),
 }
+
+printing = threading.Lock()
 
 
 def request(name, url):
@@ -34,7 +36,8 @@ def request(name, url):
             pool.request("GET", url, retries=CLIENTS[name])
     except Exception as e:
         error = repr(e)
-    print(url, error, flush=True)
+    with printing:
+        print(url, error, flush=True)
 
 
 for line in sys.stdin:
