@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"flash.test/delay-server/client"
 	"flash.test/delay-server/kit/wiretest"
 )
 
@@ -134,6 +136,96 @@ func TestClocksMovedAtOnce(t *testing.T) {
 					t.Errorf("run %s: got %+v, want it answered exactly when it is due", run, w)
 				}
 			}
+		}
+	})
+}
+
+// A client that does not read its answer holds the clock of its run, and no other.
+func TestSlowClientHoldsItsRun(t *testing.T) {
+	bothWays(t, func(t *testing.T, config Config) {
+		base, s := frozen(t, config)
+		a, b := s.ofRun("a"), s.ofRun("b")
+		a.freeze()
+		b.freeze()
+		conn := wiretest.Dial(t, base)
+		conn.Send(get("/delay/1000?size=50000000&run=a", "Connection: close")) // more than sockets buffer
+		a.timed(1)
+		advanced := make(chan error, 1)
+		go func() {
+			_, err := a.control.Advance(t.Context(), time.Minute)
+			advanced <- err
+		}()
+		wiretest.Eventually(t, "the answer is being sent", func() bool { return a.clock().Waiting == 0 })
+		replies := ask(t, newClient(t), 1, base+"/delay/1000?run=b")
+		b.timed(1)
+		b.advance(time.Second)
+		wantAll(t, replies, 1, 200, "")
+		s.advance(time.Second)
+		if len(advanced) > 0 {
+			t.Error("the advance has returned before the client has read its answer")
+		}
+		if _, err := io.Copy(io.Discard, conn); err != nil {
+			t.Error(err)
+		}
+		if err := <-advanced; err != nil {
+			t.Errorf("the advance: %v", err)
+		}
+	})
+}
+
+// Requests of a run arrive while its clock is made, frozen and dropped, again and again.
+// All are answered.
+func TestRunForgottenUnderLoad(t *testing.T) {
+	const rounds = 100
+	bothWays(t, func(t *testing.T, config Config) {
+		srv, base, _ := start(t, config, io.Discard)
+		s := steer(t, base)
+		stop := make(chan struct{})
+		var asking sync.WaitGroup
+		answeredCount := 0
+		var mu sync.Mutex
+		for i, path := range []string{"/delay/1?run=r", "/delay/0?run=r", "/hold/h?timeout=1ms&run=r",
+			"/delay/0?size=50000&rate=10000&run=r", "/delay/1?pool=p&workers=1&run=r", "/delay/1?run=other"} {
+			c := []*http.Client{newClient(t), newH2CClient(t)}[i%2]
+			for range 2 {
+				asking.Go(func() {
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						got := fetch(t.Context(), c, base+path)
+						if got.err != nil || got.status != 200 && got.status != 504 {
+							t.Errorf("GET %s: got %d, %v", path, got.status, got.err)
+							return
+						}
+						mu.Lock()
+						answeredCount++
+						mu.Unlock()
+					}
+				})
+			}
+		}
+		own, made := s.api.RunClock("r"), 0
+		for range rounds {
+			if _, err := own.Freeze(t.Context()); err == nil {
+				made++
+				_, _ = own.Advance(t.Context(), time.Millisecond)
+			} else if !errors.Is(err, client.ProblemRunInFlight) {
+				t.Errorf("freeze: %v", err)
+			}
+			if err := s.api.ForgetRun(t.Context(), "r"); err != nil && !errors.Is(err, client.ProblemRunNotFound) {
+				t.Errorf("forget: %v", err)
+			}
+		}
+		close(stop)
+		asking.Wait()
+		if made == 0 || answeredCount < rounds {
+			t.Errorf("the clock was made %d times, and %d requests were answered", made, answeredCount)
+		}
+		if n := srv.engine.Journal.Waiting(); n != 0 {
+			t.Errorf("%d requests wait, want none", n)
 		}
 	})
 }

@@ -14,6 +14,8 @@
 //     read an answer can send the next request. If the output cannot send the last part
 //     at once, the flow takes a place again until it can.
 //   - A flow that starts during the shutdown is answered without a wait.
+//   - A flow waits on one clock, which is its run's when the journal counts it. No clock
+//     is made or dropped in between.
 //   - A ticket may be freed at any time, also before Enter returns.
 package flow
 
