@@ -1,6 +1,7 @@
 // Package client is a client of delay-server's admin API. A test uses it to see
 // which requests ran at the same time (runs), to decide when requests are answered
-// (holds) and how (scenarios), and to control the server's time (the clock).
+// (holds) and how (scenarios), and to control the time of the server or of one run (the
+// clocks).
 //
 //	c, err := client.New("http://127.0.0.1:3000")
 //	…
