@@ -33,6 +33,9 @@ func parseBreaker(in *input) (rule, error) {
 		return rule{}, invalid("breaker", text, fmt.Sprintf("the number of failures must be from 1 to %d", maxRequests),
 			"a number and a time such as 5,10s")
 	}
+	if pause == "" {
+		return rule{}, invalid("breaker", text, "the time is missing", "a number and a time such as 5,10s")
+	}
 	b := breaker{failures: n}
 	if b.pause, err = parseTime("breaker", text, pause, 1); err != nil {
 		return rule{}, err

@@ -61,7 +61,7 @@ func TestParseRejects(t *testing.T) {
 			`retry_after "2s" is invalid (it is the name of this check alone): use honoured`},
 		{"an unknown order", "order=parallel", invalid,
 			`order "parallel" is invalid (it is neither of them): use sequential or`},
-		{"a breaker without a time", "breaker=5", invalid, `breaker "5" is invalid`},
+		{"a breaker without a time", "breaker=5", invalid, `breaker "5" is invalid (the time is missing): use a number and a time`},
 		{"a breaker without failures", "breaker=0,10s", invalid,
 			`breaker "0,10s" is invalid (the number of failures must be from 1`},
 		{"a header that is not recorded", "same_header=Cookie", invalid,
