@@ -47,7 +47,7 @@ type Backoff struct {
 	Base   time.Duration // after the first failure
 	Factor float64       // each wait is so many times the wait before: 1 is a constant wait
 	Cap    time.Duration // no wait is longer; 0 for no cap
-	Jitter string        // none, equal, or a percentage such as 20%; "" is none
+	Jitter string        // none, equal, a share such as 20%, or full; "" is none
 
 	// Within is how much longer a wait may be because the machine is busy; 0 is the
 	// server's default. No wait may be shorter.
@@ -55,7 +55,8 @@ type Backoff struct {
 }
 
 // AssertBackoff is [AssertChecks] with backoff=…: after each failure the client waited as
-// b says.
+// b says. Full jitter is judged by its distribution, which takes many retries; see
+// [AssertChecksOfRuns].
 //
 //	delaytest.AssertBackoff(t, run, delaytest.Backoff{Base: 100 * time.Millisecond, Factor: 2})
 func AssertBackoff(t testing.TB, run *Run, b Backoff) bool {

@@ -2,6 +2,8 @@ package delaytest_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -231,6 +233,32 @@ func TestAssertChecksOfRuns(t *testing.T) {
 			wantFailure(t, got, tc.want)
 		} else if len(got) > 0 {
 			t.Errorf("prefix %q: got failures %q, want none", tc.prefix, got)
+		}
+	}
+}
+
+// Full jitter is judged by the gaps of many runs.
+func TestFullJitter(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, tc := range []struct {
+		name string
+		wait func() time.Duration
+		want string // pattern of the failure, or "" for success
+	}{
+		{"from 0 to 100 ms", func() time.Duration { return time.Duration(rng.Float64() * float64(100*ms)) }, ""},
+		{"always 50 ms", func() time.Duration { return 50 * ms }, `^delaytest: runs "load-": backoff: `},
+	} {
+		got := recorded(t, func(r testing.TB) {
+			srv := delaytest.NewInMemoryServer(r)
+			for i := range 200 {
+				calls("/delay/0?attempts=500,200", 0, tc.wait())(srv, srv.Run(fmt.Sprint("load-", i)))
+			}
+			delaytest.AssertChecksOfRuns(r, srv, "load-", "backoff=100ms,2", "jitter=full")
+		})
+		if tc.want != "" {
+			wantFailure(t, got, tc.want)
+		} else if len(got) > 0 {
+			t.Errorf("%s: got failures %q, want none", tc.name, got)
 		}
 	}
 }

@@ -346,6 +346,13 @@ func TestAllChecksAreJudged(t *testing.T) {
 	}
 }
 
+func TestARemarkIsMadeOnce(t *testing.T) {
+	v := judge(t, "attempts=3&backoff=100ms,1&statuses=503,503,200", played("0-10 503", "20-30 503"))
+	if got, want := v.Run.Marks[1], "2 attempts, want 3; gap 10 ms, want 100 ms or more"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestSeveralRuns(t *testing.T) {
 	good, bad := played("0-10 503", "110-120 200"), played("0-10 503", "20-30 200")
 	bad.ID = "bad"

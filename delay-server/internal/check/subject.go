@@ -55,16 +55,20 @@ func newSubject(run journal.Run, path string) *subject {
 	return s
 }
 
-// mark adds a remark to a request.
+// mark adds a remark to a request, unless it has it.
 func (s *subject) mark(w wait, format string, args ...any) {
 	remark := fmt.Sprintf(format, args...)
 	if s.run.Marks == nil {
 		s.run.Marks = map[int]string{}
 	}
-	if before := s.run.Marks[w.index]; before != "" && before != remark {
-		remark = before + "; " + remark
+	const separator = "; "
+	before := s.run.Marks[w.index]
+	switch {
+	case before == "":
+		s.run.Marks[w.index] = remark
+	case !slices.Contains(strings.Split(before, separator), remark):
+		s.run.Marks[w.index] = before + separator + remark
 	}
-	s.run.Marks[w.index] = remark
 }
 
 // paths returns the first paths of the run, quoted.
