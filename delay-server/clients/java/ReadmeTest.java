@@ -54,7 +54,8 @@ class ReadmeTest {
     void backsOff() throws Exception {
         var run = server.run();
         fetch(run.uri("/delay/10?attempts=503,503,200"));
-        run.check("attempts=3", "backoff=100ms,2", "within=5s"); // a busy machine may be 5 s late
+        // A busy machine may be 5 s late.
+        run.check("attempts=3", "backoff=100ms,2", "within=5s");
     }
 
     @Test

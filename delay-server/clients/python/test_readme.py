@@ -32,7 +32,8 @@ class FetchTest(delayserver.TestCase):
     def test_backs_off(self):
         run = self.server.run()
         fetch(run.url("/delay/10?attempts=503,503,200"))
-        run.check(attempts=3, backoff="100ms,2", within="5s")  # a busy machine may be 5 s late
+        # A busy machine may be 5 s late.
+        run.check(attempts=3, backoff="100ms,2", within="5s")
 
     def test_fetches_all_at_once(self):
         run = self.server.run()
