@@ -302,6 +302,7 @@ func TestClosedConnectionsLeaveNothing(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		srv, base, _ := start(t, config, io.Discard)
 		do(t, newClient(t), "GET", base+"/healthz", nil)
+		do(t, newH2CClient(t), "GET", base+"/delay/1", nil) // in net/http: it starts the timer of the clock
 		files, goroutines := descriptors(t), runtime.NumGoroutine()
 		numbers := make([]int, n)
 		for i := range numbers {
