@@ -49,8 +49,8 @@ type Run struct {
 }
 
 // A Wait is a request of a run. Start and End are relative to the start of the
-// run's first request. A field with its zero value is absent in JSON, except the
-// durations.
+// run's first request. A field with its zero value is absent in JSON, except Start,
+// Asked, Queued and Waited.
 type Wait struct {
 	Method string `json:"method"`
 	Path   string `json:"path"`
