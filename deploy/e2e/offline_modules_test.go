@@ -76,8 +76,8 @@ func TestOfflineModules(t *testing.T) {
 		"go install flash.test/delay-server@latest\n~/go/bin/delay-server --version")
 }
 
-// offlineCommands returns the two blocks of commands for modules in the README, and
-// checks that /doc has the same.
+// offlineCommands returns the two blocks of commands for modules in
+// deploy/offline/README.md, and checks that README.md and /doc have the same.
 func offlineCommands(t *testing.T) []string {
 	t.Helper()
 	readme, err := os.ReadFile(filepath.Join(root, "deploy/offline/README.md"))
@@ -85,6 +85,10 @@ func offlineCommands(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	page, err := os.ReadFile(filepath.Join(root, "delay-server/server/pages/doc.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +104,9 @@ func offlineCommands(t *testing.T) []string {
 	for _, block := range blocks {
 		if !strings.Contains(html.UnescapeString(string(page)), strings.TrimSpace(block)) {
 			t.Errorf("/doc does not have the commands of deploy/offline/README.md:\n%s", block)
+		}
+		if !strings.Contains(string(top), strings.TrimSpace(block)) {
+			t.Errorf("README.md does not have the commands of deploy/offline/README.md:\n%s", block)
 		}
 	}
 	return blocks
