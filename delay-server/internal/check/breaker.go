@@ -10,8 +10,8 @@ import (
 var _ = register(Check{
 	Name:  "breaker",
 	Usage: "a number of failures and a time above 0",
-	Meaning: "After this number of failures in a row, no request comes for the time. Then one probe comes; until it " +
-		"has been answered there is no other. If it fails, no request comes for the time again. A " +
+	Meaning: "After this many failures in a row, the client sends nothing for the time, then one probe, and nothing " +
+		"until the probe has ended. If the probe fails, the client pauses again. At least one probe must come. A " +
 		"[failure](/doc#breaker) is a status from 500 on, or no whole answer. All requests of the run are judged " +
 		"together.",
 	Example: "5,10s", Schema: `{ type: string, pattern: '^\d+,.+$' }`,

@@ -82,8 +82,8 @@ func (s *subject) markPeak() {
 var _ = register(Check{
 	Name:  "order",
 	Usage: "`sequential` or `concurrent`",
-	Meaning: "Whether requests overlap. A request that comes while one that the client gave up has not ended yet " +
-		"does not count as overlapping, within `within`.",
+	Meaning: "`sequential`: no two requests overlap. `concurrent`: at least two do. A request that the client gave " +
+		"up may overlap the next by `within`; that does not count.",
 	Example: "sequential", Schema: `{ type: string, enum: [sequential, concurrent] }`,
 	parse: parseOrder,
 })
@@ -91,7 +91,7 @@ var _ = register(Check{
 func parseOrder(in *input) (rule, error) {
 	text := in.get("order")
 	if text != "sequential" && text != "concurrent" {
-		return rule{}, invalid("order", text, "it is neither of them", "sequential or concurrent")
+		return rule{}, invalid("order", text, "unknown value", "sequential or concurrent")
 	}
 	within, _, err := in.within()
 	if err != nil {

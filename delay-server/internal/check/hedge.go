@@ -11,9 +11,8 @@ import (
 var _ = register(Check{
 	Name:  "hedged_after",
 	Usage: "a time above 0",
-	Meaning: "While the first request of a sequence waits this long, the client sends a second one, and so on; one " +
-		"is answered, and the client then cancels the others. A request that comes after an answer is a new call. At " +
-		"least one call must be hedged.",
+	Meaning: "If a request has waited this long, the client sends another; at the first answer it cancels the rest. " +
+		"A request that comes after an answer is a new call. At least one call must be hedged.",
 	Example: "50ms", Schema: timeSchema,
 	parse: parseHedge,
 })

@@ -5,15 +5,15 @@ import "time"
 var _ = register(Check{
 	Name:  "retry_after",
 	Usage: "`honoured`",
-	Meaning: "After an answer with `Retry-After`, the next request of its sequence does not come sooner. At least " +
-		"one such answer must have been followed by a request.",
+	Meaning: "The next request of the sequence waits at least as long as `Retry-After` says, from the start of the " +
+		"answer. At least one answer with `Retry-After` must be followed by a request.",
 	Example: "honoured", Schema: `{ type: string, enum: [honoured] }`,
 	parse: parseRetryAfter,
 })
 
 func parseRetryAfter(in *input) (rule, error) {
 	if text := in.get("retry_after"); text != "honoured" {
-		return rule{}, invalid("retry_after", text, "it is the name of this check alone", "honoured")
+		return rule{}, invalid("retry_after", text, "the answer's header has the time", "honoured")
 	}
 	return rule{want: "honoured", attempts: atLeast(2), judge: eachSequence(judgeRetryAfter)}, nil
 }
