@@ -95,7 +95,7 @@ func (k *ClockControl) Scale(ctx context.Context, scale float64) (Clock, error) 
 	return k.set(ctx, "scale", scale)
 }
 
-// Reset unfreezes the clock and restores the server's TIME_SCALE.
+// Reset unfreezes the clock and sets its scale to TIME_SCALE.
 func (k *ClockControl) Reset(ctx context.Context) (Clock, error) { return k.set(ctx, "reset", true) }
 
 func (k *ClockControl) set(ctx context.Context, field string, value any) (Clock, error) {

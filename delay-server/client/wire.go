@@ -83,8 +83,9 @@ type Wait struct {
 	Queued time.Duration `json:"-"` // queued_ms: time until a worker of its pool was free
 	Waited time.Duration `json:"-"` // waited_ms: time after Queued
 
-	// Gap is the time from the end of the request before to Start. (JSON: gap_ms,
-	// absent if nil.) It is nil if there is none before, or if that one had not ended.
+	// Gap is the time from the end of the previous request of the run, at any path, to
+	// Start. (JSON: gap_ms, absent if nil.) It is nil for the first request, and if the
+	// previous one had not ended.
 	Gap *time.Duration `json:"-"`
 
 	RetryAfter time.Duration `json:"-"` // retry_after_ms: what the response's Retry-After says; absent if 0

@@ -25,14 +25,15 @@ func AssertSequential(t testing.TB, run *Run) bool {
 	return AssertChecks(t, run, "order=sequential")
 }
 
-// AssertAttempts is [AssertChecks] with attempts=n: the client sent n requests.
+// AssertAttempts is [AssertChecks] with attempts=n: the client sent n requests with each
+// method and path.
 func AssertAttempts(t testing.TB, run *Run, n int) bool {
 	t.Helper()
 	return AssertChecks(t, run, fmt.Sprintf("attempts=%d", n))
 }
 
-// AssertStatuses is [AssertChecks] with statuses=…: the answers had these statuses, in
-// order of arrival.
+// AssertStatuses is [AssertChecks] with statuses=…: the requests with each method and path
+// got these statuses, in order of arrival. For faults or client_closed, use [AssertChecks].
 func AssertStatuses(t testing.TB, run *Run, statuses ...int) bool {
 	t.Helper()
 	list := make([]string, len(statuses))
@@ -49,8 +50,9 @@ type Backoff struct {
 	Cap    time.Duration // no wait is longer; 0 for no cap
 	Jitter string        // none, equal, a share such as 20%, or full; "" is none
 
-	// Within is how much longer a wait may be because the machine is busy; 0 is the
-	// server's default. No wait may be shorter.
+	// Within is how much longer a wait may be because the machine is busy. No wait may be
+	// shorter. 0 is the server's default, 250ms; in a bubble of testing/synctest, use
+	// time.Nanosecond.
 	Within time.Duration
 }
 
@@ -127,8 +129,8 @@ func AssertConnectionsAtMost(t testing.TB, run *Run, n int) bool {
 	return AssertChecks(t, run, fmt.Sprintf("connections_at_most=%d", n))
 }
 
-// AssertSameHeader is [AssertChecks] with same_header=name: all requests had this header
-// with the same value. JOURNAL_HEADERS must have the name.
+// AssertSameHeader is [AssertChecks] with same_header=name: all requests with the same
+// method and path had the same value of this header. JOURNAL_HEADERS must have the name.
 func AssertSameHeader(t testing.TB, run *Run, name string) bool {
 	t.Helper()
 	return AssertChecks(t, run, "same_header="+name)

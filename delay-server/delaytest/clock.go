@@ -17,10 +17,10 @@ type Clock struct {
 // Clock returns the server's clock.
 func (s *Server) Clock() *Clock { return &Clock{s, s.client.ServerClock()} }
 
-// Clock returns the run's own clock, so that parallel tests can share a server. The
-// first Freeze, Unfreeze, Scale or Reset makes it, with the time of the server's clock;
-// then only the run's requests wait on it, and the server's clock is nothing to them.
-// Make it before the run's requests. The run is forgotten when the test ends.
+// Clock returns the run's own clock, so that parallel tests can share a server. Freeze,
+// Unfreeze, Scale and Reset create it, with the time of the server's clock; then only the
+// run's requests wait on it, and the server's clock does not affect them. Call one of them
+// before the run's first request. The run is forgotten when the test ends.
 func (r *Run) Clock() *Clock {
 	r.forgetAtEnd()
 	return &Clock{r.server, r.server.client.RunClock(r.ID)}
@@ -65,7 +65,7 @@ func (c *Clock) Scale(scale float64) {
 	must(c.server, func(ctx context.Context) (client.Clock, error) { return c.control.Scale(ctx, scale) })
 }
 
-// Reset unfreezes the clock and restores its initial scale.
+// Reset unfreezes the clock and sets its scale to TIME_SCALE.
 func (c *Clock) Reset() {
 	c.server.t.Helper()
 	must(c.server, c.control.Reset)

@@ -124,12 +124,12 @@ func TestFetchAllGivesUpAfter30s(t *testing.T) {
 func TestFetchRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := delaytest.NewInMemoryServer(t)
-		run := srv.Run("retries")
-		url := srv.DelayURL(0) + "?attempts=503,503,200"
+		run, url := srv.Run("retries"), srv.DelayURL(0)+"?attempts=503,503,200"
 		if _, err := fetchWithRetry(t.Context(), run.HTTPClient(), url); err != nil {
 			t.Error(err)
 		}
 		delaytest.AssertStatuses(t, run, 503, 503, 200)
-		delaytest.AssertBackoff(t, run, delaytest.Backoff{Base: 100 * time.Millisecond, Factor: 2})
+		backoff := delaytest.Backoff{Base: 100 * time.Millisecond, Factor: 2, Within: time.Nanosecond}
+		delaytest.AssertBackoff(t, run, backoff)
 	})
 }
