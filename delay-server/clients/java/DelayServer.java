@@ -284,7 +284,7 @@ public final class DelayServer implements AutoCloseable {
 
     /**
      * Replaces the routes of the server's scenario, which take precedence over its endpoints.
-     * Problem invalid-scenario: its detail has each error with its line.
+     * Throws Problem invalid-scenario, whose detail has each error with its line.
      */
     public void scenario(String yaml) {
         send("PUT", "/scenario", yaml, "");
@@ -318,7 +318,11 @@ public final class DelayServer implements AutoCloseable {
         send("DELETE", "/runs", "", "");
     }
 
-    /** Brings the server back to its start: no runs, no held requests, the first scenario and clock. */
+    /**
+     * Resets all state of the server, for example between two tests. Runs are forgotten, requests in
+     * holds and at barriers are answered 503, the scenario is the file of SCENARIO again, and the
+     * clock runs by TIME_SCALE.
+     */
     public void reset() {
         send("POST", "/reset", "", "");
     }
@@ -354,11 +358,11 @@ public final class DelayServer implements AutoCloseable {
          * <ul>
          * <li>count=2: that many, the oldest first, or with order=newest the newest
          * <li>nth=2: only this one, in order of arrival, from 1
-         * <li>attempt=2: only those with this number of attempt
+         * <li>attempt=2: only those with this attempt number
          * </ul>
          *
-         * <p>Problem hold-not-found: none are held; call {@link #await} before. too-few-held: fewer,
-         * and none is answered.
+         * <p>Throws Problem hold-not-found if no request is held: call {@link #await} before. Throws
+         * Problem too-few-held, and answers none, if the hold lacks the chosen requests.
          */
         public int release(String... choice) {
             return json("POST", target(path + "/release", plus(query, choice)), "").getInt("released");
@@ -370,7 +374,7 @@ public final class DelayServer implements AutoCloseable {
         }
     }
 
-    /** A group of requests: all that its URIs name, or the header X-Run-Id. */
+    /** A group of requests, made with its URIs or its header X-Run-Id. */
     public final class Run {
         private final String id;
         private final String path;
@@ -408,8 +412,9 @@ public final class DelayServer implements AutoCloseable {
         }
 
         /**
-         * Returns a clock for this run alone, so that parallel tests can share a server. The first
-         * method that sets it makes it, before the run's requests come. Forgetting the run removes it.
+         * Returns a clock for this run alone, so that parallel tests can share a server. freeze,
+         * unfreeze, scale and reset create it. Call one before the run's first request. Forgetting
+         * the run removes it.
          */
         public Clock clock() {
             return new Clock(path + "/clock");
@@ -422,7 +427,8 @@ public final class DelayServer implements AutoCloseable {
 
         /**
          * Returns the run once all its requests have ended: requests, peak_in_flight, waits and
-         * more; /openapi.yaml has all keys, at Run. Problem run-not-found: it has no requests.
+         * more; /openapi.yaml has all keys, at Run. Throws Problem run-not-found if the run has no
+         * requests.
          */
         public Reply settled() {
             return awaits(path, List.of("settled=true"));
@@ -434,9 +440,9 @@ public final class DelayServer implements AutoCloseable {
          *
          * <pre>{@code run.check("statuses=503,503,200", "backoff=100ms,2", "within=50ms");}</pre>
          *
-         * <p>The error says what is wrong, and draws the run. Problem run-not-found: it has no
-         * requests. Problems of type unknown-parameter, invalid-parameter or
-         * conflicting-parameters: a check is wrong.
+         * <p>The error says what is wrong, and draws the run. Throws Problem run-not-found if the
+         * run has no requests, and Problem unknown-parameter, invalid-parameter or
+         * conflicting-parameters if a check is wrong.
          */
         public void check(String... checks) {
             judge(path + "/check", List.of(checks));
@@ -444,8 +450,8 @@ public final class DelayServer implements AutoCloseable {
 
         /**
          * Lays routes over the server's, for requests of this run alone, until it is forgotten. The
-         * run need not have started. Problem invalid-scenario: its detail has each error with its
-         * line.
+         * run need not have started. Throws Problem invalid-scenario, whose detail has each error
+         * with its line.
          */
         public void scenario(String yaml) {
             send("PUT", path + "/scenario", yaml, "");
@@ -509,7 +515,7 @@ public final class DelayServer implements AutoCloseable {
             return json("POST", path, "{\"scale\":" + BigDecimal.valueOf(factor).toPlainString() + "}");
         }
 
-        /** Unfreezes the clock and restores its first scale. */
+        /** Unfreezes the clock and sets its scale to the server's TIME_SCALE. */
         public Reply reset() {
             return json("POST", path, "{\"reset\":true}");
         }

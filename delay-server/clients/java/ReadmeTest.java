@@ -54,7 +54,7 @@ class ReadmeTest {
     void backsOff() throws Exception {
         var run = server.run();
         fetch(run.uri("/delay/10?attempts=503,503,200"));
-        // A busy machine may be 5 s late.
+        // within forgives waits up to 5 s too long, for a busy machine; none may be too short.
         run.check("attempts=3", "backoff=100ms,2", "within=5s");
     }
 

@@ -203,7 +203,7 @@ export class DelayServer {
 
   /**
    * Replaces the routes of the server's scenario, which take precedence over its endpoints.
-   * Problem invalid-scenario: its detail has each error with its line.
+   * Rejects with Problem invalid-scenario, whose detail has each error with its line.
    */
   async scenario(yaml) {
     await this.call('PUT', ['scenario'], { body: yaml });
@@ -222,7 +222,11 @@ export class DelayServer {
     await this.call('DELETE', ['runs']);
   }
 
-  /** Brings the server back to its start: no runs, no held requests, the first scenario and clock. */
+  /**
+   * Resets all state of the server, for example between two tests. Runs are forgotten, requests
+   * in holds and at barriers are answered 503, the scenario is the file of SCENARIO again, and the
+   * clock runs by TIME_SCALE.
+   */
   async reset() {
     await this.call('POST', ['reset']);
   }
@@ -300,10 +304,10 @@ class Hold {
    *
    * - { count: 2 }, or just 2: that many, the oldest first, or with order: 'newest' the newest
    * - { nth: 2 }: only this one, in order of arrival, from 1
-   * - { attempt: 2 }: only those with this number of attempt
+   * - { attempt: 2 }: only those with this attempt number
    *
-   * Problem hold-not-found: none are held; call waitFor() before. too-few-held: fewer, and none
-   * is answered.
+   * Rejects with Problem hold-not-found if no request is held: call waitFor() before. Rejects
+   * with Problem too-few-held, and answers none, if the hold lacks the chosen requests.
    */
   async release(choice = {}) {
     if (typeof choice === 'number') choice = { count: choice };
@@ -317,7 +321,7 @@ class Hold {
   }
 }
 
-/** A group of requests: all that its URLs name, or its headers. Get it from DelayServer.run(). */
+/** A group of requests, made with its URLs or its header X-Run-Id. Get it from DelayServer.run(). */
 class Run {
   #server;
 
@@ -350,8 +354,9 @@ class Run {
   }
 
   /**
-   * A clock for this run alone, so that parallel tests can share a server. The first method that
-   * sets it makes it, before the run's requests come. Forgetting the run removes it.
+   * A clock for this run alone, so that parallel tests can share a server. freeze(), unfreeze(),
+   * scale() and reset() create it. Call one before the run's first request. Forgetting the run
+   * removes it.
    */
   get clock() {
     return new Clock(this.#server, ['runs', this.id, 'clock']);
@@ -364,7 +369,8 @@ class Run {
 
   /**
    * Resolves to the run once all its requests have ended: requests, peak_in_flight, waits and
-   * more; /openapi.yaml has all keys, at `Run`. Problem run-not-found: it has no requests.
+   * more; /openapi.yaml has all keys, at `Run`. Rejects with Problem run-not-found if the run has
+   * no requests.
    */
   settled() {
     return awaits(this.#server, ['runs', this.id], { settled: true });
@@ -376,9 +382,9 @@ class Run {
    *
    *     await run.check({ statuses: [503, 503, 200], backoff: '100ms,2', within: '50ms' });
    *
-   * The error says what is wrong, and draws the run. Problem run-not-found: it has no requests.
-   * Problems of type unknown-parameter, invalid-parameter or conflicting-parameters: a check is
-   * wrong.
+   * The error says what is wrong, and draws the run. Rejects with Problem run-not-found if the
+   * run has no requests, and with Problem unknown-parameter, invalid-parameter or
+   * conflicting-parameters if a check is wrong.
    */
   check(checks) {
     return judge(this.#server, ['runs', this.id, 'check'], checks);
@@ -386,7 +392,8 @@ class Run {
 
   /**
    * Lays routes over the server's, for requests of this run alone, until it is forgotten. The
-   * run need not have started. Problem invalid-scenario: its detail has each error with its line.
+   * run need not have started. Rejects with Problem invalid-scenario, whose detail has each error
+   * with its line.
    */
   async scenario(yaml) {
     await this.#server.call('PUT', ['runs', this.id, 'scenario'], { body: yaml });
@@ -452,7 +459,7 @@ class Clock {
     return this.#set({ scale: factor });
   }
 
-  /** Unfreezes the clock and restores its first scale. */
+  /** Unfreezes the clock and sets its scale to the server's TIME_SCALE. */
   reset() {
     return this.#set({ reset: true });
   }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { start } from './delayserver.mjs';
+
+import { setTimeout as sleep } from 'node:timers/promises'; // for the code under test
 
 /** The code under test: it retries a 503, first after 100 ms, then after 200 ms. */
 async function fetchText(url, tries = 3) {
@@ -21,7 +22,8 @@ after(() => server.close());
 test('backs off', async () => {
   const run = server.run();
   await fetchText(run.url('/delay/10?attempts=503,503,200'));
-  // setTimeout may be 1 ms early, and a busy machine 5 s late.
+  // 99 ms: setTimeout may be 1 ms early. within forgives waits up to 5 s too long, for a
+  // busy machine; none may be too short.
   await run.check({ attempts: 3, backoff: '99ms,2', within: '5s' });
 });
 

@@ -212,7 +212,7 @@ class DelayServer:
     def scenario(self, yaml: str) -> None:
         """Replace the routes of the server's scenario, which take precedence over its endpoints.
 
-        Problem invalid-scenario: its detail has each error with its line.
+        Raises Problem invalid-scenario, whose detail has each error with its line.
         """
         self._call("PUT", "scenario", body=yaml.encode())
 
@@ -228,7 +228,11 @@ class DelayServer:
         self._call("DELETE", "runs")
 
     def reset(self) -> None:
-        """Bring the server back to its start: no runs, no held requests, the first scenario and clock."""
+        """Reset all state of the server, for example between two tests.
+
+        Runs are forgotten, requests in holds and at barriers are answered 503, the scenario is the file of SCENARIO
+        again, and the clock runs by TIME_SCALE.
+        """
         self._call("POST", "reset")
 
     def _judge(self, *path: str, checks: dict) -> None:
@@ -303,9 +307,10 @@ class Hold:
 
         - count: that many, the oldest first, or with order="newest" the newest
         - nth: only this one, in order of arrival, from 1
-        - attempt: only those with this number of attempt
+        - attempt: only those with this attempt number
 
-        Problem hold-not-found: none are held; call wait_for() before. too-few-held: fewer, and none is answered.
+        Raises Problem hold-not-found if no request is held: call wait_for() before. Raises Problem too-few-held, and
+        answers none, if the hold lacks the chosen requests.
         """
         choice = {"count": count, "order": order, "nth": nth, "attempt": attempt}
         query = {name: value for name, value in choice.items() if value is not None}
@@ -317,7 +322,7 @@ class Hold:
 
 
 class Run:
-    """A group of requests: all that its URLs name, or its headers. Get it from DelayServer.run()."""
+    """A group of requests, made with its URLs or its header X-Run-Id. Get it from DelayServer.run()."""
 
     def __init__(self, server: DelayServer, id: str):
         self.id = id
@@ -347,7 +352,8 @@ class Run:
     def clock(self) -> Clock:
         """A clock for this run alone, so that parallel tests can share a server.
 
-        The first method that sets it makes it, before the run's requests come. Forgetting the run removes it.
+        freeze(), unfreeze(), scale() and reset() create it. Call one before the run's first request. Forgetting the
+        run removes it.
         """
         return Clock(self._server, ("runs", self.id, "clock"))
 
@@ -358,7 +364,7 @@ class Run:
     def settled(self) -> dict:
         """Return the run once all its requests have ended: requests, peak_in_flight, waits and more.
 
-        /openapi.yaml has all keys, at `Run`. Problem run-not-found: it has no requests.
+        /openapi.yaml has all keys, at `Run`. Raises Problem run-not-found if the run has no requests.
         """
         return self._server._await("runs", self.id, settled="true")
 
@@ -369,15 +375,15 @@ class Run:
 
             run.check(statuses=[503, 503, 200], backoff="100ms,2", within="50ms")
 
-        The error says what is wrong, and draws the run. Problem run-not-found: it has no requests. Problems of type
-        unknown-parameter, invalid-parameter or conflicting-parameters: a check is wrong.
+        The error says what is wrong, and draws the run. Raises Problem run-not-found if the run has no requests, and
+        Problem unknown-parameter, invalid-parameter or conflicting-parameters if a check is wrong.
         """
         self._server._judge("runs", self.id, "check", checks=checks)
 
     def scenario(self, yaml: str) -> None:
         """Lay routes over the server's, for requests of this run alone, until it is forgotten.
 
-        The run need not have started. Problem invalid-scenario: its detail has each error with its line.
+        The run need not have started. Raises Problem invalid-scenario, whose detail has each error with its line.
         """
         self._server._call("PUT", "runs", self.id, "scenario", body=yaml.encode())
 
@@ -428,7 +434,7 @@ class Clock:
         return self._set(scale=factor)
 
     def reset(self) -> dict:
-        """Unfreeze the clock and restore its first scale."""
+        """Unfreeze the clock and set its scale to the server's TIME_SCALE."""
         return self._set(reset=True)
 
     def _set(self, **command) -> dict:
