@@ -23,8 +23,8 @@ func (c *Client) Check(ctx context.Context, runID string, checks ...string) (Ver
 }
 
 // CheckRuns judges all runs whose IDs begin with prefix, once all their requests have
-// ended: each check must hold for each of them. A back-off with jitter is judged by the
-// distribution of all their gaps. Errors are as for Check.
+// ended. No run may fail a check, and at least one must have enough to judge. A back-off
+// with jitter is judged by the distribution of all their gaps. Errors are as for Check.
 func (c *Client) CheckRuns(ctx context.Context, prefix string, checks ...string) (Verdict, error) {
 	return c.check(ctx, []string{"check"}, url.Values{"run_prefix": {prefix}}, checks)
 }

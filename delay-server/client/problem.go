@@ -63,9 +63,9 @@ const (
 	ProblemBarrierMismatch ProblemType = problem.BarrierMismatch // 409, barrier has another number of parties
 	ProblemBarrierTimeout  ProblemType = problem.BarrierTimeout  // 504, too few requests reached the barrier in time
 	ProblemBarrierBroken   ProblemType = problem.BarrierBroken   // 504, another request at the barrier timed out
-	ProblemBarrierReset    ProblemType = problem.BarrierReset    // 503, Reset ended the wait
+	ProblemBarrierReset    ProblemType = problem.BarrierReset    // 503, Reset or ForgetRun ended the wait
 	ProblemHoldTimeout     ProblemType = problem.HoldTimeout     // 504, hold was not released in time
-	ProblemHoldFailed      ProblemType = problem.HoldFailed      // 503, FailHold or Reset ended the wait
+	ProblemHoldFailed      ProblemType = problem.HoldFailed      // 503, FailHold, Reset or ForgetRun ended the wait
 
 	// Limits of the server, and its shutdown.
 	ProblemTooManyInFlight   ProblemType = problem.TooManyInFlight   // 503, MAX_IN_FLIGHT is reached
@@ -86,7 +86,7 @@ const (
 	ProblemScenarioNotFound  ProblemType = problem.ScenarioNotFound  // 404, no scenario to return or delete
 	ProblemInvalidScenario   ProblemType = problem.InvalidScenario   // 400, scenario has errors, which Detail lists
 	ProblemTooManyScenarios  ProblemType = problem.TooManyScenarios  // 409, runs have too many or too large scenarios
-	ProblemTooFewHeld        ProblemType = problem.TooFewHeld        // 409, fewer requests wait than to release
+	ProblemTooFewHeld        ProblemType = problem.TooFewHeld        // 409, hold lacks the requests to release
 	ProblemRunClockNotFound  ProblemType = problem.RunClockNotFound  // 404, run has no clock of its own
 	ProblemRunInFlight       ProblemType = problem.RunInFlight       // 409, requests wait on the server's clock
 	ProblemTooManyRunClocks  ProblemType = problem.TooManyRunClocks  // 409, 1000 runs have clocks of their own

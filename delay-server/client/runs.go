@@ -50,13 +50,16 @@ func (c *Client) Waterfall(ctx context.Context, id string) (string, error) {
 	return text, err
 }
 
-// ForgetRun removes the run from the journal. Its requests in flight continue.
-// The error is [ProblemRunNotFound] if the journal has no request of it.
+// ForgetRun forgets the run: its requests in the journal, its counts, its scenario, its
+// clock, and its holds, barriers and pools. Requests in these holds and at these barriers
+// are answered 503; others continue. The error is [ProblemRunNotFound] if there is nothing
+// to forget.
 func (c *Client) ForgetRun(ctx context.Context, id string) error {
 	return c.call(ctx, request{method: http.MethodDelete, path: []string{"runs", id}}, nil)
 }
 
-// ForgetRuns removes all runs from the journal. Their requests in flight continue.
+// ForgetRuns forgets all runs, as ForgetRun does, and the counts of requests without a
+// run. There may be none.
 func (c *Client) ForgetRuns(ctx context.Context) error {
 	return c.call(ctx, request{method: http.MethodDelete, path: []string{"runs"}}, nil)
 }
