@@ -24,7 +24,7 @@ var _ = register(Parameter{
 	Name: "attempts", In: InQuery, Route: "attempts", Counts: true,
 	Usage: fmt.Sprintf("1 to %d statuses and faults, with `@` and a fixed delay", MaxAttempts),
 	Meaning: "A script: the answer to each [attempt](/doc#attempts) of a [run](/doc#runs), by method and path. " +
-		"The last entry repeats. `@2s` replaces the delay of the endpoint.",
+		"The last entry repeats. `@2s` replaces the delay of the endpoint. " + needsRun,
 	Details: " The other parameters apply to each attempt that has a response. At a scenario's route, requests " +
 		"without a run count together.",
 	Example:  "503,503@2s,reset,200",
@@ -34,7 +34,10 @@ var _ = register(Parameter{
 	check:    checkTruncate,
 })
 
-const eachAttempt = "each attempt has its own"
+const (
+	eachAttempt = "each attempt has its own"
+	needsRun    = "Without a run the answer is 400, except with `attempts_key` or at a scenario's route."
+)
 
 // attemptPattern matches an entry of a script.
 var attemptPattern = `([2-5]\d\d|` + strings.Join(faults, "|") +

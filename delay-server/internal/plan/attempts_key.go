@@ -59,7 +59,7 @@ func (t *Template) count(run string, r *Request) (int, error) {
 	case t.trusted:
 		return counts.next(counts.hash(""), t.routeKey), nil
 	default:
-		return 0, problem.ConflictingParameters.New("%s needs a run: add run=NAME or the header X-Run-Id",
+		return 0, problem.ConflictingParameters.New("%s needs a run: add run=NAME, the header X-Run-Id or attempts_key",
 			o.script.parameter)
 	}
 }

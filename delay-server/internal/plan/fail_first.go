@@ -9,8 +9,9 @@ import (
 
 var _ = register(Parameter{
 	Name: "fail_first", In: InQuery, Route: "fail_first", Counts: true,
-	Usage:   "1 to 2^31-1",
-	Meaning: "The first N [attempts](/doc#attempts) fail, with `status` or 503. Later ones are answered 200.",
+	Usage: "1 to 2^31-1",
+	Meaning: "The first N [attempts](/doc#attempts) fail, with `status` or 503. Later ones are answered 200. " +
+		needsRun,
 	Details: " At a scenario's route, requests without a run count together.",
 	Example: "2", Schema: `{ type: integer, minimum: 1, maximum: ` + strconv.Itoa(math.MaxInt32) + ` }`,
 	shapes: shapesResponse,

@@ -129,7 +129,7 @@ var refusedParameters = []struct {
 	},
 	{
 		"fail_first: outside a run", "fail_first=2", conflict,
-		`fail_first needs a run: add run=NAME or the header X-Run-Id`,
+		`fail_first needs a run: add run=NAME, the header X-Run-Id or attempts_key`,
 	},
 	{"workers without a pool", "workers=2", conflict, `workers needs pool: add pool=db`},
 	{"queue without a pool", "queue=2", conflict, `queue needs pool: add pool=db`},
