@@ -98,7 +98,8 @@ func describeChecks(parameters *yaml.Node) {
 	for _, c := range check.Checks() {
 		var node yaml.Node
 		err := node.Encode(describe(plan.Parameter{
-			Name: c.Name, In: plan.InQuery, Meaning: c.Meaning, Example: c.Example, Schema: c.Schema,
+			Name: c.Name, In: plan.InQuery, Meaning: c.Meaning, Details: " Value: " + c.Usage + ".",
+			Example: c.Example, Schema: c.Schema,
 		}))
 		if err != nil {
 			panic(err)

@@ -12,7 +12,7 @@ import (
 
 var _ = register(Check{
 	Name:  "backoff",
-	Usage: "a time and a factor from 1 to 1000",
+	Usage: "a time, a comma and a factor from 1 to 1000",
 	Meaning: "The client waits for the time before its first retry, and each time the factor longer; `100ms,1` is a " +
 		"constant wait. A gap lasts from the end of a request until the next one of its sequence. A shorter gap " +
 		"always fails, and a longer one beyond `within`. Requests that were not retried are not judged, but at least " +

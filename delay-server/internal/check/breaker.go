@@ -9,7 +9,7 @@ import (
 
 var _ = register(Check{
 	Name:  "breaker",
-	Usage: "a number of failures and a time above 0",
+	Usage: "a number of failures, a comma and a time above 0",
 	Meaning: "After this many failures in a row, the client sends nothing for the time, then one probe, and nothing " +
 		"until the probe has ended. If the probe fails, the client pauses again. At least one probe must come. A " +
 		"[failure](/doc#breaker) is a status from 500 on, or no whole answer. All requests of the run are judged " +

@@ -12,8 +12,8 @@ const defaultWithin = 250 * time.Millisecond
 var _ = register(Check{
 	Name:  "within",
 	Usage: "a time from 0",
-	Meaning: "How late a machine may be, 250ms by default; for jitter that is judged by its distribution a quarter " +
-		"of its range. See [below](/doc#within).",
+	Meaning: "[How late a machine may be](/doc#within), 250ms by default; for jitter that is judged by its " +
+		"distribution a quarter of its range.",
 	Example: "50ms", Schema: `{ type: string, pattern: '^(\d+(\.\d+)?|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$' }`,
 	Modifies: []string{"backoff", "breaker", "gave_up_after", "hedged_after", "order"},
 })
