@@ -47,7 +47,8 @@ func (c *Client) ServerClock() *ClockControl { return &ClockControl{c, []string{
 // RunClock returns the control of a clock for this run alone. The first Freeze,
 // Unfreeze, Scale or Reset makes the clock, with the time of the server's clock. From
 // then on the run's requests wait on it, and changes of one clock do not affect the
-// other. Forgetting the run drops the clock; requests that wait on it go on in real time.
+// other. Forgetting the run drops the clock. Requests that wait on it continue, unfrozen,
+// at the scale of the server's clock.
 //
 // Make the clock before the run's requests: the error is [ProblemRunInFlight] while
 // any of them wait, and [ProblemTooManyRunClocks] if 1000 runs have clocks. Until it is

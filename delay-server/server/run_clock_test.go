@@ -197,7 +197,8 @@ func TestRunClocksAreLimited(t *testing.T) {
 	}
 }
 
-// The requests of a run that is forgotten go on, in real time.
+// The requests of a run that is forgotten continue, unfrozen, at the scale of the server's
+// clock.
 func TestForgottenRunsAreUnfrozen(t *testing.T) {
 	bothWays(t, func(t *testing.T, config Config) {
 		config.TimeScale = 0.001

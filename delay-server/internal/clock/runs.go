@@ -65,7 +65,7 @@ func (r *Runs) Set(run string, c *Clock, set func(*Clock)) bool {
 }
 
 // Drop drops the run's own clock, and reports whether it had one. Requests that wait on
-// the clock go on in real time, by the server's scale.
+// it continue, unfrozen, at the scale of the server's clock.
 func (r *Runs) Drop(run string) bool {
 	c := r.Of(run)
 	if c == nil {
