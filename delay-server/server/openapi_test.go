@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"go.yaml.in/yaml/v3"
 
+	"flash.test/delay-server/internal/check"
 	"flash.test/delay-server/internal/cors"
 	"flash.test/delay-server/internal/scenario"
 )
@@ -90,6 +91,29 @@ func TestOpenAPIHasTheRoutes(t *testing.T) {
 	for _, operation := range operations {
 		if !slices.Contains(routes, operation) {
 			t.Errorf("openapi.yaml has %s, which is not a route", operation)
+		}
+	}
+}
+
+// A reader of the document alone learns the form of each check's value.
+func TestOpenAPIShowsTheFormOfChecks(t *testing.T) {
+	var document struct {
+		Paths map[string]struct {
+			Get struct {
+				Parameters []struct{ Name, Description string }
+			}
+		}
+	}
+	if err := yaml.Unmarshal(openAPIDocument(), &document); err != nil {
+		t.Fatal(err)
+	}
+	described := map[string]string{}
+	for _, p := range document.Paths["/admin/runs/{id}/check"].Get.Parameters {
+		described[p.Name] = p.Description
+	}
+	for _, c := range check.Checks() {
+		if got, want := described[c.Name], c.Meaning+" Value: "+c.Usage+"."; got != want {
+			t.Errorf("check %s has the description %q, want %q", c.Name, got, want)
 		}
 	}
 }

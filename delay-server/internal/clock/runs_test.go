@@ -110,8 +110,8 @@ func TestRuns(t *testing.T) {
 	}
 }
 
-// Requests that wait on a dropped clock go on by the server's scale, also while the
-// server's clock is frozen.
+// Requests that wait on a dropped clock continue at the scale of the server's clock, also
+// while that one is frozen.
 func TestDroppedClocksGoOn(t *testing.T) {
 	for name, drop := range map[string]func(*clock.Runs){
 		"Drop":    func(r *clock.Runs) { r.Drop("r") },
