@@ -30,10 +30,10 @@ func TestAFailedCheckIsNoError(t *testing.T) {
 
 func TestErrorsOfChecks(t *testing.T) {
 	c := dial(t, func(w http.ResponseWriter, _ *http.Request) {
-		_ = problem.RunNotFound.New("run not found").Write(w)
+		_ = problem.UnknownParameter.New("unknown parameter").Write(w)
 	})
-	if _, err := c.CheckRuns(t.Context(), "r", "attempts=4"); !errors.Is(err, client.ProblemRunNotFound) {
-		t.Errorf("CheckRuns: got %v, want %s", err, client.ProblemRunNotFound)
+	if _, err := c.CheckRuns(t.Context(), "r", "attempts=4"); !errors.Is(err, client.ProblemUnknownParameter) {
+		t.Errorf("CheckRuns: got %v, want %s", err, client.ProblemUnknownParameter)
 	}
 	_, err := c.Check(t.Context(), "r", "attempts")
 	const want = `check "attempts" is invalid (it has no value): use NAME=VALUE, such as attempts=4`

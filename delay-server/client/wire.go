@@ -97,7 +97,8 @@ type Verdict struct {
 	Checks []CheckResult `json:"checks"` // sorted by name
 
 	// Waterfall is a picture of the run as text, with the places that are wrong. Of several
-	// runs it shows the first that fails a check, or else the first.
+	// runs it shows the first that fails a check, or else the first. It is "" if there is
+	// no run.
 	Waterfall string `json:"waterfall"`
 }
 

@@ -177,7 +177,9 @@ func TestAssertionsInABubble(t *testing.T) {
 			},
 			`attempts: .*\n  want 4\n  got  2\nstatuses: .*\n  want 503,503,503,200\n  got  503,503\nrun r: `},
 		{"no requests", calls(flaky, 0, ms, ms, ms), calls(flaky),
-			with(delaytest.AssertAttempts, 4), `404 Not Found: run "r" .*`},
+			with(delaytest.AssertAttempts, 4), `attempts: run "r" not found: .*\n  want 4\n  got  no request\n`},
+		{"one request is not concurrent", overlap(1), calls(flaky, 0),
+			with(delaytest.AssertConcurrent, 1), `peak: 1 request cannot be more .*\n  want 1\n  got  1 of 1 request\n`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := failures(t, tc.right, tc.assert); len(got) > 0 {
@@ -218,7 +220,7 @@ func TestAssertChecksOfRuns(t *testing.T) {
 	}{
 		{"load-", ""},
 		{"lo", `^delaytest: runs "lo": attempts: run lost: .*\n  want 2\n  got  1\nrun lost: 1 request`},
-		{"x", `^delaytest: .* 404 Not Found: no run begins with "x"`},
+		{"x", `^delaytest: runs "x": attempts: no run begins with "x".*\n  want 2\n  got  no run\n`},
 	} {
 		got := recorded(t, func(r testing.TB) {
 			srv := delaytest.NewInMemoryServer(r)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"flash.test/delay-server/client"
 	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // retry sends three requests of the run on the frozen clock. Two fail. It waits for the
@@ -88,14 +90,92 @@ func TestCheckWaitsUntilSettled(t *testing.T) {
 	ask(t, c, 1, base+"/delay/1m?run=r")
 	s.waiting("r", 1)
 	for _, path := range []string{"runs/r/check?", "check?run_prefix=r&"} {
-		reply, text := do(t, c, "GET", base+"/admin/"+path+"peak=1&timeout=1ms", nil)
-		wantProblem(t, path, reply, text, problem.WaitTimeout)
+		wantFailedCheck(t, base+"/admin/"+path+"attempts=1&timeout=1ms", "1 request in flight",
+			`run "r": 1 of 1 requests still wait after 1ms`, "run r: 1 request, ")
 	}
-	first := ask(t, c, 1, base+"/admin/runs/r/check?peak=1")
-	second := ask(t, c, 1, base+"/admin/check?run_prefix=r&peak=1")
+	first := ask(t, c, 1, base+"/admin/runs/r/check?attempts=1&settled=true")
+	second := ask(t, c, 1, base+"/admin/check?run_prefix=r&attempts=1&settled=true")
 	s.advance(time.Minute)
 	wantAll(t, first, 1, 200, `"ok":true`)
 	wantAll(t, second, 1, 200, `"ok":true`)
+}
+
+// wantFailedCheck checks that the only check of a request fails.
+func wantFailedCheck(t *testing.T, url, got, detail, waterfall string) {
+	t.Helper()
+	reply, text := do(t, newClient(t), "GET", url, nil)
+	var v client.Verdict
+	if err := json.Unmarshal([]byte(text), &v); err != nil || reply.StatusCode != 422 || v.OK || len(v.Checks) != 1 {
+		t.Fatalf("GET %s: got %d %s (%v), want a verdict of one check", url, reply.StatusCode, text, err)
+	}
+	if c := v.Checks[0]; c.OK || c.Want == "" || c.Got != got || !strings.HasPrefix(c.Detail, detail) {
+		t.Errorf("GET %s: got %+v, want %q and %q", url, c, got, detail)
+	}
+	if !strings.HasPrefix(v.Waterfall, waterfall) || (waterfall == "") != (v.Waterfall == "") {
+		t.Errorf("GET %s: got waterfall %q, want %q", url, v.Waterfall, waterfall)
+	}
+}
+
+// A run without requests is no run that passes, also if it is forgotten meanwhile.
+func TestCheckOfAnUnknownRun(t *testing.T) {
+	srv, base, _ := start(t, DefaultConfig(), io.Discard)
+	s, c := steer(t, base), newClient(t)
+	wantFailedCheck(t, base+"/admin/runs/none/check?attempts=1", "no request", `run "none" not found`, "")
+	wantFailedCheck(t, base+"/admin/check?run_prefix=none&attempts=1", "no run", `no run begins with "none"`, "")
+	ask(t, c, 1, base+"/delay/1m?run=r")
+	s.waiting("r", 1)
+	checked := ask(t, c, 1, base+"/admin/runs/r/check?attempts=1")
+	ofPrefix := ask(t, c, 1, base+"/admin/check?run_prefix=r&attempts=1")
+	shown := ask(t, c, 1, base+"/admin/runs/r?settled=true")
+	wiretest.Eventually(t, "all wait", func() bool { return srv.admin.Waiting() == 3 })
+	if err := s.api.ForgetRun(t.Context(), "r"); err != nil {
+		t.Fatal(err)
+	}
+	wantAll(t, checked, 1, 422, `run \"r\" not found`)
+	wantAll(t, ofPrefix, 1, 422, `no run begins with`)
+	wantAll(t, shown, 1, 404, `run \"r\" not found`)
+}
+
+// Requests that were rejected were never in flight: they say nothing about concurrency.
+func TestCheckOfRejectedRequests(t *testing.T) {
+	bothWays(t, func(t *testing.T, config Config) {
+		base, s := frozen(t, config)
+		c := newClient(t)
+		for range 3 {
+			send(t, c, "GET", base+"/delay/oops?run=r")
+		}
+		for _, check := range []string{"peak=1", "peak_at_most=2", "order=sequential"} {
+			v, err := s.api.Check(t.Context(), "r", check)
+			if succeeded(t, v, err).OK || !strings.HasSuffix(v.Checks[0].Got, "0 requests, 3 never in flight") {
+				t.Errorf("%s: got %+v, want it to fail", check, v)
+			}
+		}
+	})
+}
+
+// Runs that the journal dropped may begin with the prefix.
+func TestCheckRunsWithoutDroppedOnes(t *testing.T) {
+	config := DefaultConfig()
+	config.JournalSize = 1
+	base, s := frozen(t, config)
+	c := newClient(t)
+	get := func(run string) {
+		send(t, c, "GET", base+"/delay/0?run="+run)
+		s.settled(run)
+	}
+	get("load-1")
+	get("load-2")
+	wantFailedCheck(t, base+"/admin/check?run_prefix=load-&attempts=1", "1 run and dropped ones",
+		`the journal dropped 1 run, whose names may begin with "load-"; raise JOURNAL_SIZE=1, or delete all`, "run load-2: ")
+	wantFailedCheck(t, base+"/admin/check?run_prefix=load-1&attempts=1", "no run", `no run begins with "load-1"`, "")
+	if err := s.api.ForgetRuns(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	get("load-3")
+	v, err := s.api.CheckRuns(t.Context(), "load-", "attempts=1")
+	if !succeeded(t, v, err).OK {
+		t.Errorf("after all were forgotten: got %+v, want it to hold", v)
+	}
 }
 
 func TestCheckErrors(t *testing.T) {
@@ -108,14 +188,14 @@ func TestCheckErrors(t *testing.T) {
 		name, path string
 		kind       problem.Type
 	}{
-		{"an unknown run", "runs/none/check?attempts=1", problem.RunNotFound},
-		{"no run with the prefix", "check?run_prefix=none&attempts=1", problem.RunNotFound},
 		{"no prefix", "check?attempts=1", problem.InvalidParameter},
 		{"an invalid name", "runs/%20/check?attempts=1", problem.InvalidParameter},
 		{"no check", "runs/r/check", problem.InvalidParameter},
 		{"an invalid check", "runs/r/check?attempts=0", problem.InvalidParameter},
 		{"an invalid timeout", "runs/r/check?attempts=1&timeout=0", problem.InvalidParameter},
 		{"an unknown check", "runs/r/check?attempt=1", problem.UnknownParameter},
+		{"a check that does not wait", "runs/r/check?attempts=1&settled=false", problem.InvalidParameter},
+		{"a typing error", "runs/r/check?atempts=1", problem.UnknownParameter},
 		{"a prefix for one run", "runs/r/check?attempts=1&run_prefix=r", problem.UnknownParameter},
 		{"a condition", "runs/r/check?attempts=1&waiting=1", problem.UnknownParameter},
 		{"a check twice", "runs/r/check?attempts=1&attempts=2", problem.RepeatedParameter},

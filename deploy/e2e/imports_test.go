@@ -40,7 +40,7 @@ var mayImport = map[string][]rule{
 		{"authority", ""},
 		{"clock", "cond timerfd"},
 		{"gate", "clock cond"},
-		{"journal", "delay cond clock kit/problem"},
+		{"journal", "delay cond clock kit/problem kit/spelling"},
 		{"answer", "delay kit/problem"},
 		{"check", "answer delay journal kit/problem kit/query kit/spelling"},
 		{"plan", "delay gate answer kit/problem kit/query kit/spelling"},

@@ -440,9 +440,9 @@ public final class DelayServer implements AutoCloseable {
          *
          * <pre>{@code run.check("statuses=503,503,200", "backoff=100ms,2", "within=50ms");}</pre>
          *
-         * <p>The error says what is wrong, and draws the run. Throws Problem run-not-found if the
-         * run has no requests, and Problem unknown-parameter, invalid-parameter or
-         * conflicting-parameters if a check is wrong.
+         * <p>The error says what is wrong, and draws the run. All checks fail if the run has no
+         * requests, or if some still wait at the end of the timeout. Throws Problem
+         * unknown-parameter, invalid-parameter or conflicting-parameters if a check is wrong.
          */
         public void check(String... checks) {
             judge(path + "/check", List.of(checks));

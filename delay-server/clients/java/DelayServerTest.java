@@ -116,6 +116,15 @@ class DelayServerTest {
         }
 
         @Test
+        void aRunWithoutRequests() {
+            var run = server.run();
+            var error = assertThrows(AssertionError.class, () -> run.check("attempts=1"));
+            assertMatches("^attempts: run \"\\S+\" not found: .*\n  want 1\n  got  no request\n", error.getMessage());
+            error = assertThrows(AssertionError.class, () -> server.checkRuns(run.id(), "attempts=1"));
+            assertMatches("^attempts: no run begins with \"", error.getMessage());
+        }
+
+        @Test
         void anInvalidCheck() throws Exception {
             var run = server.run();
             get(run.delayUri(Duration.ZERO));
@@ -123,7 +132,6 @@ class DelayServerTest {
             assertProblem("invalid-parameter", () -> run.check("attempts=four"));
             assertProblem("conflicting-parameters", () -> run.check("attempts=4", "statuses=200"));
             assertProblem("invalid-parameter", () -> run.check());
-            assertProblem("run-not-found", () -> server.run().check("attempts=1"));
             var error = assertThrows(IllegalArgumentException.class, () -> run.check("attempts"));
             assertMatches("\"attempts\" is invalid", error.getMessage());
         }

@@ -382,9 +382,9 @@ class Run {
    *
    *     await run.check({ statuses: [503, 503, 200], backoff: '100ms,2', within: '50ms' });
    *
-   * The error says what is wrong, and draws the run. Rejects with Problem run-not-found if the
-   * run has no requests, and with Problem unknown-parameter, invalid-parameter or
-   * conflicting-parameters if a check is wrong.
+   * The error says what is wrong, and draws the run. All checks fail if the run has no requests,
+   * or if some still wait at the end of the timeout. Rejects with Problem unknown-parameter,
+   * invalid-parameter or conflicting-parameters if a check is wrong.
    */
   check(checks) {
     return judge(this.#server, ['runs', this.id, 'check'], checks);

@@ -72,7 +72,16 @@ describe('Prove that a client retries well', () => {
     ]) {
       await assert.rejects(run.check(checks), problem(type));
     }
-    await assert.rejects(server.run().check({ attempts: 1 }), problem('run-not-found'));
+  });
+
+  test('a run without requests', async () => {
+    const run = server.run();
+    await assert.rejects(run.check({ attempts: 1 }), (error) => {
+      assert.ok(error instanceof AssertionError);
+      assert.match(error.message, /^attempts: run "\S+" not found: .*\n {2}want 1\n {2}got {2}no request\n/);
+      return true;
+    });
+    await assert.rejects(server.checkRuns(run.id, { attempts: 1 }), /attempts: no run begins with "/);
   });
 });
 

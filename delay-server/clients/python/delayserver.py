@@ -375,8 +375,9 @@ class Run:
 
             run.check(statuses=[503, 503, 200], backoff="100ms,2", within="50ms")
 
-        The error says what is wrong, and draws the run. Raises Problem run-not-found if the run has no requests, and
-        Problem unknown-parameter, invalid-parameter or conflicting-parameters if a check is wrong.
+        The error says what is wrong, and draws the run. All checks fail if the run has no requests, or if some still
+        wait at the end of the timeout. Raises Problem unknown-parameter, invalid-parameter or conflicting-parameters if
+        a check is wrong.
         """
         self._server._judge("runs", self.id, "check", checks=checks)
 

@@ -77,9 +77,13 @@ class CheckTest(delayserver.TestCase):
             with self.subTest(checks), self.assertRaises(delayserver.Problem) as caught:
                 run.check(**checks)
             self.assertEqual(caught.exception.type, problem)
-        with self.assertRaises(delayserver.Problem) as caught:
-            self.server.run().check(attempts=1)
-        self.assertEqual(caught.exception.type, "run-not-found")
+
+    def test_a_run_without_requests(self):
+        run = self.server.run()
+        with self.assertRaisesRegex(AssertionError, f'^attempts: run "{run.id}" not found: .*\n  want 1\n  got  no request'):
+            run.check(attempts=1)
+        with self.assertRaisesRegex(AssertionError, f'^attempts: no run begins with "{run.id}"'):
+            self.server.check_runs(run.id, attempts=1)
 
 
 class ScenarioTest(delayserver.TestCase):

@@ -2,6 +2,8 @@ package admin
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,12 +17,13 @@ import (
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/query"
+	"flash.test/delay-server/kit/spelling"
 )
 
 // checkRun judges a run once it is settled.
 func (a *API) checkRun(c echo.Context) error {
 	id := param(c, "id")
-	values, err := readQuery(c, append(check.Names(), "timeout")...)
+	values, err := readQuery(c, append(check.Names(), "settled", "timeout")...)
 	if err != nil {
 		return err
 	}
@@ -32,15 +35,19 @@ func (a *API) checkRun(c echo.Context) error {
 		return err
 	}
 	run, err := a.awaitRun(c, id, want)
+	if err == nil {
+		return sendVerdict(c, checks.Judge(run))
+	}
+	verdict, err := undecided(checks, run, err)
 	if err != nil {
 		return err
 	}
-	return sendVerdict(c, checks.Judge(run))
+	return sendVerdict(c, verdict)
 }
 
 // checkRuns judges all runs whose IDs begin with run_prefix, once they are settled.
 func (a *API) checkRuns(c echo.Context) error {
-	values, err := readQuery(c, append(check.Names(), "timeout", "run_prefix")...)
+	values, err := readQuery(c, append(check.Names(), "settled", "timeout", "run_prefix")...)
 	if err != nil {
 		return err
 	}
@@ -57,16 +64,16 @@ func (a *API) checkRuns(c echo.Context) error {
 		return err
 	}
 	defer end()
-	runs, err := a.settledRuns(ctx, prefix, want)
+	verdict, err := a.judgeRuns(ctx, checks, prefix, want)
 	if err != nil {
 		return err
 	}
-	return sendVerdict(c, checks.Judge(runs...))
+	return sendVerdict(c, verdict)
 }
 
-// settledRuns returns the runs whose IDs begin with prefix, in the order of their starts,
-// once all are settled.
-func (a *API) settledRuns(ctx context.Context, prefix string, want condition) ([]journal.Run, error) {
+// judgeRuns judges the runs whose IDs begin with prefix, in the order of their starts,
+// once all are settled. No check holds unless all of them are known.
+func (a *API) judgeRuns(ctx context.Context, checks check.List, prefix string, want condition) (check.Verdict, error) {
 	var runs []journal.Run
 	for _, summary := range slices.Backward(a.options.Journal.Runs()) {
 		if !strings.HasPrefix(summary.ID, prefix) {
@@ -74,44 +81,64 @@ func (a *API) settledRuns(ctx context.Context, prefix string, want condition) ([
 		}
 		run, err := a.options.Journal.Await(ctx, summary.ID, journal.Summary.Settled)
 		if err != nil {
-			return nil, want.timedOut(err, "run %s: %d of %d requests still wait",
+			err = want.timedOut(err, "run %s: %d of %d requests still wait",
 				problem.Quote(summary.ID), run.Waiting, run.Requests)
+			return undecided(checks, run, err)
 		}
 		if run.Requests > 0 { // it was not forgotten meanwhile
 			runs = append(runs, run)
 		}
 	}
-	if runs == nil {
-		return nil, problem.RunNotFound.New("no run begins with %s: no request named one, or the journal dropped them "+
-			"(JOURNAL_SIZE=%d, %d dropped)", problem.Quote(prefix), a.options.JournalSize, a.options.Journal.Dropped())
+	dropped := spelling.Count(a.options.Journal.DroppedRuns(), "run")
+	switch {
+	case runs == nil:
+		return checks.Undecided(journal.Run{}, "no run", fmt.Sprintf("no run begins with %s: no request named one, it "+
+			"was deleted, or the journal dropped it (JOURNAL_SIZE=%d, %s dropped)", problem.Quote(prefix),
+			a.options.JournalSize, dropped)), nil
+	case a.options.Journal.DroppedRuns() > 0:
+		return checks.Undecided(runs[0], spelling.Count(len(runs), "run")+" and dropped ones", fmt.Sprintf(
+			"the journal dropped %s, whose names may begin with %s; raise JOURNAL_SIZE=%d, or delete all runs before "+
+				"(DELETE /admin/runs)", dropped, problem.Quote(prefix), a.options.JournalSize)), nil
 	}
-	return runs, nil
+	return checks.Judge(runs...), nil
+}
+
+// undecided returns the verdict on a run that is unknown or not settled, as err says, or
+// err if it says something else.
+func undecided(checks check.List, run journal.Run, err error) (check.Verdict, error) {
+	switch p, _ := errors.AsType[*problem.Problem](err); {
+	case errors.Is(err, problem.RunNotFound):
+		return checks.Undecided(run, "no request", p.Detail), nil
+	case errors.Is(err, problem.WaitTimeout):
+		return checks.Undecided(run, spelling.Count(run.Waiting, "request")+" in flight", p.Detail), nil
+	}
+	return check.Verdict{}, err
 }
 
 // parseChecks parses the checks of a query, and its timeout for the condition that a run
 // is settled. The error is a *problem.Problem.
 func (a *API) parseChecks(values url.Values) (checks check.List, want condition, err error) {
 	want = condition{settled: true, timeout: defaultTimeout}
+	if text := values.Get("settled"); values.Has("settled") && text != "true" {
+		return checks, want, problem.InvalidParameter.New("settled %s is invalid (a check always waits until its runs "+
+			"are settled): use true", problem.Quote(text))
+	}
 	if values.Has("timeout") {
 		if want.timeout, err = plan.ReadTimeout(values.Get("timeout"), maxTimeout); err != nil {
 			return checks, want, err
 		}
 	}
-	given := url.Values{}
-	for _, name := range check.Names() {
-		if values.Has(name) {
-			given[name] = values[name]
-		}
-	}
-	checks, err = check.Parse(given, a.options.Journal.Headers)
+	checks, err = check.Parse(values, a.options.Journal.Headers)
 	return checks, want, err
 }
 
 // sendVerdict answers 200 if all checks hold, and else 422.
 func sendVerdict(c echo.Context, v check.Verdict) error {
 	var picture strings.Builder
-	if err := v.Run.WriteText(&picture); err != nil {
-		return err
+	if v.Run.Requests > 0 {
+		if err := v.Run.WriteText(&picture); err != nil {
+			return err
+		}
 	}
 	verdict := client.Verdict{OK: v.OK, Waterfall: picture.String()}
 	for _, r := range v.Results {

@@ -96,6 +96,9 @@ func (a *API) awaitRun(c echo.Context, id string, want condition) (journal.Run, 
 		return run, want.timedOut(err, "run %s: %d of %d requests wait", problem.Quote(id), run.Waiting, want.waiting)
 	}
 	run, err := a.options.Journal.Await(ctx, id, journal.Summary.Settled)
+	if run.Requests == 0 { // it was forgotten meanwhile
+		return run, a.unknownRun(id)
+	}
 	return run, want.timedOut(err, "run %s: %d of %d requests still wait", problem.Quote(id), run.Waiting, run.Requests)
 }
 
@@ -122,8 +125,8 @@ func (a *API) picture(c echo.Context, kind string, draw func(journal.Run, io.Wri
 }
 
 func (a *API) unknownRun(id string) *problem.Problem {
-	return problem.RunNotFound.New("run %s not found: no request named it, or the journal dropped it "+
-		"(JOURNAL_SIZE=%d, %d dropped)", problem.Quote(id), a.options.JournalSize, a.options.Journal.Dropped())
+	return problem.RunNotFound.New("run %s not found: no request named it, it was deleted, or the "+
+		"journal dropped it (JOURNAL_SIZE=%d, %d dropped)", problem.Quote(id), a.options.JournalSize, a.options.Journal.Dropped())
 }
 
 func summaryOf(r journal.Summary) client.Summary {

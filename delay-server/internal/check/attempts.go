@@ -8,6 +8,7 @@ import (
 	"flash.test/delay-server/internal/answer"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/spelling"
 )
 
 var _ = register(Check{
@@ -27,9 +28,9 @@ func parseAttempts(in *input) (rule, error) {
 		got := strconv.Itoa(len(q.waits))
 		switch last := q.waits[len(q.waits)-1]; {
 		case len(q.waits) < n:
-			q.mark(last, "%s, want %d", count(len(q.waits), "attempt"), n)
+			q.mark(last, "%s, want %d", spelling.Count(len(q.waits), "attempt"), n)
 			return fail(got, "the client stopped after %s, which got %s; it must retry until attempt %d",
-				count(len(q.waits), "attempt"), last.word(), n)
+				spelling.Count(len(q.waits), "attempt"), last.word(), n)
 		case len(q.waits) > n:
 			q.mark(q.waits[n], "attempt %d, want %d", n+1, n)
 			return fail(got, "the client went on after attempt %d, which got %s; it must stop there",
@@ -113,8 +114,8 @@ func judgeStatuses(q sequence, want []string) finding {
 		return fail(text, "the client went on after attempt %d, which got %s; it must stop there",
 			len(want), want[len(want)-1])
 	case n < len(want):
-		q.mark(q.waits[n-1], "%s, want %d", count(n, "attempt"), len(want))
-		return fail(text, "the client stopped after %s; it must retry until attempt %d", count(n, "attempt"), len(want))
+		q.mark(q.waits[n-1], "%s, want %d", spelling.Count(n, "attempt"), len(want))
+		return fail(text, "the client stopped after %s; it must retry until attempt %d", spelling.Count(n, "attempt"), len(want))
 	}
 	return hold("%s", text)
 }

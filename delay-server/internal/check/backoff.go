@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/kit/problem"
 )
 
@@ -33,8 +34,8 @@ var _ = register(Check{
 	Name:  "jitter",
 	Usage: "`none`, `full`, `equal` or a share such as `20%`",
 	Meaning: "How a gap is drawn: `full` from 0 to the expected gap, `equal` from half of it, `20%` from 20% less to " +
-		"20% more. `full` is judged by its [distribution](/doc#jitter), and over several runs `equal` and shares are " +
-		"too. With the default of `within`, that takes 117 retries.",
+		"20% more. `full` is also judged by its [distribution](/doc#jitter), and over several runs `equal` and shares " +
+		"are too. With the default of `within`, that takes 117 retries.",
 	Example: "equal", Schema: `{ type: string, pattern: '^(none|full|equal|([1-9]\d?|100)%)$', default: none }`,
 	Modifies: []string{"backoff"},
 })
@@ -137,19 +138,20 @@ func (b backoff) gap(n int) (low, high time.Duration) {
 	return low, high
 }
 
+// judge judges each gap, then random gaps all together if there are many runs. Only those
+// say something about full jitter.
 func (b backoff) judge(subjects []*subject) finding {
-	if b.jitter.name == "full" {
-		return b.distribution(subjects)
-	}
 	f := eachSequence(b.bounds)(subjects)
-	if f.state != holds || len(subjects) == 1 {
+	random, many := b.jitter.name != "none", len(subjects) > 1
+	switch {
+	case f.state == fails:
 		return f
-	}
-	if b.jitter.name == "none" {
+	case random && many, b.jitter.name == "full":
+		return b.distribution(subjects)
+	case f.state == holds && many:
 		f.got += "; " + b.herd(subjects)
-		return f
 	}
-	return b.distribution(subjects)
+	return f
 }
 
 // bounds judges each gap of a sequence by its range.
@@ -178,10 +180,17 @@ func (b backoff) bounds(q sequence) finding {
 func (b backoff) bound(n int, before wait, gap time.Duration) finding {
 	low, high := b.gap(n)
 	early := earlyAfter(before, low, b.within)
+	if low == 0 && before.Outcome == journal.ClientClosed { // the client may retry at once, before its end is known
+		early = b.within
+	}
 	switch {
 	case gap < low-early && gap < 0:
+		wait := ms(low) + " after the end"
+		if low == 0 {
+			wait = "for the end"
+		}
 		return fail("began before attempt "+strconv.Itoa(n)+" had ended",
-			"attempt %d came %s before attempt %d had ended; it must wait %s after the end", n+1, ms(-gap), n, ms(low))
+			"attempt %d came %s before attempt %d had ended; it must wait %s", n+1, ms(-gap), n, wait)
 	case gap < low-early:
 		return fail(fmt.Sprintf("gap %s, want %s or more", ms(gap), ms(low)),
 			"attempt %d came %s after attempt %d had ended; it must wait %s or more", n+1, ms(gap), n, ms(low))

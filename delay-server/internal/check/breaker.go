@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"flash.test/delay-server/kit/spelling"
 )
 
 var _ = register(Check{
@@ -41,7 +43,7 @@ func parseBreaker(in *input) (rule, error) {
 		return rule{}, err
 	}
 	b.within, _, err = in.within()
-	return rule{want: fmt.Sprintf("%s open it for %s", count(n, "failure"), ms(b.pause)), judge: eachRun(b.judge)}, err
+	return rule{want: fmt.Sprintf("%s open it for %s", spelling.Count(n, "failure"), ms(b.pause)), judge: eachRun(b.judge)}, err
 }
 
 // failed reports whether a breaker counts w as a failure, as Envoy's consecutive_5xx and
@@ -76,17 +78,17 @@ func (b breaker) judge(s *subject) finding {
 	for _, ended := range flying.ends {
 		c.end(ended)
 	}
-	got := fmt.Sprintf("opened %s, %s", times(c.opened), count(c.probes, "probe"))
+	got := fmt.Sprintf("opened %s, %s", times(c.opened), spelling.Count(c.probes, "probe"))
 	switch {
 	case c.wrong.state != holds:
 		return c.wrong
 	case c.opened == 0:
 		return tooFew("never open", "the run never has %s in a row; make the server fail more often",
-			count(b.failures, "failure"))
+			spelling.Count(b.failures, "failure"))
 	case c.probes == 0:
 		return tooFew(got,
 			"no request follows the %s, so the client may just have stopped; keep calling until the breaker "+
-				"lets one through", count(b.failures, "failure"))
+				"lets one through", spelling.Count(b.failures, "failure"))
 	}
 	return hold("%s", got)
 }
@@ -124,7 +126,7 @@ func (c *circuit) reason() string {
 	if c.failures < c.breaker.failures {
 		return "a failed probe"
 	}
-	return count(c.breaker.failures, "failure")
+	return spelling.Count(c.breaker.failures, "failure")
 }
 
 func (c *circuit) violate(w wait, mark string, f finding) {

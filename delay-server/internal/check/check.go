@@ -15,6 +15,7 @@ import (
 	"slices"
 
 	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/kit/spelling"
 )
 
 // Check describes a check, or a parameter that modifies checks. It is a row of the only
@@ -121,15 +122,23 @@ func (l List) Judge(runs ...journal.Run) Verdict {
 	return verdict
 }
 
+// Undecided returns the verdict on a run that cannot be judged: no check holds. got and
+// detail say why. The run may be empty.
+func (l List) Undecided(run journal.Run, got, detail string) Verdict {
+	verdict := Verdict{Run: run}
+	for _, rule := range l.rules {
+		verdict.Results = append(verdict.Results, Result{Check: rule.name, Want: rule.want, Got: got, Detail: detail})
+	}
+	return verdict
+}
+
 // incomplete fails for runs whose records are not complete.
 func incomplete(subjects []*subject) finding {
 	return eachRun(func(s *subject) finding {
 		switch {
 		case s.run.Dropped > 0:
-			return fail(count(int(s.run.Dropped), "dropped request"),
+			return fail(spelling.Count(int(s.run.Dropped), "dropped request"),
 				"the journal dropped requests of this run; raise JOURNAL_SIZE, or delete runs that you have checked")
-		case s.run.Waiting > 0:
-			return fail(count(s.run.Waiting, "request")+" in flight", "the run is not settled; check it once it is")
 		case len(s.waits) == 0:
 			return fail("no request", "no request of the run has this path; its paths are %s", s.paths())
 		}

@@ -2,9 +2,12 @@ package check_test
 
 import (
 	"maps"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
+	"flash.test/delay-server/internal/check"
 	"flash.test/delay-server/internal/journal"
 )
 
@@ -59,6 +62,8 @@ func TestAttempts(t *testing.T) {
 			`GET "/b": the client went on after attempt 1`, "2", map[int]string{2: "attempt 2, want 1"}},
 		{"one path", "attempts=1&path=/a", []string{"0-10 200", "10-20 503 path=/b", "20-30 200 path=/b"}, "", "1",
 			nil},
+		{"a path that the journal cuts", "attempts=1&path=/" + strings.Repeat("a", 300),
+			[]string{"0-10 200 path=/" + strings.Repeat("a", 196) + "…"}, "", "1", nil},
 		{"a path without requests", "attempts=1&path=/c", two,
 			`no request of the run has this path; its paths are "/a"`, "no request", nil},
 	})
@@ -113,6 +118,15 @@ func TestBackoff(t *testing.T) {
 			"attempt 2 came 121 ms", "", nil},
 		{"full jitter needs many retries", "backoff=100ms,1&jitter=full", []string{"0-10 503", "131-140 200"},
 			"1 retry cannot tell jitter=full from another one", "1 retry", nil},
+		{"full jitter above its range", "backoff=100ms,1&jitter=full", []string{"0-10 503", "360.001-370 200"},
+			"attempt 2 came 350.001 ms after attempt 1 had ended; it must wait up to 100 ms, or up to 350 ms on a " +
+				"late machine (within=250ms)", "350.001 ms", nil},
+		{"full jitter above its cap", "backoff=100ms,9&jitter=full&cap=100ms&within=0",
+			[]string{"0-10 503", "20-30 503", "131-140 200"}, "attempt 3 came 101 ms", "10 ms, 101 ms", nil},
+		{"full jitter before the end", "backoff=100ms,1&jitter=full", []string{"0-50 503", "20-60 200"},
+			"attempt 2 came 30 ms before attempt 1 had ended; it must wait for the end", "-30 ms", nil},
+		{"full jitter, and the server learns late that a client gave up", "backoff=100ms,1&jitter=full&within=1ms",
+			[]string{"0-30 client_closed", "29-60 200"}, "0 retries cannot tell jitter=full", "0 retries", nil},
 		{"before the end", "backoff=100ms,1", []string{"0-50 503", "20-60 200"},
 			"attempt 2 came 30 ms before attempt 1 had ended; it must wait 100 ms after the end", "-30 ms",
 			map[int]string{1: "began before attempt 1 had ended"}},
@@ -141,6 +155,14 @@ func TestRetryAfter(t *testing.T) {
 			"no request follows", "", nil},
 		{"of another sequence", "retry_after=honoured", []string{"0-10 503 after=1s", "20-30 200 path=/b"},
 			`GET "/a": no request follows`, "", nil},
+		{"a request in flight when the answer began", "retry_after=honoured",
+			[]string{"0-10 503 after=1s", "5-20 200", "1010-1020 200"}, "", "1000 ms for 1000 ms", nil},
+		{"a request in flight, and then none", "retry_after=honoured", []string{"0-10 503 after=1s", "9-20 200"},
+			"no request follows an answer with Retry-After", "no Retry-After", nil},
+		{"two answers before one retry", "retry_after=honoured",
+			[]string{"0-10 503 after=1s", "5-30 503 after=1s", "1020-1030 200"},
+			"attempt 3 came 990 ms after an answer whose Retry-After said 1000 ms", "1010 ms for 1000 ms, 990 ms for 1000 ms",
+			map[int]string{2: "gap 990 ms, Retry-After 1000 ms"}},
 	})
 }
 
@@ -155,6 +177,17 @@ func TestPeaks(t *testing.T) {
 		{"at most, which could not fail", "peak_at_most=4", three,
 			"4 requests cannot be more than 4 at once, whatever the client does; send more than 4", "3 of 4 requests",
 			nil},
+		{"at most, of rejected requests", "peak_at_most=2", []string{"0-0 rejected", "0-0 rejected", "0-0 rejected"},
+			"0 requests cannot be more than 2 at once", "0 of 0 requests, 3 never in flight", nil},
+		{"at most, of too few in flight", "peak_at_most=2",
+			[]string{"0-10 200", "5-15 200", "6-6 rejected", "16-16 rejected"}, "2 requests cannot be more than 2 at once",
+			"2 of 2 requests, 2 never in flight", nil},
+		{"a mark among rejected requests", "peak_at_most=1", []string{"0-10 200", "1-1 rejected", "5-15 200"},
+			"2 requests were in flight at once, want 1", "2", map[int]string{2: "2 in flight"}},
+		{"one of one", "peak=1", []string{"0-10 200"},
+			"1 request cannot be more than 1 at once, whatever the client does; send more than 1", "1 of 1 request", nil},
+		{"one of two", "peak=1", []string{"0-10 200", "10-20 200"}, "", "1", nil},
+		{"two of two", "peak=2", []string{"0-10 200", "5-20 200"}, "", "2", nil},
 		{"at least", "peak_at_least=3", three, "", "3", nil},
 		{"below at least", "peak_at_least=4", three, "never more than 3", "3", nil},
 	})
@@ -174,8 +207,10 @@ func TestOrder(t *testing.T) {
 			"", "sequential", nil},
 		{"given up much later", "order=sequential&within=1ms", []string{"0-11 client_closed", "9-20 200"},
 			"up to 2 requests", "concurrent", nil},
-		{"one request", "order=sequential", []string{"0-10 200"}, "the order of one request is nothing to judge",
+		{"one request", "order=sequential", []string{"0-10 200"}, "the order of 1 request is nothing to judge",
 			"1 request", nil},
+		{"rejected requests", "order=sequential", []string{"0-0 rejected", "1-1 rejected", "2-2 rejected"},
+			"the order of 0 requests is nothing to judge", "0 requests, 3 never in flight", nil},
 		{"overlaps with a request before the one before", "order=sequential",
 			[]string{"0-100 200", "10-20 client_closed", "50-60 200"},
 			"up to 2 requests", "", map[int]string{1: "began before another had ended"}},
@@ -216,7 +251,11 @@ func TestHedge(t *testing.T) {
 		{"too late", "hedged_after=50ms&within=9ms", []string{"0-70 200", "60-71 client_closed"},
 			"a hedge came 60 ms after the request before it; it must come after 50 ms, or up to 59 ms", "", nil},
 		{"a retry", "hedged_after=50ms", []string{"0-50 client_closed", "50-71 200"},
-			"the second request came 0 ms after the first had ended as client_closed: that is a retry", "a retry", nil},
+			"attempt 2 came 0 ms after attempt 1 had ended as client_closed: that is a retry; send it while attempt 1 " +
+				"waits", "a retry", nil},
+		{"a retry after a hedge", "hedged_after=50ms",
+			[]string{"0-20 200", "30-130 client_closed", "80-120 reset", "125-140 200"},
+			"attempt 4 came 5 ms after attempt 3 had ended as reset: that is a retry", "a retry", nil},
 		{"a hedge on a clock that stands still", "hedged_after=50ms",
 			[]string{"0-50 client_closed", "50-50 200", "60-70 200 path=/b", "60-70 200 path=/c"}, "",
 			"after 50 ms, 1 cancelled", nil},
@@ -322,13 +361,28 @@ func TestIncompleteRuns(t *testing.T) {
 	}{
 		{"dropped", func(r *journal.Run) { r.Dropped = 2 },
 			"the journal dropped requests of this run; raise JOURNAL_SIZE"},
-		{"not settled", func(r *journal.Run) { r.Waiting = 1 }, "the run is not settled"},
 	} {
 		run := played("0-1 200")
 		tc.change(&run)
 		if v := judge(t, "attempts=1", run); v.OK || !strings.HasPrefix(v.Results[0].Detail, tc.detail) {
 			t.Errorf("%s: got %+v, want %q", tc.name, v, tc.detail)
 		}
+	}
+}
+
+func TestUndecided(t *testing.T) {
+	values := url.Values{"attempts": {"2"}, "backoff": {"100ms,2"}}
+	list, err := check.Parse(values, recorded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := list.Undecided(played("0-10 503"), "no answer", "wait for one")
+	want := []check.Result{
+		{Check: "attempts", Want: "2", Got: "no answer", Detail: "wait for one"},
+		{Check: "backoff", Want: "100 ms, then × 2", Got: "no answer", Detail: "wait for one"},
+	}
+	if v.OK || !slices.Equal(v.Results, want) || v.Run.ID != "r" {
+		t.Errorf("got %+v, want %+v", v, want)
 	}
 }
 
@@ -359,7 +413,17 @@ func TestSeveralRuns(t *testing.T) {
 	if v := judge(t, "backoff=100ms,2&attempts=2", good, good); !v.OK || v.Run.ID != "r" {
 		t.Errorf("good runs: got %+v", v)
 	}
-	v := judge(t, "backoff=100ms,2", good, bad)
+	short := played("0-10 503")
+	short.ID = "short"
+	v := judge(t, "backoff=100ms,2", good, short)
+	if v.OK || v.Run.ID != "short" || !strings.HasPrefix(v.Results[0].Detail, "run short: no request was retried") {
+		t.Errorf("a run that was not retried: got %+v, want it shown", v)
+	}
+	v = judge(t, "backoff=100ms,2", good, short, bad)
+	if v.OK || v.Run.ID != "bad" {
+		t.Errorf("a bad run after one that was not retried: got %+v, want the bad one shown", v)
+	}
+	v = judge(t, "backoff=100ms,2", good, bad)
 	if v.OK || v.Run.ID != "bad" || len(v.Run.Marks) != 1 || !strings.HasPrefix(v.Results[0].Detail,
 		"run bad: attempt 2 came 10 ms") {
 		t.Errorf("a bad run: got %+v, want it shown", v)

@@ -1,10 +1,13 @@
 package check
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/kit/spelling"
 )
 
 const countSchema = `{ type: integer, minimum: 1, maximum: 1000000 }`
@@ -14,28 +17,28 @@ var _ = register(Check{
 	Usage:   "1 to 1000000",
 	Meaning: "The highest number of requests in flight at once is this.",
 	Example: "3", Schema: countSchema,
-	parse: func(in *input) (rule, error) { return parsePeak(in, "peak", exactly) },
+	parse: func(in *input) (rule, error) { return parsePeak(in, "peak", 1, exactly) },
 })
 
 var _ = register(Check{
 	Name:  "peak_at_most",
 	Usage: "1 to 1000000",
-	Meaning: "There are never more requests in flight at once. The run must have more requests than that: else it " +
+	Meaning: "There are never more requests in flight at once. More than that must have been in flight: else it " +
 		"could not fail.",
 	Example: "10", Schema: countSchema,
-	parse: func(in *input) (rule, error) { return parsePeak(in, "peak_at_most", atMost) },
+	parse: func(in *input) (rule, error) { return parsePeak(in, "peak_at_most", 1, atMost) },
 })
 
 var _ = register(Check{
 	Name:    "peak_at_least",
-	Usage:   "1 to 1000000",
+	Usage:   "2 to 1000000",
 	Meaning: "At some time there are this many requests in flight at once, or more.",
-	Example: "2", Schema: countSchema,
-	parse: func(in *input) (rule, error) { return parsePeak(in, "peak_at_least", atLeast) },
+	Example: "2", Schema: `{ type: integer, minimum: 2, maximum: 1000000 }`,
+	parse: func(in *input) (rule, error) { return parsePeak(in, "peak_at_least", 2, atLeast) },
 })
 
-func parsePeak(in *input, name string, allows func(int) span) (rule, error) {
-	n, err := in.number(name, 1)
+func parsePeak(in *input, name string, lowest int, allows func(int) span) (rule, error) {
+	n, err := in.number(name, lowest)
 	if err != nil {
 		return rule{}, err
 	}
@@ -47,35 +50,56 @@ func parsePeak(in *input, name string, allows func(int) span) (rule, error) {
 
 // judgePeak judges whether the peak of a run is allowed, that is n, up to n or from n on.
 func judgePeak(s *subject, n int, allowed span) finding {
-	peak, requests := s.run.PeakInFlight, count(s.run.Requests, "request")
+	peak, begun := s.run.PeakInFlight, s.begun()
 	got := strconv.Itoa(peak)
 	switch {
 	case peak > allowed.max:
 		s.markPeak()
 		return fail(got, "%d requests were in flight at once, want %d; lower the client's concurrency", peak, n)
+	case begun <= allowed.max && allowed.min <= 1:
+		return tooFew(got+" of "+s.requests(), "%s cannot be more than %d at once, whatever the client does; "+
+			"send more than %d", spelling.Count(begun, "request"), n, n)
 	case peak < allowed.min:
 		return fail(got, "never more than %d requests were in flight at once, want %d; the client waits for answers, "+
 			"or the answers are too quick to overlap", peak, n)
-	case s.run.Requests <= n && allowed.min == 0:
-		return tooFew(got+" of "+requests, "%s cannot be more than %d at once, whatever the client does; "+
-			"send more than %d", requests, n, n)
 	}
 	return hold("%s", got)
+}
+
+// begun returns the number of requests that were in flight.
+func (s *subject) begun() int {
+	n := 0
+	for _, w := range s.waits {
+		if w.Begun {
+			n++
+		}
+	}
+	return n
+}
+
+// requests writes the number of requests that were in flight, and of the others.
+func (s *subject) requests() string {
+	text := spelling.Count(s.begun(), "request")
+	if others := len(s.waits) - s.begun(); others > 0 {
+		text += fmt.Sprintf(", %d never in flight", others)
+	}
+	return text
 }
 
 // markPeak marks the first request that arrives while the highest number of others is in
 // flight.
 func (s *subject) markPeak() {
-	flying := newFlight(s.waits)
+	waits := slices.DeleteFunc(slices.Clone(s.waits), func(w wait) bool { return !w.Begun })
+	flying := newFlight(waits)
 	peak, at := 0, -1
-	for i, w := range s.waits {
+	for i, w := range waits {
 		flying.end(w.Start)
 		if flying.start(i); flying.count > peak {
 			peak, at = flying.count, i
 		}
 	}
 	if at >= 0 {
-		s.mark(s.waits[at], "%d in flight", peak)
+		s.mark(waits[at], "%d in flight", peak)
 	}
 }
 
@@ -109,8 +133,8 @@ func parseOrder(in *input) (rule, error) {
 // judgeOrder judges the order of a run. A request that the client gave up may have ended
 // earlier than the server learned, by up to within.
 func judgeOrder(s *subject, want string, within time.Duration) finding {
-	if len(s.waits) < 2 {
-		return tooFew(count(len(s.waits), "request"), "the order of one request is nothing to judge; send two or more")
+	if n := s.begun(); n < 2 {
+		return tooFew(s.requests(), "the order of %s is nothing to judge; send two or more", spelling.Count(n, "request"))
 	}
 	overlaps, excused, first := false, false, wait{}
 	var before, left wait // the request before, and of the given up ones the one with the latest end
@@ -175,10 +199,10 @@ func parseConnections(in *input) (rule, error) {
 		switch {
 		case len(seen) > n:
 			return fail(got, "the client opened %s for %s; reuse them: read each body to its end, and share one client",
-				count(len(seen), "connection"), count(len(s.waits), "request"))
+				spelling.Count(len(seen), "connection"), spelling.Count(len(s.waits), "request"))
 		case len(s.waits) <= n:
-			return tooFew(got+" for "+count(len(s.waits), "request"),
-				"%s cannot use more than %s; send more than %d", count(len(s.waits), "request"), count(n, "connection"),
+			return tooFew(got+" for "+spelling.Count(len(s.waits), "request"),
+				"%s cannot use more than %s; send more than %d", spelling.Count(len(s.waits), "request"), spelling.Count(n, "connection"),
 				n)
 		}
 		return hold("%s", got)

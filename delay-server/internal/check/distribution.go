@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/kit/spelling"
 )
 
 // significance is the probability that the gaps of a client that is right fail the test
@@ -34,19 +35,19 @@ type sample struct{ early, late float64 }
 func (b backoff) distribution(subjects []*subject) finding {
 	samples, share := b.samples(subjects)
 	if share >= 0.5 {
-		return tooFew(count(len(samples), "retry"),
+		return tooFew(spelling.Count(len(samples), "retry"),
 			"within=%s is too much to judge jitter=%s: use less than half of the "+
 				"range of the first gap, or a longer back-off", b.within, b.jitter.name)
 	}
 	if need := minSamples(share); len(samples) < need {
-		return tooFew(count(len(samples), "retry"),
+		return tooFew(spelling.Count(len(samples), "retry"),
 			"%s cannot tell jitter=%s from another one: %d are needed; judge many runs together with "+
-				"/admin/check?run_prefix=…", count(len(samples), "retry"), b.jitter.name, need)
+				"/admin/check?run_prefix=…", spelling.Count(len(samples), "retry"), b.jitter.name, need)
 	}
 	early, late := deviations(samples)
 	allowed := math.Sqrt(math.Log(2/significance) / 2 / float64(len(samples)))
-	got := fmt.Sprintf("%s, deviation %.2f early and %.2f late of %.2f allowed; %s",
-		count(len(samples), "retry"), early, late, allowed, b.herd(subjects))
+	got := fmt.Sprintf("%s in %s, deviation %.2f early and %.2f late of %.2f allowed; %s",
+		spelling.Count(len(samples), "retry"), spelling.Count(len(subjects), "run"), early, late, allowed, b.herd(subjects))
 	switch {
 	case early > allowed:
 		return fail(got, "the gaps are shorter than jitter=%s draws them; draw each uniformly from its whole range",
@@ -130,5 +131,5 @@ func (b backoff) herd(subjects []*subject) string {
 		densest = max(densest, to-from+1)
 	}
 	return fmt.Sprintf("thundering herd: %.0f%% of %s within %s",
-		100*float64(densest)/float64(max(len(first), 1)), count(len(first), "first retry"), ms(window))
+		100*float64(densest)/float64(max(len(first), 1)), spelling.Count(len(first), "first retry"), ms(window))
 }

@@ -80,16 +80,18 @@ func TestFullJitter(t *testing.T) {
 		{"one less than needed", "full", distributed(rng, enough-1, 0, 1, 0),
 			"114 retries cannot tell jitter=full from another one: 117 are needed; judge many runs together " +
 				"with /admin/check?run_prefix=…", "114 retries"},
-		{"a small within needs fewer", "full&within=1ms", distributed(rng, 11, 0, 1, 0), "", "33 retries, deviation "},
+		{"a small within needs fewer", "full&within=1ms", distributed(rng, 11, 0, 1, 0), "", "33 retries in 11 runs, deviation "},
 		{"within is too large", "full&within=50ms", distributed(rng, enough, 0, 1, 0),
 			"within=50ms is too much to judge jitter=full: use less than half", "117 retries"},
 		{"shorter", "full", distributed(rng, enough, 0, 0.4, 0), "the gaps are shorter than jitter=full draws them",
-			"117 retries, "},
+			"117 retries in 39 runs, "},
 		{"half of it each time", "full", distributed(rng, enough, 0.5, 0.5, 0), "the gaps are shorter",
-			"117 retries, deviation 0.50 early and 0.25 late of 0.25 allowed; "},
+			"117 retries in 39 runs, deviation 0.50 early and 0.25 late of 0.25 allowed; "},
 		{"longer", "full", distributed(rng, enough, 0.6, 1, 0), "the gaps are longer than jitter=full draws them",
-			"117 retries, "},
-		{"in one run", "full&within=1ms&cap=1s", []journal.Run{oneLongRun(rng)}, "", "99 retries, "},
+			"117 retries in 39 runs, "},
+		{"one gap of a minute", "full", append(distributed(rng, enough, 0, 1, 0), played("0-1 503", "60001-60002 200")),
+			"run r: attempt 2 came 60000 ms after attempt 1 had ended; it must wait up to 100 ms", "60000 ms"},
+		{"in one run", "full&within=1ms&cap=1s", []journal.Run{oneLongRun(rng)}, "", "99 retries in 1 run, "},
 	} {
 		v := judge(t, full+tc.query, tc.runs...)
 		got := v.Results[0]

@@ -1,6 +1,10 @@
 package check
 
-import "fmt"
+import (
+	"fmt"
+
+	"flash.test/delay-server/kit/spelling"
+)
 
 // state says what a judge found.
 type state uint8
@@ -36,10 +40,9 @@ func tooFew(got, detail string, args ...any) finding {
 // judge judges runs. Its finding says nothing about the client if it is silent.
 type judge func([]*subject) finding
 
-// combine returns the first failure, or else the first finding that holds, or else the
-// first. So a sequence that says nothing does not fail a run with one that does.
-func combine(findings []finding) finding {
-	for _, state := range []state{fails, holds} {
+// first returns the first finding of the states, in their order.
+func first(findings []finding, states ...state) finding {
+	for _, state := range states {
 		for _, f := range findings {
 			if f.state == state {
 				return f
@@ -49,7 +52,11 @@ func combine(findings []finding) finding {
 	return findings[0]
 }
 
-// eachRun judges each run.
+// combine combines findings of a run. It holds if one holds and none fails: a sequence
+// that says nothing does not fail a run with one that does.
+func combine(findings []finding) finding { return first(findings, fails, holds, silent) }
+
+// eachRun judges each run. It holds if it holds for each.
 func eachRun(judge func(*subject) finding) judge {
 	return func(subjects []*subject) finding {
 		findings := make([]finding, len(subjects))
@@ -61,9 +68,9 @@ func eachRun(judge func(*subject) finding) judge {
 			}
 			findings[i] = f
 		}
-		f := combine(findings)
+		f := first(findings, fails, silent, holds)
 		if f.state == holds && len(subjects) > 1 {
-			f.got += " in the first of " + count(len(subjects), "run")
+			f.got += " in the first of " + spelling.Count(len(subjects), "run")
 		}
 		return f
 	}

@@ -32,8 +32,10 @@ func parseHedge(in *input) (rule, error) {
 
 func (h hedge) judge(q sequence) finding {
 	var findings []finding
+	n := 0
 	for _, call := range calls(q.waits) {
-		f := h.call(q, call)
+		f := h.call(q, n, call)
+		n += len(call)
 		if f.state == fails {
 			return f
 		}
@@ -61,8 +63,8 @@ func calls(waits []wait) [][]wait {
 	return append(calls, waits[from:])
 }
 
-// call judges the requests of one call.
-func (h hedge) call(q sequence, call []wait) finding {
+// call judges the requests of one call, which follows n requests of the sequence.
+func (h hedge) call(q sequence, n int, call []wait) finding {
 	first := call[0]
 	if len(call) == 1 {
 		if took := first.End - first.Start; took > h.after+h.within {
@@ -81,8 +83,8 @@ func (h hedge) call(q sequence, call []wait) finding {
 		case w.Start > before.End, w.Start == before.End && q.run.PeakInFlight < 2: // else a clock stands still
 			q.mark(w, "no hedge: attempt before had ended")
 			return fail("a retry",
-				"the second request came %s after the first had ended as %s: that is a retry; send it "+
-					"while the first waits", ms(w.Start-before.End), before.word())
+				"attempt %d came %s after attempt %d had ended as %s: that is a retry; send it while attempt %d waits",
+				n+i+2, ms(w.Start-before.End), n+i+1, before.word(), n+i+1)
 		case delay < h.after-early(h.after, h.within):
 			q.mark(w, "hedge after %s, want %s or more", ms(delay), ms(h.after))
 			return fail("after "+ms(delay), "a hedge came %s after the request before it; it must wait %s", ms(delay),

@@ -93,6 +93,7 @@ var models = map[string]func([]request) bool{
 	"backoff=100ms,1&within=100ms&jitter=50%25": gapsWithin([]int{100, 100, 100, 100, 100}, 50, 150),
 	"backoff=100ms,1&within=10ms&jitter=equal":  gapsWithin([]int{100, 100, 100, 100, 100}, 50, 10),
 	"retry_after=honoured":                      honoured,
+	"peak=1":                                    func(all []request) bool { return peak(all) == 1 && len(all) > 1 },
 	"peak=2":                                    func(all []request) bool { return peak(all) == 2 },
 	"peak_at_most=2":                            func(all []request) bool { return peak(all) <= 2 && len(all) > 2 },
 	"peak_at_least=2":                           func(all []request) bool { return peak(all) >= 2 },
@@ -155,15 +156,20 @@ func gapsWithin(expected []int, low, late int) func([]request) bool {
 	}
 }
 
+// honoured is a model of retry_after=honoured: no request starts after an answer began
+// and before its time is over. One must start later.
 func honoured(all []request) bool {
 	judged := false
-	for i, r := range all[:len(all)-1] {
+	for i, r := range all {
 		if r.after == 0 || !r.answered() {
 			continue
 		}
-		judged = true
-		if all[i+1].start < r.end-r.body+r.after {
-			return false
+		for _, next := range all[i+1:] {
+			since := next.start - (r.end - r.body)
+			if since >= 0 && since < r.after {
+				return false
+			}
+			judged = judged || since >= 0
 		}
 	}
 	return judged

@@ -3,7 +3,6 @@ package check
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"net/url"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/query"
-	"flash.test/delay-server/kit/spelling"
 )
 
 const (
@@ -28,16 +26,12 @@ type input struct {
 	headers []string // canonical names of the header fields that the journal records
 }
 
-// Parse parses checks and their modifiers. headers are the canonical names of the header
-// fields that the journal records. The error is a *problem.Problem.
+// Parse parses checks and their modifiers. It ignores other values: the caller reads the
+// query, and knows the Names. headers are the canonical names of the header fields that
+// the journal records. The error is a *problem.Problem.
 func Parse(values url.Values, headers []string) (List, error) {
 	in := &input{values, headers}
 	var list List
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if err := known(name, values[name]); err != nil {
-			return List{}, err
-		}
-	}
 	for _, c := range Checks() {
 		if !in.has(c.Name) {
 			continue
@@ -65,21 +59,6 @@ func Parse(values url.Values, headers []string) (List, error) {
 	path, err := in.path()
 	list.path = path
 	return list, err
-}
-
-// known returns an error for an unknown or repeated parameter.
-func known(name string, values []string) error {
-	names := Names()
-	switch {
-	case len(values) > 1:
-		return problem.RepeatedParameter.New("parameter %s is given %d times: give it once", name, len(values))
-	case slices.Contains(names, name):
-		return nil
-	}
-	if near := spelling.Suggest(name, names); near != "" {
-		return problem.UnknownParameter.New("unknown check %s; did you mean %q?", problem.Quote(name), near)
-	}
-	return problem.UnknownParameter.New("unknown check %s; use %s", problem.Quote(name), strings.Join(names, ", "))
 }
 
 // checks returns the names of the checks, without modifiers.

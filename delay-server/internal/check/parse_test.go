@@ -24,13 +24,10 @@ func TestParseRejects(t *testing.T) {
 		detail      string
 	}{
 		{"no check", "", invalid, "no check is given: use one or more of " + all},
-		{"unknown", "color=red", problem.UnknownParameter,
-			`unknown check "color"; use ` + all + ", cap, jitter, path, within"},
-		{"typing error", "atempts=4", problem.UnknownParameter, `unknown check "atempts"; did you mean "attempts"?`},
-		{"twice", "attempts=4&attempts=5", problem.RepeatedParameter,
-			"parameter attempts is given 2 times: give it once"},
 
 		{"no attempt", "attempts=0", invalid, `attempts "0" is invalid: use a whole number from 1 to 1000000`},
+		{"a peak that every client reaches", "peak_at_least=1", invalid,
+			`peak_at_least "1" is invalid: use a whole number from 2 to 1000000`},
 		{"a sign", "peak=%2B1", invalid, `peak "+1" is invalid`},
 		{"not a number", "peak_at_most=NaN", invalid, `peak_at_most "NaN" is invalid`},
 		{"no status", "statuses=", invalid,

@@ -4,13 +4,15 @@ import (
 	"slices"
 	"strings"
 
+	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/kit/problem"
 )
 
 var pathRow = register(Check{
-	Name:    "path",
-	Usage:   "a path, without its query",
-	Meaning: "Judges only the requests with this path. Conflicts with `order` and the peaks, which count all requests.",
+	Name:  "path",
+	Usage: "a path, without its query",
+	Meaning: "Judges only the requests with this path, compared by its first 200 bytes. Conflicts with `order` and the " +
+		"peaks, which count all requests.",
 	Example: "/delay/100", Schema: `{ type: string, pattern: "^/" }`,
 	Modifies: []string{
 		"attempts", "backoff", "breaker", "connections_at_most", "gave_up_after", "hedged_after", "retry_after",
@@ -36,5 +38,5 @@ func (in *input) path() (string, error) {
 	if strings.ContainsRune(path, '?') {
 		return "", invalid("path", path, "it has a query", "the path alone")
 	}
-	return path, nil
+	return journal.Clip(path), nil
 }

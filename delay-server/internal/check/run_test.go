@@ -17,7 +17,8 @@ var recorded = []string{"Idempotency-Key", "User-Agent"}
 
 // played returns a run of requests such as "0-10 503 after=1s": start and end in
 // milliseconds, what the client got, and more: method, path, body (the time after the
-// answer began), after (Retry-After), conn and key.
+// answer began), after (Retry-After), conn and key. A rejected request was never in
+// flight.
 func played(requests ...string) journal.Run {
 	run := journal.Run{Summary: journal.Summary{ID: "r"}}
 	for _, text := range requests {
@@ -31,6 +32,7 @@ func parseEntry(text string) journal.Entry {
 	start, end, _ := strings.Cut(words[0], "-")
 	e := journal.Entry{
 		Method: "GET", Path: "/a", Start: parseMS(start), End: parseMS(end), Outcome: journal.Answered, Connection: 1,
+		Begun: true,
 	}
 	e.Waited = e.End - e.Start
 	if status, err := strconv.Atoi(words[1]); err == nil {
@@ -39,6 +41,7 @@ func parseEntry(text string) journal.Entry {
 		e.Outcome, e.Fault = journal.Faulted, words[1]
 	} else {
 		e.Outcome = journal.Outcome(words[1])
+		e.Begun = e.Outcome != journal.Rejected
 	}
 	for _, word := range words[2:] {
 		switch name, value, _ := strings.Cut(word, "="); name {
@@ -74,9 +77,12 @@ func complete(run journal.Run) journal.Run {
 	slices.SortStableFunc(run.Waits, func(a, b journal.Entry) int { return int(a.Start - b.Start) })
 	run.Requests = len(run.Waits)
 	for i, e := range run.Waits {
+		if !e.Begun {
+			continue
+		}
 		flying := 1
 		for _, before := range run.Waits[:i] {
-			if before.End > e.Start {
+			if before.Begun && before.End > e.Start {
 				flying++
 			}
 		}

@@ -116,14 +116,3 @@ func listed(items []string, separator string) string {
 // ms writes d in milliseconds. It rounds down to microseconds: a gap below a bound must
 // not look like the bound.
 func ms(d time.Duration) string { return delay.Milliseconds(d.Truncate(time.Microsecond)) + " ms" }
-
-// count writes a number of things, such as "1 retry" or "2 retries".
-func count(n int, of string) string {
-	if n == 1 {
-		return "1 " + of
-	}
-	if stem, ok := strings.CutSuffix(of, "y"); ok {
-		of = stem + "ie"
-	}
-	return strconv.Itoa(n) + " " + of + "s"
-}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"flash.test/delay-server/kit/spelling"
 )
 
 // maxListed is the maximum number of statuses and of gaps in a headline.
@@ -18,13 +20,13 @@ func (r Run) headline() string {
 	case r.Requests < 2:
 		return ""
 	case retries > 0 && retries == r.Requests-1:
-		text := plural(r.Requests, "attempt")
+		text := spelling.Count(r.Requests, "attempt")
 		if r.PeakInFlight > 1 {
 			text += fmt.Sprintf(", up to %d at once", r.PeakInFlight)
 		}
 		return text + ": " + r.results() + r.gaps()
 	case retries > 0:
-		text := plural(r.Requests, "request") + ", " + plural(retries, "retry")
+		text := spelling.Count(r.Requests, "request") + ", " + spelling.Count(retries, "retry")
 		if r.PeakInFlight > 1 {
 			text += fmt.Sprintf(", up to %d at once", r.PeakInFlight)
 		}

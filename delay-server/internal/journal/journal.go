@@ -99,6 +99,8 @@ type Journal struct {
 	all     record // head of a ring: newer is the oldest record, older the newest
 	kept    int    // number of records in the ring
 	dropped int64
+
+	droppedRuns int // since ForgetAll
 }
 
 // New returns a journal that keeps the records of the last size waits of all runs;
@@ -131,6 +133,7 @@ func (j *Journal) Begin(w *Wait, r *Request) bool {
 	}
 	j.waiting.Add(1)
 	w.record = record
+	record.begun = true
 	s := j.count(w)
 	s.waiting++
 	s.inFlight++

@@ -116,9 +116,9 @@ func TestEntries(t *testing.T) {
 	j.Refuse(journal.Wait{Run: "r", Method: "GET", Path: "/refused", Asked: ms, Start: h.now}, nil, journal.Refused)
 	got, _ := j.Run("r")
 	want := []journal.Entry{
-		{Method: "GET", Path: "/early", Asked: 9 * ms, End: 10 * ms, Gap: -1},
+		{Method: "GET", Path: "/early", Asked: 9 * ms, End: 10 * ms, Gap: -1, Begun: true},
 		{Method: "POST", Path: "/late", Asked: 7 * ms, Queued: ms, Waited: 2 * ms, Start: 2 * ms, End: 5 * ms,
-			Outcome: journal.Faulted, Gap: -1},
+			Outcome: journal.Faulted, Gap: -1, Begun: true},
 		{Method: "GET", Path: "/refused", Asked: ms, Start: 10 * ms, End: 10 * ms, Outcome: journal.Refused,
 			Gap: 5 * ms},
 	}
@@ -171,6 +171,7 @@ func TestRecordsOfRequests(t *testing.T) {
 	for i := range want {
 		w := &want[i]
 		w.Method, w.Path, w.Attempt, w.Outcome, w.Status = "GET", "/", i, journal.Failed, 500+i
+		w.Begun = true
 		w.RetryAfter, w.Problem, w.Start, w.End = ms, problem.PoolFull, time.Duration(i)*ms, time.Duration(i+1)*ms
 	}
 	if !reflect.DeepEqual(got.Waits, want) {
@@ -259,6 +260,9 @@ func TestLongPathsAndMethodsAreClipped(t *testing.T) {
 		run, _ := j.Run("r")
 		if got := run.Waits[0].Path; got != tc.want {
 			t.Errorf("%s: a path of %d bytes is recorded as %q, want %q", tc.what, len(tc.path), got, tc.want)
+		}
+		if got := journal.Clip(tc.path); got != tc.want {
+			t.Errorf("%s: Clip of %d bytes: got %q, want %q", tc.what, len(tc.path), got, tc.want)
 		}
 	}
 	j, h := newJournal(1)

@@ -17,6 +17,8 @@ type model struct {
 	runs    []*modelRun // by when they began
 	kept    []*modelWait
 	dropped int64
+
+	droppedRuns int // since all were forgotten
 }
 
 type modelRun struct {
@@ -29,7 +31,7 @@ type modelRun struct {
 type modelWait struct {
 	journal.Wait
 	run         *modelRun
-	kept        bool
+	kept, begun bool
 	sent, ended bool
 	end         time.Time
 	queued      time.Duration
@@ -44,7 +46,7 @@ func (m *model) begin(w *modelWait, refused bool) {
 		i = len(m.runs)
 		m.runs = append(m.runs, &modelRun{id: w.Run})
 	}
-	w.run, w.kept, w.sent, w.ended, w.end = m.runs[i], true, refused, refused, w.Start
+	w.run, w.kept, w.begun, w.sent, w.ended, w.end = m.runs[i], true, !refused, refused, refused, w.Start
 	if refused {
 		w.Outcome = journal.Refused
 	}
@@ -73,7 +75,10 @@ func (m *model) end(w *modelWait, now time.Time, outcome journal.Outcome) {
 
 func (m *model) removeIfEmpty() {
 	for _, r := range m.runs {
-		r.ended = r.ended || !slices.ContainsFunc(r.all, func(w *modelWait) bool { return w.kept || !w.ended })
+		if !r.ended && !slices.ContainsFunc(r.all, func(w *modelWait) bool { return w.kept || !w.ended }) {
+			r.ended = true
+			m.droppedRuns++
+		}
 	}
 }
 
@@ -127,7 +132,7 @@ func (r *modelRun) at(now time.Time) journal.Run {
 		}
 		run.Waits = append(run.Waits, journal.Entry{
 			Method: w.Method, Path: w.Path, Asked: w.Asked, Queued: w.queued, Waited: w.waited,
-			Start: w.Start.Sub(first), End: end.Sub(first), Outcome: w.Outcome, Gap: gap,
+			Start: w.Start.Sub(first), End: end.Sub(first), Outcome: w.Outcome, Gap: gap, Begun: w.begun,
 			Status: w.response.Status, Connection: 1 + slices.Index(connections, w.connection),
 		})
 	}
@@ -168,9 +173,11 @@ func TestAgainstAModel(t *testing.T) {
 					live = append(live, r.at(h.now).Summary)
 				}
 			}
-			if got := j.Runs(); !slices.Equal(got, live) || j.Dropped() != m.dropped || j.Waiting() != len(open) {
-				t.Fatalf("seed %d, step %d, %s: dropped %d, waiting %d, Runs\n     %+v\nwant %d, %d,\n     %+v",
-					seed, step, did, j.Dropped(), j.Waiting(), got, m.dropped, len(open), live)
+			if got := j.Runs(); !slices.Equal(got, live) || j.Dropped() != m.dropped ||
+				j.DroppedRuns() != m.droppedRuns || j.Waiting() != len(open) {
+				t.Fatalf("seed %d, step %d, %s: dropped %d and %d runs, waiting %d, Runs\n     %+v\nwant %d, %d, %d,\n     %+v",
+					seed, step, did, j.Dropped(), j.DroppedRuns(), j.Waiting(), got, m.dropped, m.droppedRuns,
+					len(open), live)
 			}
 		}
 	}
@@ -219,6 +226,7 @@ func act(random *rand.Rand, j *journal.Journal, h *hands, m *model, open *[]*mod
 		for _, r := range m.runs {
 			m.forget(r)
 		}
+		m.droppedRuns = 0
 		return "forget all"
 	case len(m.runs) > 0 && step%2 == 0:
 		r := m.runs[random.IntN(len(m.runs))]

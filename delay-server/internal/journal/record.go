@@ -31,6 +31,7 @@ type record struct {
 	protoMajor            uint8
 	protoMinor            uint8
 	reused                bool
+	begun                 bool // by Journal.Begin
 }
 
 // newRecord returns the record of w and r, which may be nil.
@@ -79,6 +80,9 @@ func appendText(b []byte, text string) []byte {
 	b = append(b, text[:cut]...)
 	return append(b, "…"...)
 }
+
+// Clip returns a text as the journal records it: cut to 200 bytes, with "…" at the end.
+func Clip(text string) string { return string(appendText(nil, text)[1:]) }
 
 // nextText returns the first of texts that appendText appended, and the others. Both are
 // "" if there is none.
@@ -196,10 +200,12 @@ func (j *Journal) unlink(r *record) {
 	j.kept--
 }
 
-// removeIfEmpty removes a run with neither records nor unfinished requests.
+// removeIfEmpty removes a run with neither records nor unfinished requests: all its
+// records were dropped.
 func (j *Journal) removeIfEmpty(s *runStats) {
 	if s.kept == 0 && s.waiting == 0 && j.runs[s.id] == s {
 		delete(j.runs, s.id)
+		j.droppedRuns++
 	}
 }
 

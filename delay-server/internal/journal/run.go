@@ -48,6 +48,7 @@ type Entry struct {
 	Asked, Queued, Waited time.Duration
 	Start, End            time.Duration // End is the time of the snapshot while the request is in flight
 	Outcome               Outcome       // "" until the request has ended
+	Begun                 bool          // it was in flight; not if it was refused or rejected at once
 
 	// Gap is the time from the end of the wait before to Start. It is negative if there
 	// is none, or if it had not ended.
@@ -138,7 +139,7 @@ func (r *record) entry(first, now time.Time, names []string) Entry {
 		Method: r.method.Value(), Asked: r.asked, Queued: r.queued, Waited: r.waited,
 		Start: r.start.Sub(first), End: now.Sub(first), Outcome: r.outcome,
 		Gap: -1, Status: r.response.Status, Attempt: int(r.attempt), RetryAfter: r.response.RetryAfter,
-		Reused: r.reused, Problem: r.response.Problem, Fault: r.response.Fault,
+		Reused: r.reused, Begun: r.begun, Problem: r.response.Problem, Fault: r.response.Fault,
 	}
 	if r.sent() {
 		e.End = r.end().Sub(first)
@@ -198,6 +199,14 @@ func (j *Journal) Dropped() int64 {
 	return j.dropped
 }
 
+// DroppedRuns returns the number of runs of which all records were dropped for newer ones,
+// since the last ForgetAll. Runs leaves them out.
+func (j *Journal) DroppedRuns() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.droppedRuns
+}
+
 // Await returns the run once ok reports true for its summary. If there is no such run,
 // the summary has only the ID. If ctx is done first, the error is context.Cause(ctx).
 // ok is called at each change of any run, under the journal's lock, and must not call
@@ -241,6 +250,7 @@ func (j *Journal) ForgetAll() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.Clocks.DropAll()
+	j.droppedRuns = 0
 	for _, s := range j.runs {
 		j.forget(s)
 	}

@@ -59,9 +59,16 @@ func TestOldestRecordOfAllRunsIsDropped(t *testing.T) {
 	}
 	a, _ := j.Run("a")
 	b, _ := j.Run("b")
-	if a.Requests != 1 || a.Dropped != 0 || b.Requests != 4 || b.Dropped != 2 || j.Dropped() != 4 {
-		t.Errorf("a %+v, b %+v, dropped %d in all; want 1 request and 0 dropped, 4 and 2, 4", a.Summary, b.Summary,
-			j.Dropped())
+	if a.Requests != 1 || a.Dropped != 0 || b.Requests != 4 || b.Dropped != 2 || j.Dropped() != 4 ||
+		j.DroppedRuns() != 1 {
+		t.Errorf("a %+v, b %+v, dropped %d and %d runs in all; want 1 request and 0 dropped, 4 and 2, 4 and 1", a.Summary,
+			b.Summary, j.Dropped(), j.DroppedRuns())
+	}
+	if j.Forget("a"); j.DroppedRuns() != 1 {
+		t.Errorf("after Forget: got %d dropped runs, want 1: the first run a", j.DroppedRuns())
+	}
+	if j.ForgetAll(); j.DroppedRuns() != 0 {
+		t.Errorf("after ForgetAll: got %d dropped runs, want 0", j.DroppedRuns())
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"flash.test/delay-server/delay"
+	"flash.test/delay-server/kit/spelling"
 )
 
 // maxRows is the maximum number of waits in a picture.
@@ -25,7 +26,7 @@ func (r Run) notes() []string {
 	}
 	if r.Dropped > 0 {
 		notes = append(notes, fmt.Sprintf("%s dropped, but counted in the figures",
-			plural(int(r.Dropped), "older request")))
+			spelling.Count(int(r.Dropped), "older request")))
 	}
 	var hidden []int
 	for i := range r.Marks {
@@ -36,7 +37,7 @@ func (r Run) notes() []string {
 	if len(hidden) > 0 {
 		first := slices.Min(hidden)
 		notes = append(notes, fmt.Sprintf("%s on requests not drawn, the first on request %d: %s",
-			plural(len(hidden), "remark"), first+1, remark(r.Marks[first], maxNote/3)[0]))
+			spelling.Count(len(hidden), "remark"), first+1, remark(r.Marks[first], maxNote/3)[0]))
 	}
 	return notes
 }
@@ -176,14 +177,4 @@ func milliseconds(d time.Duration) string {
 		unit /= 10
 	}
 	return delay.Milliseconds(d.Round(unit))
-}
-
-func plural(n int, of string) string {
-	if n == 1 {
-		return "1 " + of
-	}
-	if stem, ok := strings.CutSuffix(of, "y"); ok {
-		of = stem + "ie"
-	}
-	return strconv.Itoa(n) + " " + of + "s"
 }

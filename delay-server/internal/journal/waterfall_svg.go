@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"flash.test/delay-server/delay"
+	"flash.test/delay-server/kit/spelling"
 )
 
 //go:embed waterfall.svg.tmpl
@@ -138,7 +139,7 @@ func (r Run) figures() []figure {
 	retries := r.retries()
 	switch times, ok := r.Speedup(); {
 	case retries > 0:
-		value, of, _ := strings.Cut(plural(retries, "retry"), " ")
+		value, of, _ := strings.Cut(spelling.Count(retries, "retry"), " ")
 		figures = append(figures, figure{Value: value, Of: of})
 	case ok && r.PeakInFlight > 1:
 		figures = append(figures, figure{Value: fmt.Sprintf("%.1f×", times), Of: "as fast as sequential"})

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"flash.test/delay-server/kit/spelling"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 // in lines below the rows. The error is from out.
 func (r Run) WriteText(out io.Writer) error {
 	w := bufio.NewWriter(out)
-	fmt.Fprintf(w, "run %s: %s, peak in flight %d", shorten(escape(r.ID), maxTitle), plural(r.Requests, "request"),
+	fmt.Fprintf(w, "run %s: %s, peak in flight %d", shorten(escape(r.ID), maxTitle), spelling.Count(r.Requests, "request"),
 		r.PeakInFlight)
 	if r.Waiting > 0 {
 		fmt.Fprintf(w, ", %d still waiting", r.Waiting)

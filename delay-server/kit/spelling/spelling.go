@@ -1,10 +1,11 @@
-// Package spelling helps with error messages: it quotes invalid input, and suggests a
-// known word for a misspelled one.
+// Package spelling helps with messages: it quotes invalid input, suggests a known word for
+// a misspelled one, and counts things.
 package spelling
 
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/agnivade/levenshtein"
 )
@@ -16,6 +17,17 @@ func Quote(s string) string {
 		return strconv.Quote(s)
 	}
 	return fmt.Sprintf("%q… (%d bytes)", s[:maxQuoted], len(s))
+}
+
+// Count writes a number of things, such as "1 retry" or "2 retries".
+func Count(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	if stem, ok := strings.CutSuffix(of, "y"); ok {
+		of = stem + "ie"
+	}
+	return strconv.Itoa(n) + " " + of + "s"
 }
 
 // Suggest returns the first known word that differs from word by one typing error: a

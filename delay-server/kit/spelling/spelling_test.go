@@ -7,6 +7,16 @@ import (
 	"flash.test/delay-server/kit/spelling"
 )
 
+func TestCount(t *testing.T) {
+	for want, got := range map[string]string{
+		"0 runs": spelling.Count(0, "run"), "1 retry": spelling.Count(1, "retry"), "2 retries": spelling.Count(2, "retry"),
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestSuggest(t *testing.T) {
 	known := []string{"status", "size", "rate", "run", "db"}
 	for _, tc := range []struct{ name, word, want string }{
