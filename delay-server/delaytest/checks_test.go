@@ -179,7 +179,8 @@ func TestAssertionsInABubble(t *testing.T) {
 		{"no requests", calls(flaky, 0, ms, ms, ms), calls(flaky),
 			with(delaytest.AssertAttempts, 4), `attempts: run "r" not found: .*\n  want 4\n  got  no request\n`},
 		{"one request is not concurrent", overlap(1), calls(flaky, 0),
-			with(delaytest.AssertConcurrent, 1), `peak: 1 request cannot be more .*\n  want 1\n  got  1 of 1 request\n`},
+			with(delaytest.AssertConcurrent, 1),
+			`peak: 1 request cannot be more .*\n  want 1\n  got  1 of 1 request\n`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := failures(t, tc.right, tc.assert); len(got) > 0 {

@@ -166,7 +166,8 @@ func TestCheckRunsWithoutDroppedOnes(t *testing.T) {
 	get("load-1")
 	get("load-2")
 	wantFailedCheck(t, base+"/admin/check?run_prefix=load-&attempts=1", "1 run and dropped ones",
-		`the journal dropped 1 run, whose names may begin with "load-"; raise JOURNAL_SIZE=1, or delete all`, "run load-2: ")
+		`the journal dropped 1 run, whose names may begin with "load-"; raise JOURNAL_SIZE=1, or delete all`,
+		"run load-2: ")
 	wantFailedCheck(t, base+"/admin/check?run_prefix=load-1&attempts=1", "no run", `no run begins with "load-1"`, "")
 	if err := s.api.ForgetRuns(t.Context()); err != nil {
 		t.Fatal(err)

@@ -80,7 +80,8 @@ class CheckTest(delayserver.TestCase):
 
     def test_a_run_without_requests(self):
         run = self.server.run()
-        with self.assertRaisesRegex(AssertionError, f'^attempts: run "{run.id}" not found: .*\n  want 1\n  got  no request'):
+        text = f'^attempts: run "{run.id}" not found: .*\n  want 1\n  got  no request\n'
+        with self.assertRaisesRegex(AssertionError, text):
             run.check(attempts=1)
         with self.assertRaisesRegex(AssertionError, f'^attempts: no run begins with "{run.id}"'):
             self.server.check_runs(run.id, attempts=1)

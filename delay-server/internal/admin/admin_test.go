@@ -79,7 +79,8 @@ const (
 	useCommands = `: use {"advance":"1s"}, {"freeze":true}, {"freeze":false}, {"scale":0.1} or {"reset":true}`
 	useScale    = " is invalid: use a number from 0.000001 to 1000000"
 	useAdvance  = " is invalid: use milliseconds or a Go duration, above 0 and up to 8760h"
-	noRun       = ` not found: no request named it, it was deleted, or the journal dropped it (JOURNAL_SIZE=10, 0 dropped)`
+	noRun       = " not found: no request named it, it was deleted, or the journal dropped it " +
+		"(JOURNAL_SIZE=10, 0 dropped)"
 )
 
 // TestInvalidRequests has the texts of all errors that a request alone decides.

@@ -126,7 +126,8 @@ func (a *API) picture(c echo.Context, kind string, draw func(journal.Run, io.Wri
 
 func (a *API) unknownRun(id string) *problem.Problem {
 	return problem.RunNotFound.New("run %s not found: no request named it, it was deleted, or the "+
-		"journal dropped it (JOURNAL_SIZE=%d, %d dropped)", problem.Quote(id), a.options.JournalSize, a.options.Journal.Dropped())
+		"journal dropped it (JOURNAL_SIZE=%d, %d dropped)", problem.Quote(id), a.options.JournalSize,
+		a.options.Journal.Dropped())
 }
 
 func summaryOf(r journal.Summary) client.Summary {

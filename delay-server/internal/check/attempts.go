@@ -115,7 +115,8 @@ func judgeStatuses(q sequence, want []string) finding {
 			len(want), want[len(want)-1])
 	case n < len(want):
 		q.mark(q.waits[n-1], "%s, want %d", spelling.Count(n, "attempt"), len(want))
-		return fail(text, "the client stopped after %s; it must retry until attempt %d", spelling.Count(n, "attempt"), len(want))
+		return fail(text, "the client stopped after %s; it must retry until attempt %d", spelling.Count(n, "attempt"),
+			len(want))
 	}
 	return hold("%s", text)
 }

@@ -34,8 +34,8 @@ var _ = register(Check{
 	Name:  "jitter",
 	Usage: "`none`, `full`, `equal` or a share such as `20%`",
 	Meaning: "How a gap is drawn: `full` from 0 to the expected gap, `equal` from half of it, `20%` from 20% less to " +
-		"20% more. `full` is also judged by its [distribution](/doc#jitter), and over several runs `equal` and shares " +
-		"are too. With the default of `within`, that takes 117 retries.",
+		"20% more. `full` is also judged by its [distribution](/doc#jitter), and over several runs `equal` and " +
+		"shares are too. With the default of `within`, that takes 117 retries.",
 	Example: "equal", Schema: `{ type: string, pattern: '^(none|full|equal|([1-9]\d?|100)%)$', default: none }`,
 	Modifies: []string{"backoff"},
 })

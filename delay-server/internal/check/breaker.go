@@ -43,7 +43,8 @@ func parseBreaker(in *input) (rule, error) {
 		return rule{}, err
 	}
 	b.within, _, err = in.within()
-	return rule{want: fmt.Sprintf("%s open it for %s", spelling.Count(n, "failure"), ms(b.pause)), judge: eachRun(b.judge)}, err
+	want := fmt.Sprintf("%s open it for %s", spelling.Count(n, "failure"), ms(b.pause))
+	return rule{want: want, judge: eachRun(b.judge)}, err
 }
 
 // failed reports whether a breaker counts w as a failure, as Envoy's consecutive_5xx and

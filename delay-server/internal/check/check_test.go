@@ -161,7 +161,8 @@ func TestRetryAfter(t *testing.T) {
 			"no request follows an answer with Retry-After", "no Retry-After", nil},
 		{"two answers before one retry", "retry_after=honoured",
 			[]string{"0-10 503 after=1s", "5-30 503 after=1s", "1020-1030 200"},
-			"attempt 3 came 990 ms after an answer whose Retry-After said 1000 ms", "1010 ms for 1000 ms, 990 ms for 1000 ms",
+			"attempt 3 came 990 ms after an answer whose Retry-After said 1000 ms",
+			"1010 ms for 1000 ms, 990 ms for 1000 ms",
 			map[int]string{2: "gap 990 ms, Retry-After 1000 ms"}},
 	})
 }
@@ -180,12 +181,14 @@ func TestPeaks(t *testing.T) {
 		{"at most, of rejected requests", "peak_at_most=2", []string{"0-0 rejected", "0-0 rejected", "0-0 rejected"},
 			"0 requests cannot be more than 2 at once", "0 of 0 requests, 3 never in flight", nil},
 		{"at most, of too few in flight", "peak_at_most=2",
-			[]string{"0-10 200", "5-15 200", "6-6 rejected", "16-16 rejected"}, "2 requests cannot be more than 2 at once",
+			[]string{"0-10 200", "5-15 200", "6-6 rejected", "16-16 rejected"},
+			"2 requests cannot be more than 2 at once",
 			"2 of 2 requests, 2 never in flight", nil},
 		{"a mark among rejected requests", "peak_at_most=1", []string{"0-10 200", "1-1 rejected", "5-15 200"},
 			"2 requests were in flight at once, want 1", "2", map[int]string{2: "2 in flight"}},
 		{"one of one", "peak=1", []string{"0-10 200"},
-			"1 request cannot be more than 1 at once, whatever the client does; send more than 1", "1 of 1 request", nil},
+			"1 request cannot be more than 1 at once, whatever the client does; send more than 1",
+			"1 of 1 request", nil},
 		{"one of two", "peak=1", []string{"0-10 200", "10-20 200"}, "", "1", nil},
 		{"two of two", "peak=2", []string{"0-10 200", "5-20 200"}, "", "2", nil},
 		{"at least", "peak_at_least=3", three, "", "3", nil},
@@ -251,8 +254,8 @@ func TestHedge(t *testing.T) {
 		{"too late", "hedged_after=50ms&within=9ms", []string{"0-70 200", "60-71 client_closed"},
 			"a hedge came 60 ms after the request before it; it must come after 50 ms, or up to 59 ms", "", nil},
 		{"a retry", "hedged_after=50ms", []string{"0-50 client_closed", "50-71 200"},
-			"attempt 2 came 0 ms after attempt 1 had ended as client_closed: that is a retry; send it while attempt 1 " +
-				"waits", "a retry", nil},
+			"attempt 2 came 0 ms after attempt 1 had ended as client_closed: that is a retry; send it while " +
+				"attempt 1 waits", "a retry", nil},
 		{"a retry after a hedge", "hedged_after=50ms",
 			[]string{"0-20 200", "30-130 client_closed", "80-120 reset", "125-140 200"},
 			"attempt 4 came 5 ms after attempt 3 had ended as reset: that is a retry", "a retry", nil},

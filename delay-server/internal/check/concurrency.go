@@ -134,7 +134,8 @@ func parseOrder(in *input) (rule, error) {
 // earlier than the server learned, by up to within.
 func judgeOrder(s *subject, want string, within time.Duration) finding {
 	if n := s.begun(); n < 2 {
-		return tooFew(s.requests(), "the order of %s is nothing to judge; send two or more", spelling.Count(n, "request"))
+		return tooFew(s.requests(), "the order of %s is nothing to judge; send two or more",
+			spelling.Count(n, "request"))
 	}
 	overlaps, excused, first := false, false, wait{}
 	var before, left wait // the request before, and of the given up ones the one with the latest end
@@ -202,7 +203,8 @@ func parseConnections(in *input) (rule, error) {
 				spelling.Count(len(seen), "connection"), spelling.Count(len(s.waits), "request"))
 		case len(s.waits) <= n:
 			return tooFew(got+" for "+spelling.Count(len(s.waits), "request"),
-				"%s cannot use more than %s; send more than %d", spelling.Count(len(s.waits), "request"), spelling.Count(n, "connection"),
+				"%s cannot use more than %s; send more than %d", spelling.Count(len(s.waits), "request"),
+				spelling.Count(n, "connection"),
 				n)
 		}
 		return hold("%s", got)

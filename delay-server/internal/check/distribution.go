@@ -47,7 +47,8 @@ func (b backoff) distribution(subjects []*subject) finding {
 	early, late := deviations(samples)
 	allowed := math.Sqrt(math.Log(2/significance) / 2 / float64(len(samples)))
 	got := fmt.Sprintf("%s in %s, deviation %.2f early and %.2f late of %.2f allowed; %s",
-		spelling.Count(len(samples), "retry"), spelling.Count(len(subjects), "run"), early, late, allowed, b.herd(subjects))
+		spelling.Count(len(samples), "retry"), spelling.Count(len(subjects), "run"), early, late, allowed,
+		b.herd(subjects))
 	switch {
 	case early > allowed:
 		return fail(got, "the gaps are shorter than jitter=%s draws them; draw each uniformly from its whole range",

@@ -80,7 +80,8 @@ func TestFullJitter(t *testing.T) {
 		{"one less than needed", "full", distributed(rng, enough-1, 0, 1, 0),
 			"114 retries cannot tell jitter=full from another one: 117 are needed; judge many runs together " +
 				"with /admin/check?run_prefix=…", "114 retries"},
-		{"a small within needs fewer", "full&within=1ms", distributed(rng, 11, 0, 1, 0), "", "33 retries in 11 runs, deviation "},
+		{"a small within needs fewer", "full&within=1ms", distributed(rng, 11, 0, 1, 0), "",
+			"33 retries in 11 runs, deviation "},
 		{"within is too large", "full&within=50ms", distributed(rng, enough, 0, 1, 0),
 			"within=50ms is too much to judge jitter=full: use less than half", "117 retries"},
 		{"shorter", "full", distributed(rng, enough, 0, 0.4, 0), "the gaps are shorter than jitter=full draws them",

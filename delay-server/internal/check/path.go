@@ -11,8 +11,8 @@ import (
 var pathRow = register(Check{
 	Name:  "path",
 	Usage: "a path, without its query",
-	Meaning: "Judges only the requests with this path, compared by its first 200 bytes. Conflicts with `order` and the " +
-		"peaks, which count all requests.",
+	Meaning: "Judges only the requests with this path, compared by its first 200 bytes. Conflicts with `order` and " +
+		"the peaks, which count all requests.",
 	Example: "/delay/100", Schema: `{ type: string, pattern: "^/" }`,
 	Modifies: []string{
 		"attempts", "backoff", "breaker", "connections_at_most", "gave_up_after", "hedged_after", "retry_after",

@@ -11,8 +11,8 @@ import (
 var _ = register(Check{
 	Name:  "same_header",
 	Usage: "a header field that `JOURNAL_HEADERS` names",
-	Meaning: "All requests of a sequence have the same value of the field, which is not empty. Values are compared by " +
-		"their first 200 bytes. Requests that were not retried are not judged, but at least one must be.",
+	Meaning: "All requests of a sequence have the same value of the field, which is not empty. Values are compared " +
+		"by their first 200 bytes. Requests that were not retried are not judged, but at least one must be.",
 	Example: "Idempotency-Key", Schema: `{ type: string, minLength: 1 }`,
 	parse: parseSameHeader,
 })

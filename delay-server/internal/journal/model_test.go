@@ -175,7 +175,8 @@ func TestAgainstAModel(t *testing.T) {
 			}
 			if got := j.Runs(); !slices.Equal(got, live) || j.Dropped() != m.dropped ||
 				j.DroppedRuns() != m.droppedRuns || j.Waiting() != len(open) {
-				t.Fatalf("seed %d, step %d, %s: dropped %d and %d runs, waiting %d, Runs\n     %+v\nwant %d, %d, %d,\n     %+v",
+				t.Fatalf("seed %d, step %d, %s: dropped %d and %d runs, waiting %d, Runs\n     %+v\n"+
+					"want %d, %d, %d,\n     %+v",
 					seed, step, did, j.Dropped(), j.DroppedRuns(), j.Waiting(), got, m.dropped, m.droppedRuns,
 					len(open), live)
 			}

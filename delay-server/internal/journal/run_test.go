@@ -61,8 +61,8 @@ func TestOldestRecordOfAllRunsIsDropped(t *testing.T) {
 	b, _ := j.Run("b")
 	if a.Requests != 1 || a.Dropped != 0 || b.Requests != 4 || b.Dropped != 2 || j.Dropped() != 4 ||
 		j.DroppedRuns() != 1 {
-		t.Errorf("a %+v, b %+v, dropped %d and %d runs in all; want 1 request and 0 dropped, 4 and 2, 4 and 1", a.Summary,
-			b.Summary, j.Dropped(), j.DroppedRuns())
+		t.Errorf("a %+v, b %+v, dropped %d and %d runs in all; want 1 request and 0 dropped, 4 and 2, 4 and 1",
+			a.Summary, b.Summary, j.Dropped(), j.DroppedRuns())
 	}
 	if j.Forget("a"); j.DroppedRuns() != 1 {
 		t.Errorf("after Forget: got %d dropped runs, want 1: the first run a", j.DroppedRuns())

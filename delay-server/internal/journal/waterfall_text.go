@@ -23,8 +23,8 @@ const (
 // in lines below the rows. The error is from out.
 func (r Run) WriteText(out io.Writer) error {
 	w := bufio.NewWriter(out)
-	fmt.Fprintf(w, "run %s: %s, peak in flight %d", shorten(escape(r.ID), maxTitle), spelling.Count(r.Requests, "request"),
-		r.PeakInFlight)
+	fmt.Fprintf(w, "run %s: %s, peak in flight %d", shorten(escape(r.ID), maxTitle),
+		spelling.Count(r.Requests, "request"), r.PeakInFlight)
 	if r.Waiting > 0 {
 		fmt.Fprintf(w, ", %d still waiting", r.Waiting)
 	}

@@ -9,7 +9,8 @@ import (
 
 func TestCount(t *testing.T) {
 	for want, got := range map[string]string{
-		"0 runs": spelling.Count(0, "run"), "1 retry": spelling.Count(1, "retry"), "2 retries": spelling.Count(2, "retry"),
+		"0 runs": spelling.Count(0, "run"), "1 retry": spelling.Count(1, "retry"),
+		"2 retries": spelling.Count(2, "retry"),
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
