@@ -9,7 +9,7 @@ import (
 )
 
 // AssertConcurrent is [AssertChecks] with peak=n: exactly n of the run's requests were in
-// flight at once at its peak.
+// flight at once at its peak. If n is 1, the run must have had two requests or more.
 //
 // The server notices a client that gives up a moment after the client does. A
 // request that follows a cancelled one may count as overlapping it.
@@ -95,7 +95,7 @@ func AssertPeakAtMost(t testing.TB, run *Run, n int) bool {
 }
 
 // AssertPeakAtLeast is [AssertChecks] with peak_at_least=n: at some time n requests or
-// more were in flight at once.
+// more were in flight at once. n is 2 or more.
 func AssertPeakAtLeast(t testing.TB, run *Run, n int) bool {
 	t.Helper()
 	return AssertChecks(t, run, fmt.Sprintf("peak_at_least=%d", n))

@@ -15,7 +15,7 @@ const countSchema = `{ type: integer, minimum: 1, maximum: 1000000 }`
 var _ = register(Check{
 	Name:    "peak",
 	Usage:   "1 to 1000000",
-	Meaning: "The highest number of requests in flight at once is this.",
+	Meaning: "The highest number of requests in flight at once is this. For 1, two or more must have been in flight.",
 	Example: "3", Schema: countSchema,
 	parse: func(in *input) (rule, error) { return parsePeak(in, "peak", 1, exactly) },
 })
