@@ -20,7 +20,7 @@ func AssertChecks(t testing.TB, run *Run, checks ...string) bool {
 	defer cancel()
 	verdict, err := run.server.client.Check(ctx, run.ID, checks...)
 	if err != nil {
-		t.Errorf("delaytest: %v%s", err, run.waterfall())
+		t.Errorf("delaytest: %v", err)
 		return false
 	}
 	if !verdict.OK {
@@ -57,17 +57,6 @@ func explain(v client.Verdict) string {
 		}
 	}
 	return b.String() + v.Waterfall
-}
-
-// waterfall returns the run's waterfall after a newline, or "" if there is none.
-func (r *Run) waterfall() string {
-	ctx, cancel := context.WithTimeout(context.Background(), r.server.Timeout)
-	defer cancel()
-	text, err := r.server.client.Waterfall(ctx, r.ID)
-	if err != nil {
-		return ""
-	}
-	return "\n" + text
 }
 
 // AssertProblem reports whether res is a problem of type want. If not, it fails

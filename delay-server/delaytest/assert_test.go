@@ -67,13 +67,13 @@ func TestRunAssertions(t *testing.T) {
 			`  want sequential\n  got  1 request\nrun sequential: 1 request,`},
 		{"no requests: no waterfall", func(t testing.TB, s *delaytest.Server) bool {
 			return delaytest.AssertSequential(t, s.Run("none"))
-		}, `^delaytest: .*404 Not Found: run "none" [^\n]*$`},
+		}, `^delaytest: run "none": order: run "none" not found: [^\n]*\n  want sequential\n  got  no request\n$`},
 		{"a request that still waits", func(t testing.TB, s *delaytest.Server) bool {
 			run := s.Run("late")
 			get(s.HTTPClient(), run.HoldURL("h"))
 			run.Await(1)
 			return delaytest.AssertConcurrent(t, run, 1)
-		}, `^delaytest: .*504 Gateway Timeout: run "late": .* after 9s\n` +
+		}, `^delaytest: run "late": peak: .* after 9s\n  want 1\n  got  1 request in flight\n` +
 			`run late: 1 request, peak in flight 1, 1 still waiting\n`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -49,8 +49,8 @@ var samples = map[string]sample{
 	"DELETE /admin/runs/{id}":          {"/admin/runs/ran", 204, (*contract).ran},
 	"/admin/runs/{id}/waterfall.svg":   {"/admin/runs/ran/waterfall.svg", 200, (*contract).ran},
 	"/admin/runs/{id}/waterfall.txt":   {"/admin/runs/ran/waterfall.txt", 200, (*contract).ran},
-	"/admin/runs/{id}/check":           {"/admin/runs/ran/check?attempts=1", 200, (*contract).ran},
-	"/admin/check":                     {"/admin/check?run_prefix=ra&attempts=1", 200, (*contract).ran},
+	"/admin/runs/{id}/check":           {"/admin/runs/ran/check?peak=1", 200, (*contract).ran},
+	"/admin/check":                     {"/admin/check?run_prefix=ra&peak=1", 200, (*contract).ran},
 	"/admin/runs/{id}/clock":           {"/admin/runs/timed/clock", 200, (*contract).timed},
 	"/admin/holds":                     {"/admin/holds", 200, (*contract).held},
 	"/admin/holds/{name}":              {"/admin/holds/held", 200, (*contract).held},
@@ -117,10 +117,12 @@ func (c *contract) everyOperation(t *testing.T) {
 	}
 }
 
-// ran records a request in the run "ran".
+// ran records two requests in the run "ran".
 func (c *contract) ran(t *testing.T) {
 	t.Helper()
-	exchange(t, newRequest(t, "GET", c.base+"/delay/0?run=ran", ""))
+	for range 2 {
+		exchange(t, newRequest(t, "GET", c.base+"/delay/0?run=ran", ""))
+	}
 }
 
 // routed sets the scenarios of the server and of the run "ran".
