@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -837,6 +838,37 @@ func TestStartOnTheClockOfTheRun(t *testing.T) {
 		t.Errorf("due in %v on the server's clock, want 2s", o.due.Sub(e.Clock.Now()))
 	}
 	o.cancel(flow.ErrClientGone)
+}
+
+// A request that is refused is recorded on the clock of its run, though that was made or
+// dropped since the request was looked at.
+func TestRefuseOnTheClockOfTheRun(t *testing.T) {
+	e := newEngine(t, 1)
+	e.begin(planOf(s, "a"))
+	refuse := func(r flow.Request, want *clock.Clock) {
+		t.Helper()
+		r.Planned, r.Method, r.Path, r.Client = plan.Planned{Plan: planOf(s, "a"), Run: "r"}, "GET", "/", e.client
+		o := &output{engine: e}
+		if !o.flow.Start(&e.Engine, o, &r) || !o.done {
+			t.Errorf("a request above MAX_IN_FLIGHT is not answered: %q", o.log)
+		}
+		w := e.ended[len(e.ended)-1]
+		if now := cmp.Or(want, e.Clock).Now(); w.Outcome != journal.Refused || w.Clock != want || !w.Start.Equal(now) {
+			t.Errorf("%s, on the clock wanted: %v, %v before now; want refused, true, 0s", w.Outcome, w.Clock == want,
+				now.Sub(w.Start))
+		}
+	}
+
+	r := flow.Request{Arrived: e.Clock.Timestamp()}
+	e.ownClock()
+	if err := e.own.Advance(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	refuse(r, e.own)
+	r.Run = "r"
+	e.SetClock(&r)
+	e.Journal.Forget("r")
+	refuse(r, nil)
 }
 
 // A full pool within a run expects a worker to be free by the run's clock, and a pool that

@@ -287,6 +287,8 @@ func (f *Flow) fail(err error) {
 func (f *Flow) refuse(r *Request, err error) {
 	p := f.engine.Full(err)
 	if w := f.extra.wait; w != nil {
+		f.engine.SetClock(r) // it may have changed, which only Begin finds out
+		w.Start, w.Clock = r.Arrived.Time(), r.Clock
 		w.Outcome, w.Response = journal.Refused, responseOf(p)
 	}
 	f.engine.Journal.Refuse(f.ended(), r.recorded(), journal.Refused)
