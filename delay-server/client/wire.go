@@ -16,7 +16,7 @@ import (
 // Runs lists the runs in the server's journal.
 type Runs struct {
 	Runs    []Summary `json:"runs"`    // most recently started first
-	Dropped int64     `json:"dropped"` // requests that left the journal because of JOURNAL_SIZE
+	Dropped int64     `json:"dropped"` // requests that JOURNAL_SIZE dropped since the last ForgetRuns or Reset
 }
 
 // A Summary is a run without its requests. A run is all requests with the same

@@ -207,6 +207,11 @@ func TestJournalSize(t *testing.T) {
 	if succeeded(t, runs, err); runs.Dropped != 5 || len(runs.Runs) != 1 || runs.Runs[0].ID != "other" {
 		t.Errorf("got %+v, want the other run and 5 dropped", runs)
 	}
+	succeeded(t, 0, s.api.Reset(t.Context()))
+	runs, err = s.api.Runs(t.Context())
+	if succeeded(t, runs, err); runs.Dropped != 0 {
+		t.Errorf("%d dropped after a reset, want none", runs.Dropped)
+	}
 }
 
 func TestListAndForgetRuns(t *testing.T) {

@@ -224,6 +224,7 @@ func act(random *rand.Rand, j *journal.Journal, h *hands, m *model, open *[]*mod
 		return "end"
 	case choice == 18 && step%5 == 0:
 		j.ForgetAll()
+		m.dropped = 0
 		for _, r := range m.runs {
 			m.forget(r)
 		}

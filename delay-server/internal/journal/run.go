@@ -192,7 +192,8 @@ func (j *Journal) Runs() []Summary {
 	return runs
 }
 
-// Dropped returns the number of records dropped for newer ones, of all runs ever.
+// Dropped returns the number of records dropped for newer ones, of all runs since the last
+// ForgetAll.
 func (j *Journal) Dropped() int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -245,7 +246,7 @@ func (j *Journal) Forget(id string) bool {
 	return true
 }
 
-// ForgetAll removes all runs and drops their clocks.
+// ForgetAll removes all runs, drops their clocks and sets Dropped to 0.
 func (j *Journal) ForgetAll() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -254,6 +255,7 @@ func (j *Journal) ForgetAll() {
 	for _, s := range j.runs {
 		j.forget(s)
 	}
+	j.dropped = 0
 }
 
 func (j *Journal) forget(s *runStats) {

@@ -112,12 +112,13 @@ func TestRunsAreSortedNewestFirst(t *testing.T) {
 
 func TestForget(t *testing.T) {
 	for _, tc := range []struct {
-		what   string
-		forget func(*journal.Journal)
-		others int
+		what    string
+		forget  func(*journal.Journal)
+		others  int
+		dropped int64 // of 1
 	}{
-		{"one", func(j *journal.Journal) { j.Forget("r") }, 1},
-		{"all", (*journal.Journal).ForgetAll, 0},
+		{"one", func(j *journal.Journal) { j.Forget("r") }, 1, 1},
+		{"all", (*journal.Journal).ForgetAll, 0, 0},
 	} {
 		j, h := newJournal(4)
 		end(j, h, "r", "/ended")
@@ -152,6 +153,10 @@ func TestForget(t *testing.T) {
 		end(j, h, "r", "/more")
 		if n := j.Dropped(); n != 1 {
 			t.Errorf("forget %s: %d of 5 dropped with room for 4, want 1", tc.what, n)
+		}
+		tc.forget(j)
+		if n := j.Dropped(); n != tc.dropped {
+			t.Errorf("forget %s again: 1 was dropped before, and %d after, want %d", tc.what, n, tc.dropped)
 		}
 	}
 }
