@@ -42,8 +42,8 @@ type Options struct {
 	Scenarios *scenario.Set
 }
 
-// Counts are counts of each run outside the journal, such as the failed requests of
-// fail_first.
+// Counts are counts of each run outside the journal: of attempts, of requests with a seed,
+// and of rate limits.
 type Counts interface {
 	// Forget reports whether something was counted for the run.
 	Forget(run string) bool

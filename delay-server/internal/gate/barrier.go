@@ -24,7 +24,8 @@ type (
 	// BrokenError is the error of the other requests at a broken barrier.
 	BrokenError struct{ Reason *BarrierTimeoutError }
 
-	// BarrierResetError is the error of a request at a barrier that Barriers.Reset emptied.
+	// BarrierResetError is the error of a request at a barrier that Barriers.Reset or
+	// Barriers.ResetRun emptied.
 	BarrierResetError struct{ Name string }
 
 	// BarrierMismatchError is the error of a request whose number of parties differs

@@ -22,7 +22,8 @@ type (
 	// HoldTimeoutError is the error of a request that was not released in time.
 	HoldTimeoutError struct{ Hold HoldSpec }
 
-	// HoldFailedError is the error of a request that Holds.Fail or Holds.Reset freed.
+	// HoldFailedError is the error of a request that Holds.Fail, Holds.Reset or
+	// Holds.ResetRun freed.
 	HoldFailedError struct{ Name string }
 )
 

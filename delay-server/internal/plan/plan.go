@@ -46,7 +46,9 @@ type Planned struct {
 	Run  string // a copy; "" for none
 
 	// Attempt is the number of the request, from 1, among the requests of its run with the
-	// same method and path. It is 0 without a run.
+	// same method and path, or with the same value of the header that attempts_key names.
+	// Without a run only attempts_key and a script of a scenario's route count requests. It
+	// is 0 for a request that is not counted.
 	Attempt int
 
 	// LimitKey is the key by which Plan.Limit counts the request. A flow clears its Run
