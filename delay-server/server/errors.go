@@ -7,7 +7,9 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/internal/admin"
+	"flash.test/delay-server/internal/flash"
 	"flash.test/delay-server/internal/flow"
+	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
@@ -70,11 +72,28 @@ func clientProblem(err error) *problem.Problem {
 	return nil
 }
 
-// planProblem is clientProblem for an error of a plan. With FLASH_COMPAT it returns nil
-// for an invalid delay: net/http answers it in Flash's form.
+// planProblem is clientProblem for an error of a plan. It returns nil for an error that
+// Flash has: net/http answers it.
 func (s *Server) planProblem(err error) *problem.Problem {
-	if s.config.FlashCompat && errors.As(err, new(*plan.DelayError)) {
+	if s.isFlash(err) {
 		return nil
 	}
 	return clientProblem(err)
+}
+
+// rejection returns what the journal records of the response to an error of a plan or a
+// body. It is zero for an error that the client cannot see.
+func (s *Server) rejection(err error) journal.Response {
+	if s.isFlash(err) {
+		return journal.Response{Status: flash.InvalidDelayStatus}
+	}
+	if p := clientProblem(err); p != nil {
+		return flow.ResponseOf(p)
+	}
+	return journal.Response{}
+}
+
+// isFlash reports whether an error of a plan is answered as Flash does.
+func (s *Server) isFlash(err error) bool {
+	return s.config.FlashCompat && errors.As(err, new(*plan.DelayError))
 }

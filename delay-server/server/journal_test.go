@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,28 @@ func TestJournalOfAClient(t *testing.T) {
 		}
 		if len(got) != len(want) {
 			t.Errorf("got %d requests, want %d", len(got), len(want))
+		}
+	})
+}
+
+// With FLASH_COMPAT an invalid delay is recorded, though its answer is no problem.
+func TestJournalWithFlashCompat(t *testing.T) {
+	bothWays(t, func(t *testing.T, config Config) {
+		config.FlashCompat = true
+		_, base, _ := start(t, config, io.Discard)
+		c, s := newClient(t), steer(t, base)
+		send(t, c, "GET", base+"/delay/abc?run=r")
+		send(t, c, "GET", base+"/delay/abc/url/example.com", "X-Run-Id", "r")
+		send(t, c, "GET", base+"/delay/1?status=1&run=r")
+		send(t, c, "GET", base+"/delay/0?run=r")
+		want := []string{"rejected 500 ", "rejected 500 ", "rejected 400 invalid-parameter", "answered 200 "}
+		run := s.settled("r")
+		var got []string
+		for _, w := range run.Waits {
+			got = append(got, fmt.Sprintf("%s %d %s", w.Outcome, w.Status, w.Problem.Name()))
+		}
+		if !slices.Equal(got, want) || run.PeakInFlight != 1 {
+			t.Errorf("got %q, peak %d, want %q, 1", got, run.PeakInFlight, want)
 		}
 	})
 }

@@ -83,7 +83,7 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 			CORS:  policy, Log: log, ReadTimeout: config.ReadTimeout, Trace: config.OTLPEndpoint != "",
 		},
 	}
-	s.requests.Problem = s.planProblem
+	s.requests.Rejection = s.rejection
 	if s.file, err = openScenario(config, s.requests.Planner, log); err != nil {
 		return nil, err
 	}

@@ -24,7 +24,9 @@ import (
 	"flash.test/delay-server/kit/urlpath"
 )
 
-// invalidDelay is Flash's answer to an invalid delay, with status 500.
+// InvalidDelayStatus is the status of Flash's answer to an invalid delay.
+const InvalidDelayStatus = http.StatusInternalServerError
+
 const invalidDelay = `Delay value should be valid number(in milliseconds) or "random"`
 
 // URL returns u with the fixed parts of Flash's paths in lower case, and /doc without a
@@ -77,7 +79,7 @@ func (f Compat) Fail(err error, c echo.Context) bool {
 	switch {
 	case errors.As(err, &invalid):
 		f.Log.Debug("invalid delay, answered as Flash does", "error", invalid)
-		_ = c.Blob(http.StatusInternalServerError, "text/html; charset=utf-8", []byte(invalidDelay))
+		_ = c.Blob(InvalidDelayStatus, "text/html; charset=utf-8", []byte(invalidDelay))
 	case !errors.As(err, &routed) || method == http.MethodConnect || method == http.MethodTrace:
 		return false
 	case isRead(method) && routed.Code == http.StatusNotFound:

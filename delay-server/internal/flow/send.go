@@ -201,7 +201,7 @@ func (f *Flow) forward() {
 	outcome, p := f.out.(Forwarder).Forward(
 		f.plan.Answer.Upstream, f.headOf(&f.plan.Answer), &timing, begins, beforeLastByte)
 	if p != nil && w != nil {
-		w.Response = responseOf(p)
+		w.Response = ResponseOf(p)
 	}
 	f.end(outcome)
 	f.out.Done()
@@ -271,7 +271,7 @@ func (f *Flow) fail(err error) {
 	outcome, p := classify(err)
 	begun := f.begun
 	if w := f.extra.wait; w != nil && !begun && p != nil {
-		w.Response = responseOf(p)
+		w.Response = ResponseOf(p)
 	}
 	f.end(outcome)
 	if begun || p == nil {
@@ -289,7 +289,7 @@ func (f *Flow) refuse(r *Request, err error) {
 	if w := f.extra.wait; w != nil {
 		f.engine.SetClock(r) // it may have changed, which only Begin finds out
 		w.Start, w.Clock = r.Arrived.Time(), r.Clock
-		w.Outcome, w.Response = journal.Refused, responseOf(p)
+		w.Outcome, w.Response = journal.Refused, ResponseOf(p)
 	}
 	f.engine.Journal.Refuse(f.ended(), r.recorded(), journal.Refused)
 	f.reply(p, false)
@@ -298,24 +298,24 @@ func (f *Flow) refuse(r *Request, err error) {
 // Reject answers an invalid request with a problem, as Engine.Reject records it, without
 // a wait or a place.
 func (f *Flow) Reject(e *Engine, out Output, r *Request, p *problem.Problem, close bool) {
-	e.Reject(r, p)
+	e.Reject(r, ResponseOf(p))
 	*f = Flow{engine: e, out: out, plan: r.Plan, extra: &none, client: r.Client, head: r.Method == http.MethodHead}
 	f.setOrigin(r.Origin)
 	f.reply(p, close)
 }
 
-// Reject records that r is answered with p, since its path, its query, a header or its
-// body is invalid. r.Plan may be nil.
-func (e *Engine) Reject(r *Request, p *problem.Problem) {
+// Reject records that r gets the response, since its path, its query, a header or its body
+// is invalid. r.Plan may be nil.
+func (e *Engine) Reject(r *Request, response journal.Response) {
 	e.SetClock(r)
 	w := newWait(r)
-	w.Response = responseOf(p)
+	w.Response = response
 	w.Waited = max(0, cmp.Or(r.Clock, e.Clock).Now().Sub(w.Start))
 	e.Journal.Refuse(*w, r.recorded(), journal.Rejected)
 }
 
-// responseOf returns what the journal records of a response with p.
-func responseOf(p *problem.Problem) journal.Response {
+// ResponseOf returns what the journal records of a response with p.
+func ResponseOf(p *problem.Problem) journal.Response {
 	return journal.Response{Status: p.Status, RetryAfter: p.SentRetryAfter(), Problem: p.Type}
 }
 

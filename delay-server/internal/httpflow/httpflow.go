@@ -14,9 +14,9 @@ import (
 	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/forward"
 	"flash.test/delay-server/internal/gate"
+	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
 	"flash.test/delay-server/kit/httpkit"
-	"flash.test/delay-server/kit/problem"
 )
 
 // Handler serves requests. Its fields are all that a request may use.
@@ -26,10 +26,13 @@ type Handler struct {
 	Limit       *gate.Shares // MAX_IN_FLIGHT
 	Proxy       *forward.Proxy
 	CORS        cors.Policy
-	Problem     func(error) *problem.Problem // of an error of a plan or a body; nil for an error that is not recorded
 	Log         *slog.Logger
 	ReadTimeout time.Duration // for a request's body
 	Trace       bool          // requests may have spans
+
+	// Rejection returns what the journal records of the response to an error of a plan or a
+	// body. It is zero for an error that is not recorded.
+	Rejection func(error) journal.Response
 }
 
 // Serve answers a request to an endpoint that waits.

@@ -102,10 +102,10 @@ func (r *request) read(template *plan.Template) (err error) {
 
 // reject records a request with an invalid path, query, header or body, and returns err.
 func (r *request) reject(err error) error {
-	if p := r.h.Problem(err); p != nil {
+	if response := r.h.Rejection(err); response.Status != 0 {
 		r.prepare()
 		defer r.client.Release()
-		r.h.Engine.Reject(&r.start, p)
+		r.h.Engine.Reject(&r.start, response)
 	}
 	return err
 }

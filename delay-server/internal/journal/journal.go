@@ -23,7 +23,7 @@ const (
 	ClientClosed Outcome = "client_closed" // the client closed the connection before the end
 	Shutdown     Outcome = "shutdown"      // the server shut down before the end
 	Refused      Outcome = "refused"       // by MAX_IN_FLIGHT, a pool, a barrier or a rate limit, without a wait
-	Rejected     Outcome = "rejected"      // answered 400, 408 or 413 without a wait: it is invalid
+	Rejected     Outcome = "rejected"      // answered 400, 408, 413 or Flash's 500 without a wait: it is invalid
 	TimedOut     Outcome = "timed_out"     // its barrier or hold timed out
 	Failed       Outcome = "failed"        // its barrier broke, its hold was failed, or the server had an error
 )
@@ -98,9 +98,9 @@ type Journal struct {
 	begun   int    // number of runs begun so far
 	all     record // head of a ring: newer is the oldest record, older the newest
 	kept    int    // number of records in the ring
-	dropped int64
 
-	droppedRuns int // since ForgetAll
+	dropped     int64 // records, since ForgetAll
+	droppedRuns int   // since ForgetAll
 }
 
 // New returns a journal that keeps the records of the last size waits of all runs;

@@ -246,16 +246,15 @@ func (j *Journal) Forget(id string) bool {
 	return true
 }
 
-// ForgetAll removes all runs, drops their clocks and sets Dropped to 0.
+// ForgetAll removes all runs, drops their clocks, and sets Dropped and DroppedRuns to 0.
 func (j *Journal) ForgetAll() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.Clocks.DropAll()
-	j.droppedRuns = 0
 	for _, s := range j.runs {
 		j.forget(s)
 	}
-	j.dropped = 0
+	j.dropped, j.droppedRuns = 0, 0
 }
 
 func (j *Journal) forget(s *runStats) {
