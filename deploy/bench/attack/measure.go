@@ -47,6 +47,7 @@ func measure(ctx context.Context, o options, a attack, t target) (r *result, err
 			return nil, err
 		}
 		defer s.log.Close()
+		go io.Copy(s, s.log) // until Close: a full pipe would block the server
 	}
 	p, err := t.server(o, a, log).Start(ctx)
 	log.Close() // the server has its own; ignore the error if there is none

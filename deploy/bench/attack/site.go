@@ -23,12 +23,19 @@ type site struct {
 	scale       scale
 	process     *peer.Process
 	log         *os.File     // the server's log, if the attack reads it
+	logged      atomic.Int64 // bytes read from log
 	sent        atomic.Int64 // requests, or what else the attack sends
 
 	mu    sync.Mutex
 	conns []net.Conn
 	total int
 	left  bool
+}
+
+// Write counts b as read from the server's log.
+func (s *site) Write(b []byte) (int, error) {
+	s.logged.Add(int64(len(b)))
+	return len(b), nil
 }
 
 // attackers is the source address of all attackers. The well-behaved clients have others,
