@@ -71,6 +71,7 @@ const (
 	ProblemTooManyInFlight   ProblemType = problem.TooManyInFlight   // 503, MAX_IN_FLIGHT is reached
 	ProblemTooManyFromClient ProblemType = problem.TooManyFromClient // 503, MAX_IN_FLIGHT_PER_CLIENT is reached
 	ProblemTooManyAdminWaits ProblemType = problem.TooManyAdminWaits // 503, too many admin requests wait
+	ProblemTooManyViewers    ProblemType = problem.TooManyViewers    // 503, too many pages show what happens now
 	ProblemTooManyCalls      ProblemType = problem.TooManyCalls      // 503, demo-api's MAX_IN_FLIGHT is reached
 	ProblemShuttingDown      ProblemType = problem.ShuttingDown      // 503, server is shutting down
 	ProblemInternal          ProblemType = problem.Internal          // 500, server failed; its log says why

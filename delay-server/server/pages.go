@@ -64,6 +64,9 @@ func slug(path string) string {
 // pageView is the view of a page. A placeholder of httpkit stands for each value of
 // the request.
 type pageView struct {
+	Path  string     // of the page
+	Pages []pageLink // of the navigation
+
 	Base   string // scheme and host that the client used, for curl commands
 	Host   string // the host with its port
 	Name   string // the host without its port
@@ -84,7 +87,20 @@ type pageView struct {
 	Settings   []settings.Setting
 }
 
-func (s *Server) pageView() pageView {
+// pageLink is a link of the navigation.
+type pageLink struct{ Path, Title string }
+
+// pageLinks returns the links to the pages that s serves.
+func (s *Server) pageLinks() []pageLink {
+	var links []pageLink
+	if s.config.Admin {
+		links = append(links,
+			pageLink{"/live", "Live"}, pageLink{"/board", "Board"}, pageLink{"/exercises", "Exercises"})
+	}
+	return append(links, pageLink{"/doc", "Documentation"})
+}
+
+func (s *Server) pageView(path string) pageView {
 	secure, auth := "", ""
 	if s.config.TLS() {
 		secure = "https://" + net.JoinHostPort(s.config.TLSHosts[0], strconv.Itoa(s.config.TLSPort))
@@ -93,6 +109,7 @@ func (s *Server) pageView() pageView {
 		auth = ` -H "Authorization: Bearer $ADMIN_TOKEN"`
 	}
 	return pageView{
+		Path: path, Pages: s.pageLinks(),
 		Base: httpkit.BaseURL, Host: httpkit.Host, Name: httpkit.Hostname, Secure: secure, Run: httpkit.NewRun,
 		Auth: auth, Config: s.config, Build: version.Get(),
 		Forms: delay.Forms, Endpoints: plan.Endpoints(), Parameters: plan.QueryParameters(),
@@ -102,9 +119,9 @@ func (s *Server) pageView() pageView {
 	}
 }
 
-// page returns a handler that serves one of the embedded pages.
-func (s *Server) page(name string) echo.HandlerFunc {
-	return httpkit.Page(func(w io.Writer) error { return templates.ExecuteTemplate(w, name, s.pageView()) })
+// page returns a handler that serves one of the embedded pages at path.
+func (s *Server) page(path, name string) echo.HandlerFunc {
+	return httpkit.Page(func(w io.Writer) error { return templates.ExecuteTemplate(w, name, s.pageView(path)) })
 }
 
 // serve returns the handler of a document.

@@ -190,8 +190,13 @@ func (s *Server) routes(m *metrics.Metrics) *echo.Echo {
 	gets := func(path string, handler echo.HandlerFunc) {
 		e.Match([]string{http.MethodGet, http.MethodHead}, path, httpkit.RecoverPanics(handler))
 	}
-	gets("/", s.page("landing.html"))
-	gets("/doc", s.page("doc.html"))
+	gets("/", s.page("/", "landing.html"))
+	gets("/doc", s.page("/doc", "doc.html"))
+	if s.config.Admin {
+		gets("/live", s.page("/live", "live.html"))
+		gets("/board", s.page("/board", "board.html"))
+		gets("/exercises", s.page("/exercises", "exercises.html"))
+	}
 	gets("/assets/:name", httpkit.Assets(pages, "pages"))
 	gets("/problems", httpkit.Problems("delay-server", "/doc"))
 	gets("/problems/:name", httpkit.Problems("delay-server", "/doc"))

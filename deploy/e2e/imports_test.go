@@ -22,6 +22,7 @@ import (
 var mayImport = map[string][]rule{
 	"delay-server": {
 		// Shared by both programs.
+		{"kit/highlight", ""},
 		{"kit/spelling", ""},
 		{"kit/tracing", ""},
 		{"kit/urlpath", ""},
@@ -55,6 +56,7 @@ var mayImport = map[string][]rule{
 		{"httpflow", "answer clock cors flow forward gate journal plan " +
 			"kit/httpkit kit/problem kit/program kit/tracing"},
 		{"metrics", "gate journal"},
+		{"feed", "kit/problem"},
 		{"client", "delay kit/problem"},
 		{"admin", "check client delay plan gate journal clock scenario " +
 			"kit/httpkit kit/problem kit/program kit/query kit/spelling"},
@@ -88,11 +90,12 @@ var mayImport = map[string][]rule{
 }
 
 const (
-	kit = "kit/httpkit kit/problem kit/program kit/query kit/settings kit/spelling kit/tracing kit/urlpath kit/version"
+	kit = "kit/highlight kit/httpkit kit/problem kit/program kit/query kit/settings kit/spelling kit/tracing " +
+		"kit/urlpath kit/version"
 
-	kitOfDelayServer = "delay-server/kit/httpkit delay-server/kit/problem delay-server/kit/program " +
-		"delay-server/kit/query delay-server/kit/settings delay-server/kit/spelling delay-server/kit/tracing " +
-		"delay-server/kit/urlpath delay-server/kit/version"
+	kitOfDelayServer = "delay-server/kit/highlight delay-server/kit/httpkit delay-server/kit/problem " +
+		"delay-server/kit/program delay-server/kit/query delay-server/kit/settings delay-server/kit/spelling " +
+		"delay-server/kit/tracing delay-server/kit/urlpath delay-server/kit/version"
 )
 
 // ours begins the import paths of this repository.
@@ -103,7 +106,7 @@ type rule struct{ pkg, may string }
 // onlyImporters says which packages may import a third-party module. A module that is
 // not listed may not be imported.
 var onlyImporters = []struct{ module, importers string }{
-	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/admin delay-server/flash " +
+	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/admin delay-server/feed delay-server/flash " +
 		"delay-server/forward delay-server/httpflow delay-server/server demo-api/server deploy/bench/peer"},
 	{"github.com/prometheus/client_golang", "delay-server/metrics"},
 	{"github.com/caarlos0/env", "delay-server/kit/settings"},

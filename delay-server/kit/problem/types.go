@@ -49,6 +49,7 @@ const (
 	TooManyInFlight   Type = "/problems/too-many-in-flight"
 	TooManyFromClient Type = "/problems/too-many-from-client"
 	TooManyAdminWaits Type = "/problems/too-many-admin-waits"
+	TooManyViewers    Type = "/problems/too-many-viewers"
 	TooManyCalls      Type = "/problems/too-many-calls"
 	ShuttingDown      Type = "/problems/shutting-down"
 	Internal          Type = "/problems/internal"
@@ -187,6 +188,9 @@ var Types = []Info{
 	{TooManyAdminWaits, http.StatusServiceUnavailable, "Too many waiting admin requests",
 		"1000 requests of the admin API are waiting for a condition.",
 		"Retry when some have ended."},
+	{TooManyViewers, http.StatusServiceUnavailable, "Too many viewers",
+		"Too many pages show what happens now.",
+		"Close a page that is not needed; the page connects again by itself."},
 	{TooManyCalls, http.StatusServiceUnavailable, "Too many calls in flight",
 		"The calls of this request would exceed demo-api's MAX_IN_FLIGHT.",
 		"Retry after the seconds in Retry-After, with fewer calls or with limit, or raise MAX_IN_FLIGHT."},

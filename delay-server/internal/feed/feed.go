@@ -1,0 +1,171 @@
+// Package feed sends the newest state of something to many viewers, as server-sent
+// events. It costs nothing without viewers. With viewers, the state is made once for
+// all of them, and a viewer that reads slowly skips states.
+package feed
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"flash.test/delay-server/kit/problem"
+)
+
+// keepAlive is the time between two comments on a silent stream. A page that hears
+// nothing for twice as long connects again.
+const keepAlive = 5 * time.Second
+
+// Feed is a feed of states by key, such as the name of a run. Use New.
+type Feed struct {
+	state    func(key string) any
+	interval time.Duration
+	limit    int
+	running  context.Context // done after Close
+	stop     context.CancelFunc
+
+	mu       sync.Mutex
+	channels map[string]*channel // with at least one viewer
+	viewers  int
+}
+
+// channel is the state of one key. Its fields are guarded by Feed.mu.
+type channel struct {
+	viewers int
+	event   []byte        // the newest
+	changed chan struct{} // closed at the next event
+	done    chan struct{} // closed when there is no viewer any more
+}
+
+// New returns a feed for up to limit viewers. While a key has viewers, state is called
+// with it at most once per interval, and its result is sent as JSON if it has changed.
+func New(limit int, interval time.Duration, state func(key string) any) *Feed {
+	f := &Feed{state: state, interval: interval, limit: limit, channels: map[string]*channel{}}
+	f.running, f.stop = context.WithCancel(context.Background())
+	return f
+}
+
+// Close ends all streams, also streams that begin later.
+func (f *Feed) Close() { f.stop() }
+
+// Viewers returns the number of open streams.
+func (f *Feed) Viewers() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.viewers
+}
+
+// Serve responds with the stream of the key's states, as events named state. It returns
+// when the client has left or after Close. The error is a *problem.Problem if there are
+// too many viewers.
+func (f *Feed) Serve(c echo.Context, key string) error {
+	ch, ok := f.join(key)
+	if !ok {
+		return problem.TooManyViewers.New("too many pages are open (at most %d): close one", f.limit)
+	}
+	defer f.leave(key, ch)
+	h := c.Response().Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // for nginx
+	return f.stream(c, ch)
+}
+
+func (f *Feed) stream(c echo.Context, ch *channel) error {
+	control := http.NewResponseController(c.Response())
+	silence := time.NewTicker(keepAlive)
+	defer silence.Stop()
+	var last []byte
+	for {
+		f.mu.Lock()
+		event, changed := ch.event, ch.changed
+		f.mu.Unlock()
+		if !bytes.Equal(event, last) {
+			if _, err := c.Response().Write(event); err != nil {
+				return nil // the client has left
+			}
+			last = event
+			silence.Reset(keepAlive)
+		}
+		if err := control.Flush(); err != nil {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-silence.C:
+			if _, err := c.Response().Write([]byte(": keep-alive\n\n")); err != nil {
+				return nil
+			}
+		case <-c.Request().Context().Done():
+			return nil
+		case <-f.running.Done():
+			return nil
+		}
+	}
+}
+
+// join adds a viewer of the key. It reports false if there are too many.
+func (f *Feed) join(key string) (*channel, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.viewers >= f.limit {
+		return nil, false
+	}
+	f.viewers++
+	ch := f.channels[key]
+	if ch == nil {
+		ch = &channel{changed: make(chan struct{}), done: make(chan struct{})}
+		f.channels[key] = ch
+		go f.produce(key, ch)
+	}
+	ch.viewers++
+	return ch, true
+}
+
+func (f *Feed) leave(key string, ch *channel) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.viewers--
+	ch.viewers--
+	if ch.viewers == 0 {
+		delete(f.channels, key)
+		close(ch.done)
+	}
+}
+
+// produce makes the events of ch until it has no viewer.
+func (f *Feed) produce(key string, ch *channel) {
+	ticks := time.NewTicker(f.interval)
+	defer ticks.Stop()
+	for {
+		event := encode(f.state(key))
+		f.mu.Lock()
+		if !bytes.Equal(event, ch.event) {
+			ch.event = event
+			close(ch.changed)
+			ch.changed = make(chan struct{})
+		}
+		f.mu.Unlock()
+		select {
+		case <-ticks.C:
+		case <-ch.done:
+			return
+		case <-f.running.Done():
+			return
+		}
+	}
+}
+
+// encode returns the event of a state.
+func encode(state any) []byte {
+	data, err := json.Marshal(state)
+	if err != nil {
+		panic(fmt.Sprintf("state: %v", err)) // unreachable: states are plain structs
+	}
+	return fmt.Appendf(nil, "event: state\ndata: %s\n\n", data)
+}

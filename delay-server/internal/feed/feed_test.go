@@ -1,0 +1,121 @@
+package feed
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"flash.test/delay-server/kit/problem"
+)
+
+// serve serves f at /KEY and returns its URL.
+func serve(t *testing.T, f *Feed) string {
+	e := echo.New()
+	e.GET("/:key", func(c echo.Context) error {
+		err := f.Serve(c, c.Param("key"))
+		if p, ok := errors.AsType[*problem.Problem](err); ok {
+			return c.String(p.Status, p.Detail)
+		}
+		return err
+	})
+	server := httptest.NewServer(e)
+	t.Cleanup(server.Close)
+	t.Cleanup(f.Close)
+	return server.URL
+}
+
+// view opens a stream, whose lines it returns.
+func view(t *testing.T, ctx context.Context, url string) *bufio.Scanner {
+	t.Helper()
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { response.Body.Close() })
+	return bufio.NewScanner(response.Body)
+}
+
+// state returns the data of the next event.
+func state(t *testing.T, lines *bufio.Scanner) string {
+	t.Helper()
+	for lines.Scan() {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			return data
+		}
+	}
+	t.Fatalf("the stream ended: %v", lines.Err())
+	return ""
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+func TestViewersShareStates(t *testing.T) {
+	var made, value atomic.Int64
+	f := New(10, time.Millisecond, func(key string) any {
+		made.Add(1)
+		return map[string]any{"key": key, "value": value.Load()}
+	})
+	url := serve(t, f)
+	if made.Load() != 0 {
+		t.Fatal("a state was made without a viewer")
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	a, b := view(t, ctx, url+"/a"), view(t, ctx, url+"/b")
+	if got := state(t, a); got != `{"key":"a","value":0}` {
+		t.Errorf("first state: got %s", got)
+	}
+	value.Store(1)
+	for name, lines := range map[string]*bufio.Scanner{"a": a, "b": b} {
+		for want := `{"key":"` + name + `","value":1}`; state(t, lines) != want; {
+		}
+	}
+	leave()
+	eventually(t, "the viewers have left", func() bool { return f.Viewers() == 0 })
+	eventually(t, "no state is made without a viewer", func() bool {
+		before := made.Load()
+		time.Sleep(20 * time.Millisecond)
+		return made.Load() == before
+	})
+}
+
+func TestTooManyViewers(t *testing.T) {
+	f := New(1, time.Millisecond, func(string) any { return 1 })
+	url := serve(t, f)
+	state(t, view(t, t.Context(), url+"/a"))
+	response, err := http.Get(url + "/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("second viewer of 1: got %s, want 503", response.Status)
+	}
+}
+
+func TestCloseEndsStreams(t *testing.T) {
+	f := New(1, time.Millisecond, func(string) any { return 1 })
+	lines := view(t, t.Context(), serve(t, f)+"/a")
+	state(t, lines)
+	f.Close()
+	for lines.Scan() {
+	}
+	if err := lines.Err(); err != nil {
+		t.Errorf("the stream: got %v, want its end", err)
+	}
+}
