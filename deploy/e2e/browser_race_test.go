@@ -19,8 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	admin "flash.test/delay-server/client"
@@ -34,9 +32,11 @@ var screens = []struct {
 	width, height int64
 	scheme        string // prefers-color-scheme
 }{
-	{"desktop-light", 1280, 900, "light"},
-	{"desktop-dark", 1280, 900, "dark"},
-	{"projector-light", 1920, 1080, "light"},
+	{"desktop-light", 1440, 900, "light"},
+	{"desktop-dark", 1440, 900, "dark"},
+	{"projector-light", 1280, 720, "light"},
+	{"projector-dark", 1280, 720, "dark"},
+	{"large-light", 1920, 1080, "light"},
 	{"phone-light", 360, 740, "light"},
 	{"phone-dark", 360, 740, "dark"},
 }
@@ -52,13 +52,7 @@ func picture(t *testing.T, tab context.Context, name string) {
 func pictureBy(t *testing.T, tab context.Context, name string, take chromedp.Action[[]byte]) {
 	t.Helper()
 	for _, s := range screens {
-		scheme := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme",
-			Value: s.scheme}}}
-		do(t, tab, chromedp.EmulateViewport(s.width, s.height),
-			chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-				_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, scheme)
-				return err
-			}))
+		do(t, tab, chromedp.EmulateViewport(s.width, s.height), emulateScheme(s.scheme))
 		if wide := evaluate[int64](t, tab, `document.documentElement.scrollWidth`); wide > s.width {
 			t.Errorf("%s on %s: the page is %d pixels wide, want %d at most", name, s.name, wide, s.width)
 		}
