@@ -215,7 +215,8 @@ const faintTexts = `(() => {
 	};
 	const faint = new Map();
 	for (const element of document.body.querySelectorAll("*")) {
-		const text = [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data).join("").trim();
+		const texts = [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data);
+		const text = texts.join("").trim();
 		if (text === "" || !element.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
 		if (element.closest("svg, :disabled, noscript")) continue;
 		const style = getComputedStyle(element), behind = background(element);

@@ -14,7 +14,8 @@ var _ = register(Check{
 	Usage: "a number of failures, a comma and a time above 0",
 	Meaning: "After this many failures in a row, the client sends nothing for the time, then one probe, and nothing " +
 		"until the probe has ended. If the probe fails, the client pauses again. At least one probe must come. A " +
-		"[failure](/doc#breaker-failures) is a status from 500 on, or no whole answer. All requests of the run are judged " +
+		"[failure](/doc#breaker-failures) is a status from 500 on, or no whole answer. All requests of the run are " +
+		"judged " +
 		"together.",
 	Example: "5,10s", Schema: `{ type: string, pattern: '^\d+,.+$' }`,
 	parse: parseBreaker,
