@@ -16,20 +16,31 @@ const token = {
   get headers() { return this.value ? { Authorization: `Bearer ${this.value}` } : {}; },
 };
 
-// askForToken shows the form of template "token", and resolves when it is submitted.
-const askForToken = () => new Promise((given) => {
+// askForToken shows the form of template "token". It resolves to true when a token is
+// given, or to false if the form can be cancelled and is.
+const askForToken = (cancellable) => new Promise((resolve) => {
   const form = byId('token');
+  const focused = document.activeElement;
   byId('token-status').textContent = token.value ? 'This token is wrong.' : 'The server logs its token when it starts.';
-  const wasHidden = form.hidden;
-  form.hidden = false;
-  if (wasHidden) byId('token-value').focus();
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    token.value = byId('token-value').value.trim();
+  byId('token-cancel').hidden = !cancellable;
+  if (form.hidden) {
+    form.hidden = false;
+    byId('token-value').focus();
+  }
+  const end = new AbortController();
+  const close = (given) => {
+    end.abort();
     byId('token-value').value = '';
     form.hidden = true;
-    given();
-  }, { once: true });
+    focused?.focus();
+    resolve(given);
+  };
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    token.value = byId('token-value').value.trim() || token.value;
+    close(true);
+  }, { signal: end.signal });
+  form.addEventListener('reset', () => close(false), { signal: end.signal });
 });
 
 // problemOf returns the detail of a response that is not ok.
@@ -52,7 +63,7 @@ const callAdmin = async (method, path, body) => {
     if (response.ok) return response;
     const problem = await problemOf(response);
     if (response.status !== 401) throw new Error(problem);
-    await askForToken();
+    if (!await askForToken(true)) throw new Error('This needs the token of the admin API.');
   }
 };
 
@@ -75,37 +86,58 @@ async function* readEvents(response, alive = () => {}) {
 
 const maxSilence = 12000; // ms; the server sends something every 5 s
 
-// watchState calls show with each state of a feed, as long as the page is open. It
-// connects again after a failure, and after the computer was asleep. status is called
-// with '' when the feed is connected, or with the reason why it is not.
-const watchState = async (path, show, status) => {
-  for (let pause = 250; ; pause = Math.min(2 * pause, 5000)) {
-    const abort = new AbortController();
-    let silence;
-    const alive = () => {
-      clearTimeout(silence);
-      silence = setTimeout(() => abort.abort(new Error('the server is silent')), maxSilence);
-    };
-    alive();
+// untilVisible resolves when the page is visible.
+const untilVisible = () => new Promise((resolve) => {
+  const check = () => {
+    if (document.hidden) return;
+    document.removeEventListener('visibilitychange', check);
+    resolve();
+  };
+  document.addEventListener('visibilitychange', check);
+  check();
+});
+
+// watchState calls show with each state of a feed, until signal is aborted. It connects
+// again after a failure, and after the computer was asleep. A hidden page disconnects:
+// browsers open at most six connections to a server. status is called with '' when the
+// feed is connected, or with the reason why it is not.
+const watchState = async (path, show, status, signal) => {
+  for (let pause = 250; !signal?.aborted; pause = Math.min(2 * pause, 5000)) {
+    await untilVisible();
+    const end = new AbortController(); // of this connection
+    let heard = Date.now();
+    const timer = setInterval(() => { // Date goes on while the computer is asleep
+      if (Date.now() - heard > maxSilence) end.abort(new Error('the server is silent'));
+    }, 1000);
+    const stop = () => end.abort();
+    const hide = () => { if (document.hidden) stop(); };
+    document.addEventListener('visibilitychange', hide);
+    signal?.addEventListener('abort', stop);
     try {
-      const response = await fetch(path, { headers: token.headers, signal: abort.signal });
+      const response = await fetch(path, { headers: token.headers, signal: end.signal });
+      heard = Date.now();
       if (response.status === 401) {
         status('The admin API needs its token.');
-        clearTimeout(silence);
-        await askForToken();
+        clearInterval(timer);
+        await askForToken(false);
+        pause = 125;
         continue;
       }
       if (!response.ok) throw new Error(await problemOf(response));
       status('');
-      for await (const [, state] of readEvents(response, alive)) {
+      for await (const [, state] of readEvents(response, () => { heard = Date.now(); })) {
         pause = 250;
         show(state);
       }
       throw new Error('the server ended the connection');
     } catch (error) {
-      status(`Not connected: ${error.message}. Trying again.`);
+      if (signal?.aborted || document.hidden) continue;
+      const { message } = end.signal.reason ?? error;
+      status(`Not connected: ${error instanceof TypeError ? 'no answer from the server' : message}. Trying again.`);
     } finally {
-      clearTimeout(silence);
+      clearInterval(timer);
+      document.removeEventListener('visibilitychange', hide);
+      signal?.removeEventListener('abort', stop);
     }
     await sleep(pause);
   }
