@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/internal/yamlfile"
 	"flash.test/delay-server/kit/problem"
 )
 
@@ -40,23 +41,23 @@ const attemptSize = 1000
 
 func loadWithin(file string, text []byte, planner *plan.Planner, within limits) (*Scenario, error) {
 	l := loader{
-		reader:  reader{file: file, maxFaults: within.faults},
+		Reader:  yamlfile.Reader{File: file, MaxFaults: within.faults},
 		planner: planner,
 		limits:  within,
 		shared:  map[string]shared{},
 	}
-	if root := l.document(text); root != nil {
+	if root := l.Document(text, "the scenario is empty: use routes: and a list"); root != nil {
 		l.routes(root)
 	}
-	if len(l.faults) > 0 {
-		return nil, l.err()
+	if l.Faults() > 0 {
+		return nil, l.Err()
 	}
 	return &Scenario{text: string(text), values: l.values, root: l.root, added: l.added}, nil
 }
 
 // loader loads one file.
 type loader struct {
-	reader
+	yamlfile.Reader
 	planner *plan.Planner
 	limits  limits
 	values  int // as in limits
@@ -72,28 +73,28 @@ type shared struct {
 }
 
 func (l *loader) routes(root *yaml.Node) {
-	before := len(l.faults)
-	entries := l.mapping(root, "the scenario", []string{"routes"})
-	if len(entries) == 0 && len(l.faults) == before {
-		l.fail(root, "the scenario has no routes: use routes: and a list")
+	before := l.Faults()
+	entries := l.Mapping(root, "the scenario", []string{"routes"})
+	if len(entries) == 0 && l.Faults() == before {
+		l.Fail(root, "the scenario has no routes: use routes: and a list")
 	}
 	for _, e := range entries {
-		items := l.list(e.value, "routes")
-		if len(items) == 0 && len(l.faults) == before {
-			l.fail(e.key, "routes is empty: use one route or more")
+		items := l.List(e.Value, "routes")
+		if len(items) == 0 && l.Faults() == before {
+			l.Fail(e.Key, "routes is empty: use one route or more")
 		}
 		if max := l.limits.routes; max > 0 && len(items) > max {
-			l.fail(e.key, "%d routes are too many: use up to %d", len(items), max)
+			l.Fail(e.Key, "%d routes are too many: use up to %d", len(items), max)
 			return
 		}
 		for _, item := range items {
 			l.route(item)
 			if l.tooLarge() {
-				l.fail(item, "the routes have more than %d bytes with each alias expanded"+
+				l.Fail(item, "the routes have more than %d bytes with each alias expanded"+
 					": use fewer aliases, or fewer attempts (%d bytes each)", l.limits.values, attemptSize)
 				return
 			}
-			if l.more {
+			if l.More() {
 				return
 			}
 		}
@@ -139,30 +140,30 @@ func (d definition) position(err *plan.ParameterError) *yaml.Node {
 }
 
 func (l *loader) route(n *yaml.Node) {
-	before := len(l.faults)
-	entries := l.mapping(n, "a route", names(keys()))
-	if len(entries) == 0 && len(l.faults) > before {
+	before := l.Faults()
+	entries := l.Mapping(n, "a route", names(keys()))
+	if len(entries) == 0 && l.Faults() > before {
 		return
 	}
 	p, ok := pattern{method: AnyMethod}, true
 	d := newDefinition(n)
 	var attempts []definition
 	for _, e := range entries {
-		switch k := findKey(e.key.Value); k.name {
+		switch k := findKey(e.Key.Value); k.name {
 		case "method":
 			p.method, ok = l.readMethod(e)
 		case "path":
-			p.path, p.at = l.readPath(e), e.key
+			p.path, p.at = l.readPath(e), e.Key
 		case "attempts":
 			if attempts = l.attempts(e); attempts != nil {
-				d.add(k.parameter.Name, "", e.key)
+				d.add(k.parameter.Name, "", e.Key)
 			}
 		default:
 			l.parameter(e, d, k)
 		}
 	}
 	if p.at == nil {
-		l.fail(n, "the route has no path: use path: /products/{id}")
+		l.Fail(n, "the route has no path: use path: /products/{id}")
 	}
 	l.values += d.size()
 	var values []url.Values
@@ -179,7 +180,7 @@ func (l *loader) route(n *yaml.Node) {
 		if err.Attempt > 0 {
 			of = attempts[err.Attempt-1]
 		}
-		l.fail(of.position(err), "%v", err)
+		l.Fail(of.position(err), "%v", err)
 	}
 	if ok && p.path != "" {
 		l.add(p, template)
@@ -187,45 +188,45 @@ func (l *loader) route(n *yaml.Node) {
 }
 
 // parameter reads a key of a route or of an attempt.
-func (l *loader) parameter(e entry, d definition, k key) {
+func (l *loader) parameter(e yamlfile.Entry, d definition, k key) {
 	switch {
 	case k.parts != nil:
 		l.parts(e, d, k)
 	case k.parameter.Repeated:
 		l.headers(e, d)
 	case k.isAny():
-		if text, ok := l.json(e.value); ok {
-			d.add(k.parameter.Name, text, e.key)
+		if text, ok := l.JSON(e.Value); ok {
+			d.add(k.parameter.Name, text, e.Key)
 		}
 	default:
-		if text, ok := l.scalar(e.value, k.name); ok {
-			d.add(k.parameter.Name, text, e.key)
+		if text, ok := l.Scalar(e.Value, k.name); ok {
+			d.add(k.parameter.Name, text, e.Key)
 		}
 	}
 }
 
 // attempts reads a list of attempts: mappings, and words such as 503@2s.
-func (l *loader) attempts(e entry) []definition {
-	before := len(l.faults)
-	items := l.list(e.value, "attempts")
+func (l *loader) attempts(e yamlfile.Entry) []definition {
+	before := l.Faults()
+	items := l.List(e.Value, "attempts")
 	switch {
-	case len(items) == 0 && len(l.faults) == before:
-		l.fail(e.key, "attempts is empty: use one entry or more")
+	case len(items) == 0 && l.Faults() == before:
+		l.Fail(e.Key, "attempts is empty: use one entry or more")
 	case len(items) > plan.MaxAttempts:
-		l.fail(e.key, "%v", plan.TooManyAttempts(len(items)))
+		l.Fail(e.Key, "%v", plan.TooManyAttempts(len(items)))
 		return nil
 	}
 	var all []definition
 	for _, item := range items {
 		d := newDefinition(item)
-		if target(item).Kind == yaml.MappingNode {
-			for _, e := range l.mapping(item, "an attempt", names(attemptKeys())) {
-				l.parameter(e, d, findKey(e.key.Value))
+		if yamlfile.Target(item).Kind == yaml.MappingNode {
+			for _, e := range l.Mapping(item, "an attempt", names(attemptKeys())) {
+				l.parameter(e, d, findKey(e.Key.Value))
 			}
-		} else if text, ok := l.scalar(item, "an attempt"); ok {
+		} else if text, ok := l.Scalar(item, "an attempt"); ok {
 			values, err := l.planner.Attempt(text)
 			if err != nil {
-				l.fail(item, "%v", err)
+				l.Fail(item, "%v", err)
 			}
 			for name := range values {
 				d.add(name, values.Get(name), item)
@@ -236,45 +237,45 @@ func (l *loader) attempts(e entry) []definition {
 	return all
 }
 
-func (l *loader) headers(e entry, d definition) {
-	for _, h := range l.mapping(e.value, "headers", nil) {
-		name := h.key.Value
+func (l *loader) headers(e yamlfile.Entry, d definition) {
+	for _, h := range l.Mapping(e.Value, "headers", nil) {
+		name := h.Key.Value
 		if strings.Contains(name, ":") {
-			l.fail(h.key, "header %s has a colon in its name: use Name: value", problem.Quote(name))
+			l.Fail(h.Key, "header %s has a colon in its name: use Name: value", problem.Quote(name))
 			continue
 		}
-		values := []*yaml.Node{h.value}
-		if list := target(h.value); list.Kind == yaml.SequenceNode {
+		values := []*yaml.Node{h.Value}
+		if list := yamlfile.Target(h.Value); list.Kind == yaml.SequenceNode {
 			values = list.Content
 		}
 		for _, v := range values {
-			if text, ok := l.scalar(v, "header "+name); ok {
-				d.add("header", name+":"+text, h.key)
+			if text, ok := l.Scalar(v, "header "+name); ok {
+				d.add("header", name+":"+text, h.Key)
 			}
 		}
 	}
 }
 
 // parts reads the keys of a mapping such as pool.
-func (l *loader) parts(e entry, d definition, k key) {
-	before := len(l.faults)
+func (l *loader) parts(e yamlfile.Entry, d definition, k key) {
+	before := l.Faults()
 	var names []string
 	for _, part := range k.parts {
 		names = append(names, part.name)
 	}
-	entries := l.mapping(e.value, k.name, names)
-	read := newDefinition(e.value)
+	entries := l.Mapping(e.Value, k.name, names)
+	read := newDefinition(e.Value)
 	for _, part := range k.parts {
-		i := slices.IndexFunc(entries, func(e entry) bool { return e.key.Value == part.name })
+		i := slices.IndexFunc(entries, func(e yamlfile.Entry) bool { return e.Key.Value == part.name })
 		if i >= 0 {
-			if text, ok := l.scalar(entries[i].value, k.name+"."+part.name); ok {
-				read.add(part.parameter.Name, text, entries[i].key)
+			if text, ok := l.Scalar(entries[i].Value, k.name+"."+part.name); ok {
+				read.add(part.parameter.Name, text, entries[i].Key)
 			}
-		} else if part.required && len(l.faults) == before {
-			l.fail(e.key, "%s needs %s", k.name, part.name)
+		} else if part.required && l.Faults() == before {
+			l.Fail(e.Key, "%s needs %s", k.name, part.name)
 		}
 	}
-	if len(l.faults) > before {
+	if l.Faults() > before {
 		return
 	}
 	maps.Copy(d.values, read.values)
@@ -283,9 +284,9 @@ func (l *loader) parts(e entry, d definition, k key) {
 }
 
 // share returns an error if another route defines the same pool or barrier differently.
-func (l *loader) share(e entry, d definition, k key) {
+func (l *loader) share(e yamlfile.Entry, d definition, k key) {
 	var same []string
-	mine := shared{line: e.key.Line}
+	mine := shared{line: e.Key.Line}
 	for _, part := range k.parts {
 		if part.parameter.Same {
 			same = append(same, part.name)
@@ -301,7 +302,7 @@ func (l *loader) share(e entry, d definition, k key) {
 	case !known:
 		l.shared[k.name+" "+name] = mine
 	case first.values != mine.values:
-		l.fail(e.key, "%s %s is defined differently in line %d: use the same %s",
+		l.Fail(e.Key, "%s %s is defined differently in line %d: use the same %s",
 			k.name, problem.Quote(name), first.line, strings.Join(same, " and "))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/internal/yamlfile"
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/spelling"
 )
@@ -80,8 +81,8 @@ func (p pattern) example() string {
 }
 
 // readMethod reads the method of a route. It returns false for an unknown one.
-func (l *loader) readMethod(e entry) (method string, ok bool) {
-	text, ok := l.scalar(e.value, "method")
+func (l *loader) readMethod(e yamlfile.Entry) (method string, ok bool) {
+	text, ok := l.Scalar(e.Value, "method")
 	switch {
 	case !ok:
 		return "", false
@@ -93,9 +94,9 @@ func (l *loader) readMethod(e entry) (method string, ok bool) {
 		guess = spelling.Suggest(guess, Methods)
 	}
 	if guess != "" {
-		l.fail(e.key, "unknown method %s; did you mean %s?", problem.Quote(text), guess)
+		l.Fail(e.Key, "unknown method %s; did you mean %s?", problem.Quote(text), guess)
 	} else {
-		l.fail(e.key, "unknown method %s: use %s, or leave method out", problem.Quote(text),
+		l.Fail(e.Key, "unknown method %s: use %s, or leave method out", problem.Quote(text),
 			strings.Join(Methods, ", "))
 	}
 	return "", false
@@ -110,17 +111,17 @@ var (
 const validPath = "segments after /: literal, {name}, or {name...} at the end"
 
 // readPath reads the path of a route. It returns "" for an invalid one.
-func (l *loader) readPath(e entry) string {
-	text, ok := l.scalar(e.value, "path")
+func (l *loader) readPath(e yamlfile.Entry) string {
+	text, ok := l.Scalar(e.Value, "path")
 	if !ok {
 		return ""
 	}
 	if isReserved(strings.TrimPrefix(text, "/")) {
-		l.fail(e.key, "path %s is reserved: use a path outside /%s", problem.Quote(text), strings.Join(reserved, ", /"))
+		l.Fail(e.Key, "path %s is reserved: use a path outside /%s", problem.Quote(text), strings.Join(reserved, ", /"))
 		return ""
 	}
 	if reason := invalidReason(text); reason != "" {
-		l.fail(e.key, "path %s is invalid (%s): use %s", problem.Quote(text), reason, validPath)
+		l.Fail(e.Key, "path %s is invalid (%s): use %s", problem.Quote(text), reason, validPath)
 		return ""
 	}
 	return text
@@ -160,9 +161,9 @@ func (l *loader) add(p pattern, template *plan.Template) {
 	case other == nil:
 		l.added = append(l.added, p)
 	case p.shape() == other.shape():
-		l.fail(p.at, "%s repeats the route in line %d", p, other.at.Line)
+		l.Fail(p.at, "%s repeats the route in line %d", p, other.at.Line)
 	default:
-		l.fail(p.at, "%s and %s in line %d match the same requests, and neither is more specific", p, other.path,
+		l.Fail(p.at, "%s and %s in line %d match the same requests, and neither is more specific", p, other.path,
 			other.at.Line)
 	}
 }

@@ -1,4 +1,5 @@
-package scenario
+// Package yamlfile reads YAML files by hand, so that each mistake has its line and column.
+package yamlfile
 
 import (
 	"bytes"
@@ -17,13 +18,19 @@ import (
 	"flash.test/delay-server/kit/spelling"
 )
 
-// reader reads YAML and collects the errors.
-type reader struct {
-	file      string
-	maxFaults int // 0 for no limit
+// Reader reads YAML and collects the errors. Errors name its File.
+type Reader struct {
+	File      string
+	MaxFaults int // 0 for no limit
 	faults    []fault
-	more      bool // there were more than maxFaults
+	more      bool
 }
+
+// Faults returns the number of errors so far.
+func (r *Reader) Faults() int { return len(r.faults) }
+
+// More reports whether there were more errors than MaxFaults.
+func (r *Reader) More() bool { return r.more }
 
 // fault is an error at a line and a column, counted from 1.
 type fault struct {
@@ -31,16 +38,18 @@ type fault struct {
 	text         string
 }
 
-func (r *reader) fail(at *yaml.Node, format string, args ...any) {
-	if r.maxFaults > 0 && len(r.faults) == r.maxFaults {
+// Fail adds an error at a node.
+func (r *Reader) Fail(at *yaml.Node, format string, args ...any) {
+	if r.MaxFaults > 0 && len(r.faults) == r.MaxFaults {
 		r.more = true
 		return
 	}
 	r.faults = append(r.faults, fault{at.Line, at.Column, fmt.Sprintf(format, args...)})
 }
 
-// err joins the errors in the order of the file, each as file:line:column: text.
-func (r *reader) err() error {
+// Err joins the errors in the order of the file, each as file:line:column: text. It is
+// nil if there are none.
+func (r *Reader) Err() error {
 	slices.SortStableFunc(r.faults, func(a, b fault) int {
 		if a.line != b.line {
 			return a.line - b.line
@@ -49,7 +58,7 @@ func (r *reader) err() error {
 	})
 	errs := make([]error, len(r.faults))
 	for i, f := range r.faults {
-		errs[i] = fmt.Errorf("%s:%d:%d: %s", r.file, f.line, f.column, f.text)
+		errs[i] = fmt.Errorf("%s:%d:%d: %s", r.File, f.line, f.column, f.text)
 	}
 	if r.more {
 		errs = append(errs, errors.New("too many errors"))
@@ -59,14 +68,15 @@ func (r *reader) err() error {
 
 var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
-// document parses text, which must be a single YAML document.
-func (r *reader) document(text []byte) *yaml.Node {
+// Document parses text, which must be a single YAML document. empty is the error if it is
+// empty. It returns nil after an error.
+func (r *Reader) Document(text []byte, empty string) *yaml.Node {
 	var first, second yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	err := d.Decode(&first)
 	if err == nil {
 		if err = d.Decode(&second); err == nil {
-			r.fail(&second, "a second document begins here: use one")
+			r.Fail(&second, "a second document begins here: use one")
 			return nil
 		}
 	}
@@ -75,42 +85,42 @@ func (r *reader) document(text []byte) *yaml.Node {
 		asWritten(first.Content[0])
 		return first.Content[0]
 	case errors.Is(err, io.EOF):
-		r.fail(&yaml.Node{Line: 1, Column: 1}, "the scenario is empty: use routes: and a list")
+		r.Fail(&yaml.Node{Line: 1, Column: 1}, "%s", empty)
 	default:
 		at := &yaml.Node{Line: 1, Column: 1}
 		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 			at.Line, _ = strconv.Atoi(m[1])
 		}
-		r.fail(at, "not YAML: %s", strings.TrimPrefix(yamlLine.ReplaceAllString(err.Error(), ""), "yaml: "))
+		r.Fail(at, "not YAML: %s", strings.TrimPrefix(yamlLine.ReplaceAllString(err.Error(), ""), "yaml: "))
 	}
 	return nil
 }
 
-// entry is one key of a mapping, and its value.
-type entry struct{ key, value *yaml.Node }
+// Entry is one key of a mapping, and its value.
+type Entry struct{ Key, Value *yaml.Node }
 
-// mapping reads the mapping n. Its keys must be known, unless known is nil. Errors use
+// Mapping reads the mapping n. Its keys must be known, unless known is nil. Errors use
 // what as its name.
-func (r *reader) mapping(n *yaml.Node, what string, known []string) []entry {
-	n = target(n)
+func (r *Reader) Mapping(n *yaml.Node, what string, known []string) []Entry {
+	n = Target(n)
 	if n.Kind != yaml.MappingNode {
-		r.fail(n, "%s is %s: use a mapping", what, kind(n))
+		r.Fail(n, "%s is %s: use a mapping", what, kind(n))
 		return nil
 	}
-	var entries []entry
+	var entries []Entry
 	lines := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		name := key.Value
 		switch {
 		case key.Kind != yaml.ScalarNode:
-			r.fail(key, "a key of %s is %s: use a word", what, kind(key))
+			r.Fail(key, "a key of %s is %s: use a word", what, kind(key))
 		case lines[name] > 0:
-			r.fail(key, "key %s repeats the one in line %d", problem.Quote(name), lines[name])
+			r.Fail(key, "key %s repeats the one in line %d", problem.Quote(name), lines[name])
 		case known != nil && !slices.Contains(known, name):
-			r.fail(key, "%s", unknown(name, what, known))
+			r.Fail(key, "%s", unknown(name, what, known))
 		default:
-			entries = append(entries, entry{key, value})
+			entries = append(entries, Entry{key, value})
 		}
 		lines[name] = key.Line
 	}
@@ -124,28 +134,28 @@ func unknown(name, what string, known []string) string {
 	return fmt.Sprintf("unknown key %s of %s: use %s", problem.Quote(name), what, strings.Join(known, ", "))
 }
 
-// list reads the list n. Errors use what as its name.
-func (r *reader) list(n *yaml.Node, what string) []*yaml.Node {
-	n = target(n)
+// List reads the list n. Errors use what as its name.
+func (r *Reader) List(n *yaml.Node, what string) []*yaml.Node {
+	n = Target(n)
 	if n.Kind != yaml.SequenceNode {
-		r.fail(n, "%s is %s: use a list", what, kind(n))
+		r.Fail(n, "%s is %s: use a list", what, kind(n))
 		return nil
 	}
 	return n.Content
 }
 
-// scalar reads one value as text. Errors use what as its name.
-func (r *reader) scalar(n *yaml.Node, what string) (text string, ok bool) {
-	value := target(n)
+// Scalar reads one value as text. Errors use what as its name.
+func (r *Reader) Scalar(n *yaml.Node, what string) (text string, ok bool) {
+	value := Target(n)
 	if value.Kind != yaml.ScalarNode || value.ShortTag() == "!!null" {
-		r.fail(n, "%s is %s: use one value", what, kind(value))
+		r.Fail(n, "%s is %s: use one value", what, kind(value))
 		return "", false
 	}
 	return value.Value, true
 }
 
-// json returns the value n as JSON. Keys are in the order of the file.
-func (r *reader) json(n *yaml.Node) (text string, ok bool) {
+// JSON returns the value n as JSON. Keys are in the order of the file.
+func (r *Reader) JSON(n *yaml.Node) (text string, ok bool) {
 	before := len(r.faults)
 	var value any
 	if err := n.Decode(&value); err != nil { // Decode also rejects cycles and excessive aliasing
@@ -157,13 +167,13 @@ func (r *reader) json(n *yaml.Node) (text string, ok bool) {
 	return b.String(), len(r.faults) == before
 }
 
-func (r *reader) failJSON(at *yaml.Node, reason string) {
-	r.fail(at, "json is invalid: %s", reason)
+func (r *Reader) failJSON(at *yaml.Node, reason string) {
+	r.Fail(at, "json is invalid: %s", reason)
 }
 
 // writeJSON writes n. Errors have the position of at: the alias, if n is in one.
-func (r *reader) writeJSON(b *strings.Builder, n, at *yaml.Node) {
-	n = target(n)
+func (r *Reader) writeJSON(b *strings.Builder, n, at *yaml.Node) {
+	n = Target(n)
 	switch n.Kind {
 	case yaml.SequenceNode:
 		b.WriteByte('[')
@@ -180,9 +190,9 @@ func (r *reader) writeJSON(b *strings.Builder, n, at *yaml.Node) {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			r.writeScalar(b, e.key, at)
+			r.writeScalar(b, e.Key, at)
 			b.WriteByte(':')
-			r.writeJSON(b, e.value, position(e.value, n, at))
+			r.writeJSON(b, e.Value, position(e.Value, n, at))
 		}
 		b.WriteByte('}')
 	default:
@@ -201,10 +211,10 @@ func position(child, n, at *yaml.Node) *yaml.Node {
 
 // members returns the entries of a mapping, with merge keys (<<) expanded in place. The
 // mapping's own keys override merged ones, and earlier merges override later ones.
-func (r *reader) members(n, at *yaml.Node) []entry {
+func (r *Reader) members(n, at *yaml.Node) []Entry {
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if key := target(n.Content[i]); !isMerge(key) {
+		if key := Target(n.Content[i]); !isMerge(key) {
 			if key.ShortTag() != "!!str" {
 				r.failJSON(at, "key "+problem.Quote(key.Value)+" is not a string")
 				return nil
@@ -212,21 +222,21 @@ func (r *reader) members(n, at *yaml.Node) []entry {
 			seen[key.Value] = true
 		}
 	}
-	var entries []entry
+	var entries []Entry
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := target(n.Content[i]), n.Content[i+1]
+		key, value := Target(n.Content[i]), n.Content[i+1]
 		if !isMerge(key) {
-			entries = append(entries, entry{key, value})
+			entries = append(entries, Entry{key, value})
 			continue
 		}
 		sources := []*yaml.Node{value}
-		if list := target(value); list.Kind == yaml.SequenceNode {
+		if list := Target(value); list.Kind == yaml.SequenceNode {
 			sources = list.Content
 		}
 		for _, source := range sources {
-			for _, e := range r.members(target(source), at) {
-				if !seen[e.key.Value] {
-					seen[e.key.Value] = true
+			for _, e := range r.members(Target(source), at) {
+				if !seen[e.Key.Value] {
+					seen[e.Key.Value] = true
 					entries = append(entries, e)
 				}
 			}
@@ -238,11 +248,11 @@ func (r *reader) members(n, at *yaml.Node) []entry {
 func isMerge(key *yaml.Node) bool { return key.ShortTag() == "!!merge" }
 
 // writeScalar writes one value. Errors have the position of at.
-func (r *reader) writeScalar(b *strings.Builder, n, at *yaml.Node) {
+func (r *Reader) writeScalar(b *strings.Builder, n, at *yaml.Node) {
 	switch tag := n.ShortTag(); tag {
 	case "!!int", "!!float":
 		if !keepsNumber(n) {
-			r.fail(at, "json number %s is invalid: use a JSON number of up to %d digits, or quotes", n.Value,
+			r.Fail(at, "json number %s is invalid: use a JSON number of up to %d digits, or quotes", n.Value,
 				digitsKept)
 			return
 		}
@@ -287,8 +297,8 @@ func asWritten(n *yaml.Node) {
 	}
 }
 
-// target returns the node that an alias refers to, or n.
-func target(n *yaml.Node) *yaml.Node {
+// Target returns the node that an alias refers to, or n.
+func Target(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias
 	}
