@@ -11,9 +11,9 @@ import (
 // maxListed is the maximum number of statuses and of gaps in a headline.
 const maxListed = 10
 
-// headline says what kind of run it is: retried, concurrent, sequential, or a mixture. It is
+// Headline says what kind of run it is: retried, concurrent, sequential, or a mixture. It is
 // "" for a single request.
-func (r Run) headline() string {
+func (r Run) Headline() string {
 	retries := r.retries()
 	times, ok := r.Speedup()
 	switch {

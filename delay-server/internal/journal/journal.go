@@ -70,6 +70,14 @@ type Request struct {
 	Client     netip.Addr
 }
 
+// client returns the address of the client; r may be nil.
+func (r *Request) client() netip.Addr {
+	if r == nil {
+		return netip.Addr{}
+	}
+	return r.Client
+}
+
 // Headers are the header fields of a request; http.Header is one.
 type Headers interface {
 	// Get returns the first value of the field with the name in canonical form, or "".
@@ -87,6 +95,11 @@ type Journal struct {
 	// changed by MakeClock, Forget and ForgetAll.
 	Clocks *clock.Runs
 
+	// Growing, if it is not nil, is called after each quarter of size new records, so
+	// that their runs can be read before they are dropped. It is called under the
+	// journal's lock, and must neither block nor call the journal. It is set before use.
+	Growing func()
+
 	size    int
 	now     func() time.Time
 	ended   func(Wait)
@@ -98,18 +111,27 @@ type Journal struct {
 	begun   int    // number of runs begun so far
 	all     record // head of a ring: newer is the oldest record, older the newest
 	kept    int    // number of records in the ring
+	grown   int    // number of records since the last call of Growing
+
+	changes runStats // head of a ring: later is the run that changed first, earlier the last
+	version uint64   // of the last change
+
+	clients   map[netip.Addr]*client
+	byKept    clients
+	clientSeq int // of the newest client
 
 	dropped     int64 // records, since ForgetAll
 	droppedRuns int   // since ForgetAll
 }
 
-// New returns a journal that keeps the records of the last size waits of all runs;
-// size is 0 or more. now returns the current time. The journal calls ended with each
+// New returns a journal that keeps the records of up to size waits of all runs; size is 0
+// or more. Then it drops a record for each new one; see fresh. now returns the current time. The journal calls ended with each
 // wait that has ended, on the goroutine of its request.
 func New(size int, now func() time.Time, ended func(Wait)) *Journal {
-	j := &Journal{size: size, now: now, ended: ended, runs: map[string]*runStats{}}
+	j := &Journal{size: size, now: now, ended: ended, runs: map[string]*runStats{}, clients: map[netip.Addr]*client{}}
 	j.changed.L = &j.mu
 	j.all.older, j.all.newer = &j.all, &j.all
+	j.changes.earlier, j.changes.later = &j.changes, &j.changes
 	return j
 }
 
@@ -138,7 +160,7 @@ func (j *Journal) Begin(w *Wait, r *Request) bool {
 	s.waiting++
 	s.inFlight++
 	s.peak = max(s.peak, s.inFlight)
-	j.append(s, record)
+	j.append(s, record, r.client())
 	return true
 }
 
@@ -154,6 +176,7 @@ func (j *Journal) BeforeLastByte(w *Wait) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	w.record.send(w, now)
+	j.touch(w.record.run)
 	j.changed.Broadcast()
 }
 
@@ -179,7 +202,7 @@ func (j *Journal) Refuse(w Wait, r *Request, outcome Outcome) {
 		j.mu.Lock()
 		s := j.count(&w)
 		s.extend(record.end())
-		j.append(s, record)
+		j.append(s, record, r.client())
 		j.mu.Unlock()
 	}
 	j.ended(w)

@@ -1,8 +1,10 @@
 package journal_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"reflect"
 	"slices"
 	"testing"
@@ -16,6 +18,7 @@ type model struct {
 	size    int
 	runs    []*modelRun // by when they began
 	kept    []*modelWait
+	clients []*modelClient // by when they began
 	dropped int64
 
 	droppedRuns int // since all were forgotten
@@ -38,9 +41,47 @@ type modelWait struct {
 	waited      time.Duration
 	response    journal.Response
 	connection  uint64
+	addr        netip.Addr
+	client      *modelClient
 }
 
-func (m *model) begin(w *modelWait, refused bool) {
+type modelClient struct {
+	addr netip.Addr
+	kept int
+}
+
+// clientOf returns the client with the address. It counts its records.
+func (m *model) clientOf(addr netip.Addr) *modelClient {
+	m.clients = slices.DeleteFunc(m.clients, func(c *modelClient) bool {
+		c.kept = count(m.kept, func(w *modelWait) bool { return w.client == c })
+		return c.kept == 0
+	})
+	for _, c := range m.clients {
+		if c.addr == addr {
+			return c
+		}
+	}
+	c := &modelClient{addr: addr}
+	m.clients = append(m.clients, c)
+	return c
+}
+
+// drop drops the oldest record if it is old or its client has the most. Else it drops one
+// of the run of the oldest record of the client with the most.
+func (m *model) drop(now time.Time) {
+	m.clientOf(m.kept[0].client.addr)
+	greatest := slices.MaxFunc(m.clients, func(a, b *modelClient) int { return cmp.Compare(a.kept, b.kept) })
+	oldest := m.kept[0]
+	if oldest.client != greatest && now.Sub(oldest.Start) < 10*time.Minute {
+		oldest = m.kept[slices.IndexFunc(m.kept, func(w *modelWait) bool { return w.client == greatest })]
+	}
+	i := slices.IndexFunc(m.kept, func(w *modelWait) bool { return w.run == oldest.run })
+	m.kept[i].kept = false
+	m.kept = slices.Delete(m.kept, i, i+1)
+	m.dropped++
+}
+
+func (m *model) begin(w *modelWait, refused bool, now time.Time) {
 	i := slices.IndexFunc(m.runs, func(r *modelRun) bool { return r.id == w.Run && !r.ended })
 	if i < 0 {
 		i = len(m.runs)
@@ -52,11 +93,10 @@ func (m *model) begin(w *modelWait, refused bool) {
 	}
 	w.run.all = append(w.run.all, w)
 	w.run.peak = max(w.run.peak, count(w.run.all, func(w *modelWait) bool { return !w.sent }))
+	w.client = m.clientOf(w.addr)
 	m.kept = append(m.kept, w)
 	for len(m.kept) > m.size {
-		m.kept[0].kept = false
-		m.kept = m.kept[1:]
-		m.dropped++
+		m.drop(now)
 	}
 	m.removeIfEmpty()
 }
@@ -133,7 +173,7 @@ func (r *modelRun) at(now time.Time) journal.Run {
 		run.Waits = append(run.Waits, journal.Entry{
 			Method: w.Method, Path: w.Path, Asked: w.Asked, Queued: w.queued, Waited: w.waited,
 			Start: w.Start.Sub(first), End: end.Sub(first), Outcome: w.Outcome, Gap: gap, Begun: w.begun,
-			Status: w.response.Status, Connection: 1 + slices.Index(connections, w.connection),
+			Status: w.response.Status, Client: w.addr.String(), Connection: 1 + slices.Index(connections, w.connection),
 		})
 	}
 	return run
@@ -157,6 +197,9 @@ func TestAgainstAModel(t *testing.T) {
 		var open []*modelWait
 		for step := range 150 {
 			h.advance(time.Duration(random.IntN(3)) * ms)
+			if random.IntN(50) == 0 {
+				h.advance(6 * time.Minute) // records become old
+			}
 			did := act(random, j, h, m, &open, step)
 			for _, r := range m.runs {
 				if r.ended {
@@ -192,15 +235,15 @@ func act(random *rand.Rand, j *journal.Journal, h *hands, m *model, open *[]*mod
 			Run: string(rune('a' + random.IntN(3))), Method: "GET", Path: fmt.Sprint("/", step),
 			Asked: time.Duration(step),
 			Start: h.now.Add(-time.Duration(random.IntN(4)) * ms), // a little before Begin
-		}, connection: random.Uint64N(4)}
-		r := &journal.Request{Connection: w.connection}
+		}, connection: random.Uint64N(4), addr: netip.AddrFrom4([4]byte{10, 0, 0, byte(random.IntN(3))})}
+		r := &journal.Request{Connection: w.connection, Client: w.addr}
 		if choice == 0 {
 			j.Refuse(w.Wait, r, journal.Refused)
-			m.begin(w, true)
+			m.begin(w, true, h.now)
 			return "refuse"
 		}
 		j.Begin(&w.Wait, r)
-		m.begin(w, false)
+		m.begin(w, false, h.now)
 		*open = append(*open, w)
 		return "begin"
 	}

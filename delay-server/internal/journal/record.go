@@ -18,9 +18,11 @@ type record struct {
 	older, newer *record // in the ring
 	next         *record // of its run
 
+	client                       *client
+	olderOfClient, newerOfClient *record
+
 	method                unique.Handle[string]
 	texts                 string // path, query, and the values of Journal.Headers; see appendText
-	client                netip.Addr
 	connection            uint64
 	start                 time.Time
 	sentAfter             time.Duration // from start; negative until the answer is sent
@@ -43,7 +45,7 @@ func (j *Journal) newRecord(w *Wait, r *Request) *record {
 	var buf [3 * maxText]byte // most texts fit, so that only the string is allocated
 	texts := appendText(buf[:0], w.Path)
 	if r != nil {
-		record.client, record.connection, record.reused = r.Client, r.Connection, r.Reused
+		record.connection, record.reused = r.Connection, r.Reused
 		record.protoMajor, record.protoMinor = uint8(r.ProtoMajor), uint8(r.ProtoMinor)
 		texts = appendText(texts, r.Query)
 		if r.Headers != nil {
@@ -134,6 +136,10 @@ type runStats struct {
 	dropped        int64
 	oldest, newest *record
 	kept           int
+
+	version        uint64 // of the last change
+	earlier, later *runStats
+	removed        bool
 }
 
 // count counts w in its run. It creates the run if there is none.
@@ -144,6 +150,7 @@ func (j *Journal) count(w *Wait) *runStats {
 		s = &runStats{id: strings.Clone(w.Run), seq: j.begun, first: w.Start, last: w.Start}
 		j.runs[s.id] = s
 	}
+	j.touch(s)
 	s.requests++
 	if w.Start.Before(s.first) {
 		s.first = w.Start
@@ -159,9 +166,10 @@ func (s *runStats) extend(end time.Time) {
 	}
 }
 
-// append adds r, the newest record, and drops the oldest if there are too many.
-func (j *Journal) append(s *runStats, r *record) {
+// append adds r, the newest record, and drops one if there are too many.
+func (j *Journal) append(s *runStats, r *record, from netip.Addr) {
 	r.run = s
+	j.linkClient(r, from)
 	r.older, r.newer = j.all.older, &j.all
 	r.older.newer, j.all.older = r, r
 	j.kept++
@@ -173,16 +181,20 @@ func (j *Journal) append(s *runStats, r *record) {
 	s.newest = r
 	s.kept++
 	if j.kept > j.size {
-		j.dropOldest()
+		j.dropOldest(j.nextToDrop())
+	}
+	if j.grown++; j.Growing != nil && j.grown >= max(1, j.size/4) {
+		j.grown = 0
+		j.Growing()
 	}
 	j.changed.Broadcast()
 }
 
-func (j *Journal) dropOldest() {
-	r := j.all.newer
-	s := r.run
+// dropOldest drops the oldest record of s.
+func (j *Journal) dropOldest(s *runStats) {
+	r := s.oldest
 	j.unlink(r)
-	s.oldest = r.next // the oldest record is the oldest of its run
+	s.oldest = r.next
 	if s.oldest == nil {
 		s.newest = nil
 	}
@@ -193,8 +205,9 @@ func (j *Journal) dropOldest() {
 	j.removeIfEmpty(s)
 }
 
-// unlink removes r from the ring.
+// unlink removes r from the ring, and from its client.
 func (j *Journal) unlink(r *record) {
+	j.unlinkClient(r)
 	r.older.newer, r.newer.older = r.newer, r.older
 	r.older, r.newer = nil, nil
 	j.kept--
@@ -204,7 +217,7 @@ func (j *Journal) unlink(r *record) {
 // records were dropped.
 func (j *Journal) removeIfEmpty(s *runStats) {
 	if s.kept == 0 && s.waiting == 0 && j.runs[s.id] == s {
-		delete(j.runs, s.id)
+		j.remove(s)
 		j.droppedRuns++
 	}
 }
@@ -225,6 +238,7 @@ func (j *Journal) complete(w *Wait, outcome Outcome) {
 	defer j.mu.Unlock()
 	r := w.record
 	r.response, r.outcome = w.Response, outcome
+	j.touch(r.run)
 	r.run.waiting--
 	j.removeIfEmpty(r.run)
 	j.changed.Broadcast()

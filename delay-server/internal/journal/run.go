@@ -147,8 +147,8 @@ func (r *record) entry(first, now time.Time, names []string) Entry {
 	if r.protoMajor != 0 {
 		e.Protocol = "HTTP/" + strconv.Itoa(int(r.protoMajor)) + "." + strconv.Itoa(int(r.protoMinor))
 	}
-	if r.client.IsValid() {
-		e.Client = r.client.String()
+	if r.client.addr.IsValid() {
+		e.Client = r.client.addr.String()
 	}
 	var value string
 	texts := r.texts
@@ -258,7 +258,7 @@ func (j *Journal) ForgetAll() {
 }
 
 func (j *Journal) forget(s *runStats) {
-	delete(j.runs, s.id)
+	j.remove(s)
 	for r := s.oldest; r != nil; r, r.next = r.next, nil {
 		j.unlink(r)
 	}

@@ -117,7 +117,7 @@ func (r Run) picture() picture {
 		p.Summary += f.Value + " " + f.Of
 	}
 	if numbered || r.PeakInFlight < 2 { // else a figure says it
-		p.Headline = r.headline()
+		p.Headline = r.Headline()
 	}
 	return p
 }

@@ -29,7 +29,7 @@ func (r Run) WriteText(out io.Writer) error {
 		fmt.Fprintf(w, ", %d still waiting", r.Waiting)
 	}
 	times := fmt.Sprintf("%s ms from first to last for %s ms of waiting", milliseconds(r.Wall), milliseconds(r.Sum))
-	switch headline := r.headline(); {
+	switch headline := r.Headline(); {
 	case headline == "":
 		fmt.Fprintf(w, "\n%s\n", times)
 	case r.numbered():

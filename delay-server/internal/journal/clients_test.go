@@ -1,0 +1,97 @@
+package journal_test
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"flash.test/delay-server/internal/journal"
+)
+
+// endFrom passes a wait of a client that begins and ends now to the journal.
+func endFrom(j *journal.Journal, h *hands, host byte, run string) {
+	w := journal.Wait{Run: run, Method: "GET", Path: "/", Start: h.now}
+	j.Begin(&w, &journal.Request{Client: netip.AddrFrom4([4]byte{10, 0, 0, host})})
+	j.End(w, journal.Answered)
+}
+
+// kept returns how many records of a run the journal has.
+func kept(j *journal.Journal, id string) int {
+	run, _ := j.Run(id)
+	return len(run.Waits)
+}
+
+func TestFloodDropsItsOwnRecords(t *testing.T) {
+	for _, tc := range []struct {
+		what string
+		run  func(i int) string
+	}{
+		{"in one run", func(int) string { return "flood" }},
+		{"in a run for each request", func(i int) string { return fmt.Sprint("flood", i) }},
+	} {
+		j, h := newJournal(100)
+		for range 9 {
+			endFrom(j, h, 1, "anna")
+		}
+		endFrom(j, h, 2, "bob")
+		for i := range 1000 {
+			endFrom(j, h, 3, tc.run(i))
+		}
+		for range 20 { // the flood has the most records still
+			endFrom(j, h, 1, "anna")
+		}
+		anna, bob := kept(j, "anna"), kept(j, "bob")
+		if anna != 29 || bob != 1 || j.Dropped() != 1030-100 {
+			t.Errorf("a flood %s: %d records of anna, %d of bob, %d dropped, want 29, 1, 930", tc.what, anna, bob,
+				j.Dropped())
+		}
+	}
+}
+
+// A client that is gone keeps no other from recording.
+func TestOldRecordsAreDroppedFirst(t *testing.T) {
+	for _, tc := range []struct {
+		age  time.Duration
+		want int // records of the client that is gone
+	}{{10*time.Minute - 1, 10}, {10 * time.Minute, 0}} {
+		j, h := newJournal(20)
+		for range 10 {
+			endFrom(j, h, 1, "gone")
+		}
+		h.advance(tc.age)
+		for range 20 {
+			endFrom(j, h, 2, "here")
+		}
+		if got := kept(j, "gone"); got != tc.want {
+			t.Errorf("%v later: %d records of a client that is gone, want %d", tc.age, got, tc.want)
+		}
+	}
+}
+
+// Clients that share a run share its records too.
+func TestFloodOfASharedRun(t *testing.T) {
+	j, h := newJournal(10)
+	endFrom(j, h, 1, "other")
+	endFrom(j, h, 1, "shared")
+	for range 50 {
+		endFrom(j, h, 2, "shared")
+	}
+	if shared, other := kept(j, "shared"), kept(j, "other"); shared != 9 || other != 1 {
+		t.Errorf("%d records of the shared run and %d of the other, want 9 and 1", shared, other)
+	}
+}
+
+func TestGrowing(t *testing.T) {
+	for _, tc := range []struct{ size, want int }{{0, 10}, {1, 10}, {8, 5}, {40, 1}, {44, 0}} {
+		j, h := newJournal(tc.size)
+		calls := 0
+		j.Growing = func() { calls++ }
+		for range 10 {
+			end(j, h, "r", "/")
+		}
+		if calls != tc.want {
+			t.Errorf("10 records in a journal of %d: Growing was called %d times, want %d", tc.size, calls, tc.want)
+		}
+	}
+}
