@@ -126,7 +126,7 @@ var onlyImporters = []struct{ module, importers string }{
 	{"go.opentelemetry.io/otel", "delay-server/kit/tracing delay-server/httpflow"},
 	{"go.opentelemetry.io/contrib", "delay-server/kit/tracing"},
 	{"github.com/go-logr/logr", "delay-server/kit/tracing"},
-	{"modernc.org/sqlite", "demo-api/upstream"},
+	{"github.com/ncruces/go-sqlite3", "demo-api/upstream"},
 	{"github.com/jackc/pgx", "demo-api/upstream demo-api/config"},
 	{"github.com/testcontainers/testcontainers-go", "delay-server/delayserver delay-server/delayserver/dockertest"},
 	{"github.com/containerd/errdefs", "delay-server/delayserver"},

@@ -26,14 +26,16 @@ const idleTime = 90 * time.Second
 // connections. The error means that url is invalid.
 func OpenDatabase(url string, timeout time.Duration, maxConnections int) (*Database, error) {
 	d := &Database{service: service{"database", "SQLite in this process", timeout}}
+	var err error
 	if url == "" {
-		d.pool, d.sleep = openSQLite()
+		d.pool, err = openSQLite()
+		d.sleep = sqliteSleep
 	} else {
-		var err error
-		if d.pool, d.address, err = openPostgres(url); err != nil {
-			return nil, err
-		}
+		d.pool, d.address, err = openPostgres(url)
 		d.sleep = pgSleep
+	}
+	if err != nil {
+		return nil, err
 	}
 	d.pool.SetMaxOpenConns(maxConnections)
 	d.pool.SetMaxIdleConns(maxConnections) // the default, 2, would close and redial all others

@@ -3,59 +3,35 @@ package upstream
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	"modernc.org/sqlite"
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
 )
 
-// openSQLite returns a database in memory and its sleepFunc, which uses an SQL
-// function sleep. Each connection is a database of its own.
-func openSQLite() (*sql.DB, sleepFunc) {
-	var s sleepFunction
-	d := new(sqlite.Driver)
-	d.MustRegisterScalarFunction("sleep", 2, s.call)
-	return sql.OpenDB(memoryConnector{d}), s.query
+// openSQLite returns a database in memory with an SQL function sleep(nanoseconds). Each
+// connection is a database of its own.
+func openSQLite() (*sql.DB, error) {
+	return driver.Open(":memory:", func(c *sqlite3.Conn) error {
+		return c.CreateFunction("sleep", 1, sqlite3.DIRECTONLY, sleep)
+	})
 }
 
-// sleepFunction is the SQL function sleep(id, nanoseconds). SQLite passes no
-// context to a function and cannot interrupt one, so it is found by id.
-type sleepFunction struct {
-	contexts sync.Map // int64: context.Context
-	lastID   atomic.Int64
-}
-
-// query is a sleepFunc.
-func (s *sleepFunction) query(ctx context.Context, pool *sql.DB, d time.Duration) error {
-	id := s.lastID.Add(1)
-	s.contexts.Store(id, ctx)
-	defer s.contexts.Delete(id)
-	_, err := pool.ExecContext(ctx, "SELECT sleep(?, ?)", id, d.Nanoseconds())
+// sqliteSleep is the sleepFunc of SQLite.
+func sqliteSleep(ctx context.Context, pool *sql.DB, d time.Duration) error {
+	_, err := pool.ExecContext(ctx, "SELECT sleep(?)", d.Nanoseconds())
 	return err
 }
 
-// call implements the SQL function. It returns NULL, or the cause of the query's
-// context if that is done first.
-func (s *sleepFunction) call(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-	value, _ := s.contexts.Load(args[0])
-	ctx := value.(context.Context)
-	timer := time.NewTimer(time.Duration(args[1].(int64)))
+// sleep implements the SQL function. SQLite cannot interrupt a function, so sleep ends
+// with an error when the query's context is done.
+func sleep(c sqlite3.Context, args ...sqlite3.Value) {
+	ctx := c.Conn().GetInterrupt()
+	timer := time.NewTimer(time.Duration(args[0].Int64()))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil, nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		c.ResultError(context.Cause(ctx))
 	}
 }
-
-// memoryConnector is a driver.Connector to new databases in memory.
-type memoryConnector struct{ driver *sqlite.Driver }
-
-func (c memoryConnector) Connect(context.Context) (driver.Conn, error) {
-	return c.driver.Open(":memory:")
-}
-
-func (c memoryConnector) Driver() driver.Driver { return c.driver }
