@@ -40,7 +40,7 @@ type Config struct {
 	Admin       bool     `env:"ADMIN" envDefault:"true" help:"serve the API under /admin: runs, holds, clock"`
 	AdminToken  string   `env:"ADMIN_TOKEN" help:"bearer token for /admin; unset: writes beyond loopback need a random one (logged); none: all open"`
 	AdminHosts  []string `env:"ADMIN_HOSTS" envDefault:"none" help:"dotted host names allowed for /admin without a token: none, *, or delay.example.com,*.example.org"`
-	JournalSize int      `env:"JOURNAL_SIZE" envDefault:"10000" help:"requests kept for /admin/runs; then the oldest are dropped, or in a flood those of the flooding address"`
+	JournalSize int      `env:"JOURNAL_SIZE" envDefault:"10000" help:"requests kept for /admin/runs; then the oldest are dropped, in a flood the flooding address's"`
 
 	JournalHeaders []string `env:"JOURNAL_HEADERS" envDefault:"Idempotency-Key,User-Agent" help:"header fields of requests kept for /admin/runs, up to 20; never credentials; none for none"`
 

@@ -71,7 +71,8 @@ func TestChangesNameTheClient(t *testing.T) {
 	endFrom(j, h, 1, "a")
 	endFrom(j, h, 2, "a")
 	changes, _ := j.Changes(0)
-	if want := netip.MustParseAddr("10.0.0.2"); len(changes) != 1 || changes[0].Client != want || changes[0].Begun != 1 {
+	want := netip.MustParseAddr("10.0.0.2")
+	if len(changes) != 1 || changes[0].Client != want || changes[0].Begun != 1 {
 		t.Errorf("got %+v, want run 1 of client %v", changes, want)
 	}
 }

@@ -125,10 +125,14 @@ type Journal struct {
 }
 
 // New returns a journal that keeps the records of up to size waits of all runs; size is 0
-// or more. Then it drops a record for each new one; see fresh. now returns the current time. The journal calls ended with each
-// wait that has ended, on the goroutine of its request.
+// or more. Then it drops a record for each new one; see fresh. now returns the current
+// time. The journal calls ended with each wait that has ended, on the goroutine of its
+// request.
 func New(size int, now func() time.Time, ended func(Wait)) *Journal {
-	j := &Journal{size: size, now: now, ended: ended, runs: map[string]*runStats{}, clients: map[netip.Addr]*client{}}
+	j := &Journal{
+		size: size, now: now, ended: ended,
+		runs: map[string]*runStats{}, clients: map[netip.Addr]*client{},
+	}
 	j.changed.L = &j.mu
 	j.all.older, j.all.newer = &j.all, &j.all
 	j.changes.earlier, j.changes.later = &j.changes, &j.changes
