@@ -88,6 +88,7 @@ var mayImport = map[string][]rule{
 		{"attack", "drive peer"},
 		{"", "drive peer report"},
 	},
+	"deploy/bundle":  {{"", ""}},
 	"deploy/goproxy": {{"", ""}},
 }
 
@@ -117,6 +118,7 @@ var onlyImporters = []struct{ module, importers string }{
 	{"gonum.org/v1/gonum", "delay-server/delay"},
 	{"gonum.org/v1/plot", "demo-api/sweep deploy/bench/report"},
 	{"golang.org/x/mod", "deploy/goproxy"},
+	{"github.com/google/go-containerregistry", "deploy/bundle"},
 	{"golang.org/x/sync", "demo-api/fetch demo-api/server"},
 	{"golang.org/x/time/rate", "delay-server/kit/program"},
 	{"go.yaml.in/yaml", "delay-server/exercise delay-server/scenario delay-server/server delay-server/yamlfile"},
