@@ -57,10 +57,11 @@ var Languages = []Language{
 	{"java", "Java", ".java", "java"},
 }
 
-// File returns the name of the file of an exercise's program, such as "retry-after.py".
-func (l Language) File(exercise string) string { return exercise + l.extension }
+// File returns the name of the file of an exercise's program, such as "exercise-retry.py".
+// The prefix keeps Python from importing concurrent.py as its module of that name.
+func (l Language) File(exercise string) string { return "exercise-" + exercise + l.extension }
 
-// Command returns the command that runs the program, such as "python3 retry-after.py".
+// Command returns the command that runs the program, such as "python3 exercise-retry.py".
 func (l Language) Command(exercise string) string { return l.command + " " + l.File(exercise) }
 
 // Set has exercises. It never changes.

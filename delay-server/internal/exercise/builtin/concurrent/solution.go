@@ -1,0 +1,47 @@
+//go:build ignore
+
+// Makes three calls at once, each in a goroutine.
+package main
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	server = "http://localhost:3000"
+	name   = "your-name"
+)
+
+// run is a new one for each try.
+var run = fmt.Sprintf("%s.concurrent.%d", name, time.Now().UnixMilli())
+
+func call(number int) {
+	url := server + "/delay/1000"
+	request, err := http.NewRequest("GET", url, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	request.Header.Set("X-Run-Id", run)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer response.Body.Close()
+	fmt.Println("call", number, "got", response.StatusCode)
+}
+
+func main() {
+	var calls sync.WaitGroup
+	for number := range 3 {
+		calls.Add(1)
+		go func() {
+			defer calls.Done()
+			call(number)
+		}()
+	}
+	calls.Wait()
+}

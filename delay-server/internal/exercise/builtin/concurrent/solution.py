@@ -1,0 +1,18 @@
+# Makes three calls at once, each in a thread.
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.request import Request, urlopen
+
+SERVER = "http://localhost:3000"
+NAME = "your-name"
+RUN = f"{NAME}.concurrent.{time.time_ns() // 1_000_000}"  # a new one for each try
+
+
+def call(number):
+    request = Request(SERVER + "/delay/1000", headers={"X-Run-Id": RUN})
+    with urlopen(request) as response:
+        print("call", number, "got", response.status)
+
+
+with ThreadPoolExecutor(max_workers=3) as pool:
+    list(pool.map(call, range(3)))
