@@ -198,6 +198,7 @@ func (s *Server) routes(m *metrics.Metrics) *echo.Echo {
 		gets("/exercises", s.page("/exercises", "exercises.html"))
 	}
 	gets("/assets/:name", httpkit.Assets(pages, "pages"))
+	gets("/distribution.svg", s.distribution)
 	gets("/problems", httpkit.Problems("delay-server", "/doc"))
 	gets("/problems/:name", httpkit.Problems("delay-server", "/doc"))
 	gets("/openapi.yaml", serve("application/yaml", openAPIDocument()))

@@ -59,11 +59,12 @@ var mayImport = map[string][]rule{
 			"kit/httpkit kit/problem kit/program kit/tracing"},
 		{"metrics", "gate journal"},
 		{"feed", "kit/problem"},
+		{"distribution", "delay"},
 		{"client", "delay kit/problem"},
 		{"admin", "check client delay plan gate journal clock scenario " +
 			"kit/httpkit kit/problem kit/program kit/query kit/spelling"},
 
-		{"server", "admin answer authority check clock cors delay eventloop flash flow " +
+		{"server", "admin answer authority check clock cors delay distribution eventloop flash flow " +
 			"forward gate httpflow journal metrics plan scenario " + kit},
 		{"delaytest", "server client delay"},
 		{"(main)", "server " + kit},

@@ -32,6 +32,7 @@ var samples = map[string]sample{
 	"/hold/{name}":               {"/hold/released", 200, (*contract).releaser},
 	"/":                          {"/", 200, nil},
 	"/doc":                       {"/doc", 200, nil},
+	"/distribution.svg":          {"/distribution.svg?delay=lognormal:120ms,900ms", 200, nil},
 	"/live":                      {"/live", 200, nil},
 	"/board":                     {"/board", 200, nil},
 	"/exercises":                 {"/exercises", 200, nil},

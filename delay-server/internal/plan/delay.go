@@ -161,6 +161,13 @@ func (p *Planner) withoutQuery(a args, d delay.Delay, body bodyFunc) (*Template,
 	return t.ready(a.name()), nil
 }
 
+// ParseDelay parses a delay within the limits, as in a path. A bare number counts unit:
+// Milliseconds or Seconds. The error is a *problem.Problem.
+func (p *Planner) ParseDelay(text string, unit Unit) (delay.Delay, error) {
+	in := &input{Planner: p, seconds: unit == Seconds}
+	return in.parseDelay("delay", p.number(text))
+}
+
 // pathDelay parses the delay in a path. The error is a *DelayError.
 func (p *Planner) pathDelay(text string) (delay.Delay, error) {
 	d, err := p.checkLimit(p.number(text), delay.Parse)

@@ -70,6 +70,23 @@ func (e Endpoint) Patterns() []string {
 	return []string{e.Pattern}
 }
 
+// Unit is what a bare number in a time counts.
+type Unit string
+
+// The units, as Go durations write them.
+const (
+	Milliseconds Unit = "ms"
+	Seconds      Unit = "s"
+)
+
+// Unit returns the unit of e's times.
+func (e Endpoint) Unit() Unit {
+	if e.seconds {
+		return Seconds
+	}
+	return Milliseconds
+}
+
 // Paths returns e's patterns in OpenAPI's form, {name} for {name...}.
 func (e Endpoint) Paths() []string {
 	paths := e.Patterns()
