@@ -30,7 +30,7 @@ type caller struct {
 // delay-server that ends before close is called.
 func newCaller(cfg config.Config, stderr io.Writer, onFailure func(error)) (*caller, error) {
 	cfg.LogLevel = max(cfg.LogLevel, slog.LevelWarn) // an embedded delay-server logs its drain
-	server, err := connectDelayServer(cfg, cfg.NewLogger(stderr), onFailure)
+	server, err := connectDelayServer(cfg, "", cfg.NewLogger(stderr), onFailure)
 	if err != nil {
 		return nil, err
 	}

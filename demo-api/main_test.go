@@ -211,6 +211,16 @@ func TestMaxDelay(t *testing.T) {
 	}
 }
 
+func TestEmbeddedDelayServerLinksBack(t *testing.T) {
+	r := run(t)
+	if _, body := get(t, r.base+"/"); !strings.Contains(body, `<a href="`+r.slow+`" data-embedded>delay-server</a>`) {
+		t.Errorf("GET /: no link to %s in\n%s", r.slow, body)
+	}
+	if _, body := get(t, r.slow+"/"); !strings.Contains(body, `<a href="`+r.base+`" data-local>demo-api</a>`) {
+		t.Errorf("delay-server: GET /: no link to %s in\n%s", r.base, body)
+	}
+}
+
 func TestExternalDelayServer(t *testing.T) {
 	teapot := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(418) })
 	elsewhere := httptest.NewServer(teapot)
@@ -246,7 +256,7 @@ func TestEmbeddedDelayServerFails(t *testing.T) {
 	ln.Close()
 	failed := make(chan error, 1)
 	log := slog.New(slog.DiscardHandler)
-	stop, err := startDelayServer(ln, config.Default(), log, func(err error) { failed <- err })
+	stop, err := startDelayServer(ln, config.Default(), "", log, func(err error) { failed <- err })
 	if err != nil {
 		t.Fatal(err)
 	}

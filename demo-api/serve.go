@@ -26,7 +26,7 @@ func serve(ctx context.Context, cfg config.Config, stdout, stderr io.Writer) err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	slow, err := connectDelayServer(cfg, log, cancel)
+	slow, err := connectDelayServer(cfg, program.URLs("http", lns[0].Addr())[0], log, cancel)
 	if err != nil {
 		return err
 	}
@@ -49,6 +49,7 @@ func serve(ctx context.Context, cfg config.Config, stdout, stderr io.Writer) err
 	app := server.New(server.Options{
 		Calls: cfg.Calls, MaxCalls: cfg.MaxCalls, Delay: cfg.Delay, MaxDelay: cfg.MaxDelay,
 		MaxInFlight: cfg.MaxInFlight, HTTP: cfg.Config, UpstreamURL: slow.url, Tracing: traces,
+		DelayServerLink: slow.link, Embedded: slow.embedded,
 	}, client, database, log)
 	cfg.Announce(program.Banner{
 		Name: "demo-api", Listening: lns[0].Addr(),

@@ -52,6 +52,8 @@ type Config struct {
 	ProxyTimeout  time.Duration `env:"PROXY_TIMEOUT" envDefault:"30s" help:"time to connect upstream, to send each part of the request, and to get the response header"`
 	FlashCompat   bool          `env:"FLASH_COMPAT" envDefault:"false" help:"answer errors, unknown paths and paths in other case exactly as Flash does"`
 
+	DemoAPIURL string `env:"DEMO_API_URL" help:"demo-api as browsers reach it, such as http://localhost:5000, for links; port 0 for none"`
+
 	TLSHosts []string `env:"TLS_HOSTS" envDefault:"none" help:"names and addresses to serve over TLS too: none, or flash.siwalik.in,127.0.0.1; clients trust /ca.pem"`
 	TLSDir   string   `env:"TLS_DIR" help:"folder of the certificate authority and the certificate; created if missing"`
 	TLSPort  int      `env:"TLS_PORT" envDefault:"3443" help:"TLS port; 0 for any free one"`
@@ -111,6 +113,8 @@ func (c Config) Validate() error {
 	validateHosts(&v, "REDIRECT_HOSTS", c.RedirectHosts)
 	validateHosts(&v, "PROXY_HOSTS", c.ProxyHosts)
 	v.Check(c.ProxyTimeout > 0, "PROXY_TIMEOUT: %v is invalid: use more than 0", c.ProxyTimeout)
+	v.Check(httpkit.IsLink(c.DemoAPIURL),
+		"DEMO_API_URL: %q is invalid: use http://host:port or https://host:port", c.DemoAPIURL)
 	c.validateTLS(&v)
 	return v.Err()
 }

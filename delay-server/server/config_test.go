@@ -26,7 +26,8 @@ func TestLoadReportsEachBadSettingOnce(t *testing.T) {
 		"REDIRECT_HOSTS": "https://example.com", "FLASH_COMPAT": "perhaps",
 		"PROXY_HOSTS": "http://example.com", "PROXY_TIMEOUT": "0s",
 		"TLS_HOSTS": "flash.siwalik.in:443", "TLS_DIR": "", "TLS_PORT": "-1",
-		"TIME_SCALE": "0", "JOURNAL_SIZE": "-1", "JOURNAL_HEADERS": "Cookie",
+		"DEMO_API_URL": "localhost:5000",
+		"TIME_SCALE":   "0", "JOURNAL_SIZE": "-1", "JOURNAL_HEADERS": "Cookie",
 		"ADMIN": "maybe", "ADMIN_TOKEN": "two words",
 		"ADMIN_HOSTS": "https://example.com",
 		"TIME_SCAL":   "1", "ADMIN_TOKENS": "x", "JOURNAL_SISE": "1",
@@ -106,7 +107,8 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 			}
 		})
 	}
-	for _, good := range []string{"TIME_SCALE=0.001", "TIME_SCALE=1e6", "JOURNAL_SIZE=1", "ADMIN=false",
+	for _, good := range []string{"DEMO_API_URL=http://localhost:0", "DEMO_API_URL=https://[::1]:5000/",
+		"TIME_SCALE=0.001", "TIME_SCALE=1e6", "JOURNAL_SIZE=1", "ADMIN=false",
 		"ADMIN_TOKEN=s3cret!", "ADMIN_TOKEN=none", "ADMIN_TOKEN=nonesuch", "ADMIN_TOKEN=", "ADMIN_HOSTS=",
 		"JOURNAL_HEADERS=none", "JOURNAL_HEADERS=", "JOURNAL_HEADERS=Idempotency-Key, x-request-id",
 		"JOURNAL_HEADERS=" + strings.TrimSuffix(manyHeaders, ",")} {

@@ -88,16 +88,24 @@ type pageView struct {
 }
 
 // pageLink is a link of the navigation.
-type pageLink struct{ Path, Title string }
+type pageLink struct {
+	Path, Title string
+	Local       bool // another program on this machine: page.js uses the page's own host
+}
 
 // pageLinks returns the links to the pages that s serves.
 func (s *Server) pageLinks() []pageLink {
 	var links []pageLink
 	if s.config.Admin {
 		links = append(links,
-			pageLink{"/live", "Live"}, pageLink{"/board", "Board"}, pageLink{"/exercises", "Exercises"})
+			pageLink{Path: "/live", Title: "Live"}, pageLink{Path: "/board", Title: "Board"},
+			pageLink{Path: "/exercises", Title: "Exercises"})
 	}
-	return append(links, pageLink{"/doc", "Documentation"})
+	links = append(links, pageLink{Path: "/doc", Title: "Documentation"})
+	if demo := httpkit.Link(s.config.DemoAPIURL); demo != "" {
+		links = append(links, pageLink{Path: demo, Title: "demo-api", Local: httpkit.IsLocal(demo)})
+	}
+	return links
 }
 
 func (s *Server) pageView(path string) pageView {

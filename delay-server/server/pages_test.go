@@ -89,3 +89,22 @@ func TestPagesAreNotCopied(t *testing.T) {
 		})
 	}
 }
+
+func TestPagesLinkToDemoAPI(t *testing.T) {
+	for url, want := range map[string]string{
+		"":                         "",
+		"http://localhost:0":       "",
+		"http://localhost:5001":    `<a href="http://localhost:5001" data-local>demo-api</a>`,
+		"https://demo.example.com": `<a href="https://demo.example.com">demo-api</a>`,
+	} {
+		config := DefaultConfig()
+		config.DemoAPIURL = url
+		_, base, _ := start(t, config, io.Discard)
+		for _, path := range []string{"/", "/doc", "/live", "/board"} {
+			_, body := do(t, newClient(t), "GET", base+path, nil)
+			if !strings.Contains(body, want) || want == "" && strings.Contains(body, ">demo-api</a>") {
+				t.Errorf("DEMO_API_URL=%s: GET %s: want %q in the page", url, path, want)
+			}
+		}
+	}
+}

@@ -47,6 +47,7 @@ func (c *contract) everyError(t *testing.T) {
 		{"/bytes/{n}", c.base + "/bytes/-1", 400},
 		{"/barrier/{name}", c.base + "/barrier/b", 400},
 		{"/hold/{name}", c.base + "/hold/h?timeout=0", 400},
+		{"/distribution.svg", c.base + "/distribution.svg", 400},
 		{"/status/{codes}", c.base + "/status/401", 401},
 		{"/delay/{delay}/url/{url}", compat + "/delay/0/url/example.com", 403},
 		{"/delay/{delay}/proxy/{url}", c.base + "/delay/0/proxy/example.com", 403},

@@ -35,7 +35,7 @@ func newAccess(host, adminToken string, hosts plan.HostList) access {
 	case adminToken == NoToken:
 	case adminToken != "":
 		a.token, a.guardsRead = adminToken, true
-	case !isLoopback(host):
+	case !program.IsLoopback(host):
 		a.token = rand.Text()
 	}
 	return a
@@ -95,12 +95,4 @@ var label = regexp.MustCompile(`^[a-z0-9_-]+$`)
 func isLocalName(host string) bool {
 	_, err := netip.ParseAddr(host)
 	return err == nil || label.MatchString(host)
-}
-
-// isLoopback reports whether host, as in HOST, is localhost or a loopback address.
-// Any other name could resolve to anything.
-func isLoopback(host string) bool {
-	host = strings.TrimSuffix(program.Unbracket(host), ".")
-	addr, _ := netip.ParseAddr(host)
-	return strings.EqualFold(host, program.Localhost) || addr.Unmap().IsLoopback()
 }

@@ -84,6 +84,34 @@ func IsBaseURL(s string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && HasHost(u) && !strings.ContainsAny(s, "?#@")
 }
 
+// IsLink reports whether s is empty, a base URL, or a base URL with port 0: the program is
+// published at a random port.
+func IsLink(s string) bool { return s == "" || IsBaseURL(s) || hasRandomPort(s) }
+
+// Link returns the URL of a link to s, for which IsLink is true, or "" if it is unknown.
+func Link(s string) string {
+	if hasRandomPort(s) {
+		return ""
+	}
+	return s
+}
+
+func hasRandomPort(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Port() != "0" {
+		return false
+	}
+	u.Host = strings.TrimSuffix(u.Host, ":0")
+	return IsBaseURL(u.String())
+}
+
+// IsLocal reports whether a base URL is of a program on this machine. Browsers on other
+// machines reach it by another host.
+func IsLocal(baseURL string) bool {
+	u, err := url.Parse(baseURL)
+	return err == nil && program.IsLoopback(u.Hostname())
+}
+
 // HasHost reports whether u has a host, and no port or a valid one.
 func HasHost(u *url.URL) bool {
 	port, err := strconv.Atoi(u.Port())

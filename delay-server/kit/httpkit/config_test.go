@@ -101,3 +101,32 @@ func TestIsBaseURL(t *testing.T) {
 		}
 	}
 }
+
+func TestLinks(t *testing.T) {
+	for _, tc := range []struct {
+		url   string
+		valid bool
+		link  string
+		local bool
+	}{
+		{"", true, "", false},
+		{"http://localhost:5000", true, "http://localhost:5000", true},
+		{"http://127.0.0.2:5000/", true, "http://127.0.0.2:5000/", true},
+		{"http://[::1]:5000", true, "http://[::1]:5000", true},
+		{"https://demo.example.com", true, "https://demo.example.com", false},
+		{"http://192.168.1.2:5000", true, "http://192.168.1.2:5000", false},
+		{"http://localhost.example.com", true, "http://localhost.example.com", false},
+		{"http://localhost:0", true, "", true},
+		{"http://[::1]:0/", true, "", true},
+		{"http://:0", false, "", false},
+		{"ftp://localhost:0", false, "", true},
+		{"localhost:5000", false, "", false},
+		{"http://user@localhost", false, "", true},
+	} {
+		valid := httpkit.IsLink(tc.url)
+		if valid != tc.valid || valid && httpkit.Link(tc.url) != tc.link || httpkit.IsLocal(tc.url) != tc.local {
+			t.Errorf("%q: IsLink %v, Link %q, IsLocal %v; want %v, %q, %v", tc.url, valid, httpkit.Link(tc.url),
+				httpkit.IsLocal(tc.url), tc.valid, tc.link, tc.local)
+		}
+	}
+}

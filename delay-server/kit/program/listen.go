@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -97,6 +98,14 @@ func Unbracket(host string) string {
 		return strings.TrimSuffix(inner, "]")
 	}
 	return host
+}
+
+// IsLoopback reports whether host, as in HOST or a URL, is localhost or a loopback
+// address. Any other name could resolve to anything.
+func IsLoopback(host string) bool {
+	host = strings.TrimSuffix(Unbracket(host), ".")
+	addr, _ := netip.ParseAddr(host)
+	return strings.EqualFold(host, Localhost) || addr.Unmap().IsLoopback()
 }
 
 // URLs returns the base URLs of a server that listens on addr, such as

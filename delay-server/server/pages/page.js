@@ -7,6 +7,9 @@ const byId = (id) => document.getElementById(id);
 // reducedMotion matches if the user prefers less motion.
 const reducedMotion = matchMedia('(prefers-reduced-motion: reduce)');
 
+// A link to a program on the same machine leads to the host by which this page was reached.
+for (const link of document.querySelectorAll('a[data-local]')) link.hostname = location.hostname;
+
 const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 
 // The token of the admin API stays in this tab.

@@ -21,7 +21,9 @@ import (
 type Config struct {
 	Port int `env:"PORT" envDefault:"5000" help:"port to listen on; 0 for any free one"`
 
-	DelayServerURL   string `env:"DELAY_SERVER_URL" help:"delay-server to call, such as http://localhost:3000; unset: one in this process"`
+	DelayServerURL       string `env:"DELAY_SERVER_URL" help:"delay-server to call, such as http://localhost:3000; unset: one in this process"`
+	DelayServerPublicURL string `env:"DELAY_SERVER_PUBLIC_URL" help:"the same delay-server as browsers reach it, for links; unset: DELAY_SERVER_URL; port 0: no links"`
+
 	DelayServerToken string `env:"DELAY_SERVER_TOKEN" help:"its ADMIN_TOKEN, if any, to read the peak in flight"`
 
 	DatabaseURL         string `env:"DATABASE_URL" help:"database for ?db=, such as postgres://…; unset: SQLite in this process"`
@@ -72,6 +74,10 @@ func (c Config) Validate() error {
 	v.Check(c.Timeout > 0, "TIMEOUT: %v is invalid: use more than 0", c.Timeout)
 	v.Check(c.DelayServerURL == "" || httpkit.IsBaseURL(c.DelayServerURL),
 		"DELAY_SERVER_URL: %q is invalid: use http://host:port or https://host:port", c.DelayServerURL)
+	v.Check(httpkit.IsLink(c.DelayServerPublicURL),
+		"DELAY_SERVER_PUBLIC_URL: %q is invalid: use http://host:port or https://host:port", c.DelayServerPublicURL)
+	v.Check(c.DelayServerPublicURL == "" || c.DelayServerURL != "",
+		"DELAY_SERVER_PUBLIC_URL: value is invalid: it needs DELAY_SERVER_URL")
 	v.Check(!strings.ContainsFunc(c.DelayServerToken, func(r rune) bool { return r <= ' ' || r > '~' }),
 		"DELAY_SERVER_TOKEN: value is invalid: use visible ASCII characters")
 	v.Check(c.DelayServerToken == "" || c.DelayServerURL != "",

@@ -55,6 +55,7 @@ func TestValid(t *testing.T) {
 		{"DATABASE_URL=postgresql://demo:p%40ss@db:5432/demo?sslmode=disable"},
 		{"DATABASE_CONNECTIONS=1"}, {"MAX_IN_FLIGHT=1001"}, {"MAX_IN_FLIGHT=2", "MAX_CALLS=1", "CALLS=1"},
 		{"DELAY_SERVER_URL=http://delay-server:3000", "DELAY_SERVER_TOKEN=s3cret!"},
+		{"DELAY_SERVER_URL=http://delay-server:3000", "DELAY_SERVER_PUBLIC_URL=http://localhost:3000"},
 	} {
 		if _, _, err := config.Load(environ); err != nil {
 			t.Errorf("Load(%q) = %v, want no error", environ, err)
@@ -80,6 +81,8 @@ func TestInvalid(t *testing.T) {
 		{"READ_TIMEOUT=-1s", "READ_TIMEOUT: -1s is invalid: use more than 0"},
 		{"DELAY_SERVER_URL=localhost:3000",
 			`DELAY_SERVER_URL: "localhost:3000" is invalid: use http://host:port or https://host:port`},
+		{"DELAY_SERVER_PUBLIC_URL=http://localhost:3000",
+			"DELAY_SERVER_PUBLIC_URL: value is invalid: it needs DELAY_SERVER_URL"},
 		{"DELAY_SERVER_TOKEN=s3cret!", "DELAY_SERVER_TOKEN: value is invalid: it needs DELAY_SERVER_URL"},
 		{"DATABASE_CONNECTIONS=0", "DATABASE_CONNECTIONS: 0 is invalid: use 1 or more"},
 		{"DATABASE_URL=localhost:5432", "DATABASE_URL: value is invalid: " + database},
@@ -123,7 +126,8 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		"PORT", "DELAY_SERVER_URL", "DELAY_SERVER_TOKEN", "DATABASE_URL", "DATABASE_CONNECTIONS",
+		"PORT", "DELAY_SERVER_URL", "DELAY_SERVER_PUBLIC_URL",
+		"DELAY_SERVER_TOKEN", "DATABASE_URL", "DATABASE_CONNECTIONS",
 		"CALLS", "MAX_CALLS", "MAX_IN_FLIGHT", "DELAY", "MAX_DELAY", "TIMEOUT", "HOST", "LOG_FORMAT",
 	} {
 		if !strings.Contains(b.String(), "\n"+name+" ") {

@@ -25,8 +25,12 @@ func (s *Server) html(c echo.Context, status int, name string, view any) error {
 }
 
 // site returns the view of the parts that all pages share.
-func site(path, baseURL string) web.Site {
-	return web.Site{Path: path, Base: baseURL, Build: version.Get().String()}
+func (s *Server) site(path, baseURL string) web.Site {
+	link := s.options.DelayServerLink
+	return web.Site{
+		Path: path, Base: baseURL, Build: version.Get().String(),
+		DelayServer: link, Embedded: s.options.Embedded, Local: !s.options.Embedded && httpkit.IsLocal(link),
+	}
 }
 
 // baseURL returns the scheme and host that the client used.

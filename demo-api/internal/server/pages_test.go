@@ -215,3 +215,26 @@ func TestProbes(t *testing.T) {
 		t.Errorf("GET /version = %s, %v, want %+v", body, err, version.Get())
 	}
 }
+
+func TestPagesLinkToDelayServer(t *testing.T) {
+	for _, tc := range []struct {
+		url      string
+		embedded bool
+		want     string
+	}{
+		{"", false, ""},
+		{"http://localhost:3001", false, `<a href="http://localhost:3001" data-local>delay-server</a>`},
+		{"http://127.0.0.1:43210", true, `<a href="http://127.0.0.1:43210" data-embedded>delay-server</a>`},
+		{"https://delay.example.com", false, `<a href="https://delay.example.com">delay-server</a>`},
+	} {
+		o := options()
+		o.DelayServerLink, o.Embedded = tc.url, tc.embedded
+		d := start(t, o, newFake(t, respondAfter(0)).URL, time.Minute)
+		for _, path := range []string{"/", "/tutorial", "/sweep"} {
+			body := d.get(t, path).body
+			if !strings.Contains(body, tc.want) || tc.want == "" && strings.Contains(body, ">delay-server</a>") {
+				t.Errorf("link %s: GET %s: want %q in the page", tc.url, path, tc.want)
+			}
+		}
+	}
+}

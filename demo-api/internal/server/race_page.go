@@ -18,7 +18,7 @@ func (s *Server) racePage(c echo.Context) error {
 	query := withoutEmpty(raw)
 	form := s.raceForm(raw)
 	view := web.Race{
-		Site: site(c.Path(), baseURL(c)), Form: form, Presets: s.presets(form),
+		Site: s.site(c.Path(), baseURL(c)), Form: form, Presets: s.presets(form),
 		MaxCalls: s.options.MaxCalls, Upstream: s.options.UpstreamURL,
 		Defaults:       web.Defaults{Calls: s.options.Calls, Delay: s.options.Delay},
 		SequentialCurl: curlCommand(baseURL(c), sequential.path, query),

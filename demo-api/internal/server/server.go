@@ -39,7 +39,7 @@ type Database interface {
 	Query(ctx context.Context, wait time.Duration) error
 }
 
-// Options configure a Server. All but Tracing are required.
+// Options configure a Server. All but DelayServerLink, Embedded and Tracing are required.
 type Options struct {
 	Calls    int           // default of ?calls=
 	MaxCalls int           // maximum of ?calls=
@@ -50,7 +50,9 @@ type Options struct {
 
 	HTTP httpkit.Config // timeouts and limits
 
-	UpstreamURL string // shown on the pages
+	UpstreamURL     string // shown on the pages
+	DelayServerLink string // the URL of delay-server for browsers, or ""
+	Embedded        bool   // delay-server runs in this process, and listens only on loopback
 
 	Tracing tracing.Tracing // of the requests
 }

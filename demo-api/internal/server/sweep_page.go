@@ -15,7 +15,7 @@ import (
 func (s *Server) sweepPage(c echo.Context) error {
 	raw := withoutEmpty(c.Request().URL.RawQuery)
 	view := web.Sweep{
-		Site: site(c.Path(), baseURL(c)), Form: s.sweepForm(raw),
+		Site: s.site(c.Path(), baseURL(c)), Form: s.sweepForm(raw),
 		MaxCalls: s.options.MaxCalls, Delay: sweep.Delay, Budget: sweep.Budget, Upstream: s.options.UpstreamURL,
 	}
 	status := http.StatusOK

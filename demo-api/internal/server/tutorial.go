@@ -28,7 +28,7 @@ func (s *Server) tutorialPage() echo.HandlerFunc {
 		})
 	}
 	view := web.Tutorial{
-		Site:             site("/tutorial", httpkit.BaseURL),
+		Site:             s.site("/tutorial", httpkit.BaseURL),
 		Runs:             runs,
 		SequentialSource: function(fetch.Source, "func Sequential("),
 		ConcurrentSource: function(fetch.Source, "func Concurrent("),

@@ -23,6 +23,10 @@ type Site struct {
 	Path  string // of the page
 	Base  string // scheme and host that the client used, for curl commands
 	Build string // version of the program
+
+	DelayServer string // URL of delay-server for browsers, or ""
+	Embedded    bool   // only browsers on this machine reach it: page.js hides the link from others
+	Local       bool   // it is on this machine: page.js uses the page's own host
 }
 
 // Page writes a page, such as race.html, as HTML. The error is from the template
