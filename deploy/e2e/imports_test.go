@@ -46,8 +46,9 @@ var mayImport = map[string][]rule{
 		{"check", "answer delay journal kit/problem kit/query kit/spelling"},
 		{"plan", "delay gate answer kit/problem kit/query kit/spelling"},
 		{"yamlfile", "kit/problem kit/spelling"},
-		{"scenario", "plan yamlfile kit/problem kit/spelling"},
-		{"exercise", "check plan yamlfile kit/problem kit/query kit/urlpath"},
+		{"reload", ""},
+		{"scenario", "plan reload yamlfile kit/problem kit/spelling"},
+		{"exercise", "check plan reload yamlfile kit/problem kit/query kit/urlpath"},
 		{"flow", "plan answer journal gate clock kit/problem kit/query"},
 		{"eventloop", "flow plan answer gate clock timerfd kit/problem"},
 

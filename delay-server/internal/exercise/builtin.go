@@ -25,7 +25,7 @@ var Default = sync.OnceValue(func() *Set {
 		panic(err)
 	}
 	planner := plan.New(plan.Limits{MaxDelay: time.Minute, MaxBody: math.MaxInt32})
-	set, err := load("exercises.yaml", text, files, Options{Planner: planner})
+	set, _, err := load("exercises.yaml", text, files, Options{Planner: planner})
 	if err != nil {
 		panic(fmt.Sprintf("built-in exercises: %v", err)) // tests load them
 	}

@@ -67,7 +67,6 @@ func (l Language) Command(exercise string) string { return l.command + " " + l.F
 // Set has exercises. It never changes.
 type Set struct {
 	Exercises []Exercise
-	Files     []string // that Load has read besides the YAML file
 }
 
 // Find returns the exercise with the ID, or nil.

@@ -55,24 +55,36 @@ type Options struct {
 //	    code:
 //	      python: {start: retry/start.py, solution: retry/solution.py}
 func Load(name string, text []byte, o Options) (*Set, error) {
-	return load(name, text, os.DirFS(filepath.Dir(name)), o)
+	set, _, err := loadDir(name, text, o)
+	return set, err
 }
 
-func load(name string, text []byte, files fs.FS, o Options) (*Set, error) {
+// loadDir loads with the programs in the folder of the file, and not out of it by a link.
+func loadDir(name string, text []byte, o Options) (*Set, map[string]fs.FileInfo, error) {
+	folder, err := os.OpenRoot(filepath.Dir(name))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer folder.Close()
+	return load(name, text, folder.FS(), o)
+}
+
+// load also returns the programs that it has read or missed, by their names in files.
+func load(name string, text []byte, files fs.FS, o Options) (*Set, map[string]fs.FileInfo, error) {
 	if len(text) > maxText {
-		return nil, fmt.Errorf("%s:1:1: the file has %d bytes: use up to %d", name, len(text), maxText)
+		return nil, nil, fmt.Errorf("%s:1:1: the file has %d bytes: use up to %d", name, len(text), maxText)
 	}
 	l := loader{
 		Reader: yamlfile.Reader{File: name, MaxFaults: maxFaults}, options: o, files: files,
-		lines: map[string]int{}, set: new(Set),
+		lines: map[string]int{}, set: new(Set), read: map[string]fs.FileInfo{},
 	}
 	if root := l.Document(text, "the file is empty: use exercises: and a list"); root != nil {
 		l.exercises(root)
 	}
 	if l.Faults() > 0 {
-		return nil, l.Err()
+		return nil, l.read, l.Err()
 	}
-	return l.set, nil
+	return l.set, l.read, nil
 }
 
 // loader loads one file.
@@ -82,6 +94,7 @@ type loader struct {
 	files   fs.FS
 	lines   map[string]int // of the exercises, by ID
 	set     *Set
+	read    map[string]fs.FileInfo // nil for a missing file
 }
 
 func (l *loader) exercises(root *yaml.Node) {
@@ -265,6 +278,7 @@ func (l *loader) program(name string) (string, error) {
 		return "", fmt.Errorf("file %s is invalid: use a path below the folder of this file", problem.Quote(name))
 	}
 	info, err := fs.Stat(l.files, name)
+	l.read[name] = info
 	var text []byte
 	if err == nil && info.Size() <= maxCode && info.Mode().IsRegular() {
 		text, err = fs.ReadFile(l.files, name)
@@ -281,6 +295,5 @@ func (l *loader) program(name string) (string, error) {
 	case !utf8.Valid(text):
 		return "", fmt.Errorf("file %s is not UTF-8", problem.Quote(name))
 	}
-	l.set.Files = append(l.set.Files, name)
 	return strings.TrimPrefix(string(text), ignore), nil
 }

@@ -61,23 +61,23 @@ func TestWatchReloads(t *testing.T) {
 		t.Errorf("a file that did not change was reloaded:\n%s", log)
 	}
 
-	write(t, f.name, "routes:\n  - path: /a\n    dely: 1\n")
+	write(t, f.Name(), "routes:\n  - path: /a\n    dely: 1\n")
 	tick()
 	tick()
 	if f.Current() != old {
 		t.Error("a bad file replaced the old one")
 	}
-	if want := f.name + `:3:5: unknown key \"dely\" of a route; did you mean \"delay\"?`; strings.Count(log.String(),
+	if want := f.Name() + `:3:5: unknown key \"dely\" of a route; did you mean \"delay\"?`; strings.Count(log.String(),
 		want) != 1 || strings.Count(log.String(), "level=ERROR") != 1 {
 		t.Errorf("a bad file: got the log\n%s\nwant once %s", log, want)
 	}
 
-	write(t, f.name, "routes: [{path: /a}, {path: /b}]")
+	write(t, f.Name(), "routes: [{path: /a}, {path: /b}]")
 	tick()
 	if got := f.Current().Routes(); got != 2 {
 		t.Errorf("a good file: got %d routes, want 2", got)
 	}
-	if want := "level=INFO msg=\"scenario reloaded\" file=" + f.name +
+	if want := "level=INFO msg=\"scenario reloaded\" file=" + f.Name() +
 		" routes=2"; !strings.Contains(log.String(), want) {
 		t.Errorf("a good file: got the log\n%s\nwant %s", log, want)
 	}
@@ -86,7 +86,7 @@ func TestWatchReloads(t *testing.T) {
 func TestWatchSeesAFileGoAndComeBack(t *testing.T) {
 	f, tick, log := watched(t, "routes: [{path: /a}]")
 	old := f.Current()
-	if err := os.Rename(f.name, f.name+".old"); err != nil {
+	if err := os.Rename(f.Name(), f.Name()+".old"); err != nil {
 		t.Fatal(err)
 	}
 	tick()
@@ -94,7 +94,7 @@ func TestWatchSeesAFileGoAndComeBack(t *testing.T) {
 	if f.Current() != old || strings.Count(log.String(), "level=ERROR") != 1 {
 		t.Errorf("the file is gone: got the log\n%s\nwant one error, and the old routes", log)
 	}
-	write(t, f.name, "routes: [{path: /a}, {path: /b}]")
+	write(t, f.Name(), "routes: [{path: /a}, {path: /b}]")
 	tick()
 	if got := f.Current().Routes(); got != 2 {
 		t.Errorf("another file is in its place: got %d routes, want 2", got)
@@ -128,16 +128,16 @@ func TestOpenRefuses(t *testing.T) {
 func TestWatchSeesALinkThatLeadsElsewhere(t *testing.T) {
 	f, tick, _ := watched(t, "routes: [{path: /a}]")
 	age := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	other := f.name + ".other"
+	other := f.Name() + ".other"
 	write(t, other, "routes: [{path: /b}]")
-	for _, name := range []string{f.name, other} {
+	for _, name := range []string{f.Name(), other} {
 		if err := os.Chtimes(name, age, age); err != nil {
 			t.Fatal(err)
 		}
 	}
 	f.Reload()
 	old := f.Current()
-	if err := os.Rename(other, f.name); err != nil {
+	if err := os.Rename(other, f.Name()); err != nil {
 		t.Fatal(err)
 	}
 	tick()
@@ -153,7 +153,7 @@ func TestWatchWaitsForAFileToSettle(t *testing.T) {
 	age := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	inPlace := func(t *testing.T, f *File, text string) {
 		t.Helper()
-		if err := os.WriteFile(f.name, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(f.Name(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -184,9 +184,9 @@ func TestWatchWaitsForAFileToSettle(t *testing.T) {
 		}},
 		{"empty for good", []step{{"empty", writes(""), 5, 1, 1}}},
 		{"gone for a moment", []step{
-			{"gone", func(t *testing.T, f *File) { _ = os.Remove(f.name) }, 1, 1, 0},
+			{"gone", func(t *testing.T, f *File) { _ = os.Remove(f.Name()) }, 1, 1, 0},
 			{"back as it was", writes(one), 1, 1, 0},
-			{"another", func(t *testing.T, f *File) { write(t, f.name, two) }, 2, 2, 0},
+			{"another", func(t *testing.T, f *File) { write(t, f.Name(), two) }, 2, 2, 0},
 		}},
 		{"changed and changed back", []step{
 			{"changed", writes(three), 1, 1, 0},
@@ -197,9 +197,9 @@ func TestWatchWaitsForAFileToSettle(t *testing.T) {
 		{"of one size and one time", []step{
 			{"the first half", func(t *testing.T, f *File) {
 				inPlace(t, f, strings.Replace(three, "/c", "{}", 1))
-				_ = os.Chtimes(f.name, age, age)
+				_ = os.Chtimes(f.Name(), age, age)
 			}, 1, 1, 0},
-			{"the second half", func(t *testing.T, f *File) { inPlace(t, f, three); _ = os.Chtimes(f.name, age, age) },
+			{"the second half", func(t *testing.T, f *File) { inPlace(t, f, three); _ = os.Chtimes(f.Name(), age, age) },
 				1, 1, 0},
 			{"a second tick", nothing, 1, 3, 0},
 		}},
@@ -214,7 +214,7 @@ func TestWatchWaitsForAFileToSettle(t *testing.T) {
 			for _, s := range tc.steps {
 				s.change(t, f)
 				for range s.ticks {
-					f.reloadIfChanged()
+					f.Poll()
 				}
 				if got, errors := f.Current().Routes(), strings.Count(log.String(), "level=ERROR"); got != s.want ||
 					errors != s.errors {

@@ -57,7 +57,7 @@ func (e *LimitError) Error() string { return fmt.Sprintf("there can be %d %s", e
 func NewSet(file *File, planner *plan.Planner, log *slog.Logger) *Set {
 	s := &Set{file: file, planner: planner, log: log}
 	if file != nil {
-		file.changed = s.follow
+		file.OnChange(s.follow)
 		s.publish(nil)
 	}
 	return s

@@ -135,14 +135,14 @@ func TestPutReplaces(t *testing.T) {
 
 func TestSetFollowsItsFile(t *testing.T) {
 	file, log := opened(t, "routes: [{path: /a, body: file}]")
-	s := NewSet(file, file.planner, file.log)
+	s := NewSet(file, planner(), slog.New(slog.NewTextHandler(log, nil)))
 	ctx, cancel := context.WithCancel(t.Context())
 	ticks := make(chan time.Time)
 	var watching sync.WaitGroup
 	watching.Go(func() { file.Watch(ctx, ticks) })
 	t.Cleanup(func() { cancel(); watching.Wait() })
 	change := func(text string) {
-		write(t, file.name, text)
+		write(t, file.Name(), text)
 		for range 3 {
 			ticks <- time.Time{}
 		}
