@@ -62,7 +62,7 @@ var mayImport = map[string][]rule{
 		{"feed", "kit/problem"},
 		{"distribution", "delay"},
 		{"client", "delay kit/problem"},
-		{"admin", "check client delay plan gate journal clock scenario " +
+		{"admin", "check client delay feed plan gate journal clock scenario " +
 			"kit/httpkit kit/problem kit/program kit/query kit/spelling"},
 
 		{"server", "admin answer authority check clock cors delay distribution eventloop flash flow " +

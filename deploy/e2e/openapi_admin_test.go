@@ -96,6 +96,7 @@ func (c *contract) errorsOfAdmin(t *testing.T, impatient string) {
 		c.keeps(t, operation, late, http.StatusRequestTimeout)
 	}
 	c.tooManyScenarios(t)
+	c.tooManyViewers(t)
 	c.keeps(t, "POST /admin/runs/{id}/clock", stalling(t, impatient+"/admin/runs/one/clock"), http.StatusRequestTimeout)
 	onceHeld(t, c.base, "failed", "DELETE", "/admin/holds/failed")
 	c.keeps(t, "GET /hold/{name}", newRequest(t, "GET", c.base+"/hold/failed", ""), http.StatusServiceUnavailable)
@@ -109,6 +110,19 @@ func (c *contract) tooManyScenarios(t *testing.T) {
 	}
 	r := newRequest(t, "PUT", base+"/admin/runs/last/scenario", routes)
 	c.keeps(t, "PUT /admin/runs/{id}/scenario", r, http.StatusConflict)
+}
+
+// tooManyViewers opens streams of what happens now up to the limit, and one more.
+func (c *contract) tooManyViewers(t *testing.T) {
+	base := serveDelays(t, func(*server.Config) {})
+	for range 200 {
+		reply, err := direct.Do(newRequest(t, "GET", base+"/admin/live", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { reply.Body.Close() })
+	}
+	c.keeps(t, "GET /admin/live", newRequest(t, "GET", base+"/admin/live", ""), http.StatusServiceUnavailable)
 }
 
 // steered controls a server's requests and clock through the admin API.

@@ -61,6 +61,7 @@ var samples = map[string]sample{
 	"POST /admin/holds/{name}/release": {"/admin/holds/held/release", 200, (*contract).held},
 	"/admin/clock":                     {"/admin/clock", 200, nil},
 	"POST /admin/reset":                {"/admin/reset", 204, nil},
+	"/admin/live":                      {"/admin/live?run=ran", 200, (*contract).ran},
 	"/admin/scenario":                  {"/admin/scenario", 200, (*contract).routed},
 	"PUT /admin/scenario":              {"/admin/scenario", 204, nil},
 	"DELETE /admin/scenario":           {"/admin/scenario", 204, (*contract).routed},

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -136,12 +137,34 @@ func exchange(t *testing.T, r *http.Request) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	defer reply.Body.Close()
-	body, err := io.ReadAll(reply.Body)
+	body, err := readBody(reply)
 	if err != nil {
 		t.Fatalf("%s %.120s: %v", r.Method, r.URL, err)
 	}
 	reply.Body = io.NopCloser(bytes.NewReader(body))
 	return reply, string(body)
+}
+
+// endless are the paths of streams without an end.
+var endless = []string{"/admin/live"}
+
+// readBody reads a body to its end, or the first event of a stream without an end.
+func readBody(reply *http.Response) ([]byte, error) {
+	if reply.Header.Get("Content-Type") != "text/event-stream" || !slices.Contains(endless, reply.Request.URL.Path) {
+		return io.ReadAll(reply.Body)
+	}
+	var body []byte
+	for lines := bufio.NewReader(reply.Body); !bytes.HasSuffix(body, []byte("\n\n")); {
+		line, err := lines.ReadBytes('\n')
+		body = append(body, line...)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return body, err
+		}
+	}
+	return body, nil
 }
 
 // keeps sends a request to the operation, wants the status, and validates the response.

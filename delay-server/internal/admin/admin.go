@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/feed"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
@@ -55,6 +56,7 @@ type API struct {
 	options Options
 	access  access
 	waits   *gate.Semaphore
+	live    *feed.Feed
 	running context.Context // done after Shutdown
 	stop    context.CancelCauseFunc
 }
@@ -63,6 +65,7 @@ type API struct {
 // beyond loopback.
 func New(o Options) *API {
 	a := &API{options: o, access: newAccess(o.Host, o.Token, o.Hosts), waits: gate.NewSemaphore(maxWaits)}
+	a.live = feed.New(maxViewers, liveInterval, a.liveState)
 	a.running, a.stop = context.WithCancelCause(context.Background())
 	return a
 }
@@ -73,8 +76,11 @@ func (a *API) Token() string { return a.access.token }
 // Waiting returns how many requests of the API wait for a condition.
 func (a *API) Waiting() int { return a.waits.Inside() }
 
-// Shutdown ends all waits with cause, also waits that begin later.
-func (a *API) Shutdown(cause error) { a.stop(cause) }
+// Shutdown ends all waits with cause, and all streams; also waits and streams that begin later.
+func (a *API) Shutdown(cause error) {
+	a.stop(cause)
+	a.live.Close()
+}
 
 // Prefix begins the paths of the API.
 const Prefix = "/admin"
@@ -93,6 +99,7 @@ func (a *API) Routes(e *echo.Echo) {
 	}
 	on := func(method, path string, handler echo.HandlerFunc) { add(method, path, false, handler) }
 	onBody := func(method, path string, handler echo.HandlerFunc) { add(method, path, true, handler) }
+	on("GET", "/admin/live", a.showLive)
 	on("GET", "/admin/runs", a.listRuns)
 	on("DELETE", "/admin/runs", a.forgetRuns)
 	on("GET", "/admin/runs/:id", a.showRun)

@@ -254,6 +254,19 @@ func (c *Clock) first() time.Time {
 	return due
 }
 
+// Elapsed returns the virtual time from New until t.
+func (c *Clock) Elapsed(t time.Time) time.Duration { return t.Sub(c.start) }
+
+// Setting returns the scale, and whether the clock is frozen.
+func (c *Clock) Setting() (scale float64, frozen bool) {
+	c.settingMu.RLock()
+	defer c.settingMu.RUnlock()
+	if c.setting == nil {
+		return 1, false
+	}
+	return c.setting.scale, c.setting.frozen
+}
+
 // Adjusted reports whether the clock was ever set.
 func (c *Clock) Adjusted() bool {
 	c.settingMu.RLock()

@@ -42,8 +42,16 @@ type channel struct {
 	done    chan struct{} // closed when there is no viewer any more
 }
 
+// Comparer is implemented by a state that need not be sent although its JSON has changed.
+type Comparer interface {
+	// Same reports whether viewers of before, the state of the key before, need not see
+	// this one.
+	Same(before any) bool
+}
+
 // New returns a feed for up to limit viewers. While a key has viewers, state is called
-// with it at most once per interval, and its result is sent as JSON if it has changed.
+// with it at most once per interval, and its result is sent as JSON if it has changed; see
+// Comparer.
 func New(limit int, interval time.Duration, state func(key string) any) *Feed {
 	f := &Feed{state: state, interval: interval, limit: limit, channels: map[string]*channel{}}
 	f.running, f.stop = context.WithCancel(context.Background())
@@ -142,15 +150,13 @@ func (f *Feed) leave(key string, ch *channel) {
 func (f *Feed) produce(key string, ch *channel) {
 	ticks := time.NewTicker(f.interval)
 	defer ticks.Stop()
+	var sent any
 	for {
-		event := encode(f.state(key))
-		f.mu.Lock()
-		if !bytes.Equal(event, ch.event) {
-			ch.event = event
-			close(ch.changed)
-			ch.changed = make(chan struct{})
+		next := f.state(key)
+		if c, ok := next.(Comparer); sent == nil || !ok || !c.Same(sent) {
+			sent = next
+			f.publish(ch, encode(next))
 		}
-		f.mu.Unlock()
 		select {
 		case <-ticks.C:
 		case <-ch.done:
@@ -158,6 +164,17 @@ func (f *Feed) produce(key string, ch *channel) {
 		case <-f.running.Done():
 			return
 		}
+	}
+}
+
+// publish makes event the newest of ch, if it has changed.
+func (f *Feed) publish(ch *channel, event []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !bytes.Equal(event, ch.event) {
+		ch.event = event
+		close(ch.changed)
+		ch.changed = make(chan struct{})
 	}
 }
 

@@ -170,7 +170,7 @@ type Flow struct {
 
 // extra has fields that few flows use.
 type extra struct {
-	wait     *journal.Wait // in a run, of a counted attempt, or with Record
+	wait     *journal.Wait // in a run, of a counted attempt, with Record, or if viewers may see it
 	worker   *worker
 	event    *gate.Ticket  // at a barrier or hold
 	transfer *transfer     // of a body in parts
@@ -216,7 +216,7 @@ func (f *Flow) Start(e *Engine, out Output, r *Request) (started bool) {
 		head: r.Method == http.MethodHead, protoMajor: uint8(r.ProtoMajor),
 	}
 	f.setOrigin(r.Origin)
-	if r.Run != "" || r.Attempt > 0 || r.Record || e.Record {
+	if r.Run != "" || r.Attempt > 0 || r.Record || e.Record || e.Journal.Lists() {
 		f.own().wait = newWait(r)
 	}
 	if r.Clock != nil {
@@ -274,10 +274,10 @@ func newWait(r *Request) *journal.Wait {
 		path = plain
 	}
 	texts := r.Method + path // one allocation
-	w := &journal.Wait{
+	w := journal.NewWait(journal.Wait{
 		Run: r.Run, Method: texts[:len(r.Method)], Path: texts[len(r.Method):], Attempt: r.Attempt,
 		Start: r.Arrived.Time(), Clock: r.Clock,
-	}
+	})
 	if r.Plan != nil {
 		w.Asked = r.Plan.Wait
 	}
@@ -358,6 +358,7 @@ func (f *Flow) admit(limitKey gate.RateKey) {
 			return
 		case !admitted:
 			f.state = queued
+			f.note(journal.StageQueued, time.Time{})
 			f.out.Wait(time.Time{})
 			return
 		}
@@ -431,6 +432,7 @@ func (f *Flow) hold() {
 		timeout = p.Hold.Timeout
 	}
 	f.state = held
+	f.note(journal.StageHeld, time.Time{})
 	f.out.Wait(f.now().Add(timeout))
 }
 
@@ -475,7 +477,16 @@ func (f *Flow) sleep(from time.Time) {
 		return
 	}
 	f.state = waiting
+	f.note(journal.StageWaiting, due)
 	f.out.Wait(due)
+}
+
+// note notes for viewers what f waits for, and when that will be over; a zero due is not
+// known.
+func (f *Flow) note(stage journal.Stage, due time.Time) {
+	if w := f.extra.wait; w != nil {
+		w.Enter(stage, due)
+	}
 }
 
 // Cancel ends the flow early. It answers with a problem, except after ErrClientGone. A

@@ -61,6 +61,7 @@ func (f *Flow) answer() {
 	if a.Fault == answer.Truncate && size >= 0 {
 		f.extra.transfer.left /= 2
 	}
+	f.note(journal.StageSending, f.extra.transfer.begun.Add(f.plan.Sending))
 	f.out.Begin(head, size, &timing, false)
 	f.send()
 }
@@ -184,6 +185,7 @@ func (f *Flow) finish() {
 func (f *Flow) forward() {
 	timing := f.timing()
 	f.begun, f.state = true, forwarding
+	f.note(journal.StageSending, time.Time{})
 	if f.extra.wait != nil {
 		f.setTimes(f.extra.wait)
 	}
@@ -270,6 +272,9 @@ func (f *Flow) withQuota(h *answer.Head) *answer.Head {
 func (f *Flow) fail(err error) {
 	outcome, p := classify(err)
 	begun := f.begun
+	if f.extra.wait == nil && p != nil && f.engine.Journal.Watched() { // viewers see the problem
+		f.own().wait = &journal.Wait{Asked: f.plan.Wait, Start: f.arrived.Time()}
+	}
 	if w := f.extra.wait; w != nil && !begun && p != nil {
 		w.Response = ResponseOf(p)
 	}
@@ -286,6 +291,9 @@ func (f *Flow) fail(err error) {
 // refuse answers r, for which Client.Enter returned err.
 func (f *Flow) refuse(r *Request, err error) {
 	p := f.engine.Full(err)
+	if f.extra.wait == nil && f.engine.Journal.Watched() { // viewers see the problem
+		f.own().wait = newWait(r)
+	}
 	if w := f.extra.wait; w != nil {
 		f.engine.SetClock(r) // it may have changed, which only Begin finds out
 		w.Start, w.Clock = r.Arrived.Time(), r.Clock

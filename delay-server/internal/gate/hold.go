@@ -166,7 +166,7 @@ type HoldState struct {
 	Held    []HeldRequest // the first MaxHeld of them, in order of arrival; nil in States
 }
 
-// HeldRequest is a request in a hold.
+// HeldRequest is a request at a barrier or in a hold.
 type HeldRequest struct {
 	Run     string // "" for none
 	Attempt int    // see Ticket
@@ -187,9 +187,7 @@ func (h *Holds) state(name Name) HoldState {
 	if s.Waiting == 0 {
 		return s
 	}
-	for t := h.live[name].first; t != nil && len(s.Held) < MaxHeld; t = t.next {
-		s.Held = append(s.Held, HeldRequest{t.Run, t.Attempt})
-	}
+	s.Held = h.live[name].requests(MaxHeld)
 	return s
 }
 

@@ -48,6 +48,7 @@ type Wait struct {
 	Clock *clock.Clock // of the times, if it is the run's own; nil for the server's
 
 	record *record // nil for a wait of no run
+	flight *flight // nil if NewWait did not make it, and it was not listed
 }
 
 // Response is what a wait's response says. It is zero until the response begins.
@@ -105,6 +106,10 @@ type Journal struct {
 	ended   func(Wait)
 	waiting atomic.Int64
 
+	finished atomic.Int64 // number of requests that have ended
+	viewers  atomic.Int64 // changed under mu
+	listing  atomic.Bool  // see Lists; changed under mu
+
 	mu      sync.Mutex
 	changed cond.Cond // broadcasts changes of the fields below
 	runs    map[string]*runStats
@@ -119,6 +124,11 @@ type Journal struct {
 	clients   map[netip.Addr]*client
 	byKept    clients
 	clientSeq int // of the newest client
+
+	inFlight node   // head of a ring: the listed waits in flight, in order of arrival
+	flights  uint64 // number of waits listed so far
+	listed   int    // number of waits of no run in inFlight
+	problems problems
 
 	dropped     int64 // records, since ForgetAll
 	droppedRuns int   // since ForgetAll
@@ -135,6 +145,7 @@ func New(size int, now func() time.Time, ended func(Wait)) *Journal {
 	}
 	j.changed.L = &j.mu
 	j.all.older, j.all.newer = &j.all, &j.all
+	j.inFlight.init()
 	j.changes.earlier, j.changes.later = &j.changes, &j.changes
 	return j
 }
@@ -149,6 +160,9 @@ func (j *Journal) Waiting() int { return int(j.waiting.Load()) }
 func (j *Journal) Begin(w *Wait, r *Request) bool {
 	if w == nil || w.Run == "" {
 		j.waiting.Add(1)
+		if w != nil && j.Lists() {
+			j.list(w)
+		}
 		return true
 	}
 	record := j.newRecord(w, r)
@@ -164,6 +178,8 @@ func (j *Journal) Begin(w *Wait, r *Request) bool {
 	s.waiting++
 	s.inFlight++
 	s.peak = max(s.peak, s.inFlight)
+	j.link(w)
+	s.flights.append(&w.flight.inRun)
 	j.append(s, record, r.client())
 	return true
 }
@@ -173,13 +189,19 @@ func (j *Journal) Begin(w *Wait, r *Request) bool {
 // it sends the next request never has two in flight. Later calls for the same wait do
 // nothing, and End calls it if needed. Calls for one wait must not be concurrent.
 func (j *Journal) BeforeLastByte(w *Wait) {
-	if w.record == nil || w.record.sent() {
+	if w.record == nil {
+		j.unlist(w)
+		return
+	}
+	if w.record.sent() {
 		return
 	}
 	now := j.timeOn(w.Clock)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	w.record.send(w, now)
+	w.flight.inAll.unlink()
+	w.flight.inRun.unlink()
 	j.touch(w.record.run)
 	j.changed.Broadcast()
 }
@@ -187,9 +209,12 @@ func (j *Journal) BeforeLastByte(w *Wait) {
 // End ends w: it is no longer counted, and passed to the observer.
 func (j *Journal) End(w Wait, outcome Outcome) {
 	j.waiting.Add(-1)
+	j.finished.Add(1)
+	j.BeforeLastByte(&w)
 	if w.record != nil {
-		j.BeforeLastByte(&w)
 		j.complete(&w, outcome)
+	} else {
+		j.noteOther(&w)
 	}
 	w.Outcome = outcome
 	j.ended(w)
@@ -199,14 +224,18 @@ func (j *Journal) End(w Wait, outcome Outcome) {
 // Rejected. In a run it is recorded with r, as a wait that ended w.Waited after its start
 // and was never in flight.
 func (j *Journal) Refuse(w Wait, r *Request, outcome Outcome) {
+	j.finished.Add(1)
 	w.Outcome = outcome
-	if w.Run != "" {
+	if w.Run == "" {
+		j.noteOther(&w)
+	} else {
 		record := j.newRecord(&w, r)
 		record.sentAfter, record.waited, record.response, record.outcome = w.Waited, w.Waited, w.Response, outcome
 		j.mu.Lock()
 		s := j.count(&w)
 		s.extend(record.end())
 		j.append(s, record, r.client())
+		j.noteProblem(record, &w)
 		j.mu.Unlock()
 	}
 	j.ended(w)

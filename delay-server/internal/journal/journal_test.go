@@ -339,7 +339,7 @@ func TestAllocationsOfARequest(t *testing.T) {
 	for _, tc := range []struct {
 		run  string
 		want float64
-	}{{"", 0}, {"r", 2}} { // record and texts
+	}{{"", 0}, {"r", 3}} { // wait, record and texts
 		j, h := newJournal(100)
 		j.Headers = []string{"Idempotency-Key", "User-Agent"}
 		w := journal.Wait{Run: tc.run, Method: "GET", Path: "/delay/1000", Start: h.now}
@@ -354,16 +354,18 @@ func TestAllocationsOfARequest(t *testing.T) {
 var curl = journal.Request{Query: "run=r", Headers: fields{"User-Agent": "curl/8.5.0"}, ProtoMajor: 1, ProtoMinor: 1,
 	Connection: 1, Client: netip.MustParseAddr("127.0.0.1")}
 
-// request passes one request to the journal.
+// request passes one request to the journal, as a flow does.
 func request(j *journal.Journal, run string, start time.Time) {
 	w := journal.Wait{Run: run, Method: "GET", Path: "/delay/1000", Asked: time.Second, Start: start}
-	var r *journal.Request
-	if run != "" {
-		r = &curl
+	if run == "" && !j.Lists() {
+		j.Begin(nil, nil)
+		j.End(w, journal.Answered)
+		return
 	}
-	j.Begin(&w, r)
-	j.BeforeLastByte(&w)
-	j.End(w, journal.Answered)
+	begun := journal.NewWait(w)
+	j.Begin(begun, &curl)
+	j.BeforeLastByte(begun)
+	j.End(*begun, journal.Answered)
 }
 
 func TestConcurrentRequests(t *testing.T) {

@@ -136,6 +136,7 @@ type runStats struct {
 	dropped        int64
 	oldest, newest *record
 	kept           int
+	flights        node // head of a ring: its waits in flight
 
 	version        uint64 // of the last change
 	earlier, later *runStats
@@ -148,6 +149,7 @@ func (j *Journal) count(w *Wait) *runStats {
 	if s == nil {
 		j.begun++
 		s = &runStats{id: strings.Clone(w.Run), seq: j.begun, first: w.Start, last: w.Start}
+		s.flights.init()
 		j.runs[s.id] = s
 	}
 	j.touch(s)
@@ -238,6 +240,7 @@ func (j *Journal) complete(w *Wait, outcome Outcome) {
 	defer j.mu.Unlock()
 	r := w.record
 	r.response, r.outcome = w.Response, outcome
+	j.noteProblem(r, w)
 	j.touch(r.run)
 	r.run.waiting--
 	j.removeIfEmpty(r.run)

@@ -184,9 +184,14 @@ func (j *Journal) Runs() []Summary {
 	for _, s := range j.runs {
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b *runStats) int { return cmp.Compare(b.seq, a.seq) })
-	runs := make([]Summary, len(all))
-	for i, s := range all {
+	return j.summaries(all)
+}
+
+// summaries returns the summaries of the runs, the newest first.
+func (j *Journal) summaries(of []*runStats) []Summary {
+	slices.SortFunc(of, func(a, b *runStats) int { return cmp.Compare(b.seq, a.seq) })
+	runs := make([]Summary, len(of))
+	for i, s := range of {
 		runs[i] = s.summary(j.nowIn(s.id))
 	}
 	return runs
@@ -243,6 +248,7 @@ func (j *Journal) Forget(id string) bool {
 		return dropped
 	}
 	j.forget(s)
+	j.problems.forget(id)
 	return true
 }
 
@@ -254,6 +260,7 @@ func (j *Journal) ForgetAll() {
 	for _, s := range j.runs {
 		j.forget(s)
 	}
+	j.problems = problems{}
 	j.dropped, j.droppedRuns = 0, 0
 }
 
@@ -263,5 +270,10 @@ func (j *Journal) forget(s *runStats) {
 		j.unlink(r)
 	}
 	s.oldest, s.newest, s.kept = nil, nil, 0
+	for s.flights.next != &s.flights {
+		f := s.flights.next.flight
+		f.inAll.unlink()
+		f.inRun.unlink()
+	}
 	j.changed.Broadcast()
 }
