@@ -199,8 +199,10 @@ func TestWatchWaitsForAFileToSettle(t *testing.T) {
 				inPlace(t, f, strings.Replace(three, "/c", "{}", 1))
 				_ = os.Chtimes(f.Name(), age, age)
 			}, 1, 1, 0},
-			{"the second half", func(t *testing.T, f *File) { inPlace(t, f, three); _ = os.Chtimes(f.Name(), age, age) },
-				1, 1, 0},
+			{"the second half", func(t *testing.T, f *File) {
+				inPlace(t, f, three)
+				_ = os.Chtimes(f.Name(), age, age)
+			}, 1, 1, 0},
 			{"a second tick", nothing, 1, 3, 0},
 		}},
 		{"on SIGHUP at once", []step{
