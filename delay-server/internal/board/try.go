@@ -1,0 +1,170 @@
+package board
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"flash.test/delay-server/internal/check"
+	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/kit/spelling"
+)
+
+const (
+	// A run with more requests is read only once it is quiet: to copy it costs time under
+	// the journal's lock.
+	maxLive = 200
+
+	maxReads = 64          // runs read in an update
+	moving   = time.Second // how often the bars of waiting requests are read
+)
+
+// The bounds of a verdict in words.
+const (
+	maxDetails = 5
+	maxDetail  = 400 // bytes
+)
+
+// try is a run of an attendee.
+type try struct {
+	exercise string // "" for none
+	begun    int    // see journal.Change
+	summary  journal.Summary
+	headline string
+	bars     []bar
+	version  int // counts changes of what is shown
+	quiet    time.Duration
+
+	changed time.Time // when the board learned that the run has changed
+	readAt  time.Time // when its requests were read
+	stale   bool      // it has changed since then
+	judged  bool      // passed and details are known
+	final   bool      // and the run was quiet
+	lost    bool      // the journal dropped it before it was judged
+	passed  bool
+	details []string
+}
+
+// due reports whether the run is settled and has been quiet for long enough to be judged.
+func (t *try) due(now time.Time) bool { return t.summary.Settled() && now.Sub(t.changed) >= t.quiet }
+
+// toRead reports whether the requests of the run must be read. If dropping is true, the
+// journal may drop them soon.
+func (t *try) toRead(now time.Time, dropping bool) bool {
+	switch {
+	case t.due(now):
+		return true
+	case t.summary.Requests > maxLive:
+		return dropping && t.stale && t.summary.Settled()
+	default:
+		return t.stale || !t.summary.Settled() && now.Sub(t.readAt) >= moving
+	}
+}
+
+// read reads runs that have changed, and judges the quiet ones.
+func (b *Board) read(now time.Time, dropping bool) {
+	reads := 0
+	for t := range b.open {
+		if !t.toRead(now, dropping) {
+			continue
+		}
+		if reads++; reads > maxReads && !dropping {
+			return // the next update goes on
+		}
+		name, _, _ := b.set.Parse(t.summary.ID)
+		if b.readTry(b.people.byName[name], t, now, dropping) {
+			delete(b.open, t)
+		}
+	}
+}
+
+// readTry reads a run of p. It returns true if there is nothing more to read.
+func (b *Board) readTry(p *person, t *try, now time.Time, dropping bool) (done bool) {
+	run, known := b.options.Journal.Run(t.summary.ID)
+	if !known { // the journal dropped it
+		b.touch(t)
+		t.final, t.lost = t.judged, !t.judged
+		if t.final && t.exercise != "" {
+			p.conclude(t)
+		}
+		return true
+	}
+	b.touch(t)
+	p.addAddresses(run)
+	t.readAt, t.stale = now, false
+	p.requests += run.Requests - t.summary.Requests
+	t.summary = run.Summary
+	t.quiet = quiet(run)
+	t.headline = headline(run)
+	t.bars = bars(run)
+	if !t.summary.Settled() || !t.due(now) && !dropping {
+		return false
+	}
+	if e := b.set.Find(t.exercise); e != nil {
+		t.passed, t.details = words(e.Checks.Judge(run))
+	}
+	t.judged = true
+	if !t.due(now) {
+		return false
+	}
+	if t.final = true; t.exercise != "" {
+		p.conclude(t)
+	}
+	return true
+}
+
+// words returns whether the checks hold, and what is wrong.
+func words(v check.Verdict) (passed bool, details []string) {
+	for _, r := range v.Results {
+		detail := r.Detail
+		if len(detail) > maxDetail {
+			detail = strings.ToValidUTF8(detail[:maxDetail], "") + "…"
+		}
+		if !r.OK && len(details) < maxDetails && !slices.Contains(details, detail) {
+			details = append(details, detail)
+		}
+	}
+	return v.OK, details
+}
+
+// headline says in a line what kind of run it is.
+func headline(run journal.Run) string {
+	return cmp.Or(run.Headline(), count(run.Summary))
+}
+
+// count counts the requests of a run.
+func count(s journal.Summary) string {
+	text := spelling.Count(s.Requests, "request")
+	if s.Waiting > 0 {
+		text += fmt.Sprintf(", %d in flight", s.Waiting)
+	}
+	return text
+}
+
+// The shortest and the longest time after which a settled run is judged. A client that
+// pauses between two attempts looks settled meanwhile.
+const (
+	minQuiet = time.Second
+	maxQuiet = 30 * time.Second
+)
+
+// quiet returns how long after its last change a settled run is judged: until a further
+// request would be later than the run so far suggests. After a failure the client may
+// retry, and may have doubled its pause.
+func quiet(run journal.Run) time.Duration {
+	if len(run.Waits) == 0 {
+		return minQuiet
+	}
+	longest := time.Duration(0)
+	for _, w := range run.Waits {
+		longest = max(longest, w.Gap)
+	}
+	pause := longest + minQuiet
+	last := run.Waits[len(run.Waits)-1]
+	if last.Outcome != journal.Answered || last.Status >= 400 {
+		pause = max(2*longest+2*minQuiet, last.RetryAfter+minQuiet)
+	}
+	return min(pause, maxQuiet)
+}
