@@ -40,6 +40,7 @@ type Config struct {
 	Admin       bool     `env:"ADMIN" envDefault:"true" help:"serve the API under /admin: runs, holds, clock"`
 	AdminToken  string   `env:"ADMIN_TOKEN" help:"bearer token for /admin; unset: writes beyond loopback need a random one (logged); none: all open"`
 	AdminHosts  []string `env:"ADMIN_HOSTS" envDefault:"none" help:"dotted host names allowed for /admin without a token: none, *, or delay.example.com,*.example.org"`
+	Board       *bool    `env:"BOARD" help:"serve /board and /exercises; true: also to all clients that lack ADMIN_TOKEN; false: to none; unset: as reads of /admin"`
 	JournalSize int      `env:"JOURNAL_SIZE" envDefault:"10000" help:"requests kept for /admin/runs; then the oldest are dropped, in a flood the flooding address's"`
 
 	JournalHeaders []string `env:"JOURNAL_HEADERS" envDefault:"Idempotency-Key,User-Agent" help:"header fields of requests kept for /admin/runs, up to 20; never credentials; none for none"`
@@ -81,6 +82,14 @@ func WriteConfigTable(w io.Writer) error { return settings.Table(w, Config{}) }
 
 // TLS reports whether there are TLS_HOSTS.
 func (c Config) TLS() bool { return len(c.TLSHosts) > 0 && !slices.Equal(c.TLSHosts, []string{"none"}) }
+
+// board returns whether there is a board, and whether all clients may read it.
+func (c Config) board() (served, public bool) {
+	if c.Board == nil {
+		return c.Admin, false
+	}
+	return c.Admin && *c.Board, *c.Board
+}
 
 // clientShare returns how many requests from one client address may wait at once.
 func (c Config) clientShare() int {
@@ -130,6 +139,8 @@ func (c Config) validateAdmin(v *settings.Validation) {
 	case token != admin.NoToken && isNoSecret(token):
 		v.Check(false, "ADMIN_TOKEN: %q is invalid: use a secret, such as from openssl rand -hex 16, or none", token)
 	}
+	v.Check(c.Admin || c.Board == nil || !*c.Board,
+		"BOARD and ADMIN=false conflict: the board needs the runs of /admin")
 	validateHosts(v, "ADMIN_HOSTS", c.AdminHosts)
 	hosts := len(c.AdminHosts) > 0 && !slices.Equal(c.AdminHosts, []string{"none"})
 	v.Check(c.Admin || !hosts, "ADMIN_HOSTS and ADMIN=false conflict: there is no API to protect")

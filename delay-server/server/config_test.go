@@ -92,6 +92,8 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 		{"another word for none", []string{"ADMIN_TOKEN=false"}, `ADMIN_TOKEN: "false" is invalid: use a secret`},
 		{"a word for some", []string{"ADMIN_TOKEN=True"}, `ADMIN_TOKEN: "True" is invalid: use a secret`},
 		{"none for nothing", []string{"ADMIN=false", "ADMIN_TOKEN=none"}, "ADMIN_TOKEN and ADMIN=false conflict"},
+		{"a board without runs", []string{"ADMIN=false", "BOARD=true"}, "BOARD and ADMIN=false conflict"},
+		{"a board, perhaps", []string{"BOARD=maybe"}, "BOARD: "},
 		{"hosts for nothing", []string{"ADMIN=false", "ADMIN_HOSTS=a.example"}, "ADMIN_HOSTS and ADMIN=false conflict"},
 		{"any host for nothing", []string{"ADMIN=false", "ADMIN_HOSTS=*"}, "ADMIN_HOSTS and ADMIN=false conflict"},
 		{"a host with a port", []string{"ADMIN_HOSTS=a.example:3000"}, `ADMIN_HOSTS: "a.example:3000" is invalid`},
@@ -108,9 +110,10 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 		})
 	}
 	for _, good := range []string{"DEMO_API_URL=http://localhost:0", "DEMO_API_URL=https://[::1]:5000/",
-		"TIME_SCALE=0.001", "TIME_SCALE=1e6", "JOURNAL_SIZE=1", "ADMIN=false",
-		"ADMIN_TOKEN=s3cret!", "ADMIN_TOKEN=none", "ADMIN_TOKEN=nonesuch", "ADMIN_TOKEN=", "ADMIN_HOSTS=",
-		"JOURNAL_HEADERS=none", "JOURNAL_HEADERS=", "JOURNAL_HEADERS=Idempotency-Key, x-request-id",
+		"TIME_SCALE=0.001", "TIME_SCALE=1e6", "JOURNAL_SIZE=1", "ADMIN=false", "BOARD=true",
+		"BOARD=false", "BOARD=", "ADMIN_TOKEN=s3cret!", "ADMIN_TOKEN=none", "ADMIN_TOKEN=nonesuch",
+		"ADMIN_TOKEN=", "ADMIN_HOSTS=", "JOURNAL_HEADERS=none", "JOURNAL_HEADERS=",
+		"JOURNAL_HEADERS=Idempotency-Key, x-request-id",
 		"JOURNAL_HEADERS=" + strings.TrimSuffix(manyHeaders, ",")} {
 		if _, _, err := server.LoadConfig([]string{good}); err != nil {
 			t.Errorf("Load(%s): %v", good, err)

@@ -97,9 +97,11 @@ type pageLink struct {
 func (s *Server) pageLinks() []pageLink {
 	var links []pageLink
 	if s.config.Admin {
+		links = append(links, pageLink{Path: "/live", Title: "Live"})
+	}
+	if s.board != nil {
 		links = append(links,
-			pageLink{Path: "/live", Title: "Live"}, pageLink{Path: "/board", Title: "Board"},
-			pageLink{Path: "/exercises", Title: "Exercises"})
+			pageLink{Path: "/board", Title: "Board"}, pageLink{Path: "/exercises", Title: "Exercises"})
 	}
 	links = append(links, pageLink{Path: "/doc", Title: "Documentation"})
 	if demo := httpkit.Link(s.config.DemoAPIURL); demo != "" {

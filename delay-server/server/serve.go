@@ -38,6 +38,9 @@ func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 		if s.admin != nil {
 			s.admin.Shutdown(flow.ErrShutdown)
 		}
+		if s.board != nil {
+			s.board.Close()
+		}
 	}
 	serve.HTTP1 = opened.http1
 	serve.Extra = opened.loops

@@ -16,8 +16,10 @@ import (
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/internal/admin"
 	"flash.test/delay-server/internal/authority"
+	"flash.test/delay-server/internal/board"
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/cors"
+	"flash.test/delay-server/internal/exercise"
 	"flash.test/delay-server/internal/flash"
 	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/forward"
@@ -39,6 +41,7 @@ type Server struct {
 	engine    *flow.Engine
 	requests  *httpflow.Handler // serves waiting requests through net/http
 	admin     *admin.API        // nil with ADMIN=false
+	board     *board.Board      // nil with ADMIN=false or BOARD=false
 	file      *scenario.File    // nil without SCENARIO
 	scenarios *scenario.Set
 	ca        *authority.Authority // nil without TLS_HOSTS
@@ -91,12 +94,17 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 	if s.tracing, err = tracing.Start(context.Background(), "delay-server", config.OTLPEndpoint, log); err != nil {
 		return nil, err
 	}
+	if served, _ := config.board(); served {
+		s.board = board.New(board.Options{
+			Journal: engine.Journal, Clock: engine.Clock, Exercises: exercise.Default,
+		})
+	}
 	if config.Admin {
 		s.admin = admin.New(admin.Options{
 			Host: config.Host, Token: config.AdminToken, Hosts: config.AdminHosts,
 			ReadTimeout: config.ReadTimeout, TimeScale: config.TimeScale, JournalSize: config.JournalSize,
 			Clock: engine.Clock, Holds: engine.Holds, Barriers: engine.Barriers, Pools: engine.Pools,
-			Journal: engine.Journal, Counts: s.requests.Planner,
+			Journal: engine.Journal, Counts: counts{s.requests.Planner, s.board},
 			Scenarios: s.scenarios,
 		})
 	}
@@ -194,8 +202,12 @@ func (s *Server) routes(m *metrics.Metrics) *echo.Echo {
 	gets("/doc", s.page("/doc", "doc.html"))
 	if s.config.Admin {
 		gets("/live", s.page("/live", "live.html"))
+	}
+	if served, public := s.config.board(); served {
 		gets("/board", s.page("/board", "board.html"))
 		gets("/exercises", s.page("/exercises", "exercises.html"))
+		gets("/board/events", s.admin.GuardRead(public, s.board.Events))
+		gets("/board/waterfall.svg", s.admin.GuardRead(public, s.board.Waterfall))
 	}
 	gets("/assets/:name", httpkit.Assets(pages, "pages"))
 	gets("/distribution.svg", s.distribution)

@@ -61,12 +61,13 @@ var mayImport = map[string][]rule{
 		{"metrics", "gate journal"},
 		{"feed", "kit/problem"},
 		{"distribution", "delay"},
+		{"board", "check clock exercise feed journal kit/problem kit/query kit/spelling"},
 		{"client", "delay kit/problem"},
 		{"admin", "check client delay feed plan gate journal clock scenario " +
 			"kit/httpkit kit/problem kit/program kit/query kit/spelling"},
 
-		{"server", "admin answer authority check clock cors delay distribution eventloop flash flow " +
-			"forward gate httpflow journal metrics plan scenario " + kit},
+		{"server", "admin answer authority board check clock cors delay distribution eventloop exercise " +
+			"flash flow forward gate httpflow journal metrics plan scenario " + kit},
 		{"delaytest", "server client delay"},
 		{"(main)", "server " + kit},
 	},
@@ -111,8 +112,9 @@ type rule struct{ pkg, may string }
 // onlyImporters says which packages may import a third-party module. A module that is
 // not listed may not be imported.
 var onlyImporters = []struct{ module, importers string }{
-	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/admin delay-server/feed delay-server/flash " +
-		"delay-server/forward delay-server/httpflow delay-server/server demo-api/server deploy/bench/peer"},
+	{"github.com/labstack/echo", "delay-server/kit/httpkit delay-server/admin delay-server/board delay-server/feed " +
+		"delay-server/flash delay-server/forward delay-server/httpflow delay-server/server demo-api/server " +
+		"deploy/bench/peer"},
 	{"github.com/prometheus/client_golang", "delay-server/metrics"},
 	{"github.com/caarlos0/env", "delay-server/kit/settings"},
 	{"github.com/KimMachineGun/automemlimit", "delay-server/(main) delay-server/server"},

@@ -47,6 +47,8 @@ var samples = map[string]sample{
 	"/metrics":                   {"/metrics", 200, nil},
 	"/ca.pem":                    {"/ca.pem", 200, nil},
 
+	"/board/events":                    {"/board/events?name=ran", 200, (*contract).ran},
+	"/board/waterfall.svg":             {"/board/waterfall.svg?run=ran&version=1", 200, (*contract).ran},
 	"/admin/runs":                      {"/admin/runs", 200, (*contract).ran},
 	"DELETE /admin/runs":               {"/admin/runs", 204, (*contract).ran},
 	"/admin/runs/{id}":                 {"/admin/runs/ran", 200, (*contract).ran},

@@ -146,7 +146,7 @@ func exchange(t *testing.T, r *http.Request) (*http.Response, string) {
 }
 
 // endless are the paths of streams without an end.
-var endless = []string{"/admin/live"}
+var endless = []string{"/admin/live", "/board/events"}
 
 // readBody reads a body to its end, or the first event of a stream without an end.
 func readBody(reply *http.Response) ([]byte, error) {

@@ -49,10 +49,8 @@ func (a access) check(r *http.Request) *problem.Problem {
 		return problem.HostNotAllowed.New("host %s is not allowed; use an IP address, localhost or a name without "+
 			"dots, add the host to ADMIN_HOSTS, or set ADMIN_TOKEN", problem.Quote(r.Host))
 	}
-	if crossOrigin.Check(r) != nil || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
-		// The response is unreadable cross-origin, but the request could still occupy
-		// one of maxWaits.
-		return problem.CrossOrigin.New("request comes from a page of another origin")
+	if p := checkOrigin(r); p != nil {
+		return p
 	}
 	switch {
 	case a.token == "" || a.hasToken(r):
@@ -65,6 +63,17 @@ func (a access) check(r *http.Request) *problem.Problem {
 	default:
 		return nil
 	}
+}
+
+// checkOrigin returns the problem if a page of another origin makes a browser send r, or
+// nil.
+func checkOrigin(r *http.Request) *problem.Problem {
+	if crossOrigin.Check(r) != nil || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		// The response is unreadable cross-origin, but the request could still occupy
+		// one of maxWaits.
+		return problem.CrossOrigin.New("request comes from a page of another origin")
+	}
+	return nil
 }
 
 // isWrite reports whether a request of this method changes something.

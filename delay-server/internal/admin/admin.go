@@ -43,10 +43,10 @@ type Options struct {
 	Scenarios *scenario.Set
 }
 
-// Counts are counts of each run outside the journal: of attempts, of requests with a seed,
-// and of rate limits.
+// Counts are what is known of each run outside the journal: counts of attempts, of requests
+// with a seed and of rate limits, and the results on the board.
 type Counts interface {
-	// Forget reports whether something was counted for the run.
+	// Forget reports whether something was known of the run.
 	Forget(run string) bool
 	ForgetAll()
 }
@@ -91,7 +91,7 @@ func IsPath(path string) bool { return path == Prefix || strings.HasPrefix(path,
 // Routes adds the API's routes to e.
 func (a *API) Routes(e *echo.Echo) {
 	add := func(method, path string, takesBody bool, handler echo.HandlerFunc) {
-		handler = httpkit.RecoverPanics(a.guard(takesBody, handler))
+		handler = httpkit.RecoverPanics(a.guard(a.access.check, takesBody, handler))
 		e.Add(method, path, handler)
 		if method == http.MethodGet {
 			e.Add(http.MethodHead, path, handler)
@@ -124,15 +124,27 @@ func (a *API) Routes(e *echo.Echo) {
 	}
 }
 
-// guard calls next if the access rules accept the request, and its body if it has one.
-// There is no CORS: pages of other origins have no access.
-func (a *API) guard(takesBody bool, next echo.HandlerFunc) echo.HandlerFunc {
+// checker returns the problem if a request is rejected, or nil.
+type checker = func(*http.Request) *problem.Problem
+
+// GuardRead returns a handler that calls next if the API would accept the request as a
+// read. If public is true, it accepts every read, except by a page of another origin.
+func (a *API) GuardRead(public bool, next echo.HandlerFunc) echo.HandlerFunc {
+	if public {
+		return a.guard(checkOrigin, false, next)
+	}
+	return a.guard(a.access.check, false, next)
+}
+
+// guard calls next if check accepts the request, and its body if it has one. There is no
+// CORS: pages of other origins have no access.
+func (a *API) guard(check checker, takesBody bool, next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, h := c.Request(), c.Response().Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("X-Content-Type-Options", "nosniff")
-		if p := a.access.check(r); p != nil {
+		if p := check(r); p != nil {
 			if p.Status == http.StatusUnauthorized {
 				h.Set("WWW-Authenticate", `Bearer realm="delay-server admin API"`)
 			}

@@ -291,7 +291,7 @@ func TestManyNames(t *testing.T) {
 	}
 }
 
-// A room behind one address has places for all, and those that came first stay.
+// A room behind one address has places for all, and the first ones stay.
 func TestManyNamesOfOneAddress(t *testing.T) {
 	r := newRoom(t, 10_000)
 	for i := range maxPeople + 10 {

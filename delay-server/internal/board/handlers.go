@@ -1,6 +1,7 @@
 package board
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -23,6 +24,10 @@ func (b *Board) Events(c echo.Context) error {
 		if err := query.CheckName(problem.InvalidParameter, "name", name, query.MaxName); err != nil {
 			return err
 		}
+	}
+	if c.Request().Method == http.MethodHead {
+		c.Response().Header().Set(echo.HeaderContentType, "text/event-stream")
+		return c.NoContent(http.StatusOK)
 	}
 	return b.feed.Serve(c, name)
 }
