@@ -27,7 +27,10 @@ import (
 var pages embed.FS
 
 var templates = template.Must(template.New("").
-	Funcs(template.FuncMap{"short": short, "markdown": markdown, "slug": slug}).
+	Funcs(template.FuncMap{
+		"short": short, "markdown": markdown, "help": help, "slug": slug,
+		"of": of, "values": values, "distributions": distributions, "formName": formName,
+	}).
 	ParseFS(pages, "pages/*.html"))
 
 // short writes a duration without the units that are 0: "10m", not "10m0s".
@@ -47,10 +50,12 @@ var (
 	link     = regexp.MustCompile(`\[([^]]*)\]\(([^)]*)\)`)
 )
 
-// markdown returns text as HTML, with Markdown's `code` and [links](/doc#to). A link
-// to /doc stays on the page, so that it works in a saved file too.
-func markdown(text string) template.HTML {
-	text = strings.ReplaceAll(text, "](/doc#", "](#")
+// markdown is help for the page /doc: a link to /doc stays on the page, so that it works
+// in a saved file too.
+func markdown(text string) template.HTML { return help(strings.ReplaceAll(text, "](/doc#", "](#")) }
+
+// help returns text as HTML, with Markdown's `code` and [links](/doc#to).
+func help(text string) template.HTML {
 	html := codeSpan.ReplaceAllString(template.HTMLEscapeString(text), "<code>$1</code>")
 	return template.HTML(link.ReplaceAllString(html, `<a href="$2">$1</a>`))
 }

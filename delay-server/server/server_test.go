@@ -310,10 +310,10 @@ func TestPagesAndProbes(t *testing.T) {
 	_, base, _ := start(t, DefaultConfig(), io.Discard)
 	client := newClient(t)
 	for _, tc := range []struct{ path, contentType, want string }{
-		{"/", "text/html; charset=UTF-8", "curl " + base + "/delay/1000/"},
+		{"/", "text/html; charset=UTF-8", "curl -iN " + base + "/delay/1000"},
 		{"/doc", "text/html; charset=UTF-8", "MAX_DELAY"},
 		{"/assets/style.css", "text/css; charset=utf-8", "--wait"},
-		{"/assets/try.js", "text/javascript; charset=utf-8", "Server-Timing"},
+		{"/assets/landing.js", "text/javascript; charset=utf-8", "fetch"},
 		{"/assets/icon.svg", "image/svg+xml", "<svg"},
 		{"/healthz", "text/plain; charset=UTF-8", "ok"},
 		{"/readyz", "text/plain; charset=UTF-8", "ready"},

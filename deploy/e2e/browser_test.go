@@ -8,19 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
-
-	"flash.test/delay-server/server"
 )
 
 // newTab opens a tab of a headless Chromium. The function it returns lists errors on the
@@ -88,50 +83,4 @@ func text(t *testing.T, tab context.Context, selector string) string {
 		t.Fatal(err)
 	}
 	return got
-}
-
-func TestLandingPageInABrowser(t *testing.T) {
-	base := serveDelays(t, func(*server.Config) {})
-	tab, wrong := newTab(t, strings.TrimPrefix(base, "http://"))
-	do := func(steps ...chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		if err := chromedp.Do(tab, steps...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	try := func(delay string) chromedp.Action[chromedp.Void] {
-		return chromedp.Steps(
-			chromedp.SetValue("#delay", delay),
-			chromedp.Click("form button"),
-			chromedp.Poll[chromedp.Void](`!document.querySelector("form button").disabled`),
-		)
-	}
-	begin := time.Now()
-	do(chromedp.Navigate(base+"/"), try("300"))
-	took := time.Since(begin)
-	if got := text(t, tab, "#result"); !strings.HasPrefix(got, "200 OK") || !strings.Contains(got, `"delay":"300 ms"`) {
-		t.Errorf("after sending 300: the page says %q, want 200 OK and Flash's answer", got)
-	}
-	waited, seen := milliseconds(t, text(t, tab, "#waited")), milliseconds(t, text(t, tab, "#seen"))
-	if waited < 300 || seen < waited || time.Duration(seen)*time.Millisecond > took {
-		t.Errorf("after sending 300: waited %v ms, seen %v ms, within %v; want 300 ≤ waited ≤ seen", waited, seen, took)
-	}
-	if got := wrong(); len(got) > 0 {
-		t.Errorf("the page: %s", strings.Join(got, "\n"))
-	}
-
-	do(try("soon"))
-	if got := text(t, tab, "#result"); !strings.HasPrefix(got, "400 Bad Request") ||
-		!strings.Contains(got, "/problems/invalid-delay") {
-		t.Errorf("after sending soon: the page says %q, want 400 and its problem", got)
-	}
-}
-
-func milliseconds(t *testing.T, text string) float64 {
-	t.Helper()
-	ms, err := strconv.ParseFloat(strings.TrimSuffix(text, " ms"), 64)
-	if err != nil {
-		t.Errorf("%q is no number of milliseconds", text)
-	}
-	return ms
 }

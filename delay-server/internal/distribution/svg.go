@@ -23,7 +23,7 @@ var svgTemplate = template.Must(template.New("distribution.svg").Parse(svg))
 
 // The layout in pixels.
 const (
-	left, right  = 8.0, 472.0 // of the bars
+	left, right  = 8.0, 392.0 // of the bars
 	top, bottom  = 48.0, 126.0
 	labelWidth   = 32.0 // of the name of a quantile
 	tickDistance = 70.0 // at least
@@ -81,7 +81,7 @@ func draw(d delay.Delay, maxDelay time.Duration) picture {
 	}{{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}} {
 		t := b.quantile(q.p)
 		p.Title += fmt.Sprintf(" %s %s,", q.name, format(t))
-		p.Figures = append(p.Figures, label{X: left + 156*float64(i), Name: q.name, Value: format(t)})
+		p.Figures = append(p.Figures, label{X: left + 132*float64(i), Name: q.name, Value: format(t)})
 		p.Marks = append(p.Marks, label{X: position(t), Name: q.name})
 	}
 	if b.share < 0.999 { // else it would not be visible

@@ -41,6 +41,15 @@ type Parameter struct {
 	check func(in *input, o *options, body extent) error
 }
 
+// Excludes returns the names of parameters that conflict with p. They may not name p.
+func (p Parameter) Excludes() []string {
+	names := make([]string, len(p.excludes))
+	for i, e := range p.excludes {
+		names[i] = e.name
+	}
+	return names
+}
+
 // Place is the place of a parameter in a request.
 type Place string
 
