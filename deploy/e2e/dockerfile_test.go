@@ -71,7 +71,7 @@ func TestNoRegistrySaysWhatToDo(t *testing.T) {
 	dockertest.Require(t)
 	for _, tc := range []struct{ file, image, hint string }{
 		{"deploy/Dockerfile", goImage, "run deploy/offline/build, then docker compose up"},
-		{"deploy/tutorial/Dockerfile", "python:3-slim", "carry flash-tutorial from another machine"},
+		{"deploy/tutorial/python/Dockerfile", "python:3-slim", "carry flash-tutorial from another machine"},
 	} {
 		t.Run(tc.file, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join(root, tc.file))

@@ -170,8 +170,8 @@ func startApp(t *testing.T, python string, port int, ca string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), python, "-m", "flask", "run", "--port=0")
-	cmd.Dir = filepath.Join(root, "deploy/tutorial")
+	cmd := exec.CommandContext(t.Context(), python, "-m", "flask", "--app=original", "run", "--port=0")
+	cmd.Dir = filepath.Join(root, "deploy/tutorial/python")
 	cmd.Env = []string{"SSL_CERT_FILE=" + ca, "PYTHONPATH=" + path, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1",
 		"FLASH_PORT=" + strconv.Itoa(port)}
 	return listens(t, cmd)

@@ -1,0 +1,3 @@
+module flash.test/deploy/tutorial
+
+go 1.26.0
