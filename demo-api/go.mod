@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	flash.test/delay-server v0.0.0
+	flash.test/deploy/tutorial v0.0.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/labstack/echo/v4 v4.16.0
 	go.uber.org/goleak v1.3.0
@@ -76,3 +77,5 @@ require (
 )
 
 replace flash.test/delay-server => ../delay-server
+
+replace flash.test/deploy/tutorial => ../deploy/tutorial

@@ -70,7 +70,7 @@ func (s *Server) fetch(way strategy) echo.HandlerFunc {
 		start := time.Now()
 		results, err := way.fetch(c.Request().Context(), s.calls(p), p.limit)
 		total := time.Since(start)
-		c.Response().Header().Set("Server-Timing", serverTiming(total, results))
+		c.Response().Header().Set("Server-Timing", serverTiming(start, total, results))
 		if err != nil {
 			return err
 		}
@@ -148,14 +148,22 @@ func statuses(results []fetch.Result) []byte {
 // precision is the precision of reported times: two decimals of a millisecond.
 const precision = 10 * time.Microsecond
 
-// serverTiming returns total;dur=2003.12, r1;dur=1001.22, r2;dur=1001.5 in
-// milliseconds. Times are truncated: none is above the measured time.
-func serverTiming(total time.Duration, results []fetch.Result) string {
+// maxStarts is the maximum number of calls whose starts Server-Timing has. Clients
+// limit headers: Node, for example, to 16 KB.
+const maxStarts = 100
+
+// serverTiming returns total;dur=2003.12, r1;dur=1001.22;start=0.01, r2;dur=1001.5;start=1001.24
+// in milliseconds. Times are truncated: none is above the measured time.
+func serverTiming(start time.Time, total time.Duration, results []fetch.Result) string {
 	header := append(make([]byte, 0, 24*(len(results)+1)), "total;dur="...)
 	header = delay.AppendMilliseconds(header, total.Truncate(precision))
 	for _, r := range results {
 		header = append(header, ", "+r.Name+";dur="...)
 		header = delay.AppendMilliseconds(header, r.Duration.Truncate(precision))
+		if len(results) <= maxStarts {
+			header = append(header, ";start="...)
+			header = delay.AppendMilliseconds(header, r.Start.Sub(start).Truncate(precision))
+		}
 	}
 	return string(header)
 }

@@ -127,7 +127,7 @@ func TestRunID(t *testing.T) {
 	}
 }
 
-// durations parses total;dur=1.2, r1;dur=1, … and checks the names and their order.
+// durations parses total;dur=1.2, r1;dur=1;start=0, … and checks the names and their order.
 func durations(t testing.TB, header string) []time.Duration {
 	t.Helper()
 	var all []time.Duration
@@ -136,7 +136,7 @@ func durations(t testing.TB, header string) []time.Duration {
 		if i > 0 {
 			name = "r" + strconv.Itoa(i)
 		}
-		m := regexp.MustCompile(`^` + name + `;dur=([0-9]+(\.[0-9]{1,2})?)$`).FindStringSubmatch(entry)
+		m := regexp.MustCompile(`^` + name + `;dur=([0-9]+(\.[0-9]{1,2})?)(;start=[0-9.]+)?$`).FindStringSubmatch(entry)
 		if m == nil {
 			t.Fatalf("Server-Timing: %q, entry %d: want %s;dur=<ms>", header, i, name)
 		}
@@ -173,6 +173,24 @@ func TestServerTiming(t *testing.T) {
 		if total := all[0]; total < min || total > got.took {
 			t.Errorf("%s: total %v, want from %v, by its calls, to %v, by the client", endpoint, total, min, got.took)
 		}
+	}
+	starts := func(query string) (starts []float64) {
+		timing := d.get(t, query).Header.Get("Server-Timing")
+		for _, m := range regexp.MustCompile(`;start=([0-9.]+)`).FindAllStringSubmatch(timing, -1) {
+			start, err := strconv.ParseFloat(m[1], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			starts = append(starts, start)
+		}
+		return starts
+	}
+	if got := starts("/get_data?calls=3"); len(got) != 3 || got[1]-got[0] < 20 || got[2]-got[1] < 20 {
+		t.Errorf("one after another: calls start at %v ms, want 20 or more between them", got)
+	}
+	if all, more := starts("/async_get_data?calls=100"), starts("/async_get_data?calls=101"); len(all) != 100 ||
+		len(more) != 0 {
+		t.Errorf("got %d starts of 100 calls and %d of 101, want 100 and none", len(all), len(more))
 	}
 	if got := d.get(t, "/get_data?calls=0").Header.Get("Server-Timing"); len(durations(t, got)) != 1 {
 		t.Errorf("no calls: Server-Timing %q, want only total", got)

@@ -2,14 +2,9 @@ package server_test
 
 import (
 	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"html"
 	"net/url"
-	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,40 +143,6 @@ func TestScriptsAreEscaped(t *testing.T) {
 	}
 }
 
-// The tutorial shows the functions that run.
-func TestTutorialShowsTheSource(t *testing.T) {
-	d := start(t, options(), newFake(t, respondAfter(0)).URL, time.Minute)
-	page := html.UnescapeString(d.get(t, "/tutorial").body)
-	for file, names := range map[string][]string{
-		"../fetch/fetch.go": {"Sequential", "Concurrent"},
-		"fetch.go":          {"calls"},
-	} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files := token.NewFileSet()
-		parsed, err := parser.ParseFile(files, file, text, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range names {
-			i := slices.IndexFunc(parsed.Decls, func(d ast.Decl) bool {
-				f, ok := d.(*ast.FuncDecl)
-				return ok && f.Name.Name == name
-			})
-			if i < 0 {
-				t.Fatalf("%s has no function %s", file, name)
-			}
-			from := files.Position(parsed.Decls[i].Pos()).Offset
-			to := files.Position(parsed.Decls[i].End()).Offset
-			if !strings.Contains(page, "<code>"+string(text[from:to])+"</code>") {
-				t.Errorf("GET /tutorial: no source of %s in %s", name, file)
-			}
-		}
-	}
-}
-
 func TestAssets(t *testing.T) {
 	d := start(t, options(), newFake(t, respondAfter(0)).URL, time.Minute)
 	for _, tc := range []struct{ path, mediaType, want string }{
@@ -190,6 +151,7 @@ func TestAssets(t *testing.T) {
 		{"/assets/page.js", "text/javascript; charset=utf-8", "'use strict'"},
 		{"/assets/race.js", "text/javascript; charset=utf-8", "'use strict'"},
 		{"/assets/sweep.js", "text/javascript; charset=utf-8", "'use strict'"},
+		{"/assets/tutorial.css", "text/css; charset=utf-8", ".waterfall"},
 		{"/assets/tutorial.js", "text/javascript; charset=utf-8", "'use strict'"},
 		{"/assets/icon.svg", "image/svg+xml", "<svg"},
 	} {

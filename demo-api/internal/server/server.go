@@ -95,6 +95,7 @@ func (s *Server) routes() *echo.Echo {
 	}
 	get("/", s.racePage)
 	get("/tutorial", s.tutorialPage())
+	get("/tutorial/:file", s.tutorialFile)
 	get("/problems", httpkit.Problems("demo-api", ""))
 	get("/problems/:name", httpkit.Problems("demo-api", ""))
 	get("/assets/:name", httpkit.Assets(web.Assets, "."))

@@ -2,40 +2,77 @@ package server
 
 import (
 	_ "embed" // fetch.go is shown by the tutorial
+	"fmt"
 	"io"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
+	"flash.test/delay-server/kit/highlight"
 	"flash.test/delay-server/kit/httpkit"
+	"flash.test/deploy/tutorial"
 
-	"flash.test/demo-api/internal/fetch"
 	"flash.test/demo-api/internal/web"
 )
 
 //go:embed fetch.go
 var fetchSource string
 
-// tutorialPage returns the handler of the steps of the tutorial, with the source of
-// the functions that they run.
+// tutorialPage returns the handler of the steps of the tutorial, with the app in each
+// language.
 func (s *Server) tutorialPage() echo.HandlerFunc {
-	var runs []web.Run
+	view := web.Tutorial{Site: s.site("/tutorial", httpkit.BaseURL), Upstream: s.options.UpstreamURL}
 	for _, step := range web.Steps {
-		runs = append(runs, web.Run{
+		view.Runs = append(view.Runs, web.Run{
 			Step:           step,
 			SequentialCurl: curlCommand(httpkit.BaseURL, sequential.path, step.Query),
 			ConcurrentCurl: curlCommand(httpkit.BaseURL, concurrent.path, step.Query),
 		})
 	}
-	view := web.Tutorial{
-		Site:             s.site("/tutorial", httpkit.BaseURL),
-		Runs:             runs,
-		SequentialSource: function(fetch.Source, "func Sequential("),
-		ConcurrentSource: function(fetch.Source, "func Concurrent("),
-		CallsSource:      function(fetchSource, "func (s *Server) calls("),
-		Upstream:         s.options.UpstreamURL,
+	for _, app := range tutorial.Apps {
+		view.Languages = append(view.Languages, languageView(app))
 	}
 	return httpkit.Page(func(w io.Writer) error { return web.Page(w, "tutorial.html", view) })
+}
+
+// languageView returns the view of an app with its excerpts.
+func languageView(app tutorial.App) web.Language {
+	view := web.Language{ID: app.Language, Title: app.Title, File: app.File, Start: app.Command, Needs: app.Needs,
+		Service: app.Service, Source: highlight.HTML(app.Language, app.Source), Excerpts: map[int][]web.Excerpt{}}
+	excerpts := app.Excerpts()
+	if app.Language == "go" {
+		excerpts = append(excerpts, tutorial.Excerpt{Step: 4,
+			Caption: "demo-api, which these buttons call, is in Go and has a query among its calls.",
+			Source:  function(fetchSource, "func (s *Server) calls(")})
+	}
+	for _, e := range excerpts {
+		shown := view.Excerpts[e.Step]
+		lane := map[string]string{"one after another": "sequential", "all at once": "concurrent"}[e.Way]
+		view.Excerpts[e.Step] = append(shown, web.Excerpt{
+			ID:   fmt.Sprintf("code-%d-%s-%d", e.Step, app.Language, len(shown)+1),
+			Lane: lane, Title: sentenceCase(e.Way), Caption: sentenceCase(e.Caption),
+			Source: highlight.HTML(app.Language, e.Source),
+		})
+	}
+	return view
+}
+
+// sentenceCase returns text with a capital letter first.
+func sentenceCase(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// tutorialFile responds with the source of the tutorial's app in one language.
+func (s *Server) tutorialFile(c echo.Context) error {
+	for _, app := range tutorial.Apps {
+		if app.File == c.Param("file") {
+			return httpkit.SendFile(c, "text/plain; charset=utf-8", []byte(app.Source))
+		}
+	}
+	return echo.ErrNotFound
 }
 
 // function returns the function of a gofmted source that starts with prefix.

@@ -1,8 +1,13 @@
 'use strict';
-// The buttons of the tutorial time both endpoints, one after the other.
+// The buttons of the tutorial time both endpoints, one after the other, and draw the calls.
 const formatTime = (ms) => (ms < 100 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(3)} s`);
 
-// request returns the body of a response and its time in milliseconds. It calls
+const lanes = [
+  { name: 'sequential', title: 'One after another', path: '/get_data' },
+  { name: 'concurrent', title: 'All at once', path: '/async_get_data' },
+];
+
+// request returns the body of a response, its calls and its time in milliseconds. It calls
 // onProgress with the elapsed time in each frame.
 const request = async (path, onProgress) => {
   const start = performance.now();
@@ -15,7 +20,9 @@ const request = async (path, onProgress) => {
     const text = await response.text();
     const time = elapsed();
     if (!response.ok) throw new Error(JSON.parse(text).detail);
-    return { text, time };
+    const timing = [...response.headers.get('Server-Timing').matchAll(/(\w+);dur=([\d.]+);start=([\d.]+)/g)];
+    const calls = timing.map(([, name, took, from]) => ({ name, from: Number(from), to: Number(from) + Number(took) }));
+    return { text, time, calls };
   } finally {
     cancelAnimationFrame(frame);
   }
@@ -29,6 +36,7 @@ const timesOf = (query) => document.querySelector(`#times [data-query="${query}"
 const clearTimes = (panel, query) => {
   for (const cell of [...timesOf(query).cells].slice(1)) cell.textContent = '–';
   for (const output of panel.querySelectorAll('.output')) output.textContent = '';
+  drawExpected(panel, query);
 };
 
 const run = async (panel, query) => {
@@ -36,19 +44,28 @@ const run = async (panel, query) => {
   showSentence(panel);
   const outputs = panel.querySelectorAll('.output');
   const { cells } = timesOf(query);
-  const lanes = [['sequential', '/get_data'], ['concurrent', '/async_get_data']];
-  const times = [];
-  for (const [i, [name, path]] of lanes.entries()) {
+  const expected = expectedCalls(query);
+  const results = [];
+  for (const [i, { name, path }] of lanes.entries()) {
     const figure = panel.querySelector(`[data-figure=${name}]`);
+    const picture = panel.querySelector(`.waterfall.${name}`);
     figure.classList.add('measured');
-    const { text, time } = await request(`${path}?${query}`, (ms) => { figure.textContent = formatTime(ms); });
-    figure.textContent = cells[i + 1].textContent = formatTime(time);
-    outputs[i].textContent = `${shorten(text)}\nreal ${formatTime(time)}\n`;
-    times.push(time);
+    const scale = lastEnd(expected.sequential);
+    const result = await request(`${path}?${query}`, (ms) => {
+      figure.textContent = formatTime(ms);
+      movePointer(picture, ms / scale);
+    });
+    movePointer(picture, -1);
+    figure.textContent = cells[i + 1].textContent = formatTime(result.time);
+    outputs[i].textContent = `${shorten(result.text)}\nreal ${formatTime(result.time)}\n`;
+    results.push(result);
+    drawBoth(panel, [results[0].calls, results[1]?.calls ?? expected.concurrent], results.length);
   }
   // Without calls, the faster one is random.
-  if (!/\bcalls=0\b/.test(query)) cells[3].textContent = (times[0] / times[1]).toFixed(2);
-  byId('status').textContent = `One after another took ${formatTime(times[0])}, all at once ${formatTime(times[1])}.`;
+  const [first, second] = results.map(({ time }) => time);
+  if (!/\bcalls=0\b/.test(query)) cells[3].textContent = (first / second).toFixed(2);
+  byId('status').textContent = `One after another took ${formatTime(first)}, all at once ${formatTime(second)}.`;
+  markDone(panel.closest('section'));
 };
 
 // showError shows a message in place of the sentence of a step.
@@ -68,9 +85,9 @@ const showSentence = (panel) => {
 };
 
 for (const button of document.querySelectorAll('button[data-query]')) {
+  const panel = button.closest('.run');
+  const { query } = button.dataset;
   button.addEventListener('click', async () => {
-    const panel = button.closest('.run');
-    const { query } = button.dataset;
     button.disabled = true;
     try {
       await run(panel, query);

@@ -41,18 +41,3 @@ type Preset struct {
 	Step
 	Selected bool // the form has its values
 }
-
-// Tutorial is the view of tutorial.html.
-type Tutorial struct {
-	Site
-	Runs     []Run
-	Upstream string // URL of delay-server
-
-	SequentialSource, ConcurrentSource, CallsSource string // of functions
-}
-
-// Run is a step of the tutorial with its curl commands.
-type Run struct {
-	Step
-	SequentialCurl, ConcurrentCurl string
-}
