@@ -22,7 +22,7 @@ func (c *caller) runAppLanes(ctx context.Context, flags raceFlags, cfg config.Co
 		return err // unreachable: parseRaceFlags has parsed it
 	}
 	wait, _ := d.Fixed()
-	query := url.Values{"calls": {strconv.Itoa(flags.calls)}, "delay": {flags.delay}}.Encode()
+	query := url.Values{"calls": {strconv.Itoa(flags.calls)}, "delay": {delay.Milliseconds(wait)}}.Encode()
 	for i := range lanes {
 		lane := &lanes[i]
 		request := upstream.AppRequest{

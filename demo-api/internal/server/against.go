@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"flash.test/delay-server/delay"
 	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
 
@@ -36,11 +37,15 @@ func parseAgainst(value string, hosts []string) (string, error) {
 		problem.Quote(u.Host))
 }
 
-// appQuery returns the query of the requests to the app of a race.
+// appQuery returns the query of the requests to the app of a race. An app need not
+// know other forms of delay than milliseconds.
 func (p params) appQuery() string {
-	query := url.Values{"calls": {strconv.Itoa(p.calls)}, "delay": {p.delay}}
+	d, _ := delay.Parse(p.delay) // parseNames has parsed it
+	wait, _ := d.Fixed()
+	query := url.Values{"calls": {strconv.Itoa(p.calls)}, "delay": {delay.Milliseconds(wait)}}
 	if p.db != nil {
-		query.Set("db", p.db.String())
+		wait, _ := p.db.Fixed()
+		query.Set("db", delay.Milliseconds(wait))
 	}
 	if p.limit > 0 {
 		query.Set("limit", strconv.Itoa(p.limit))

@@ -93,7 +93,7 @@ func TestRaceAgainstAnApp(t *testing.T) {
 			}
 		}
 		if got := only(t, all, "lane", lane); !strings.HasPrefix(got.Curl, "curl '"+app.URL+"/") ||
-			!strings.HasSuffix(got.Curl, "get_data?calls=3&delay=1s'") || got.Ideal != map[string]float64{
+			!strings.HasSuffix(got.Curl, "get_data?calls=3&delay=1000'") || got.Ideal != map[string]float64{
 			"sequential": 3000, "concurrent": 1000}[lane] {
 			t.Errorf("%s: got %+v, want the curl command of the app, and the ideal time", lane, got)
 		}

@@ -134,12 +134,11 @@ func raceCurl(c echo.Context, way strategy, p params, raw string) string {
 	if p.samples != nil && !p.isFixed() {
 		values.Set("seed", strconv.FormatUint(*p.seed, 10))
 	}
-	base := baseURL(c)
 	if p.against != "" {
-		base = p.against
+		return curlCommand(p.against, way.path, p.appQuery())
 	}
 	values.Del("against")
-	return curlCommand(base, way.path, values.Encode())
+	return curlCommand(baseURL(c), way.path, values.Encode())
 }
 
 // curlCommand returns the curl command of a request.

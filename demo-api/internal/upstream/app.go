@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // AppRequest is a request to an app that makes slow calls itself: demo-api in
@@ -45,11 +47,22 @@ func (c *Client) App(ctx context.Context, r AppRequest) (body []byte, err error)
 	}
 	switch {
 	case resp.StatusCode != http.StatusOK:
-		return nil, &Error{"app", ErrUnexpected, fmt.Sprintf("%s%s: got status %d %s, want 200",
-			app.address, r.Path, resp.StatusCode, http.StatusText(resp.StatusCode)), ErrUnexpected}
+		return nil, &Error{"app", ErrUnexpected, fmt.Sprintf("%s%s: got status %d %s, want 200%s",
+			app.address, r.Path, resp.StatusCode, http.StatusText(resp.StatusCode), quoteReason(body)), ErrUnexpected}
 	case len(body) > maxAppBody:
 		return nil, &Error{"app", ErrUnexpected, fmt.Sprintf("%s%s: the response is longer than %d bytes",
 			app.address, r.Path, maxAppBody), ErrUnexpected}
 	}
 	return body, nil
+}
+
+// quoteReason returns the start of a response that is a short text, as what it says.
+func quoteReason(body []byte) string {
+	const maxReason = 200
+	text := strings.TrimSpace(string(body))
+	isText := utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+	if text == "" || len(text) > maxReason || !isText || strings.HasPrefix(text, "<") {
+		return ""
+	}
+	return "; it says " + text
 }
