@@ -16,7 +16,6 @@ import (
 	"flash.test/delay-server/kit/settings"
 
 	"flash.test/demo-api/internal/config"
-	"flash.test/demo-api/internal/ideal"
 	"flash.test/demo-api/internal/upstream"
 )
 
@@ -38,10 +37,9 @@ func newCaller(cfg config.Config, stderr io.Writer, onFailure func(error)) (*cal
 	return &caller{server, upstream.New(server.url, cfg.Timeout, cfg.MaxCalls), rand.Text()}, nil
 }
 
-// call makes call i of samples and returns the status of its response.
-func (c *caller) call(ctx context.Context, samples ideal.Samples, i int) (status int, err error) {
-	text, seed := samples.Call(i)
-	return c.client.Get(ctx, upstream.Request{Delay: text, RunID: c.runID, Seed: seed})
+// call makes a call and returns the status of its response.
+func (c *caller) call(ctx context.Context, delay string) (status int, err error) {
+	return c.client.Get(ctx, upstream.Request{Delay: delay, RunID: c.runID})
 }
 
 func (c *caller) close() {

@@ -30,6 +30,7 @@ var templates = template.Must(template.New("").
 	Funcs(template.FuncMap{
 		"short": short, "markdown": markdown, "help": help, "slug": slug,
 		"of": of, "values": values, "distributions": distributions, "formName": formName,
+		"program": programHTML, "file": newProgramView, "next": func(i int) int { return i + 1 },
 	}).
 	ParseFS(pages, "pages/*.html"))
 

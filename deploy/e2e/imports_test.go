@@ -78,13 +78,11 @@ var mayImport = map[string][]rule{
 	"demo-api": {
 		{"fetch", ""},
 		{"web", ""},
-		{"ideal", "delay-server/delay"},
-		{"sweep", "fetch ideal"},
+		{"sweep", "fetch"},
 		{"config", "delay-server/delay " + kitOfDelayServer},
 		{"upstream", "delay-server/client " + kitOfDelayServer},
-		{"server", "fetch ideal sweep upstream web delay-server/delay deploy/tutorial " + kitOfDelayServer},
-		{"(main)", "config fetch ideal server sweep upstream delay-server/server delay-server/delay " +
-			kitOfDelayServer},
+		{"server", "fetch sweep upstream web delay-server/delay deploy/tutorial " + kitOfDelayServer},
+		{"(main)", "config fetch server sweep upstream delay-server/server delay-server/delay " + kitOfDelayServer},
 	},
 	"deploy/bench": { // never delay-server: it is measured from outside, as its peers are
 		{"drive", ""},
