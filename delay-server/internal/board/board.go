@@ -46,12 +46,12 @@ type Board struct {
 	updated time.Time // when seen was read
 	version int       // of the last change of a try
 	people  people
-	open    map[*try]bool // to read from the journal
+	turn    int // the index in people where the next update begins to read
 }
 
 // New returns a board without runs. It uses the journal's Growing.
 func New(o Options) *Board {
-	b := &Board{options: o, now: time.Now, set: o.Exercises(), people: newPeople(), open: map[*try]bool{}}
+	b := &Board{options: o, now: time.Now, set: o.Exercises(), people: newPeople()}
 	b.feed = feed.New(maxViewers, interval, b.state)
 	o.Journal.Growing = b.grow
 	return b
@@ -92,19 +92,9 @@ func (b *Board) note(c journal.Change, now time.Time) {
 		return
 	}
 	name, of, _ := b.set.Parse(c.ID)
-	p, left := b.people.find(name, c.Client, now)
-	if left != nil {
-		b.forgetOpen(left)
+	if p := b.people.find(name, c.Client, now); p != nil {
+		b.touch(p.note(c, of, now))
 	}
-	if p == nil {
-		return
-	}
-	t, evicted := p.note(c, of, now)
-	if evicted != nil {
-		delete(b.open, evicted)
-	}
-	b.touch(t)
-	b.open[t] = true
 }
 
 // touch gives t a version that no try had before.
@@ -126,12 +116,6 @@ func isTrace(id string) bool {
 	return true
 }
 
-func (b *Board) forgetOpen(p *person) {
-	for _, t := range p.tries {
-		delete(b.open, t)
-	}
-}
-
 // changeSet parses all runs anew if the exercises have changed.
 func (b *Board) changeSet() {
 	set := b.options.Exercises()
@@ -140,7 +124,6 @@ func (b *Board) changeSet() {
 	}
 	b.set, b.seen = set, 0
 	for _, p := range b.people.inOrder {
-		b.forgetOpen(p)
 		p.keep(set)
 	}
 	for _, p := range slices.Clone(b.people.inOrder) {
@@ -160,8 +143,7 @@ func (b *Board) Forget(run string) bool {
 	if p == nil {
 		return false
 	}
-	t, known := p.forget(run)
-	delete(b.open, t)
+	known := p.forget(run)
 	if len(p.tries) == 0 {
 		b.people.remove(p)
 	}
@@ -173,5 +155,4 @@ func (b *Board) ForgetAll() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.people = newPeople()
-	clear(b.open)
 }

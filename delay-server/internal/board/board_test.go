@@ -20,12 +20,14 @@ const ms = time.Millisecond
 // room is a board whose time a test moves.
 type room struct {
 	*Board
-	t       *testing.T
+	t       testing.TB
 	journal *journal.Journal
 	time    time.Time
 }
 
-func newRoom(t *testing.T, journalSize int) *room {
+func newRoom(t *testing.T, journalSize int) *room { return newRoomFor(t, journalSize) }
+
+func newRoomFor(t testing.TB, journalSize int) *room {
 	r := &room{t: t, time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	now := func() time.Time { return r.time }
 	r.journal = journal.New(journalSize, now, func(journal.Wait) {})
@@ -133,7 +135,7 @@ func TestBoard(t *testing.T) {
 		!strings.HasPrefix(ben.Details[0], want) {
 		t.Errorf("ben's details: %q, want one that begins with %q", ben.Details, want)
 	}
-	if fmt.Sprint(ben.Bars) != "[[0 100 answered] [100 200 answered] [200 300 answered]]" {
+	if fmt.Sprint(ben.Bars) != "[{0 100 answered} {100 200 answered} {200 300 answered}]" {
 		t.Errorf("ben's bars: %v", ben.Bars)
 	}
 	if cleo.Headline != "1 request" {
@@ -256,8 +258,8 @@ func TestManyRunsOfOneName(t *testing.T) {
 	if p = r.only(r.after(interval, "")); len(p.Tries) != 3 {
 		t.Errorf("of all: got %d tries, want 3", len(p.Tries))
 	}
-	if len(r.open) != 0 {
-		t.Errorf("%d runs to read, want none", len(r.open))
+	if slices.ContainsFunc(r.people.inOrder[0].tries, func(t *try) bool { return t.open }) {
+		t.Error("a run is still open, want all judged")
 	}
 }
 
@@ -417,7 +419,37 @@ func TestWaitingRequestMoves(t *testing.T) {
 	r.after(interval, "")
 	s := r.after(3*time.Second, "")
 	try := r.only(s).Tries[0]
-	if try.Wall != 3500 || try.Waiting != 1 || fmt.Sprint(try.Bars) != "[[0 3500 ]]" {
+	if try.Wall != 3500 || try.Waiting != 1 || fmt.Sprint(try.Bars) != "[{0 3500 }]" {
 		t.Errorf("got %+v, want one request in flight for 3.5 s", try)
+	}
+}
+
+func TestClientThatLeaves(t *testing.T) {
+	r := newRoom(t, 100)
+	w := r.begin("anna.timeout.1", 1)
+	r.time = r.time.Add(2 * time.Second)
+	r.journal.End(*w, journal.ClientClosed)
+	s := r.settle("")
+	r.want(s, "anna 1/0 passed [timeout] failed []: anna.timeout.1=passed")
+	if bars, _ := json.Marshal(s.People[0].Tries[0].Bars); string(bars) != `[[0,2000,"left"]]` {
+		t.Errorf("bars %s, want one of a client that left", bars)
+	}
+}
+
+// One name with many runs does not keep the others from being judged.
+func TestFloodDoesNotDelayVerdicts(t *testing.T) {
+	r := newRoom(t, 10_000)
+	for i := range maxPeople / 2 {
+		for j := range maxTries {
+			r.call(fmt.Sprintf("flood%d.concurrent.%d", i, j), 1, 200, 0)
+		}
+	}
+	r.three("anna.concurrent.1", 2)
+	r.after(0, "")
+	for range maxPeople * maxReadsOfPerson / maxReads {
+		r.after(interval, "")
+	}
+	if p := r.only(r.after(interval, "anna")); p.Tries[0].Verdict != "passed" {
+		t.Errorf("after each had its turn: %s", summary(p))
 	}
 }

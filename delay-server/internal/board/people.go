@@ -35,12 +35,13 @@ func newPeople() people {
 
 // find returns the attendee with the name, or nil if the name is left out. It makes a new
 // one for a request from an address, which may take the place of another.
-func (p *people) find(name string, from netip.Addr, now time.Time) (found, evicted *person) {
-	found = p.byName[name]
+func (p *people) find(name string, from netip.Addr, now time.Time) *person {
+	found := p.byName[name]
 	if found == nil && len(p.inOrder) >= maxPeople {
-		if evicted = p.toEvict(from); evicted == nil {
+		evicted := p.toEvict(from)
+		if evicted == nil {
 			p.leaveOut(name)
-			return nil, nil
+			return nil
 		}
 		p.remove(evicted)
 		p.leaveOut(evicted.name)
@@ -56,7 +57,7 @@ func (p *people) find(name string, from netip.Addr, now time.Time) (found, evict
 	if from.IsValid() && len(found.addresses) < maxAddresses {
 		found.addresses[from] = true
 	}
-	return found, evicted
+	return found
 }
 
 // toEvict returns who gives place to a new name from an address, or nil: of the address

@@ -28,8 +28,9 @@ type person struct {
 // mark says which runs have passed an exercise, and which have not. The newest come last.
 type mark struct{ passed, failed []string }
 
-// note notes that a run has changed. It returns the try, and the one that it displaced.
-func (p *person) note(c journal.Change, of string, now time.Time) (noted, evicted *try) {
+// note notes that a run has changed, and returns its try.
+func (p *person) note(c journal.Change, of string, now time.Time) *try {
+	var noted *try
 	i := slices.IndexFunc(p.tries, func(t *try) bool { return t.summary.ID == c.ID })
 	if i >= 0 {
 		noted = p.tries[i]
@@ -43,17 +44,17 @@ func (p *person) note(c journal.Change, of string, now time.Time) (noted, evicte
 	}
 	p.requests += c.Requests - noted.summary.Requests
 	noted.exercise, noted.summary, noted.begun = of, c.Summary, c.Begun
-	noted.changed, noted.stale, noted.judged, noted.final, noted.lost = now, true, false, false, false
+	noted.changed, noted.open, noted.stale = now, true, true
+	noted.judged, noted.final, noted.lost = false, false, false
 	p.unmark(c.ID)
 	if !slices.Contains(p.tries, noted) {
 		at, _ := slices.BinarySearchFunc(p.tries, noted, func(a, b *try) int { return b.begun - a.begun })
 		p.tries = slices.Insert(p.tries, at, noted)
 	}
 	if len(p.tries) > maxTries {
-		evicted = p.tries[maxTries]
 		p.tries = p.tries[:maxTries]
 	}
-	return noted, evicted
+	return noted
 }
 
 // conclude notes the verdict on a run of an exercise.
@@ -98,17 +99,16 @@ func (p *person) hasPassed() bool {
 	return false
 }
 
-// forget removes a run, and reports whether it was known. It returns its try, or nil.
-func (p *person) forget(run string) (gone *try, known bool) {
+// forget removes a run, and reports whether it was known.
+func (p *person) forget(run string) (known bool) {
 	known = p.unmark(run)
 	i := slices.IndexFunc(p.tries, func(t *try) bool { return t.summary.ID == run })
 	if i < 0 {
-		return nil, known
+		return known
 	}
-	gone = p.tries[i]
+	p.requests -= p.tries[i].summary.Requests
 	p.tries = slices.Delete(p.tries, i, i+1)
-	p.requests -= gone.summary.Requests
-	return gone, true
+	return true
 }
 
 // keep removes what is not in the new exercises.

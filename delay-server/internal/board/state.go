@@ -1,6 +1,7 @@
 package board
 
 import (
+	"encoding/json"
 	"maps"
 	"math"
 	"slices"
@@ -58,9 +59,14 @@ type tryState struct {
 	Bars     []bar    `json:"bars,omitempty"`
 }
 
-// bar is a request in a small waterfall: its start and end in milliseconds, and how it
-// ended, which is "" while it is in flight.
-type bar [3]any
+// bar is a request in a small waterfall.
+type bar struct {
+	start, end float64 // milliseconds
+	ended      string  // how it ended; "" while it is in flight
+}
+
+// MarshalJSON writes an array of three.
+func (b bar) MarshalJSON() ([]byte, error) { return json.Marshal([]any{b.start, b.end, b.ended}) }
 
 // state returns what the page of a name shows, or of everybody for "".
 func (b *Board) state(name string) any {

@@ -17,8 +17,9 @@ const (
 	// the journal's lock.
 	maxLive = 200
 
-	maxReads = 64          // runs read in an update
-	moving   = time.Second // how often the bars of waiting requests are read
+	maxReads         = 64          // runs read in an update, about
+	maxReadsOfPerson = 4           // runs of a name read in an update
+	moving           = time.Second // how often the bars of waiting requests are read
 )
 
 // The bounds of a verdict in words.
@@ -39,7 +40,8 @@ type try struct {
 
 	changed time.Time // when the board learned that the run has changed
 	readAt  time.Time // when its requests were read
-	stale   bool      // it has changed since then
+	open    bool      // it is yet to be read or judged
+	stale   bool      // it has changed since it was read
 	judged  bool      // passed and details are known
 	final   bool      // and the run was quiet
 	lost    bool      // the journal dropped it before it was judged
@@ -63,25 +65,32 @@ func (t *try) toRead(now time.Time, dropping bool) bool {
 	}
 }
 
-// read reads runs that have changed, and judges the quiet ones.
+// read reads runs that have changed, and judges the quiet ones. It reads the newest runs of
+// each person in turn. If dropping is true, it reads all.
 func (b *Board) read(now time.Time, dropping bool) {
 	reads := 0
-	for t := range b.open {
-		if !t.toRead(now, dropping) {
-			continue
+	for i := range b.people.inOrder {
+		at := (b.turn + i) % len(b.people.inOrder)
+		p, ofPerson := b.people.inOrder[at], 0
+		for _, t := range p.tries {
+			if !t.open || !t.toRead(now, dropping) {
+				continue
+			}
+			if ofPerson++; ofPerson > maxReadsOfPerson && !dropping {
+				break
+			}
+			reads++
+			t.open = b.readTry(p, t, now, dropping)
 		}
-		if reads++; reads > maxReads && !dropping {
-			return // the next update goes on
-		}
-		name, _, _ := b.set.Parse(t.summary.ID)
-		if b.readTry(b.people.byName[name], t, now, dropping) {
-			delete(b.open, t)
+		if reads >= maxReads && !dropping {
+			b.turn = at + 1 // the next update goes on
+			return
 		}
 	}
 }
 
-// readTry reads a run of p. It returns true if there is nothing more to read.
-func (b *Board) readTry(p *person, t *try, now time.Time, dropping bool) (done bool) {
+// readTry reads a run of p. It returns false if there is nothing more to read.
+func (b *Board) readTry(p *person, t *try, now time.Time, dropping bool) (open bool) {
 	run, known := b.options.Journal.Run(t.summary.ID)
 	if !known { // the journal dropped it
 		b.touch(t)
@@ -89,7 +98,7 @@ func (b *Board) readTry(p *person, t *try, now time.Time, dropping bool) (done b
 		if t.final && t.exercise != "" {
 			p.conclude(t)
 		}
-		return true
+		return false
 	}
 	b.touch(t)
 	p.addAddresses(run)
@@ -100,19 +109,19 @@ func (b *Board) readTry(p *person, t *try, now time.Time, dropping bool) (done b
 	t.headline = headline(run)
 	t.bars = bars(run)
 	if !t.summary.Settled() || !t.due(now) && !dropping {
-		return false
+		return true
 	}
 	if e := b.set.Find(t.exercise); e != nil {
 		t.passed, t.details = words(e.Checks.Judge(run))
 	}
 	t.judged = true
 	if !t.due(now) {
-		return false
+		return true
 	}
 	if t.final = true; t.exercise != "" {
 		p.conclude(t)
 	}
-	return true
+	return false
 }
 
 // words returns whether the checks hold, and what is wrong.
