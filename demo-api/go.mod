@@ -16,6 +16,7 @@ require (
 require (
 	github.com/ncruces/go-sqlite3-wasm/v6 v6.5.35401 // indirect
 	github.com/ncruces/julianday v1.0.0 // indirect
+	rsc.io/qr v0.2.0 // indirect
 )
 
 require (

@@ -78,6 +78,8 @@ const (
 
 	// The admin API.
 	ProblemAdminDisabled     ProblemType = problem.AdminDisabled     // 404, server runs with ADMIN=false
+	ProblemBundleDisabled    ProblemType = problem.BundleDisabled    // 404, server has no BUNDLE_DIR
+	ProblemBundleDamaged     ProblemType = problem.BundleDamaged     // 500, file is not as its checksum says
 	ProblemTLSDisabled       ProblemType = problem.TLSDisabled       // 404, server has no certificate authority
 	ProblemTokenRequired     ProblemType = problem.TokenRequired     // 401, token is missing or wrong
 	ProblemHostNotAllowed    ProblemType = problem.HostNotAllowed    // 403, ADMIN_HOSTS lacks the Host header

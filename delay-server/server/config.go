@@ -35,7 +35,7 @@ type Config struct {
 	Seed          *uint64 `env:"SEED" help:"seed of requests without seed=, to repeat their samples"`
 	RecordingsDir string  `env:"RECORDINGS_DIR" help:"folder of NAME.csv, .jtl and .har files for /delay/recorded:NAME"`
 	Scenario      string  `env:"SCENARIO" help:"YAML file of routes, which take precedence; reloaded when it changes, and on SIGHUP"`
-	Exercises     string  `env:"EXERCISES" help:"YAML file of the exercises at /exercises; unset: the built-in ones; reloaded like SCENARIO"`
+	BundleDir     string  `env:"BUNDLE_DIR" help:"folder of deploy/offline/bundle, handed out at /get"`
 	TimeScale     float64 `env:"TIME_SCALE" envDefault:"1" help:"factor of all waits; 0.1 is ten times as fast"`
 
 	Admin       bool     `env:"ADMIN" envDefault:"true" help:"serve the API under /admin: runs, holds, clock"`
@@ -65,7 +65,7 @@ type Config struct {
 // with these prefixes, so other programs must not commonly use them.
 var prefixes = []string{
 	"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "PROXY_", "FLASH_", "LOG_",
-	"TIME_", "ADMIN_", "JOURNAL_", "TLS_",
+	"TIME_", "ADMIN_", "JOURNAL_", "TLS_", "BUNDLE_",
 }
 
 // DefaultConfig returns the settings of an empty environment.
@@ -142,8 +142,6 @@ func (c Config) validateAdmin(v *settings.Validation) {
 	}
 	v.Check(c.Admin || c.Board == nil || !*c.Board,
 		"BOARD and ADMIN=false conflict: the board needs the runs of /admin")
-	served, _ := c.board()
-	v.Check(c.Exercises == "" || served, "EXERCISES: it has no effect with ADMIN=false or BOARD=false: leave it out")
 	validateHosts(v, "ADMIN_HOSTS", c.AdminHosts)
 	hosts := len(c.AdminHosts) > 0 && !slices.Equal(c.AdminHosts, []string{"none"})
 	v.Check(c.Admin || !hosts, "ADMIN_HOSTS and ADMIN=false conflict: there is no API to protect")

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"io"
 	"net"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -30,7 +31,7 @@ var templates = template.Must(template.New("").
 	Funcs(template.FuncMap{
 		"short": short, "markdown": markdown, "help": help, "slug": slug,
 		"of": of, "values": values, "distributions": distributions, "formName": formName,
-		"program": programHTML, "file": newProgramView, "next": func(i int) int { return i + 1 },
+		"base": path.Base, "megabytes": megabytes,
 	}).
 	ParseFS(pages, "pages/*.html"))
 
@@ -108,6 +109,9 @@ func (s *Server) pageLinks() []pageLink {
 	if s.board != nil {
 		links = append(links,
 			pageLink{Path: "/board", Title: "Board"}, pageLink{Path: "/exercises", Title: "Exercises"})
+	}
+	if s.bundle != nil {
+		links = append(links, pageLink{Path: "/get", Title: "Get"})
 	}
 	links = append(links, pageLink{Path: "/doc", Title: "Documentation"})
 	if demo := httpkit.Link(s.config.DemoAPIURL); demo != "" {

@@ -17,8 +17,10 @@ import (
 	"flash.test/delay-server/internal/admin"
 	"flash.test/delay-server/internal/authority"
 	"flash.test/delay-server/internal/board"
+	"flash.test/delay-server/internal/bundle"
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/cors"
+	"flash.test/delay-server/internal/exercise"
 	"flash.test/delay-server/internal/flash"
 	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/forward"
@@ -43,8 +45,8 @@ type Server struct {
 	board     *board.Board      // nil with ADMIN=false or BOARD=false
 	file      *scenario.File    // nil without SCENARIO
 	scenarios *scenario.Set
-	lessons   *lessons
 	ca        *authority.Authority // nil without TLS_HOSTS
+	bundle    *bundle.Bundle       // nil without BUNDLE_DIR
 	tracing   tracing.Tracing
 	echo      *echo.Echo
 	draining  atomic.Bool // /readyz answers 503
@@ -67,13 +69,17 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	handedOut, err := openBundle(config, log)
+	if err != nil {
+		return nil, err
+	}
 	policy := cors.New(config.CORSOrigins)
 	engine, m, err := newEngine(config, policy, log)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		config: config, log: log, engine: engine, ca: ca,
+		config: config, log: log, engine: engine, ca: ca, bundle: handedOut,
 		requests: &httpflow.Handler{
 			Engine: engine,
 			Planner: plan.New(plan.Limits{
@@ -91,16 +97,12 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s.scenarios = scenario.NewSet(s.file, s.requests.Planner, log)
-	view := func() pageView { return s.pageView("/exercises") }
-	if s.lessons, err = openLessons(config, s.requests.Planner, s.scenarios, view, log); err != nil {
-		return nil, err
-	}
 	if s.tracing, err = tracing.Start(context.Background(), "delay-server", config.OTLPEndpoint, log); err != nil {
 		return nil, err
 	}
 	if served, _ := config.board(); served {
 		s.board = board.New(board.Options{
-			Journal: engine.Journal, Clock: engine.Clock, Exercises: s.lessons.set,
+			Journal: engine.Journal, Clock: engine.Clock, Exercises: exercise.Default,
 		})
 	}
 	if config.Admin {
@@ -209,11 +211,12 @@ func (s *Server) routes(m *metrics.Metrics) *echo.Echo {
 	}
 	if served, public := s.config.board(); served {
 		gets("/board", s.page("/board", "board.html"))
+		gets("/exercises", s.page("/exercises", "exercises.html"))
 		gets("/board/events", s.admin.GuardRead(public, s.board.Events))
 		gets("/board/waterfall.svg", s.admin.GuardRead(public, s.board.Waterfall))
-		gets("/exercises", s.lessons.servePage)
-		gets("/exercises/:id/:kind/:file", s.lessons.serveProgram)
 	}
+	gets("/get", s.get)
+	gets("/get/*", s.getFile)
 	gets("/assets/:name", httpkit.Assets(pages, "pages"))
 	gets("/distribution.svg", s.distribution)
 	gets("/problems", httpkit.Problems("delay-server", "/doc"))

@@ -20,6 +20,7 @@ var copies = []struct{ from, to string }{
 	{"deploy/compose", "deploy/compose"},
 	{"deploy/scenarios", "deploy/scenarios"},
 	{"deploy/tutorial", "deploy/tutorial"},
+	{"delay-server/internal/exercise/builtin", "lessons"},
 }
 
 // copyFiles copies the files that git knows, so no files of an editor or an interpreter.

@@ -60,13 +60,14 @@ var mayImport = map[string][]rule{
 			"kit/httpkit kit/problem kit/program kit/tracing"},
 		{"metrics", "gate journal"},
 		{"feed", "kit/problem"},
+		{"bundle", "kit/problem"},
 		{"distribution", "delay"},
 		{"board", "check clock exercise feed journal kit/problem kit/query kit/spelling"},
 		{"client", "delay kit/problem"},
 		{"admin", "check client delay feed plan gate journal clock scenario " +
 			"kit/httpkit kit/problem kit/program kit/query kit/spelling"},
 
-		{"server", "admin answer authority board check clock cors delay distribution eventloop exercise " +
+		{"server", "admin answer authority board bundle check clock cors delay distribution eventloop exercise " +
 			"flash flow forward gate httpflow journal metrics plan scenario " + kit},
 		{"delaytest", "server client delay"},
 		{"(main)", "server " + kit},
@@ -122,6 +123,7 @@ var onlyImporters = []struct{ module, importers string }{
 	{"github.com/agnivade/levenshtein", "delay-server/kit/spelling"},
 	{"gonum.org/v1/gonum", "delay-server/delay"},
 	{"gonum.org/v1/plot", "demo-api/sweep deploy/bench/report"},
+	{"rsc.io/qr", "delay-server/server"},
 	{"golang.org/x/mod", "deploy/goproxy"},
 	{"github.com/google/go-containerregistry", "deploy/bundle"},
 	{"golang.org/x/sync", "demo-api/fetch demo-api/server"},

@@ -34,11 +34,13 @@ type contract struct {
 // the test.
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
-	c := readContract(t, serveDelays(t,
-		func(s *server.Config) { s.TLSHosts, s.TLSDir = []string{"localhost"}, t.TempDir() }))
+	c := readContract(t, serveDelays(t, func(s *server.Config) {
+		s.TLSHosts, s.TLSDir, s.BundleDir = []string{"localhost"}, t.TempDir(), smallBundle(t)
+	}))
 	late := c.lateAdvances(t)
 	t.Run("every operation", c.everyOperation)
 	t.Run("every error", c.everyError)
+	t.Run("ranges", c.ranges)
 	t.Run("as asked", c.asAsked)
 	t.Run("steered", c.steered)
 	t.Run("stopped", c.stopped)

@@ -57,6 +57,8 @@ const (
 	// The admin API.
 	AdminDisabled     Type = "/problems/admin-disabled"
 	TLSDisabled       Type = "/problems/tls-disabled"
+	BundleDisabled    Type = "/problems/bundle-disabled"
+	BundleDamaged     Type = "/problems/bundle-damaged"
 	TokenRequired     Type = "/problems/token-required"
 	HostNotAllowed    Type = "/problems/host-not-allowed"
 	CrossOrigin       Type = "/problems/cross-origin"
@@ -207,6 +209,12 @@ var Types = []Info{
 	{TLSDisabled, http.StatusNotFound, "TLS disabled",
 		"The server has no certificate authority, since TLS is disabled.",
 		"Start it with TLS_HOSTS and TLS_DIR."},
+	{BundleDisabled, http.StatusNotFound, "No bundle",
+		"The server has no files to hand out.",
+		"Start it with BUNDLE_DIR, the folder that deploy/offline/bundle wrote."},
+	{BundleDamaged, http.StatusInternalServerError, "Damaged file",
+		"A file of BUNDLE_DIR is not as its checksum says, so it is not served.",
+		"Copy the bundle again."},
 	{TokenRequired, http.StatusUnauthorized, "Token required",
 		"This request needs the token of the admin API; it has none or a wrong one.",
 		"Send Authorization: Bearer with the server's ADMIN_TOKEN, or the token that it logged at startup."},

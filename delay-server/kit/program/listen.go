@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -128,6 +129,22 @@ func URLs(scheme string, addr net.Addr) []string {
 		urls[i] = scheme + "://" + net.JoinHostPort(host, strconv.Itoa(tcp.Port))
 	}
 	return urls
+}
+
+// ReachableHosts returns the IPv4 addresses at which other machines can reach a server
+// that listens on host, private ones first. It returns none for a loopback address.
+func ReachableHosts(host string) []string {
+	ip := net.ParseIP(Unbracket(host))
+	switch {
+	case host == "" || ip.IsUnspecified():
+		addrs := networkAddrs()
+		isPublic := func(addr string) bool { return !net.ParseIP(addr).IsPrivate() }
+		private := slices.DeleteFunc(slices.Clone(addrs), isPublic)
+		return append(private, slices.DeleteFunc(addrs, func(addr string) bool { return !isPublic(addr) })...)
+	case ip == nil || ip.IsLoopback():
+		return nil
+	}
+	return []string{ip.String()}
 }
 
 // networkAddrs returns the IPv4 addresses at which other machines can reach this one,
