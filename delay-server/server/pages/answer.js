@@ -58,11 +58,19 @@ class Track {
 }
 
 const isText = (type) => /^text\/|[/+](json|xml|javascript|yaml)\b/.test(type);
+const isPrintable = (part) => part.every((byte) => byte >= 32 && byte < 127 || [9, 10, 13].includes(byte));
+
+// hex returns the first bytes of a part in hexadecimal.
+const hex = (part) => {
+  const first = [...part.subarray(0, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  return part.length > 16 ? `${first} … ${count(part.length, 'byte')}` : first;
+};
 
 // Body shows the parts of a body, each with the time of its arrival.
 class Body {
   constructor(type) {
-    this.decoder = isText(type) ? new TextDecoder() : undefined;
+    this.isText = isText(type);
+    this.decoder = new TextDecoder();
     this.bytes = this.parts = this.shown = 0;
     this.list = byId('chunks');
   }
@@ -76,9 +84,7 @@ class Body {
       this.cut = true;
       return;
     }
-    let text = this.decoder?.decode(part, { stream: true }) ??
-      [...part.subarray(0, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ') +
-      (part.length > 16 ? ` … ${count(part.length, 'byte')}` : '');
+    let text = this.isText || isPrintable(part) ? this.decoder.decode(part, { stream: true }) : hex(part);
     if (text.length > room) {
       text = text.slice(0, room);
       this.cut = true;
@@ -88,7 +94,7 @@ class Body {
     const time = document.createElement('time');
     const data = document.createElement('span');
     time.textContent = milliseconds(ms);
-    data.textContent = text;
+    data.textContent = text.replace(/\n+$/, ''); // the next part begins a line anyway
     row.append(time, data);
     const atEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 4;
     this.list.append(row);

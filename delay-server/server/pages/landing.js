@@ -312,7 +312,11 @@ byId('form').addEventListener('submit', async (event) => {
     return;
   }
   clearErrors();
-  if (!checkHeaders()) return;
+  if (!checkHeaders()) {
+    clearAnswer();
+    say('status', 'Not sent');
+    return;
+  }
   running = new AbortController();
   byId('send').textContent = 'Stop';
   byId('send').classList.add('stop');
