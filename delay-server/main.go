@@ -40,8 +40,8 @@ func serve(ctx context.Context, cfg server.Config, stdout, stderr io.Writer) err
 	if err != nil {
 		return program.BadSettings("delay-server", err)
 	}
-	if cfg.Scenario != "" {
-		defer onHangup(srv.ReloadScenario)()
+	if cfg.Scenario != "" || cfg.Exercises != "" {
+		defer onHangup(srv.ReloadFiles)()
 	}
 	plain, secure, err := listen(ctx, cfg)
 	if err != nil {

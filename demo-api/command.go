@@ -16,6 +16,7 @@ import (
 	"flash.test/delay-server/kit/settings"
 
 	"flash.test/demo-api/internal/config"
+	"flash.test/demo-api/internal/ideal"
 	"flash.test/demo-api/internal/upstream"
 )
 
@@ -37,9 +38,10 @@ func newCaller(cfg config.Config, stderr io.Writer, onFailure func(error)) (*cal
 	return &caller{server, upstream.New(server.url, cfg.Timeout, cfg.MaxCalls), rand.Text()}, nil
 }
 
-// call makes a call and returns the status of its response.
-func (c *caller) call(ctx context.Context, delay string) (status int, err error) {
-	return c.client.Get(ctx, upstream.Request{Delay: delay, RunID: c.runID})
+// call makes call i of samples and returns the status of its response.
+func (c *caller) call(ctx context.Context, samples ideal.Samples, i int) (status int, err error) {
+	text, seed := samples.Call(i)
+	return c.client.Get(ctx, upstream.Request{Delay: text, RunID: c.runID, Seed: seed})
 }
 
 func (c *caller) close() {

@@ -43,7 +43,7 @@ func TestArguments(t *testing.T) {
 		err    string // a part of it
 	}{
 		{"help", []string{"--help"}, 0, "DELAY_SERVER_URL", ""},
-		{"help has the defaults", []string{"-h"}, 0, "1000       largest ?calls=", ""},
+		{"help has the defaults", []string{"-h"}, 0, "1000                       largest ?calls=", ""},
 		{"help without dashes", []string{"help"}, 0, "healthcheck", ""},
 		{"version", []string{"--version"}, 0, "demo-api dev (commit ", ""},
 		{"unknown", []string{"--prot=5001"}, 2, "", `unknown argument "--prot=5001"`},

@@ -10,14 +10,18 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"time"
 
+	"flash.test/delay-server/delay"
+	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/settings"
 
 	"flash.test/demo-api/internal/config"
 	"flash.test/demo-api/internal/fetch"
+	"flash.test/demo-api/internal/ideal"
 )
 
 // runRace makes the same calls one after another and all at once, prints the two
@@ -36,16 +40,6 @@ func runRace(ctx context.Context, args []string, cfg config.Config, stdout, stde
 		return err
 	}
 	defer caller.close()
-	calls := make([]fetch.Call, flags.calls)
-	for i := range calls {
-		calls[i] = fetch.Call{Name: "r" + strconv.Itoa(i+1), Do: func(ctx context.Context) (int, error) {
-			return caller.call(ctx, flags.delay)
-		}}
-	}
-	if _, err := calls[0].Do(ctx); err != nil { // opens a connection: otherwise the first call is slower
-		return fmt.Errorf("race: %w", err)
-	}
-
 	lanes := []raceLane{
 		{Class: "sequential", Name: "One after another", Path: "/get_data", fetch: fetch.Sequential},
 		{Class: "concurrent", Name: "All at once", Path: "/async_get_data",
@@ -53,13 +47,14 @@ func runRace(ctx context.Context, args []string, cfg config.Config, stdout, stde
 				return fetch.Concurrent(ctx, calls, 0)
 			}},
 	}
-	for i := range lanes {
-		lane := &lanes[i]
-		lane.start = time.Now()
-		if lane.results, err = lane.fetch(ctx, calls); err != nil {
-			return fmt.Errorf("race: %w", err)
-		}
-		lane.took = time.Since(lane.start)
+	run := caller.runLanes
+	if flags.against != "" {
+		run = caller.runAppLanes
+	}
+	if err := run(ctx, flags, cfg, lanes); err != nil {
+		return fmt.Errorf("race: %w", err)
+	}
+	for _, lane := range lanes {
 		fmt.Fprintf(stdout, "%-17s  %s\n", lane.Name, seconds(lane.took))
 	}
 
@@ -74,17 +69,54 @@ func runRace(ctx context.Context, args []string, cfg config.Config, stdout, stde
 	return nil
 }
 
+// runLanes makes the calls of lanes. Call i takes the same time in each.
+func (c *caller) runLanes(ctx context.Context, flags raceFlags, cfg config.Config, lanes []raceLane) error {
+	samples, err := ideal.Draw(flags.delay, flags.calls, rand.Uint64(), cfg.MaxDelay)
+	if err != nil {
+		return err // unreachable: parseRaceFlags has parsed it
+	}
+	calls := make([]fetch.Call, flags.calls)
+	for i := range calls {
+		calls[i] = fetch.Call{Name: "r" + strconv.Itoa(i+1), Do: func(ctx context.Context) (int, error) {
+			return c.call(ctx, samples, i)
+		}}
+	}
+	if _, err := calls[0].Do(ctx); err != nil { // opens a connection: otherwise the first call is slower
+		return err
+	}
+	for i := range lanes {
+		lane := &lanes[i]
+		start := time.Now()
+		results, err := lane.fetch(ctx, calls)
+		if err != nil {
+			return err
+		}
+		lane.took = time.Since(start)
+		for _, r := range results {
+			begin := r.Start.Sub(start)
+			lane.calls = append(lane.calls, raceCall{r.Name, ideal.Span{Start: begin, End: begin + r.Duration}})
+		}
+	}
+	return nil
+}
+
 // raceFlags are the flags of the command.
 type raceFlags struct {
-	calls int
-	delay string // a form that delay.Parse reads
-	out   string // file of the picture
+	calls   int
+	delay   string // a form that delay.Parse reads
+	against string // URL of the app whose endpoints make the calls; "" for this program
+	out     string // file of the picture
 }
 
 const raceHelp = `demo-api race makes the same calls one after another and all at once, and draws both.
 
 usage:
   demo-api race --calls 5 --delay 1s --out race.svg
+  demo-api race --against http://localhost:5001
+
+With --against, GET /get_data and /async_get_data of an app make the calls. If they go
+to the delay-server at DELAY_SERVER_URL with the X-Run-Id of the request, the picture
+has a bar for each call.
 
 `
 
@@ -98,6 +130,7 @@ func parseRaceFlags(args []string, cfg config.Config, help io.Writer) (raceFlags
 	set := flag.NewFlagSet("race", flag.ContinueOnError)
 	set.IntVar(&f.calls, "calls", 5, fmt.Sprintf("number of `CALLS`, 1 to %d", maxRaceCalls))
 	set.StringVar(&f.delay, "delay", "1s", "`DELAY` of each call, as for delay-server")
+	set.StringVar(&f.against, "against", "", "`URL` of an app in another language, such as http://localhost:5001")
 	set.StringVar(&f.out, "out", "race.svg", "`FILE` of the picture, an SVG")
 	set.SetOutput(io.Discard)
 	if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -112,6 +145,12 @@ func parseRaceFlags(args []string, cfg config.Config, help io.Writer) (raceFlags
 	var v settings.Validation
 	v.Check(1 <= f.calls && f.calls <= maxRaceCalls, "--calls: %d is invalid: use 1 to %d", f.calls, maxRaceCalls)
 	checkDelay(&v, f.delay, cfg.MaxDelay)
+	v.Check(f.against == "" || httpkit.IsBaseURL(f.against),
+		"--against: %q is invalid: use http://host:port or https://host:port", f.against)
+	d, err := delay.Parse(f.delay)
+	_, fixed := d.Fixed()
+	v.Check(f.against == "" || err != nil || fixed,
+		"--against and a random --delay conflict: the app would wait for other samples in each lane; use a fixed delay")
 	return f, v.Err()
 }
 
@@ -136,13 +175,18 @@ type raceLane struct {
 	Class, Name, Path string
 	fetch             func(context.Context, []fetch.Call) ([]fetch.Result, error)
 
-	start   time.Time
-	took    time.Duration
-	results []fetch.Result
+	took  time.Duration
+	calls []raceCall
 
 	Y     float64
 	Total string
 	Bars  []raceBar
+}
+
+// raceCall is a call of a lane, from the start of the lane.
+type raceCall struct {
+	name string
+	ideal.Span
 }
 
 type raceBar struct {
@@ -174,11 +218,10 @@ func drawRace(w io.Writer, flags raceFlags, lanes []raceLane) error {
 	y := 24.0
 	for _, lane := range lanes {
 		lane.Y, lane.Total = y, seconds(lane.took)
-		for i, r := range lane.results {
-			start := r.Start.Sub(lane.start)
+		for i, c := range lane.calls {
 			lane.Bars = append(lane.Bars, raceBar{
-				X: at(start), Y: raceRow * float64(i), Width: math.Round(10*(at(start+r.Duration)-at(start))) / 10,
-				Title: fmt.Sprintf("%s: from %s to %s", r.Name, seconds(start), seconds(start+r.Duration)),
+				X: at(c.Start), Y: raceRow * float64(i), Width: math.Round(10*(at(c.End)-at(c.Start))) / 10,
+				Title: fmt.Sprintf("%s: from %s to %s", c.name, seconds(c.Start), seconds(c.End)),
 			})
 		}
 		picture.Lanes = append(picture.Lanes, lane)

@@ -13,6 +13,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"flash.test/delay-server/client"
+	"flash.test/delay-server/delaytest"
 
 	"flash.test/delay-server/kit/program"
 )
@@ -109,3 +113,43 @@ func TestRaceErrors(t *testing.T) {
 		})
 	}
 }
+
+// Both lanes wait for the same samples of a distribution.
+func TestRaceSamples(t *testing.T) {
+	srv := delaytest.NewServer(t)
+	out := filepath.Join(t.TempDir(), "race.svg")
+	args := []string{"race", "--calls", "12", "--delay", "uniform:1ms,30ms", "--out", out}
+	environ := []string{"DELAY_SERVER_URL=" + srv.URL}
+	if err := demoAPI.Run(t.Context(), args, environ, io.Discard, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	waits := askedWaits(t, srv)
+	if n := len(waits); n < 24 || !slices.Equal(sorted(waits[n-24:n-12]), sorted(waits[n-12:])) {
+		t.Errorf("asked waits, one after another and then all at once:\n%v\nwant the same twelve twice", waits)
+	}
+}
+
+// askedWaits returns the delays of all requests, in order of arrival.
+func askedWaits(t *testing.T, srv *delaytest.Server) (waits []time.Duration) {
+	t.Helper()
+	journal, err := client.New(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := journal.Runs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range all.Runs {
+		known, err := journal.AwaitSettled(t.Context(), run.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, wait := range known.Waits {
+			waits = append(waits, wait.Asked)
+		}
+	}
+	return waits
+}
+
+func sorted(waits []time.Duration) []time.Duration { return slices.Sorted(slices.Values(waits)) }

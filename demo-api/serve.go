@@ -50,6 +50,7 @@ func serve(ctx context.Context, cfg config.Config, stdout, stderr io.Writer) err
 		Calls: cfg.Calls, MaxCalls: cfg.MaxCalls, Delay: cfg.Delay, MaxDelay: cfg.MaxDelay,
 		MaxInFlight: cfg.MaxInFlight, HTTP: cfg.Config, UpstreamURL: slow.url, Tracing: traces,
 		DelayServerLink: slow.link, Embedded: slow.embedded,
+		AgainstHosts: cfg.Against(), Timeout: cfg.Timeout,
 	}, client, database, log)
 	cfg.Announce(program.Banner{
 		Name: "demo-api", Listening: lns[0].Addr(),

@@ -7,14 +7,17 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"flash.test/delay-server/kit/settings"
 
 	"flash.test/demo-api/internal/config"
+	"flash.test/demo-api/internal/ideal"
 	"flash.test/demo-api/internal/sweep"
 )
 
@@ -38,7 +41,12 @@ func runSweep(ctx context.Context, args []string, cfg config.Config, stdout, std
 		return err
 	}
 	defer caller.close()
-	flags.Call = func(ctx context.Context) (int, error) { return caller.call(ctx, flags.delay) }
+	samples, err := ideal.Draw(flags.delay, slices.Max(flags.Counts), rand.Uint64(), cfg.MaxDelay)
+	if err != nil {
+		return err // unreachable: parseSweepFlags has parsed it
+	}
+	flags.Waits = samples.Waits()
+	flags.Call = func(ctx context.Context, i int) (int, error) { return caller.call(ctx, samples, i) }
 
 	fmt.Fprintf(stdout, "%s, delay-server at %s\n\n", flags.title(), caller.server.displayAddr())
 	points, err := measure(ctx, flags.Sweep, stdout, stderr)
@@ -171,7 +179,7 @@ func (f sweepFlags) drawChart(points []sweep.Point, stdout io.Writer) error {
 		return nil
 	}
 	var chart bytes.Buffer
-	if err := sweep.Chart(&chart, f.format(), f.title(), f.Limit, points); err != nil {
+	if err := sweep.Chart(&chart, f.format(), f.title(), f.Limit, points, f.Ideal()); err != nil {
 		return err
 	}
 	temp := f.tempFile()

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -19,6 +20,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"flash.test/delay-server/delaytest"
 	"flash.test/delay-server/kit/program"
 )
 
@@ -115,7 +117,7 @@ func checkSweep(t *testing.T) (speedup float64) {
 func TestSweepOfExternalDelayServer(t *testing.T) {
 	var requests atomic.Int64
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/delay/random/" {
+		if strings.HasPrefix(r.URL.Path, "/delay/") {
 			requests.Add(1)
 		}
 	}))
@@ -136,6 +138,24 @@ func TestSweepOfExternalDelayServer(t *testing.T) {
 	defer file.Close()
 	if _, err := png.Decode(file); err != nil {
 		t.Errorf("the chart: %v, want a PNG", err)
+	}
+}
+
+// Both ways wait for the same samples of a distribution, at each count.
+func TestSweepSamples(t *testing.T) {
+	srv := delaytest.NewServer(t)
+	environ := []string{"DELAY_SERVER_URL=" + srv.URL}
+	if _, _, err := runSweepCommand(t.Context(), environ, "--calls=3,5", "--delay=uniform:1ms,30ms"); err != nil {
+		t.Fatal(err)
+	}
+	waits := askedWaits(t, srv)
+	if len(waits) != 2*3+2*5 {
+		t.Fatalf("delay-server saw %d calls, want 16", len(waits))
+	}
+	three, five := sorted(waits[:3]), sorted(waits[6:11])
+	if !slices.Equal(three, sorted(waits[3:6])) || !slices.Equal(five, sorted(waits[11:])) ||
+		!slices.Equal(three, sorted(waits[6:9])) {
+		t.Errorf("asked waits of 3, 3, 5 and 5 calls:\n%v\nwant the same ones", waits)
 	}
 }
 

@@ -153,7 +153,7 @@ func TestPutScenario(t *testing.T) {
 				}
 
 				write(t, name, "routes: [{path: /a, body: file again}]")
-				srv.ReloadScenario()
+				srv.ReloadFiles()
 				wantBody(t, c, "GET "+base+"/a", 200, "put") // until DELETE
 				succeeded(t, 0, s.api.DeleteScenario(t.Context()))
 				original()

@@ -36,6 +36,7 @@ type Config struct {
 	RecordingsDir string  `env:"RECORDINGS_DIR" help:"folder of NAME.csv, .jtl and .har files for /delay/recorded:NAME"`
 	Scenario      string  `env:"SCENARIO" help:"YAML file of routes, which take precedence; reloaded when it changes, and on SIGHUP"`
 	BundleDir     string  `env:"BUNDLE_DIR" help:"folder of deploy/offline/bundle, handed out at /get"`
+	Exercises     string  `env:"EXERCISES" help:"YAML file of the exercises at /exercises; unset: the built-in ones; reloaded like SCENARIO"`
 	TimeScale     float64 `env:"TIME_SCALE" envDefault:"1" help:"factor of all waits; 0.1 is ten times as fast"`
 
 	Admin       bool     `env:"ADMIN" envDefault:"true" help:"serve the API under /admin: runs, holds, clock"`
@@ -142,6 +143,8 @@ func (c Config) validateAdmin(v *settings.Validation) {
 	}
 	v.Check(c.Admin || c.Board == nil || !*c.Board,
 		"BOARD and ADMIN=false conflict: the board needs the runs of /admin")
+	served, _ := c.board()
+	v.Check(c.Exercises == "" || served, "EXERCISES: it has no effect with ADMIN=false or BOARD=false: leave it out")
 	validateHosts(v, "ADMIN_HOSTS", c.AdminHosts)
 	hosts := len(c.AdminHosts) > 0 && !slices.Equal(c.AdminHosts, []string{"none"})
 	v.Check(c.Admin || !hosts, "ADMIN_HOSTS and ADMIN=false conflict: there is no API to protect")

@@ -93,6 +93,8 @@ func TestBadSettingsOfTheAdminAPI(t *testing.T) {
 		{"a word for some", []string{"ADMIN_TOKEN=True"}, `ADMIN_TOKEN: "True" is invalid: use a secret`},
 		{"none for nothing", []string{"ADMIN=false", "ADMIN_TOKEN=none"}, "ADMIN_TOKEN and ADMIN=false conflict"},
 		{"a board without runs", []string{"ADMIN=false", "BOARD=true"}, "BOARD and ADMIN=false conflict"},
+		{"exercises without runs", []string{"ADMIN=false", "EXERCISES=a.yaml"}, "EXERCISES: it has no effect"},
+		{"exercises without a board", []string{"BOARD=false", "EXERCISES=a.yaml"}, "EXERCISES: it has no effect with"},
 		{"a board, perhaps", []string{"BOARD=maybe"}, "BOARD: "},
 		{"hosts for nothing", []string{"ADMIN=false", "ADMIN_HOSTS=a.example"}, "ADMIN_HOSTS and ADMIN=false conflict"},
 		{"any host for nothing", []string{"ADMIN=false", "ADMIN_HOSTS=*"}, "ADMIN_HOSTS and ADMIN=false conflict"},

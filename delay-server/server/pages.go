@@ -32,6 +32,7 @@ var templates = template.Must(template.New("").
 		"short": short, "markdown": markdown, "help": help, "slug": slug,
 		"of": of, "values": values, "distributions": distributions, "formName": formName,
 		"base": path.Base, "megabytes": megabytes,
+		"program": programHTML, "file": newProgramView, "next": func(i int) int { return i + 1 },
 	}).
 	ParseFS(pages, "pages/*.html"))
 

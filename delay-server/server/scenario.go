@@ -28,11 +28,14 @@ func openScenario(config Config, planner *plan.Planner, log *slog.Logger) (*scen
 	return file, nil
 }
 
-// ReloadScenario reads the file of SCENARIO again, as on SIGHUP. If the file is
-// invalid it logs why and keeps the routes.
-func (s *Server) ReloadScenario() {
+// ReloadFiles reads the files of SCENARIO and EXERCISES again, as on SIGHUP. If a file is
+// invalid it logs why and keeps the routes or the exercises.
+func (s *Server) ReloadFiles() {
 	if s.file != nil {
 		s.file.Reload()
+	}
+	if s.lessons.file != nil {
+		s.lessons.file.Reload()
 	}
 }
 
@@ -45,22 +48,30 @@ func (s *Server) ScenarioExample() (method, path string) {
 	return s.file.Current().Example()
 }
 
-// scenarioPoll is how often the file of SCENARIO is checked for a change. It is read
-// when two checks in a row see the same change.
-const scenarioPoll = time.Second
+// filePoll is how often the files of SCENARIO and EXERCISES are checked for a change. They
+// are read when two checks in a row see the same change.
+const filePoll = time.Second
 
-// watchScenario reloads the file of SCENARIO when it changes, until stop is called.
-func (s *Server) watchScenario() (stop func()) {
-	if s.file == nil {
-		return func() {}
-	}
+// watchFiles reloads the files of SCENARIO and EXERCISES when they change, until stop is
+// called.
+func (s *Server) watchFiles() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	ticker := time.NewTicker(scenarioPoll)
 	var watching sync.WaitGroup
-	watching.Go(func() { s.file.Watch(ctx, ticker.C) })
+	watch := func(file func(context.Context, <-chan time.Time)) {
+		watching.Go(func() {
+			ticker := time.NewTicker(filePoll)
+			defer ticker.Stop()
+			file(ctx, ticker.C)
+		})
+	}
+	if s.file != nil {
+		watch(s.file.Watch)
+	}
+	if s.lessons.file != nil {
+		watch(s.lessons.file.Watch)
+	}
 	return func() {
 		cancel()
-		ticker.Stop()
 		watching.Wait()
 	}
 }

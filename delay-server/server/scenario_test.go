@@ -304,7 +304,7 @@ routes:
 	})
 }
 
-func TestReloadScenario(t *testing.T) {
+func TestReloadFiles(t *testing.T) {
 	const wait = 300 * time.Millisecond
 	route := "routes: [{path: /a, delay: %d, body: %s, pool: {name: db, workers: %d}}]"
 	config, file := withScenario(t, fmt.Sprintf(route, wait.Milliseconds(), "old", 1))
@@ -323,13 +323,13 @@ func TestReloadScenario(t *testing.T) {
 	awaitTimed(t, srv, 1)
 
 	write(t, file, "routes: [{path: /a, dely: 1}]")
-	srv.ReloadScenario()
+	srv.ReloadFiles()
 	if got := log.String(); !strings.Contains(got, "level=ERROR") || !strings.Contains(got, `did you mean \"delay\"?`) {
 		t.Errorf("invalid file: got log\n%s", got)
 	}
 
 	write(t, file, fmt.Sprintf(route, 0, "new", 2))
-	srv.ReloadScenario()
+	srv.ReloadFiles()
 	if reply, body := do(t, client, "GET", base+"/a", nil); reply.StatusCode != 200 || body != "new" {
 		t.Errorf("valid file: got %d %s, want the new answer, from a pool of another size", reply.StatusCode, body)
 	}

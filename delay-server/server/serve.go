@@ -21,7 +21,7 @@ import (
 func (s *Server) Serve(ctx context.Context, lns ...net.Listener) error {
 	defer s.tracing.Close()
 	defer s.requests.Proxy.Close()
-	defer s.watchScenario()()
+	defer s.watchFiles()()
 	if slices.ContainsFunc(lns, isTCP) { // other listeners may be in a test with fake time
 		defer s.engine.Clock.UseTimerfd()()
 		defer s.engine.Runs.DropAll() // their clocks use timerfds too

@@ -20,7 +20,6 @@ import (
 	"flash.test/delay-server/internal/bundle"
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/cors"
-	"flash.test/delay-server/internal/exercise"
 	"flash.test/delay-server/internal/flash"
 	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/forward"
@@ -45,6 +44,7 @@ type Server struct {
 	board     *board.Board      // nil with ADMIN=false or BOARD=false
 	file      *scenario.File    // nil without SCENARIO
 	scenarios *scenario.Set
+	lessons   *lessons
 	ca        *authority.Authority // nil without TLS_HOSTS
 	bundle    *bundle.Bundle       // nil without BUNDLE_DIR
 	tracing   tracing.Tracing
@@ -97,12 +97,16 @@ func New(config Config, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s.scenarios = scenario.NewSet(s.file, s.requests.Planner, log)
+	view := func() pageView { return s.pageView("/exercises") }
+	if s.lessons, err = openLessons(config, s.requests.Planner, s.scenarios, view, log); err != nil {
+		return nil, err
+	}
 	if s.tracing, err = tracing.Start(context.Background(), "delay-server", config.OTLPEndpoint, log); err != nil {
 		return nil, err
 	}
 	if served, _ := config.board(); served {
 		s.board = board.New(board.Options{
-			Journal: engine.Journal, Clock: engine.Clock, Exercises: exercise.Default,
+			Journal: engine.Journal, Clock: engine.Clock, Exercises: s.lessons.set,
 		})
 	}
 	if config.Admin {
@@ -211,9 +215,10 @@ func (s *Server) routes(m *metrics.Metrics) *echo.Echo {
 	}
 	if served, public := s.config.board(); served {
 		gets("/board", s.page("/board", "board.html"))
-		gets("/exercises", s.page("/exercises", "exercises.html"))
 		gets("/board/events", s.admin.GuardRead(public, s.board.Events))
 		gets("/board/waterfall.svg", s.admin.GuardRead(public, s.board.Waterfall))
+		gets("/exercises", s.lessons.servePage)
+		gets("/exercises/:id/:kind/:file", s.lessons.serveProgram)
 	}
 	gets("/get", s.get)
 	gets("/get/*", s.getFile)

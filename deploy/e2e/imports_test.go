@@ -79,11 +79,13 @@ var mayImport = map[string][]rule{
 	"demo-api": {
 		{"fetch", ""},
 		{"web", ""},
-		{"sweep", "fetch"},
+		{"ideal", "delay-server/delay"},
+		{"sweep", "fetch ideal"},
 		{"config", "delay-server/delay " + kitOfDelayServer},
 		{"upstream", "delay-server/client " + kitOfDelayServer},
-		{"server", "fetch sweep upstream web delay-server/delay deploy/tutorial " + kitOfDelayServer},
-		{"(main)", "config fetch server sweep upstream delay-server/server delay-server/delay " + kitOfDelayServer},
+		{"server", "fetch ideal sweep upstream web delay-server/delay deploy/tutorial " + kitOfDelayServer},
+		{"(main)", "config fetch ideal server sweep upstream delay-server/server delay-server/delay " +
+			kitOfDelayServer},
 	},
 	"deploy/bench": { // never delay-server: it is measured from outside, as its peers are
 		{"drive", ""},

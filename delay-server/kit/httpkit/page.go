@@ -64,6 +64,14 @@ func Page(render func(w io.Writer) error) echo.HandlerFunc {
 	}
 }
 
+// BaseURLOf returns the scheme and host that the client used.
+func BaseURLOf(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
 // splitAtPlaceholders splits html into placeholders and the parts between them.
 func splitAtPlaceholders(html []byte) [][]byte {
 	var parts [][]byte
@@ -77,13 +85,9 @@ func splitAtPlaceholders(html []byte) [][]byte {
 
 // placeholderValues returns the values of the placeholders for r, as HTML.
 func placeholderValues(r *http.Request) map[string][]byte {
-	scheme := "http://"
-	if r.TLS != nil {
-		scheme = "https://"
-	}
 	escape := func(text string) []byte { return []byte(template.HTMLEscapeString(text)) }
 	return map[string][]byte{
-		BaseURL:  escape(scheme + r.Host),
+		BaseURL:  escape(BaseURLOf(r)),
 		Host:     escape(r.Host),
 		Hostname: escape((&url.URL{Host: r.Host}).Hostname()),
 		NewRun:   escape(strings.ToLower(rand.Text()[:6])),

@@ -128,8 +128,9 @@ var Types = []Info{
 		"The URL after /url/ or /proxy/ is invalid.",
 		"Use an http or https URL with a host, such as /delay/500/url/example.com/path."},
 	{TargetNotAllowed, http.StatusForbidden, "Target not allowed",
-		"The server does not redirect or forward to the host after /url/ or /proxy/.",
-		"Add the host to the server's REDIRECT_HOSTS or PROXY_HOSTS."},
+		"The server does not redirect or forward to the host after /url/ or /proxy/, or send requests to the host of " +
+			"against.",
+		"Add the host to delay-server's REDIRECT_HOSTS or PROXY_HOSTS, or to demo-api's AGAINST_HOSTS."},
 	{URLTooLong, http.StatusRequestURITooLong, "URL too long",
 		"The path and query are longer than 8192 bytes.",
 		"Use a shorter URL."},

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +31,8 @@ type Config struct {
 	DatabaseURL         string `env:"DATABASE_URL" help:"database for ?db=, such as postgres://…; unset: SQLite in this process"`
 	DatabaseConnections int    `env:"DATABASE_CONNECTIONS" envDefault:"90" help:"maximum number of database connections"`
 
+	AgainstHosts []string `env:"AGAINST_HOSTS" envDefault:"localhost,127.0.0.1,[::1]" help:"hosts that a race with against= may send requests to, each with or without a port; none for none"`
+
 	Calls       int           `env:"CALLS" envDefault:"2" help:"calls of a request without ?calls="`
 	MaxCalls    int           `env:"MAX_CALLS" envDefault:"1000" help:"largest ?calls=, 1 to 4000"`
 	MaxInFlight int           `env:"MAX_IN_FLIGHT" envDefault:"10000" help:"concurrent calls of all requests; a request that would exceed it gets 503"`
@@ -42,7 +46,7 @@ type Config struct {
 // prefixes are the prefixes of settings. An unknown variable with one of them
 // gets a warning.
 var prefixes = []string{
-	"DELAY_", "DATABASE_", "CALLS_", "MAX_", "TIMEOUT_", "READ_", "WRITE_", "IDLE_", "SHUTDOWN_", "LOG_",
+	"AGAINST_", "DELAY_", "DATABASE_", "CALLS_", "MAX_", "TIMEOUT_", "READ_", "WRITE_", "IDLE_", "SHUTDOWN_", "LOG_",
 }
 
 // maxCalls limits Server-Timing, which has about 20 bytes for each call, to the
@@ -82,6 +86,10 @@ func (c Config) Validate() error {
 		"DELAY_SERVER_TOKEN: value is invalid: use visible ASCII characters")
 	v.Check(c.DelayServerToken == "" || c.DelayServerURL != "",
 		"DELAY_SERVER_TOKEN: value is invalid: it needs DELAY_SERVER_URL")
+	for _, host := range c.Against() {
+		v.Check(isHostPort(host),
+			"AGAINST_HOSTS: %q is invalid: use none, or hosts such as localhost,127.0.0.1:5001,[::1]", host)
+	}
 	v.Check(c.DatabaseConnections >= 1, "DATABASE_CONNECTIONS: %d is invalid: use 1 or more", c.DatabaseConnections)
 	err := checkDatabaseURL(c.DatabaseURL)
 	v.Check(err == nil, "DATABASE_URL: %v", err) // not wrapped: see checkDatabaseURL
@@ -92,6 +100,22 @@ func (c Config) Validate() error {
 	v.Add(c.Config.Validate())
 	return v.Err()
 }
+
+// Against returns the hosts of AGAINST_HOSTS.
+func (c Config) Against() []string {
+	if slices.Equal(c.AgainstHosts, []string{"none"}) {
+		return nil
+	}
+	return c.AgainstHosts
+}
+
+// isHostPort reports whether s is a host with or without a port.
+func isHostPort(s string) bool {
+	u, err := url.Parse("http://" + s)
+	return err == nil && u.Host == s && httpkit.HasHost(u) && hostChars.MatchString(s)
+}
+
+var hostChars = regexp.MustCompile(`^([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
 
 // checkDatabaseURL returns why s is not a URL of a PostgreSQL database. The error
 // has no password: it has no part of s if s cannot be parsed.

@@ -3,6 +3,7 @@ package config_test
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ func TestDefaults(t *testing.T) {
 	want := config.Config{
 		Port:                5000,
 		DatabaseConnections: 90,
+		AgainstHosts:        []string{"localhost", "127.0.0.1", "[::1]"},
 		Calls:               2, MaxCalls: 1000, MaxInFlight: 10_000,
 		Delay: "1000", MaxDelay: 10 * time.Minute, Timeout: 30 * time.Second,
 		Config: httpkit.Config{
@@ -36,11 +38,11 @@ func TestDefaults(t *testing.T) {
 		"empty settings": {"PORT=", "DELAY_SERVER_URL=", "DATABASE_URL=", "DELAY="},
 	} {
 		got, warnings, err := config.Load(environ)
-		if err != nil || len(warnings) > 0 || got != want {
+		if err != nil || len(warnings) > 0 || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: Load = %+v, warnings %q, %v\nwant %+v and no warnings", name, got, warnings, err, want)
 		}
 	}
-	if got := config.Default(); got != want {
+	if got := config.Default(); !reflect.DeepEqual(got, want) {
 		t.Errorf("Default() = %+v\nwant %+v", got, want)
 	}
 }
@@ -53,6 +55,7 @@ func TestValid(t *testing.T) {
 		{"DELAY_SERVER_URL=http://delay-server:3000"}, {"DELAY_SERVER_URL=https://example.com/flash/"},
 		{"DATABASE_URL=postgres://localhost"}, {"DATABASE_URL=postgres://demo@[::1]:5432/demo"},
 		{"DATABASE_URL=postgresql://demo:p%40ss@db:5432/demo?sslmode=disable"},
+		{"AGAINST_HOSTS=none"}, {"AGAINST_HOSTS=host.docker.internal,[::1]:5001,10.0.0.7:80"},
 		{"DATABASE_CONNECTIONS=1"}, {"MAX_IN_FLIGHT=1001"}, {"MAX_IN_FLIGHT=2", "MAX_CALLS=1", "CALLS=1"},
 		{"DELAY_SERVER_URL=http://delay-server:3000", "DELAY_SERVER_TOKEN=s3cret!"},
 		{"DELAY_SERVER_URL=http://delay-server:3000", "DELAY_SERVER_PUBLIC_URL=http://localhost:3000"},
@@ -84,6 +87,10 @@ func TestInvalid(t *testing.T) {
 		{"DELAY_SERVER_PUBLIC_URL=http://localhost:3000",
 			"DELAY_SERVER_PUBLIC_URL: value is invalid: it needs DELAY_SERVER_URL"},
 		{"DELAY_SERVER_TOKEN=s3cret!", "DELAY_SERVER_TOKEN: value is invalid: it needs DELAY_SERVER_URL"},
+		{"AGAINST_HOSTS=http://localhost", `AGAINST_HOSTS: "http://localhost" is invalid: use none, or hosts such as `},
+		{"AGAINST_HOSTS=user@localhost", `AGAINST_HOSTS: "user@localhost" is invalid: `},
+		{"AGAINST_HOSTS=localhost:0", `AGAINST_HOSTS: "localhost:0" is invalid: `},
+		{"AGAINST_HOSTS=*", `AGAINST_HOSTS: "*" is invalid: `},
 		{"DATABASE_CONNECTIONS=0", "DATABASE_CONNECTIONS: 0 is invalid: use 1 or more"},
 		{"DATABASE_URL=localhost:5432", "DATABASE_URL: value is invalid: " + database},
 		{"DATABASE_URL=mysql://demo:secret@db/demo", "DATABASE_URL: value is invalid: " + database},

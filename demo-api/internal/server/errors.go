@@ -44,7 +44,8 @@ func (s *Server) problem(err error, c echo.Context) *problem.Problem {
 	switch {
 	case errors.As(err, &known):
 		return known
-	case errors.Is(err, upstream.ErrUnreachable), errors.As(err, &badStatus):
+	case errors.Is(err, upstream.ErrUnreachable), errors.Is(err, upstream.ErrUnexpected),
+		errors.As(err, &badStatus):
 		return s.callProblem(problem.CallFailed, err, c)
 	case errors.Is(err, upstream.ErrTimeout):
 		return s.callProblem(problem.CallTimeout, err, c)

@@ -16,7 +16,10 @@ import (
 )
 
 // failingUpstream is an Upstream whose calls fail with err.
-type failingUpstream struct{ err error }
+type failingUpstream struct {
+	server.Upstream
+	err error
+}
 
 func (f failingUpstream) Get(context.Context, upstream.Request) (int, error) { return 200, f.err }
 func (f failingUpstream) Peak(context.Context, string) (int, error)          { return 1, nil }
@@ -53,7 +56,8 @@ func TestInternalErrorsAreLogged(t *testing.T) {
 				w = failingWriter{recorder, tc.writeErr}
 			}
 			logger := slog.New(slog.NewTextHandler(log, nil))
-			handler := server.New(options(), failingUpstream{tc.callErr}, database(t, time.Minute), logger).Handler()
+			calls := failingUpstream{err: tc.callErr}
+			handler := server.New(options(), calls, database(t, time.Minute), logger).Handler()
 			handler.ServeHTTP(w, httptest.NewRequestWithContext(tc.ctx, http.MethodGet, "/get_data?calls=1", nil))
 			if recorder.Code != tc.status {
 				t.Errorf("status %d, want %d", recorder.Code, tc.status)

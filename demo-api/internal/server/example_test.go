@@ -17,6 +17,12 @@ type teapot struct{}
 
 func (teapot) Get(context.Context, upstream.Request) (int, error) { return 418, nil }
 func (teapot) Peak(context.Context, string) (int, error)          { return 0, errors.New("not counted") }
+func (teapot) App(context.Context, upstream.AppRequest) ([]byte, error) {
+	return nil, errors.New("no app")
+}
+func (teapot) Run(context.Context, string) (upstream.Run, error) {
+	return upstream.Run{}, errors.New("no journal")
+}
 
 // instant is a Database whose queries take no time.
 type instant struct{}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"flash.test/delay-server/delay"
 
 	"flash.test/demo-api/internal/fetch"
+	"flash.test/demo-api/internal/ideal"
 	"flash.test/demo-api/internal/upstream"
 	"flash.test/demo-api/internal/web"
 )
@@ -27,6 +27,10 @@ type strategy struct {
 	// concurrency returns the maximum number of calls in flight.
 	concurrency func(params) int
 
+	// ideal returns the total time if only the waits took time, or 0 if they are
+	// unknown.
+	ideal func(params) time.Duration
+
 	// title returns its name on a page: "One after another", "Ten at once".
 	title func(params) string
 }
@@ -38,6 +42,7 @@ var sequential = strategy{
 		return fetch.Sequential(ctx, calls)
 	},
 	concurrency: func(p params) int { return min(1, p.calls) },
+	ideal:       func(p params) time.Duration { return ideal.Total(ideal.Sequential(p.waits())) },
 	title:       func(params) string { return "One after another" },
 }
 
@@ -50,6 +55,7 @@ var concurrent = strategy{
 		}
 		return min(p.limit, p.calls)
 	},
+	ideal: func(p params) time.Duration { return ideal.Total(ideal.Concurrent(p.waits(), p.limit)) },
 	title: func(p params) string { return web.ConcurrentTitle(p.calls, p.limit) },
 }
 
@@ -86,13 +92,13 @@ func (s *Server) calls(p params) []fetch.Call {
 		calls[i] = fetch.Call{
 			Name: "r" + strconv.Itoa(i+1),
 			Do: func(ctx context.Context) (int, error) {
-				return s.upstream.Get(ctx, upstream.Request{Delay: p.delay, RunID: p.runID, Seed: p.callSeed(i)})
+				return s.upstream.Get(ctx, p.request(i))
 			},
 		}
 	}
 	if p.db != nil {
 		last := len(calls) - 1
-		wait, _ := p.db.SampleWithin(p.rng(last), s.options.MaxDelay)
+		wait := p.queryTime(s.options.MaxDelay)
 		calls[last] = fetch.Call{
 			Name: "db",
 			Do: func(ctx context.Context) (int, error) {
@@ -103,21 +109,23 @@ func (s *Server) calls(p params) []fetch.Call {
 	return calls
 }
 
-// callSeed returns the seed of call i, or nil without a seed. The call then takes
-// the same time in both lanes of a race, in whatever order the calls arrive.
-func (p params) callSeed(i int) *uint64 {
-	if p.seed == nil {
-		return nil
+// request returns the request of call i. With a seed, the call takes the same time
+// in both ways, in whatever order the calls arrive.
+func (p params) request(i int) upstream.Request {
+	r := upstream.Request{Delay: p.delay, RunID: p.runID}
+	if p.samples != nil {
+		r.Delay, r.Seed = p.samples.Call(i)
 	}
-	return new(*p.seed + uint64(i))
+	return r
 }
 
-// rng returns the random generator of call i.
-func (p params) rng(i int) *rand.Rand {
-	if seed := p.callSeed(i); seed != nil {
-		return rand.New(rand.NewPCG(*seed, 0))
+// queryTime returns the time of the query.
+func (p params) queryTime(max time.Duration) time.Duration {
+	if p.samples != nil {
+		return p.dbWait
 	}
-	return delay.SharedRNG()
+	wait, _ := p.db.SampleWithin(delay.SharedRNG(), max)
+	return wait
 }
 
 func contentType(results []fetch.Result) string {

@@ -28,8 +28,8 @@ type lane struct {
 // newLane returns a lane and sends its first event.
 func (s *Server) newLane(c echo.Context, way strategy, p params, stream *eventStream) *lane {
 	p.runID += "-" + way.name
-	curl := curlCommand(baseURL(c), way.path, withoutEmpty(c.Request().URL.RawQuery))
-	stream.send("lane", raceLane{way.name, p.runID, way.title(p), p.calls, curl})
+	curl := raceCurl(c, way, p, withoutEmpty(c.Request().URL.RawQuery))
+	stream.send("lane", raceLane{way.name, p.runID, way.title(p), p.calls, ms(way.ideal(p)), curl})
 	return &lane{strategy: way, params: p, stream: stream}
 }
 
@@ -52,7 +52,7 @@ func (s *Server) runLane(c echo.Context, l *lane) {
 		sum += r.Duration
 	}
 	peak, source := s.peak(l)
-	l.stream.send("total", raceTotal{l.name, ms(total), ms(sum), peak, source, responseJSON(results)})
+	l.stream.send("total", raceTotal{l.name, ms(total), ms(sum), &peak, source, responseJSON(results)})
 }
 
 // instrument returns the Do of call, wrapped to send an event when it starts and

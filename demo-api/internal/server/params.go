@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -12,6 +13,8 @@ import (
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/query"
+
+	"flash.test/demo-api/internal/ideal"
 )
 
 // params are the parameters of one request.
@@ -19,10 +22,14 @@ type params struct {
 	calls   int
 	delay   string       // as given: a form that delay.Parse reads
 	db      *delay.Delay // of the query that replaces the last call; nil for none
-	limit   int          // calls in flight; 0 for no limit
-	seed    *uint64      // for random delays, so that both lanes of a race draw the same; nil for none
+	limit   int          // maximum of calls in flight; 0 for no limit
+	seed    *uint64      // of random delays: the same seed gives the same delays; nil for none
+	against string       // URL of the app that a race is of, without a path; "" for demo-api itself
 	runID   string
-	ignored []string // sorted names of unknown query parameters
+
+	samples *ideal.Samples // of the calls; nil without a seed
+	dbWait  time.Duration  // of db, if there are samples
+	ignored []string       // sorted names of unknown query parameters
 }
 
 // parse returns the parameters of r. The error is a *problem.Problem, 400.
@@ -48,11 +55,16 @@ func (p params) setHeaders(c echo.Context) {
 const runKey = "run"
 
 // paramNames are the query parameters of both endpoints and of the race.
-var paramNames = []string{"calls", "db", "delay", "limit"}
+var paramNames = []string{"calls", "db", "delay", "limit", "seed"}
 
 // parseQuery parses the query of a request.
 func parseQuery(raw string, options Options) (params, error) {
-	values, ignored, err := query.Read(raw, paramNames)
+	return parseNames(raw, paramNames, options)
+}
+
+// parseNames parses a query with the parameters of names.
+func parseNames(raw string, names []string, options Options) (params, error) {
+	values, ignored, err := query.Read(raw, names)
 	if err != nil {
 		return params{}, err
 	}
@@ -78,7 +90,50 @@ func parseQuery(raw string, options Options) (params, error) {
 			return params{}, err
 		}
 	}
+	if values.Has("seed") {
+		seed, err := query.ParseInt("seed", values.Get("seed"), 0, maxSeed)
+		if err != nil {
+			return params{}, err
+		}
+		p.draw(uint64(seed), options.MaxDelay)
+	}
+	if values.Has("against") {
+		if p.against, err = parseAgainst(values.Get("against"), options.AgainstHosts); err != nil {
+			return params{}, err
+		}
+		if !p.isFixed() {
+			return params{}, problem.ConflictingParameters.New("against and a random delay conflict: " +
+				"the app would wait for other samples in each lane; use a fixed delay")
+		}
+	}
 	return p, nil
+}
+
+// maxSeed is the largest seed. Seeds are short, to be typed.
+const maxSeed = math.MaxInt32
+
+// draw draws the delays of the calls and of the query, none above max.
+func (p *params) draw(seed uint64, max time.Duration) {
+	samples, err := ideal.Draw(p.delay, p.calls, seed, max)
+	if err != nil {
+		panic("a delay that was parsed is invalid: " + p.delay) // unreachable
+	}
+	p.seed, p.samples = &seed, &samples
+	if p.db != nil {
+		p.dbWait, _ = p.db.SampleWithin(samples.RNG(p.calls-1), max)
+	}
+}
+
+// waits returns the waits of the calls and the query, or nil if they are unknown.
+func (p params) waits() []time.Duration {
+	if p.samples == nil || p.samples.Waits() == nil {
+		return nil
+	}
+	waits := slices.Clone(p.samples.Waits())
+	if p.db != nil {
+		waits[len(waits)-1] = p.dbWait
+	}
+	return waits
 }
 
 // parseDelay rejects what delay-server would reject, so that a typing error is
@@ -90,18 +145,11 @@ func parseDelay(name, value string, max time.Duration) (delay.Delay, error) {
 		return d, problem.InvalidParameter.New("%s %s is invalid (%s): use %s",
 			name, problem.Quote(value), syntax.Reason, syntax.Accepted)
 	}
-	if !isRecorded(d) && d.Min() > max {
+	if !ideal.IsRecorded(d) && d.Min() > max {
 		return d, problem.InvalidParameter.New("%s %s is too long: use at most %v (MAX_DELAY)",
 			name, problem.Quote(value), max)
 	}
 	return d, err
-}
-
-// isRecorded reports whether d is a recording of delay-server, which has no
-// samples here.
-func isRecorded(d delay.Delay) bool {
-	_, err := d.With(nil)
-	return err != nil
 }
 
 // parseDB parses the duration of the query that replaces the last of calls.
@@ -110,7 +158,7 @@ func parseDB(value string, calls int, max time.Duration) (*delay.Delay, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case isRecorded(d):
+	case ideal.IsRecorded(d):
 		return nil, problem.InvalidParameter.New(
 			"db %s is invalid: only delay-server has recordings; use another form of delay", problem.Quote(value))
 	case calls == 0:

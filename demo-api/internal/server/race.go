@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,11 +26,15 @@ func (s *Server) race(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.streamEvents(c, p, sequential.concurrency(p)+concurrent.concurrency(p), func(stream *eventStream) {
+	inFlight, run := sequential.concurrency(p)+concurrent.concurrency(p), s.runLane
+	if p.against != "" {
+		inFlight, run = 2, s.runAppLane
+	}
+	return s.streamEvents(c, p, inFlight, func(stream *eventStream) {
 		sequentialLane, concurrentLane := s.newLane(c, sequential, p, stream), s.newLane(c, concurrent, p, stream)
 		var both sync.WaitGroup
-		both.Go(func() { s.runLane(c, sequentialLane) })
-		both.Go(func() { s.runLane(c, concurrentLane) })
+		both.Go(func() { run(c, sequentialLane) })
+		both.Go(func() { run(c, concurrentLane) })
 		both.Wait()
 		stream.send("done", raceDone{speedup(p, sequentialLane, concurrentLane)})
 	})
@@ -42,7 +47,8 @@ type (
 		Run   string `json:"run"`   // X-Run-Id of its calls
 		Title string `json:"title"` // "One after another", "All at once", "Ten at once"
 		Calls int    `json:"calls"`
-		Curl  string `json:"curl"` // command that makes the same calls
+		Ideal ms     `json:"ideal_ms,omitzero"` // total if only the waits took time; absent if unknown
+		Curl  string `json:"curl"`              // command that makes the same calls
 	}
 	raceBegin struct {
 		Lane string `json:"lane"`
@@ -56,9 +62,9 @@ type (
 	raceTotal struct {
 		Lane   string          `json:"lane"`
 		Total  ms              `json:"total_ms"`
-		Sum    ms              `json:"sum_ms"` // of the calls
-		Peak   int             `json:"peak_in_flight"`
-		SeenBy string          `json:"seen_by"` // source of Peak: "delay-server" or "demo-api"
+		Sum    ms              `json:"sum_ms,omitzero"`          // of the calls
+		Peak   *int            `json:"peak_in_flight,omitempty"` // absent if no program counted an app's calls
+		SeenBy string          `json:"seen_by,omitempty"`        // source of Peak: "delay-server" or "demo-api"
 		Answer json.RawMessage `json:"answer"`
 	}
 	raceFailed struct {
@@ -82,16 +88,19 @@ func (t ms) MarshalJSON() ([]byte, error) {
 // parseRace parses the request of the race's form. The error is a
 // *problem.Problem, 400.
 func (s *Server) parseRace(r *http.Request) (params, error) {
-	p, err := parseQuery(withoutEmpty(r.URL.RawQuery), s.options)
+	p, err := parseNames(withoutEmpty(r.URL.RawQuery), raceParamNames, s.options)
 	if err != nil {
 		return params{}, err
 	}
-	if !p.isFixed() {
-		p.seed = new(rand.Uint64())
+	if p.seed == nil {
+		p.draw(uint64(rand.Int32()), s.options.MaxDelay)
 	}
 	p.runID, err = parseRunID(r.Header, query.MaxName-len("-sequential"))
 	return p, err
 }
+
+// raceParamNames are the query parameters of a race.
+var raceParamNames = append([]string{"against"}, paramNames...)
 
 // isFixed reports whether no delay is random.
 func (p params) isFixed() bool {
@@ -111,9 +120,25 @@ func withoutEmpty(raw string) string {
 		return raw // parseQuery rejects it
 	}
 	maps.DeleteFunc(values, func(name string, given []string) bool {
-		return slices.Contains(paramNames, name) && slices.Equal(given, []string{""})
+		return slices.Contains(raceParamNames, name) && slices.Equal(given, []string{""})
 	})
 	return values.Encode()
+}
+
+// raceCurl returns the curl command of a lane. raw is the query of the race.
+func raceCurl(c echo.Context, way strategy, p params, raw string) string {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return curlCommand(baseURL(c), way.path, raw)
+	}
+	if p.samples != nil && !p.isFixed() {
+		values.Set("seed", strconv.FormatUint(*p.seed, 10))
+	}
+	if p.against != "" {
+		return curlCommand(p.against, way.path, p.appQuery())
+	}
+	values.Del("against")
+	return curlCommand(baseURL(c), way.path, values.Encode())
 }
 
 // curlCommand returns the curl command of a request.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ type event struct {
 	Run     string          `json:"run"`
 	Title   string          `json:"title"`
 	Calls   int             `json:"calls"`
+	Ideal   float64         `json:"ideal_ms"`
 	Curl    string          `json:"curl"`
 	Call    string          `json:"call"`
 	At      float64         `json:"at_ms"`
@@ -545,36 +547,39 @@ func TestShutdownEndsARace(t *testing.T) {
 	}
 }
 
-// Both lanes use the same seeds.
-func TestRaceSeeds(t *testing.T) {
+// The calls of both lanes ask for the same delays, by a seed if only delay-server can
+// draw them.
+func TestRaceRequests(t *testing.T) {
 	var mu sync.Mutex
-	queries := map[string][]string{} // by run
+	targets := map[string][]string{} // by run
 	s := newFake(t, func(_ int, _ http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		run := r.Header.Get("X-Run-Id")
-		queries[run] = append(queries[run], r.URL.RawQuery)
+		targets[run] = append(targets[run], r.URL.RequestURI())
 	})
 	d := start(t, options(), s.URL, time.Minute)
 	for _, tc := range []struct {
-		name, query string
-		random      bool
+		name, query, form string
+		different         int
 	}{
-		{"a distribution", "calls=20&delay=lognormal:1,2", true},
-		{"random", "calls=20&delay=random", true},
-		{"a fixed delay has no seed", "calls=20&delay=5", false},
+		{"a distribution", "calls=20&delay=lognormal:1,2", `^/delay/[\d.]+/$`, 20},
+		{"a seed", "calls=20&delay=lognormal:1,2&seed=7", `^/delay/[\d.]+/$`, 20},
+		{"a recording", "calls=20&delay=recorded:shop", `^/delay/recorded:shop/\?seed=\d+$`, 20},
+		{"a fixed delay", "calls=20&delay=5ms", `^/delay/5ms/$`, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			clear(queries)
+			clear(targets)
 			d.watch(t, tc.query, "r").rest(t)
-			seq, conc := queries["r-sequential"], queries["r-concurrent"]
+			seq, conc := targets["r-sequential"], targets["r-concurrent"]
 			slices.Sort(seq)
 			slices.Sort(conc)
 			if len(seq) != 20 || !slices.Equal(seq, conc) {
 				t.Fatalf("the calls of the lanes are\n%q\n%q\nwant the same 20", seq, conc)
 			}
-			if seeds := len(slices.Compact(seq)); tc.random && seeds != 20 || !tc.random && seq[0] != "" {
-				t.Errorf("got %q, want different seeds: %v", seq, tc.random)
+			form := regexp.MustCompile(tc.form)
+			if different := len(slices.Compact(seq)); different != tc.different || !form.MatchString(seq[0]) {
+				t.Errorf("got %q, want %d different ones of the form %s", seq, tc.different, form)
 			}
 		})
 	}

@@ -30,6 +30,13 @@ type Upstream interface {
 	// Peak returns the maximum number of calls of a run that were in flight at
 	// once, as the service counted them.
 	Peak(ctx context.Context, runID string) (int, error)
+
+	// App makes a request to an app that makes calls itself, and returns the body of
+	// its response.
+	App(ctx context.Context, r upstream.AppRequest) ([]byte, error)
+
+	// Run returns what the service saw of a run until now.
+	Run(ctx context.Context, runID string) (upstream.Run, error)
 }
 
 // Database executes the query of a request with ?db=.
@@ -39,7 +46,8 @@ type Database interface {
 	Query(ctx context.Context, wait time.Duration) error
 }
 
-// Options configure a Server. All but DelayServerLink, Embedded and Tracing are required.
+// Options configure a Server. DelayServerLink, Embedded, AgainstHosts and Tracing are
+// optional.
 type Options struct {
 	Calls    int           // default of ?calls=
 	MaxCalls int           // maximum of ?calls=
@@ -53,6 +61,9 @@ type Options struct {
 	UpstreamURL     string // shown on the pages
 	DelayServerLink string // the URL of delay-server for browsers, or ""
 	Embedded        bool   // delay-server runs in this process, and listens only on loopback
+
+	AgainstHosts []string      // hosts of apps that a race may be of: see AllowsHost
+	Timeout      time.Duration // of an app's response, beyond the ideal time
 
 	Tracing tracing.Tracing // of the requests
 }
@@ -103,8 +114,10 @@ func (s *Server) routes() *echo.Echo {
 	get("/get_data/", s.fetch(sequential))
 	get("/async_get_data", s.fetch(concurrent))
 	get("/async_get_data/", s.fetch(concurrent))
+	get("/race/plan", s.racePlan)
 	e.GET("/race/events", s.race, s.discardBody, rejectReconnect)
 	get("/sweep", s.sweepPage)
+	get("/sweep/plan", s.sweepPlan)
 	e.GET("/sweep/events", s.sweep, s.discardBody, rejectReconnect)
 	get("/healthz", httpkit.Healthz)
 	get("/readyz", httpkit.Readyz(s.checkReady))
@@ -113,8 +126,8 @@ func (s *Server) routes() *echo.Echo {
 }
 
 // paths lists the routes for the problem of an unknown path.
-const paths = "/, /tutorial, /sweep, /get_data, /async_get_data, /race/events, /sweep/events, " +
-	"/problems, /healthz, /readyz, /version"
+const paths = "/, /tutorial, /sweep, /get_data, /async_get_data, /race/plan, /race/events, " +
+	"/sweep/plan, /sweep/events, /problems, /healthz, /readyz, /version"
 
 // checkRequest rejects invalid requests before routing, and sets the headers of
 // all responses.

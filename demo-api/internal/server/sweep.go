@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,7 +15,6 @@ import (
 	"flash.test/delay-server/kit/query"
 
 	"flash.test/demo-api/internal/sweep"
-	"flash.test/demo-api/internal/upstream"
 )
 
 // sweep makes increasing numbers of calls in both ways, and streams an event with
@@ -75,9 +75,8 @@ func (s *Server) newSweep(p params, counts []int) sweep.Sweep {
 		Counts: counts,
 		Limit:  p.limit,
 		Budget: sweep.Budget,
-		Call: func(ctx context.Context) (int, error) {
-			return s.upstream.Get(ctx, upstream.Request{Delay: p.delay, RunID: p.runID})
-		},
+		Waits:  p.waits(),
+		Call:   func(ctx context.Context, i int) (int, error) { return s.upstream.Get(ctx, p.request(i)) },
 	}
 }
 
@@ -87,12 +86,47 @@ func (s *Server) parseSweepRequest(r *http.Request) (p params, counts []int, err
 	if p, counts, err = parseSweep(withoutEmpty(r.URL.RawQuery), s.options); err != nil {
 		return params{}, nil, err
 	}
+	seed := uint64(rand.Int32())
+	if p.seed != nil {
+		seed = *p.seed
+	}
+	p.draw(seed, s.options.MaxDelay)
 	p.runID, err = parseRunID(r.Header, query.MaxName)
 	return p, counts, err
 }
 
+// sweepPlan responds with the times of a sweep if only the waits of its calls took
+// time. A sweep with the seed of the plan makes these calls.
+func (s *Server) sweepPlan(c echo.Context) error {
+	p, counts, err := s.parseSweepRequest(c.Request())
+	if err != nil {
+		return err
+	}
+	plan := sweepPlanned{Calls: counts}
+	if !p.isFixed() {
+		plan.Seed = p.seed
+	}
+	for _, point := range s.newSweep(p, counts).Ideal() {
+		plan.Ideal = append(plan.Ideal, idealPoint{point.Calls, ms(point.Sequential), ms(point.Concurrent)})
+	}
+	return c.JSON(http.StatusOK, plan)
+}
+
+type (
+	sweepPlanned struct {
+		Seed  *uint64      `json:"seed,omitempty"` // of random delays
+		Calls []int        `json:"calls"`
+		Ideal []idealPoint `json:"ideal,omitempty"` // absent if only delay-server knows the delays
+	}
+	idealPoint struct {
+		Calls      int `json:"calls"`
+		Sequential ms  `json:"sequential_ms"`
+		Concurrent ms  `json:"concurrent_ms"`
+	}
+)
+
 // sweepParamNames are the query parameters of a sweep.
-var sweepParamNames = []string{"calls", "delay", "limit"}
+var sweepParamNames = []string{"calls", "delay", "limit", "seed"}
 
 // parseSweep parses the query of a sweep.
 func parseSweep(raw string, options Options) (params, []int, error) {

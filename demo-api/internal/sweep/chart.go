@@ -18,13 +18,17 @@ var (
 	concurrentColour = color.RGBA{R: 0x1d, G: 0x5f, B: 0xb4, A: 0xff}
 	softColour       = color.RGBA{R: 0x58, G: 0x63, B: 0x76, A: 0xff}
 	gridColour       = color.RGBA{R: 0xdf, G: 0xe4, B: 0xea, A: 0xff}
+
+	idealSequentialColour = color.RGBA{R: 0xe3, G: 0xb9, B: 0xa2, A: 0xff}
+	idealConcurrentColour = color.RGBA{R: 0xa2, G: 0xbe, B: 0xe3, A: 0xff}
 )
 
 // Chart writes an image of points, one or more, in the format "svg" or "png". Both
 // axes are logarithmic: the sum of equal waits is a rising straight line, and the
-// slowest wait a flat one until a limit bends it. Estimates are dashed. A limit of
-// 0 is no limit. The error is from writing.
-func Chart(w io.Writer, format, title string, limit int, points []Point) error {
+// slowest wait a flat one until a limit bends it. Estimates are dashed. The lines of
+// ideal, which may be empty, are below the measured ones. A limit of 0 is no
+// limit. The error is from writing.
+func Chart(w io.Writer, format, title string, limit int, points []Point, ideal []IdealPoint) error {
 	const margin = 6 * vg.Millimeter
 	image, err := draw.NewFormattedCanvas(24*vg.Centimeter, 15*vg.Centimeter, format)
 	if err != nil {
@@ -35,7 +39,8 @@ func Chart(w io.Writer, format, title string, limit int, points []Point) error {
 	canvas.Fill(canvas.Rectangle.Path())
 
 	p := newPlot(title)
-	p.X.Tick.Marker, p.Y.Tick.Marker = countTicks(points), timeTicks{}
+	p.X.Tick.Marker, p.Y.Tick.Marker = countTicks(counts(points, ideal)), timeTicks{}
+	addIdeal(p, ideal)
 	addLines(p, ConcurrentTitle(limit), points)
 	addKnee(p, points)
 	p.X.Min, p.X.Max = p.X.Min/1.2, p.X.Max*1.2 // a logarithmic axis of one value panics
@@ -81,6 +86,40 @@ func newPlot(title string) *plot.Plot {
 	grid.Horizontal.Color, grid.Vertical.Color = gridColour, gridColour
 	p.Add(grid)
 	return p
+}
+
+// counts returns the counts of the longer of points and ideal.
+func counts(points []Point, ideal []IdealPoint) (counts []int) {
+	if len(ideal) > len(points) {
+		for _, p := range ideal {
+			counts = append(counts, p.Calls)
+		}
+		return counts
+	}
+	for _, p := range points {
+		counts = append(counts, p.Calls)
+	}
+	return counts
+}
+
+// addIdeal draws the lines of points, if there are any.
+func addIdeal(p *plot.Plot, points []IdealPoint) {
+	if len(points) < 2 {
+		return
+	}
+	var sequential, concurrent plotter.XYs
+	for _, point := range points {
+		x := float64(point.Calls)
+		sequential = append(sequential, plotter.XY{X: x, Y: float64(point.Sequential)})
+		concurrent = append(concurrent, plotter.XY{X: x, Y: float64(point.Concurrent)})
+	}
+	for _, line := range []*plotter.Line{
+		{XYs: sequential, LineStyle: draw.LineStyle{Color: idealSequentialColour, Width: 4}},
+		{XYs: concurrent, LineStyle: draw.LineStyle{Color: idealConcurrentColour, Width: 4}},
+	} {
+		p.Add(line)
+	}
+	p.Legend.Add("if only the waits took time", &plotter.Line{LineStyle: draw.LineStyle{Color: gridColour, Width: 4}})
 }
 
 func addLines(p *plot.Plot, concurrentTitle string, points []Point) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"image/png"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,23 +43,27 @@ func texts(t *testing.T, svg []byte) string {
 }
 
 func TestChartTexts(t *testing.T) {
-	const estimate, knee = "estimated", "no longer flat"
+	const estimate, knee, ideal = "estimated", "no longer flat", "if only the waits took time"
 	for _, tc := range []struct {
 		name      string
 		points    []sweep.Point
+		ideal     []sweep.IdealPoint
 		want, not []string
 	}{
-		{"all measured", measured,
+		{"all measured", measured, nil,
 			[]string{"Calls & waits", "calls", "total time", "|1|2|", "100ms", "one after another", "all at once"},
-			[]string{estimate, knee}},
-		{"an estimate and a knee", estimated,
+			[]string{estimate, knee, ideal}},
+		{"an estimate and a knee", estimated, nil,
 			[]string{"|1|2|1000|", "100ms", "1s", "10s", "100s", estimate, knee}, nil},
-		{"one concurrent point", unknown,
+		{"one concurrent point", unknown, nil,
 			[]string{"|3|", "1µs", "all at once"}, []string{"one after another", estimate, knee}},
+		{"ideal lines of counts that were not measured", measured, []sweep.IdealPoint{
+			{1, 100 * ms, 100 * ms}, {2, 200 * ms, 100 * ms}, {50, 5 * time.Second, 100 * ms},
+		}, []string{"|1|2|50|", "1s", ideal}, []string{estimate, knee}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var svg bytes.Buffer
-			if err := sweep.Chart(&svg, "svg", "Calls & waits", 0, tc.points); err != nil {
+			if err := sweep.Chart(&svg, "svg", "Calls & waits", 0, tc.points, tc.ideal); err != nil {
 				t.Fatal(err)
 			}
 			got := "|" + texts(t, svg.Bytes()) + "|"
@@ -90,7 +95,7 @@ func TestChartAsPNG(t *testing.T) {
 		{"only concurrent", unknown, false, true},
 	} {
 		var file bytes.Buffer
-		if err := sweep.Chart(&file, "png", "Calls", 0, tc.points); err != nil {
+		if err := sweep.Chart(&file, "png", "Calls", 0, tc.points, nil); err != nil {
 			t.Fatal(err)
 		}
 		image, err := png.Decode(&file)
@@ -117,12 +122,26 @@ func TestChartAsPNG(t *testing.T) {
 }
 
 func TestChartErrors(t *testing.T) {
-	if err := sweep.Chart(io.Discard, "bmp", "", 0, measured); err == nil {
+	if err := sweep.Chart(io.Discard, "bmp", "", 0, measured, nil); err == nil {
 		t.Error("Chart(bmp): no error")
 	}
 	pipe, closed := io.Pipe()
 	pipe.Close()
-	if err := sweep.Chart(closed, "svg", "", 0, measured); !errors.Is(err, io.ErrClosedPipe) {
+	if err := sweep.Chart(closed, "svg", "", 0, measured, nil); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("Chart to a closed pipe = %v, want %v", err, io.ErrClosedPipe)
+	}
+}
+
+func TestIdeal(t *testing.T) {
+	s := sweep.Sweep{Counts: []int{1, 3, 5}, Limit: 2, Waits: []time.Duration{4 * ms, 1 * ms, 2 * ms, 1 * ms, 9 * ms}}
+	want := []sweep.IdealPoint{{1, 4 * ms, 4 * ms}, {3, 7 * ms, 4 * ms}, {5, 17 * ms, 13 * ms}}
+	if got := s.Ideal(); !slices.Equal(got, want) {
+		t.Errorf("Ideal() = %v, want %v", got, want)
+	}
+	if s.Waits = nil; s.Ideal() != nil {
+		t.Errorf("without waits: Ideal() = %v, want none", s.Ideal())
+	}
+	if s.Waits = make([]time.Duration, 5); s.Ideal() != nil {
+		t.Errorf("of no wait: Ideal() = %v, want none", s.Ideal())
 	}
 }

@@ -20,9 +20,13 @@ type Sweep struct {
 	Counts []int // of calls, ascending: see ParseCounts
 	Limit  int   // concurrent calls in flight; 0 for no limit
 
-	// Call makes one call and returns the status of the response. It must return
-	// soon after its context is done.
-	Call func(context.Context) (status int, err error)
+	// Call makes call i, from 0, and returns the status of the response. Call i takes
+	// as long in both ways and at each count. It must return soon after its context
+	// is done.
+	Call func(ctx context.Context, i int) (status int, err error)
+
+	// Waits are the times of the calls of the largest count, or nil if unknown.
+	Waits []time.Duration
 
 	// Budget is the maximum time of one sequential measurement. Larger counts are
 	// only measured concurrently: a thousand sequential calls of a second would
@@ -137,7 +141,7 @@ func (s Sweep) calls(n int) []fetch.Call {
 	calls := make([]fetch.Call, n)
 	for i := range calls {
 		calls[i] = fetch.Call{Name: "r" + strconv.Itoa(i+1), Do: func(ctx context.Context) (int, error) {
-			status, err := s.Call(ctx)
+			status, err := s.Call(ctx, i)
 			if err == nil && status >= http.StatusBadRequest {
 				err = &StatusError{status}
 			}

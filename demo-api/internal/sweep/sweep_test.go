@@ -14,8 +14,8 @@ import (
 )
 
 // respondAfter returns a call that returns status after wait.
-func respondAfter(wait time.Duration, status int) func(context.Context) (int, error) {
-	return func(ctx context.Context) (int, error) {
+func respondAfter(wait time.Duration, status int) func(context.Context, int) (int, error) {
+	return func(ctx context.Context, _ int) (int, error) {
 		select {
 		case <-time.After(wait):
 			return status, nil
@@ -89,12 +89,12 @@ func TestSlowerThanEstimated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		s := sweep.Sweep{Counts: []int{1, 2, 3}, Limit: 1, Budget: 10 * time.Second} // never two calls in flight
-		s.Call = func(ctx context.Context) (int, error) {
+		s.Call = func(ctx context.Context, i int) (int, error) {
 			calls++
 			if calls == 3 { // the first of two sequential calls
-				return respondAfter(time.Minute, 200)(ctx)
+				return respondAfter(time.Minute, 200)(ctx, i)
 			}
-			return respondAfter(time.Second, 200)(ctx)
+			return respondAfter(time.Second, 200)(ctx, i)
 		}
 		got, err := collect(t.Context(), s)
 		want := []sweep.Point{
@@ -112,10 +112,10 @@ func TestFailures(t *testing.T) {
 	errBroken := errors.New("broken")
 	for _, tc := range []struct {
 		name string
-		call func(context.Context) (int, error)
+		call func(context.Context, int) (int, error)
 		is   func(error) bool
 	}{
-		{"a failed call", func(context.Context) (int, error) { return 0, errBroken },
+		{"a failed call", func(context.Context, int) (int, error) { return 0, errBroken },
 			func(err error) bool { return errors.Is(err, errBroken) }},
 		{"an error status", respondAfter(0, 503), func(err error) bool {
 			var bad *sweep.StatusError

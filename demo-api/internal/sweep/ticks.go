@@ -8,15 +8,15 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// countTicks returns ticks at the counts of points, with labels that do not overlap.
-func countTicks(points []Point) plot.Ticker {
+// countTicks returns ticks at counts, with labels that do not overlap.
+func countTicks(counts []int) plot.Ticker {
 	const minRatio = 1.2 // between labels of four digits on a logarithmic axis
 	var ticks plot.ConstantTicks
 	last := 0.0
-	for _, p := range points {
-		tick := plot.Tick{Value: float64(p.Calls)}
+	for _, n := range counts {
+		tick := plot.Tick{Value: float64(n)}
 		if tick.Value > last*minRatio {
-			last, tick.Label = tick.Value, strconv.Itoa(p.Calls)
+			last, tick.Label = tick.Value, strconv.Itoa(n)
 		}
 		ticks = append(ticks, tick)
 	}

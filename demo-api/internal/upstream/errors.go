@@ -21,6 +21,8 @@ var (
 	ErrUnreachable = errors.New("cannot be reached")
 	// ErrTimeout means that there was no complete response within the timeout.
 	ErrTimeout = errors.New("timed out")
+	// ErrUnexpected means that the response was complete, and not what an app sends.
+	ErrUnexpected = errors.New("gave an unexpected response")
 )
 
 // errDeadline is the cause of a context whose timeout has passed.
@@ -28,8 +30,8 @@ var errDeadline = errors.New("deadline exceeded")
 
 // Error is a failed request. Its text contains no secrets.
 type Error struct {
-	Service string // "delay-server" or "database"
-	Kind    error  // ErrUnreachable or ErrTimeout
+	Service string // "delay-server", "database" or "app"
+	Kind    error  // ErrUnreachable, ErrTimeout or ErrUnexpected
 	Reason  string // such as "connection refused"
 	Cause   error  // for the log: may contain names of users and databases
 }
@@ -42,7 +44,7 @@ func (e *Error) Unwrap() []error { return []error{e.Kind, e.Cause} }
 
 // service is the server or database that requests go to.
 type service struct {
-	name    string        // "delay-server" or "database"
+	name    string        // "delay-server", "database" or "app"
 	address string        // shown to clients
 	timeout time.Duration // of one request
 }

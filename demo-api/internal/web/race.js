@@ -1,148 +1,38 @@
 'use strict';
-// The race draws the calls of both lanes while they run. Times are in
-// milliseconds from the start of a lane.
-const seconds = (ms) => `${(ms / 1000).toFixed(3)} s`;
-const figureRow = (name) => document.querySelector(`#figures [data-row=${name}]`);
+// The race draws the calls of both lanes while they run, over what a plan expects.
 
-class Lane {
-  constructor(id, column) {
-    this.section = byId(id);
-    this.output = byId(`${id}-output`); // curl command and response
-    this.column = column; // of the table
-    this.canvas = this.section.querySelector('canvas');
-    this.part = (selector) => this.section.querySelector(selector);
-    this.reset(0);
-  }
+const form = byId('form');
 
-  // reset prepares the lane for the calls r1, r2, … and lastName.
-  reset(calls, lastName = `r${calls}`) {
-    byId('result').classList.remove('bad');
-    Object.assign(this, { calls: new Map(), rows: calls, lastName });
-    Object.assign(this, { origin: undefined, total: undefined, failed: undefined });
-    this.section.classList.toggle('tall', calls > 12);
-    this.section.classList.remove('over');
-    this.output.lastElementChild.textContent = '';
-    for (const row of document.querySelectorAll('#figures [data-row]')) row.cells[this.column].textContent = '–';
-    this.show();
-  }
-
-  start() { this.origin = performance.now(); }
-
-  beginCall(call, time) { this.calls.set(call, { begin: time }); }
-
-  endCall(call, time, status) { Object.assign(this.calls.get(call), { end: time, ok: status >= 200 && status < 400 }); }
-
-  finish(total, response) {
-    this.total = total;
-    this.section.classList.add('over');
-    this.output.lastElementChild.textContent = response;
-  }
-
-  elapsed() { return this.total ?? (this.origin === undefined ? 0 : performance.now() - this.origin); }
-
-  // stop stops the clock of a lane that has no total.
-  stop() { this.total ??= this.elapsed(); }
-
-  title() { return this.part('h2').textContent; }
-
-  setTitle(title) {
-    this.part('h2').textContent = title;
-    document.querySelector('#figures thead').rows[0].cells[this.column].textContent = title;
-  }
-
-  callName(row) { return row === this.rows - 1 ? this.lastName : `r${row + 1}`; }
-
-  show() {
-    const ended = [...this.calls.values()].filter((call) => call.end !== undefined).length;
-    this.part('.count').textContent = this.rows > 0 ? `${ended} of ${this.rows}` : '';
-    this.part('.clock').textContent = seconds(this.elapsed());
-  }
-
-  // draw draws the calls. The lane is scale milliseconds wide.
-  draw(scale) {
-    const { width, height } = this.canvas.getBoundingClientRect();
-    this.canvas.width = Math.round(width * devicePixelRatio);
-    this.canvas.height = Math.round(height * devicePixelRatio);
-    const pen = this.canvas.getContext('2d');
-    pen.scale(devicePixelRatio, devicePixelRatio);
-    const style = getComputedStyle(this.canvas);
-    const ink = getComputedStyle(document.body).color;
-    pen.font = `${style.fontSize} ${style.fontFamily}`;
-    pen.textBaseline = 'middle';
-
-    const axis = 20;
-    const row = (height - axis) / Math.max(this.rows, 1);
-    const hasNames = row >= 13;
-    const left = hasNames ? pen.measureText(this.callName(this.rows - 1)).width + 12 : 0;
-    const x = (time) => left + (width - left) * Math.min(time / scale, 1);
-    this.drawAxis(pen, { x, ink, scale, width, bottom: height - axis });
-    const gap = row > 4 ? Math.min(row / 5, 4) : 0;
-    const elapsed = this.elapsed();
-    for (let i = 0; i < this.rows; i++) {
-      const top = i * row;
-      const call = this.calls.get(this.callName(i));
-      if (hasNames) {
-        pen.fillStyle = ink;
-        pen.globalAlpha = call ? 0.85 : 0.4;
-        pen.fillText(this.callName(i), 0, top + row / 2);
-      }
-      if (!call) continue;
-      const from = x(call.begin);
-      pen.fillStyle = call.end === undefined || call.ok ? style.color : style.accentColor;
-      pen.globalAlpha = call.end === undefined ? 0.55 : 1;
-      pen.beginPath();
-      pen.roundRect(from, top + gap / 2, Math.max(x(call.end ?? elapsed) - from, 1), Math.max(row - gap, 1), gap);
-      pen.fill();
-    }
-  }
-
-  // drawAxis draws the ticks from right to left, without overlapping labels.
-  drawAxis(pen, { x, ink, scale, width, bottom }) {
-    pen.fillStyle = ink;
-    const step = tickStep(scale, width - x(0), pen.measureText('0000.00 ms').width);
-    let right = width; // left edge of the label to the right
-    for (let i = Math.floor(scale / step); i >= 0; i--) {
-      const time = i * step, tick = x(time);
-      pen.globalAlpha = 0.14;
-      pen.fillRect(Math.min(tick, width - 1), 0, 1, bottom);
-      const label = scale < 1000 ? `${+time.toPrecision(3)} ms` : `${+(time / 1000).toPrecision(4)} s`;
-      const labelWidth = pen.measureText(label).width;
-      const left = Math.min(Math.max(tick - labelWidth / 2, 0), width - labelWidth);
-      if (left + labelWidth > right) continue;
-      pen.globalAlpha = 0.65;
-      pen.fillText(label, left, bottom + 12);
-      right = left - 6;
-    }
-  }
-}
-
-// tickStep returns the smallest round step in milliseconds whose labels fit on an
-// axis of width pixels.
-const tickStep = (scale, width, labelWidth) => {
-  const min = scale * Math.min(labelWidth / width, 1 / 2);
-  const power = 10 ** Math.floor(Math.log10(min));
-  return [1, 2, 5, 10].map((n) => n * power).find((step) => step >= min) ?? min;
+const concurrentIdeal = () => (Number(byId('limit').value) ? 'ideally' : 'the slowest');
+const lanes = {
+  sequential: new Lane('sequential', 1, () => 'the sum'),
+  concurrent: new Lane('concurrent', 2, concurrentIdeal),
 };
-
-const lanes = { sequential: new Lane('sequential', 1), concurrent: new Lane('concurrent', 2) };
 const bothLanes = Object.values(lanes);
 let scale = 1000; // width of a lane in milliseconds
 let abort; // aborts the race in progress
 let frameRequested = false;
 
-// drawFrame draws both lanes to one scale: a power of two while the race runs, the
-// time of the slower lane at the end.
+// fixedScale returns the width of the lanes for a plan: its longer lane, and what the
+// calls themselves may take.
+const fixedScale = (plan) =>
+  (plan?.sequential ? Math.max(1.08 * plan.sequential.total_ms + Math.min(plan.calls, 100), 1) : 1000);
+
+// peak returns the calls in flight that an area of full height shows.
+const peak = () => Math.min(Number(byId('limit').value) || Infinity, lanes.concurrent.rows);
+
+// drawFrame draws both lanes to one scale. It doubles if a lane is longer.
 const drawFrame = () => {
   const longest = Math.max(...bothLanes.map((lane) => lane.elapsed()));
-  let target = longest || 1000;
-  if (abort) for (target = 500; target < longest; target *= 2);
-  const arrived = reducedMotion.matches || Math.abs(target - scale) < target / 500;
-  scale = arrived ? target : scale + (target - scale) * 0.2;
+  while (scale < longest) scale *= 2;
   for (const lane of bothLanes) {
     lane.show();
-    lane.draw(scale);
+    lane.draw(scale, peak());
   }
-  if (abort || scale !== target) requestFrame();
+  if (abort) {
+    showRatio();
+    requestFrame();
+  }
 };
 const requestFrame = () => {
   if (frameRequested) return;
@@ -151,12 +41,80 @@ const requestFrame = () => {
   if (reducedMotion.matches) setTimeout(draw, 250); else requestAnimationFrame(draw);
 };
 
-const showResult = (text, figure = '', bad = false) => {
+// speedup returns a ratio with three digits or all before the point: "1.97 ×".
+const speedup = (ratio) => `${ratio.toFixed(ratio < 9.995 ? 2 : ratio < 99.95 ? 1 : 0)} ×`;
+
+// unbroken returns a time whose unit stays on the line of its number.
+const unbroken = (time) => time.replace(' ', '\u00a0');
+
+// showFigure shows a speed-up, large. kind is expected, running or "".
+const showFigure = (ratio, kind = '') => {
+  byId('figure').textContent = Number.isFinite(ratio) ? speedup(ratio) : '';
+  byId('figure').className = kind;
+};
+
+// showRatio shows how many times as long the race takes as its faster lane.
+const showRatio = () => {
+  const { sequential, concurrent } = lanes;
+  if (concurrent.rows > 0) showFigure(sequential.elapsed() / concurrent.elapsed(), 'running');
+};
+
+const showResult = (text, figure, bad = false) => {
   const [strong, rest] = byId('result').children;
   byId('result').classList.toggle('bad', bad);
-  strong.textContent = figure;
+  strong.textContent = figure ? speedup(figure) : '';
   rest.textContent = text;
+  showFigure(figure);
 };
+
+// Plans.
+
+let plan; // the response of /race/plan for the form, or undefined
+let planned = Promise.resolve(); // settles when plan is up to date
+let raced = false; // a race has used plan
+
+// makePlan fetches the plan of the form, and shows it unless a race is running.
+const makePlan = () => {
+  const query = formQuery(form).toString();
+  planned = (async () => {
+    let next;
+    try {
+      const response = await fetch(`/race/plan?${query}`, { signal: AbortSignal.timeout(3000) });
+      if (response.ok) next = await response.json();
+    } catch {
+      // There is no plan: the lanes show none, and the race says what is wrong.
+    }
+    if (query !== formQuery(form).toString()) return; // a newer plan is on its way
+    plan = next;
+    raced = false;
+  })();
+  return planned;
+};
+
+const showPlan = () => {
+  for (const [name, lane] of Object.entries(lanes)) lane.setPlan(plan?.[name]);
+  scale = fixedScale(plan);
+  if (plan?.concurrent) lanes.concurrent.setTitle(plan.concurrent.title);
+};
+
+// showExpected shows the plan before a race.
+const showExpected = () => {
+  if (abort) return;
+  showPlan();
+  const calls = plan?.calls ?? 0;
+  for (const lane of bothLanes) lane.reset(calls, lastCallName(formQuery(form)));
+  const { sequential, concurrent } = plan ?? {};
+  if (sequential?.total_ms > 0) {
+    showResult(`If only the waits take time: ${unbroken(axisTime(sequential.total_ms))} one after another, ` +
+      `${unbroken(axisTime(concurrent.total_ms))} ${concurrent.title.toLowerCase()}.`);
+    showFigure(sequential.total_ms / concurrent.total_ms, 'expected');
+  } else {
+    showResult('Press Race to start both.');
+  }
+  drawFrame();
+};
+
+// Races.
 
 // endRace ends the race in progress and shows its result.
 const endRace = (text, figure, bad) => {
@@ -164,12 +122,16 @@ const endRace = (text, figure, bad) => {
   abort = undefined;
   for (const lane of bothLanes) lane.stop();
   form.querySelector('button').textContent = 'Race';
+  byId('result').removeAttribute('aria-busy');
   showResult(text, figure, bad);
 };
 
 const showTotal = (lane, { total_ms: total, sum_ms: sum, peak_in_flight: peak, seen_by: seen, answer }) => {
   lane.finish(total, typeof answer === 'string' ? answer : JSON.stringify(answer));
-  const figures = { total: seconds(total), sum: seconds(sum), peak: peak ?? 'unknown', seen: seen ?? '–' };
+  const figures = {
+    total: seconds(total), sum: sum === undefined ? 'unknown' : seconds(sum),
+    peak: peak ?? 'unknown', seen: seen ?? '–',
+  };
   for (const [name, text] of Object.entries(figures)) figureRow(name).cells[lane.column].textContent = text;
 };
 
@@ -182,12 +144,16 @@ const showFailure = (lane, total, problem) => {
 const compareLanes = () => {
   const { sequential, concurrent } = lanes;
   const failure = sequential.failed ?? concurrent.failed;
-  if (failure) return [`A call failed: ${failure}.`, '', true];
+  if (failure) return [`A call failed: ${failure}.`, undefined, true];
   if (sequential.rows === 0) return ['No calls to wait for: both responded ok.'];
   const title = concurrent.title().toLowerCase();
+  const unseen = bothLanes.some((lane) => lane.calls.size === 0) ?
+    ' Only totals: the app does not pass X-Run-Id on with its calls.' : '';
+  for (const lane of bothLanes) lane.showWhole();
   return [
-    `times as fast: ${title} took ${seconds(concurrent.total)}, one after another ${seconds(sequential.total)}.`,
-    (sequential.total / concurrent.total).toFixed(2),
+    `as fast: ${title} took ${unbroken(seconds(concurrent.total))}, ` +
+      `one after another ${unbroken(seconds(sequential.total))}.${unseen}`,
+    sequential.total / concurrent.total,
   ];
 };
 
@@ -214,6 +180,12 @@ const race = async (query) => {
   const request = new AbortController();
   const stop = () => request.abort();
   abort = stop;
+  if (raced) makePlan();
+  await planned;
+  if (abort !== stop) return; // the race was stopped
+  raced = true;
+  showPlan();
+  if (plan?.seed !== undefined && !query.has('seed')) query.set('seed', plan.seed);
   const timeout = setTimeout(stop, 3000);
   let started = false;
   try {
@@ -224,13 +196,17 @@ const race = async (query) => {
         clearTimeout(timeout);
         onEvent[name](lanes[data.lane], data, query);
       }
+    } else if (response.status === 400 || response.status === 403) {
+      location.reload(); // the page shows the error of each field
+      return;
     }
   } catch {
     // The stream was aborted or cut.
   }
   clearTimeout(timeout);
   if (abort !== stop) return; // the race has ended
-  if (started) endRace('The event stream was cut, which cancelled the calls. Race again?', '', true);
+  if (started) endRace('The event stream was cut, which cancelled the calls. Race again?', undefined, true);
+  else if (query.has('against')) endRace('The event stream did not arrive. Race again?', undefined, true);
   else raceWithoutEvents(query);
 };
 
@@ -249,7 +225,6 @@ const raceWithoutEvents = async (query) => {
       showTotal(lane, { total_ms: total, sum_ms: calls.reduce((sum, time) => sum + time, 0), answer: text });
     } else {
       showFailure(lane, elapsed, JSON.parse(text));
-      if (response.status === 400) location.reload(); // the page shows the error of each field
     }
   };
   for (const lane of bothLanes) {
@@ -261,39 +236,76 @@ const raceWithoutEvents = async (query) => {
     await Promise.all(bothLanes.map(run));
     endRace(...compareLanes());
   } catch (error) {
-    if (!request.signal.aborted) endRace(`No response: ${error.message}. Is the server running?`, '', true);
+    if (!request.signal.aborted) endRace(`No response: ${error.message}. Is the server running?`, undefined, true);
   }
 };
 
-const form = byId('form');
+// keepURL shows the form in the URL, and whether the page is shown as slides.
+const keepURL = () => {
+  const query = formQuery(form);
+  if (document.body.classList.contains('presenting')) query.set('present', 1);
+  history.replaceState(null, '', `?${query}`);
+};
+
 form.addEventListener('submit', (event) => {
   event.preventDefault();
   if (abort) {
     endRace('Stopped: the remaining calls were cancelled.');
     return;
   }
-  const query = formQuery(form);
-  history.replaceState(null, '', `?${query}`);
+  keepURL();
   form.querySelector('button').textContent = 'Stop';
   for (const lane of bothLanes) lane.reset(lane.rows, lane.lastName);
+  byId('result').setAttribute('aria-busy', 'true');
   showResult('Racing …');
-  scale = 500;
-  race(query.toString());
+  race(formQuery(form));
   requestFrame();
 });
 
 // An edited form matches no preset, and its errors are outdated.
+let edited;
 form.addEventListener('input', ({ target }) => {
-  form.querySelector('[aria-current]')?.removeAttribute('aria-current');
-  byId('notice')?.remove();
+  selectPreset(undefined);
   target.removeAttribute('aria-invalid');
+  clearTimeout(edited);
+  edited = setTimeout(() => makePlan().then(showExpected), 250);
 });
 
-if (!form.querySelector('[aria-invalid]')) {
-  for (const lane of bothLanes) lane.reset(Number(byId('calls').value), lastCallName(location.search));
+// selectPreset marks a preset as the current one, or none.
+const selectPreset = (link) => {
+  document.querySelector('.presets [aria-current]')?.removeAttribute('aria-current');
+  link?.setAttribute('aria-current', 'true');
+  const notice = byId('notice');
+  if (!notice) return; // no preset is within the limits
+  notice.hidden = !link;
+  notice.textContent = link?.closest('li').dataset.notice ?? '';
+};
+
+// choosePreset fills the form, and ends the race in progress.
+const choosePreset = (link) => {
+  if (abort) endRace('Stopped: the remaining calls were cancelled.');
+  const values = new URL(link.href).searchParams;
+  for (const name of ['calls', 'delay', 'db', 'limit']) {
+    byId(name).value = values.get(name) ?? '';
+    byId(name).removeAttribute('aria-invalid');
+  }
+  byId('seed')?.remove();
+  selectPreset(link);
+  keepURL();
+  makePlan().then(showExpected);
+};
+
+for (const link of document.querySelectorAll('.presets a')) {
+  link.addEventListener('click', (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return; // another tab
+    event.preventDefault();
+    choosePreset(link);
+  });
 }
+
+if (!form.querySelector('[aria-invalid]')) makePlan().then(showExpected);
 for (const query of [matchMedia('(prefers-color-scheme: dark)'), reducedMotion]) {
   query.addEventListener('change', requestFrame);
 }
-addEventListener('resize', requestFrame);
+new ResizeObserver(requestFrame).observe(lanes.sequential.canvas);
 drawFrame();

@@ -1,11 +1,15 @@
 package web
 
+import "strconv"
+
 // Race is the view of race.html.
 type Race struct {
 	Site
 	Form            Form
+	Notes           []Note // of the fields of Form
 	Problem         string // with the query as a whole
 	Presets         []Preset
+	Notice          string // of the selected preset, or ""
 	MaxCalls        int
 	Upstream        string // URL of delay-server
 	Defaults        Defaults
@@ -26,6 +30,9 @@ type Form map[string]Field
 // Field is the value of a form's field, and its error or "".
 type Field struct{ Value, Error string }
 
+// Note is the note of a form's field: its error, or what the field is for.
+type Note struct{ Name, Text, Error string }
+
 // HasErrors reports whether a field of f has an error.
 func (f Form) HasErrors() bool {
 	for _, field := range f {
@@ -41,3 +48,6 @@ type Preset struct {
 	Step
 	Selected bool // the form has its values
 }
+
+// Key returns the key that chooses the preset at index i.
+func (Preset) Key(i int) string { return strconv.Itoa(i + 1) }
