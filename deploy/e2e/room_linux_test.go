@@ -20,7 +20,7 @@ import (
 	"flash.test/delay-server/delayserver/dockertest"
 )
 
-// room is a network without other networks: a leader's machine, and those of people.
+// room is a network that leads nowhere: of a leader's machine, and people's machines.
 type room struct{ name string }
 
 // leaderAddress is the address of the leader's machine. People have the addresses after
