@@ -39,11 +39,10 @@ var templates = template.Must(template.New("").
 // short writes a duration without the units that are 0: "10m", not "10m0s".
 func short(d time.Duration) string {
 	text := d.String()
-	if d >= time.Minute {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if d >= time.Hour {
-		text = strings.TrimSuffix(text, "0m")
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-len("0s")]
+		}
 	}
 	return text
 }

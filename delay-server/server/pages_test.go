@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/wiretest"
@@ -105,6 +106,17 @@ func TestPagesLinkToDemoAPI(t *testing.T) {
 			if !strings.Contains(body, want) || want == "" && strings.Contains(body, ">demo-api</a>") {
 				t.Errorf("DEMO_API_URL=%s: GET %s: want %q in the page", url, path, want)
 			}
+		}
+	}
+}
+
+func TestShort(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		10 * time.Minute: "10m", 10*time.Minute + 20*time.Second: "10m20s", 10 * time.Second: "10s", 0: "0s",
+		time.Hour: "1h", 2*time.Hour + 10*time.Minute: "2h10m", time.Hour + 10*time.Second: "1h0m10s",
+	} {
+		if got := short(d); got != want {
+			t.Errorf("short(%v) = %q, want %q", d, got, want)
 		}
 	}
 }

@@ -240,7 +240,10 @@ const changed = () => {
   const { method, path, headers } = readRequest();
   fragment = `#${method === 'GET' ? '' : method}${path}` +
     headers.map(([name, value]) => `;${encode(name)}:${encode(value)}`).join('');
-  history.replaceState(null, '', fragment);
+  try {
+    history.replaceState(null, '', fragment);
+  } catch { // Safari allows 100 changes in 30 s; the next one has all
+  }
   const whole = byId('path').querySelector('output');
   if (whole) whole.textContent = path;
   showChips();
