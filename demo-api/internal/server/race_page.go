@@ -72,13 +72,17 @@ func (s *Server) raceNotes(form web.Form) []web.Note {
 	if len(s.options.AgainstHosts) > 0 {
 		against += ", at " + strings.Join(s.options.AgainstHosts, ", ")
 	}
-	notes := []web.Note{
-		{Name: "calls", Text: "0 to " + strconv.Itoa(s.options.MaxCalls)},
-		{Name: "delay", Text: "of each call: ms, 1.5s, random, …"},
-		{Name: "db", Text: "duration of a query that replaces the last call"},
-		{Name: "limit", Text: "calls at once"},
-		{Name: "against", Text: against},
-	}
+	return withErrors(form,
+		web.Note{Name: "calls", Text: "0 to " + strconv.Itoa(s.options.MaxCalls)},
+		web.Note{Name: "delay", Text: "of each call: ms, 1.5s, random, …"},
+		web.Note{Name: "db", Text: "duration of a query that replaces the last call"},
+		web.Note{Name: "limit", Text: "calls at once"},
+		web.Note{Name: "against", Text: against})
+}
+
+// withErrors returns notes with the errors of their fields in form, and a note for an
+// error of the hidden field seed.
+func withErrors(form web.Form, notes ...web.Note) []web.Note {
 	if form["seed"].Error != "" {
 		notes = append(notes, web.Note{Name: "seed"})
 	}

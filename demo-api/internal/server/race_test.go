@@ -563,8 +563,8 @@ func TestRaceRequests(t *testing.T) {
 		name, query, form string
 		different         int
 	}{
-		{"a distribution", "calls=20&delay=lognormal:1,2", `^/delay/[\d.]+/$`, 20},
-		{"a seed", "calls=20&delay=lognormal:1,2&seed=7", `^/delay/[\d.]+/$`, 20},
+		{"a distribution", "calls=20&delay=lognormal:10s,20s", `^/delay/[\d.]+/$`, 20},
+		{"a seed", "calls=20&delay=lognormal:10s,20s&seed=7", `^/delay/[\d.]+/$`, 20},
 		{"a recording", "calls=20&delay=recorded:shop", `^/delay/recorded:shop/\?seed=\d+$`, 20},
 		{"a fixed delay", "calls=20&delay=5ms", `^/delay/5ms/$`, 1},
 	} {

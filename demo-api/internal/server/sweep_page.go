@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -18,6 +19,7 @@ func (s *Server) sweepPage(c echo.Context) error {
 		Site: s.site(c.Path(), baseURL(c)), Form: s.sweepForm(raw),
 		MaxCalls: s.options.MaxCalls, Delay: sweep.Delay, Budget: sweep.Budget, Upstream: s.options.UpstreamURL,
 	}
+	view.Notes = s.sweepNotes(view.Form)
 	status := http.StatusOK
 	if _, _, err := parseSweep(raw, s.options); err != nil {
 		status = http.StatusBadRequest
@@ -33,7 +35,7 @@ func (s *Server) sweepForm(raw string) web.Form {
 	form := web.Form{
 		"calls": {Value: sweep.Doubling(s.options.MaxCalls)},
 		"delay": {Value: sweep.Delay},
-		"limit": {},
+		"limit": {}, "seed": {},
 	}
 	given, _ := url.ParseQuery(raw)
 	for name := range form {
@@ -47,4 +49,12 @@ func (s *Server) sweepForm(raw string) web.Form {
 		form[name] = field
 	}
 	return form
+}
+
+// sweepNotes returns the notes of the fields of form.
+func (s *Server) sweepNotes(form web.Form) []web.Note {
+	return withErrors(form,
+		web.Note{Name: "calls", Text: "up to " + strconv.Itoa(s.options.MaxCalls) + "; … doubles"},
+		web.Note{Name: "delay", Text: "of each call: ms, 1.5s, random, …"},
+		web.Note{Name: "limit", Text: "calls at once"})
 }

@@ -5,7 +5,8 @@ import "time"
 // Sweep is the view of sweep.html.
 type Sweep struct {
 	Site
-	Form     Form   // calls, delay and limit
+	Form     Form   // calls, delay, limit and seed
+	Notes    []Note // of the fields of Form
 	Problem  string // with the query as a whole
 	MaxCalls int
 	Delay    string        // default of ?delay=

@@ -32,15 +32,23 @@ const tickLabel = (ms) => {
 };
 
 // drawChart replaces the chart. It draws in pixels, so that the text of the chart
-// has the size of the page's text.
-const drawChart = (counts, points) => {
+// has the size of the page's text. The lines of the plan fix the axes; a measurement
+// beyond them makes them longer.
+const drawChart = () => {
   const chart = byId('chart');
+  const ideal = plan?.ideal ?? [];
+  if (points.length + ideal.length === 0) {
+    chart.replaceChildren();
+    return;
+  }
   const em = parseFloat(getComputedStyle(chart).fontSize);
-  const width = chart.clientWidth, height = Math.max(16 * em, Math.min(width * 0.5, 32 * em));
+  const width = chart.clientWidth, below = innerHeight - chart.getBoundingClientRect().top - scrollY - 4 * em;
+  const height = Math.max(16 * em, Math.min(width * 0.5, 32 * em, below));
   const top = em, right = width - 0.75 * em, bottom = height - 2.75 * em, left = 3.75 * em;
   chart.setAttribute('viewBox', `0 0 ${width} ${height}`);
   chart.style.height = `${height}px`;
-  const times = points.flatMap((p) => [p.sequential_ms ?? p.expected_ms ?? p.concurrent_ms, p.concurrent_ms]);
+  const times = [...ideal, ...points].flatMap((p) =>
+    [p.sequential_ms ?? p.expected_ms ?? p.concurrent_ms, p.concurrent_ms]);
   const min = Math.min(...times) / 2, max = Math.max(...times) * 2;
   const x = logScale(counts[0] / 1.15, counts.at(-1) * 1.15, left, right), y = logScale(min, max, bottom, top);
 
@@ -63,6 +71,8 @@ const drawChart = (counts, points) => {
     if (points.length < 2) return;
     add('polyline', { class: `line ${lane}`, points: points.map((p) => `${x(p.calls)},${y(time(p))}`).join(' ') });
   };
+  addLine('ideal sequential', (p) => p.sequential_ms, ideal);
+  addLine('ideal concurrent', (p) => p.concurrent_ms, ideal);
   const measured = points.filter((p) => p.sequential_ms);
   const expected = [...measured.slice(-1), ...points.filter((p) => p.expected_ms)];
   addLine('sequential expected', (p) => p.sequential_ms ?? p.expected_ms, expected);
@@ -116,6 +126,9 @@ const summarize = (points) => {
 };
 
 let counts = [], points = [];
+let plan; // the response of /sweep/plan for the form, or undefined
+let planned = Promise.resolve(); // settles when plan is up to date
+let swept = false; // a sweep has used plan
 let abort; // aborts the sweep in progress
 let title = 'all at once'; // of the concurrent line
 
@@ -126,14 +139,46 @@ const setTitle = (limit) => {
 
 // reset removes the measurements of the last sweep.
 const reset = () => {
-  counts = [];
+  counts = plan?.calls ?? [];
   points = [];
   byId('figures').tBodies[0].replaceChildren();
-  byId('chart').replaceChildren();
   byId('result').textContent = '';
   byId('result').classList.remove('bad');
-  byId('budget').hidden = byId('measured').hidden = true;
+  byId('budget').hidden = byId('tabulated').hidden = true;
+  byId('measured').hidden = byId('drawn').hidden = !plan?.ideal;
+  drawChart();
 };
+
+// makePlan fetches the plan of the form.
+const makePlan = () => {
+  const query = formQuery(byId('form')).toString();
+  planned = (async () => {
+    let next;
+    try {
+      const response = await fetch(`/sweep/plan?${query}`, { signal: AbortSignal.timeout(3000) });
+      if (response.ok) next = await response.json();
+    } catch {
+      // There is no plan: the chart begins with the first measurement.
+    }
+    if (query !== formQuery(byId('form')).toString()) return; // a newer plan is on its way
+    plan = next;
+    swept = false;
+  })();
+  return planned;
+};
+
+// showPlan shows the plan before a sweep.
+const showPlan = () => {
+  if (abort) return;
+  setTitle(Number(byId('limit').value));
+  reset();
+  const last = plan?.ideal?.at(-1);
+  if (!last) return;
+  byId('result').textContent = `If only the waits take time, ${countCalls(last.calls)} take ` +
+    `${planTime(last.sequential_ms)} one after another and ${planTime(last.concurrent_ms)} ${title}.`;
+};
+
+const planTime = (ms) => (ms < 1000 ? `${+ms.toPrecision(3)}\u00a0ms` : `${+(ms / 1000).toPrecision(4)}\u00a0s`);
 
 // showResult shows how the sweep ended and a summary. bad marks a failure.
 const showResult = (ending, bad = false) => {
@@ -154,7 +199,7 @@ const onEvent = {
     byId('measured').hidden = byId('drawn').hidden = byId('tabulated').hidden = false;
     byId('progress').value = points.length;
     addRow(point);
-    drawChart(counts, points);
+    drawChart();
   },
   failed: ({ calls, problem }) => {
     showResult(`Failed at ${countCalls(calls)}: ${problem.detail}.`, true);
@@ -175,7 +220,6 @@ const showProgress = (start) => setInterval(() => {
 }, 100);
 
 const sweep = async (query) => {
-  reset();
   const request = new AbortController();
   abort = () => request.abort();
   const interval = showProgress(performance.now());
@@ -184,10 +228,15 @@ const sweep = async (query) => {
   byId('progress').hidden = byId('now').hidden = false;
   byId('now').textContent = 'Waiting for the first measurement …';
   let ended = false;
+  if (swept) makePlan();
+  await planned;
+  swept = true;
+  reset();
   try {
+    if (plan?.seed !== undefined && !query.has('seed')) query.set('seed', plan.seed);
     const response = await fetch(`/sweep/events?${query}`, { signal: request.signal });
     if (response.status === 400) {
-      location.search = query; // the page shows the error of each field
+      location.reload(); // the page shows the error of each field
       return;
     }
     if (!response.ok) throw new Error((await response.json()).detail);
@@ -216,4 +265,13 @@ byId('form').addEventListener('submit', (event) => {
   sweep(query);
 });
 
-addEventListener('resize', () => { if (points.length) drawChart(counts, points); });
+// The errors of an edited form are outdated.
+let edited;
+byId('form').addEventListener('input', ({ target }) => {
+  target.removeAttribute('aria-invalid');
+  clearTimeout(edited);
+  edited = setTimeout(() => makePlan().then(showPlan), 250);
+});
+
+if (!byId('form').querySelector('[aria-invalid]')) makePlan().then(showPlan);
+addEventListener('resize', drawChart);
