@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"flash.test/delay-server/kit/wiretest"
@@ -31,26 +32,35 @@ var starts = []struct{ exercise, words string }{
 func TestExercises(t *testing.T) {
 	base := serveDelays(t, func(c *server.Config) { c.JournalSize = 100_000 })
 	slow := os.Getenv("TEST_SLOW") == "1"
-	places := make(chan struct{}, 2) // more programs at once would be late
-	for _, e := range starts {
-		for language := range programs {
-			for _, kind := range []string{"start", "solution"} {
-				if !slow && language != "python" && e.exercise != "concurrent" {
-					continue // the rest takes more than a minute
-				}
-				t.Run(e.exercise+"/"+language+"/"+kind, func(t *testing.T) {
-					t.Parallel()
-					places <- struct{}{}
-					defer func() { <-places }()
-					verdict, details := try(t, base, e.exercise, language, kind)
-					switch {
-					case kind == "solution" && (verdict != "passed" || details != ""):
-						t.Errorf("the solution: %s %s", verdict, details)
-					case kind == "start" && (verdict != "failed" || !strings.Contains(details, e.words)):
-						t.Errorf("the start: %s %q, want failed, with %q", verdict, details, e.words)
+	type program struct{ exercise, language, kind, words string }
+	var mu sync.Mutex
+	var ran []program // of which the board makes verdicts meanwhile
+	t.Run("run", func(t *testing.T) {
+		for _, s := range starts {
+			for language := range programs {
+				for _, kind := range []string{"start", "solution"} {
+					if !slow && language != "python" && s.exercise != "concurrent" {
+						continue // the rest takes more than a minute
 					}
-				})
+					t.Run(s.exercise+"/"+language+"/"+kind, func(t *testing.T) {
+						t.Parallel()
+						runProgram(t, language, download(t, base, s.exercise, language, kind))
+						mu.Lock()
+						defer mu.Unlock()
+						ran = append(ran, program{s.exercise, language, kind, s.words})
+					})
+				}
 			}
+		}
+	})
+	for _, p := range ran {
+		verdict, details := awaitVerdict(t, base, p.kind+"-"+p.language, p.exercise)
+		switch {
+		case p.kind == "solution" && (verdict != "passed" || details != ""):
+			t.Errorf("%s in %s, the solution: %s %s", p.exercise, p.language, verdict, details)
+		case p.kind == "start" && (verdict != "failed" || !strings.Contains(details, p.words)):
+			t.Errorf("%s in %s, the start: %s %q, want failed, with %q", p.exercise, p.language, verdict, details,
+				p.words)
 		}
 	}
 }
@@ -68,23 +78,26 @@ var programs = map[string]struct {
 	"java":       {".java", []string{"java"}, "default-jdk-headless"},
 }
 
-// try downloads a program and runs it. It returns what the board shows of its run, as soon
-// as that has a verdict.
-func try(t *testing.T, base, exercise, language, kind string) (verdict, details string) {
+// download stores a program in a file for the attendee with the name KIND-LANGUAGE.
+func download(t *testing.T, base, exercise, language, kind string) (path string) {
 	t.Helper()
-	name := kind + "-" + language
 	file := "exercise-" + exercise + programs[language].extension
 	reply, text := exchange(t, newRequest(t, http.MethodGet, base+"/exercises/"+exercise+"/"+kind+"/"+file+
-		"?name="+name, ""))
+		"?name="+kind+"-"+language, ""))
 	if reply.StatusCode != http.StatusOK {
 		t.Fatalf("%s: %d %s", file, reply.StatusCode, text)
 	}
-	path := filepath.Join(t.TempDir(), file)
+	path = filepath.Join(t.TempDir(), file)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	runProgram(t, language, path)
+	return path
+}
 
+// awaitVerdict returns what the board shows of an attendee's try, as soon as that has a
+// verdict.
+func awaitVerdict(t *testing.T, base, name, exercise string) (verdict, details string) {
+	t.Helper()
 	events, err := direct.Do(newRequest(t, http.MethodGet, base+"/board/events?name="+name, ""))
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +129,7 @@ func try(t *testing.T, base, exercise, language, kind string) (verdict, details 
 			}
 		}
 	}
-	t.Fatalf("the board ended without a verdict: %v", lines.Err())
+	t.Fatalf("the board ended without a verdict on %s of %s: %v", exercise, name, lines.Err())
 	return "", ""
 }
 
