@@ -1,6 +1,7 @@
 package server
 
 import (
+	"html"
 	"io"
 	"log/slog"
 	"net/http/httptest"
@@ -115,5 +116,26 @@ func TestPrograms(t *testing.T) {
 		if body := reply.Body.String(); reply.Code != tc.status || !strings.Contains(body, tc.want) {
 			t.Errorf("%s: got %d, want %d and %s:\n%s", tc.path, reply.Code, tc.status, tc.want, body)
 		}
+	}
+}
+
+func TestExerciseOfDoc(t *testing.T) {
+	page, err := pages.ReadFile("pages/doc.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), `<pre id="own-exercise">`)
+	text, _, _ = strings.Cut(text, "</pre>")
+	config := DefaultConfig()
+	config.Exercises = filepath.Join(t.TempDir(), "own.yaml")
+	if err := os.WriteFile(config.Exercises, []byte(html.UnescapeString(text)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	srv, err := New(config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := srv.lessons.set().Exercises; len(got) != 1 || got[0].ID != "patient" {
+		t.Errorf("got %+v", got)
 	}
 }

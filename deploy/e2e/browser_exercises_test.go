@@ -59,7 +59,7 @@ func TestExercisesInABrowser(t *testing.T) {
 		!strings.Contains(got, "it must wait 80 ms or more") {
 		t.Errorf("after the start: %q", got)
 	}
-	const drawn = `document.querySelector("[data-id=retry] .waterfall")?.naturalWidth > 0`
+	const drawn = `document.querySelector("[data-id=retry] .shown").shadowRoot?.querySelector("svg") != null`
 	do(t, tab, until(drawn))
 	picture(t, tab, "exercises-failed")
 

@@ -44,6 +44,7 @@ const (
 type Language struct {
 	Name  string // such as "javascript"
 	Label string // such as "JavaScript"
+	Needs string // what runs the built-in programs, such as "Node 18 or later"
 
 	extension string
 	command   string // runs a file
@@ -51,10 +52,10 @@ type Language struct {
 
 // Languages are the languages of programs, in the order in which pages show them.
 var Languages = []Language{
-	{"python", "Python", ".py", "python3"},
-	{"javascript", "JavaScript", ".mjs", "node"},
-	{"go", "Go", ".go", "go run"},
-	{"java", "Java", ".java", "java"},
+	{"python", "Python", "Python 3.9 or later", ".py", "python3"},
+	{"javascript", "JavaScript", "Node 18 or later", ".mjs", "node"},
+	{"go", "Go", "Go 1.22 or later", ".go", "go run"},
+	{"java", "Java", "Java 17 or later", ".java", "java"},
 }
 
 // File returns the name of the file of an exercise's program, such as "exercise-retry.py".

@@ -89,11 +89,16 @@ const verdictOf = (t) => words[t.verdict] ?? (t.waiting ? 'Running' : 'Seen');
 const figures = (t) => `${t.requests === 1 ? '1 request' : `${t.requests} requests`}, ` +
   `at most ${t.peak} at once, ${(t.wall / 1000).toFixed(2)} s`;
 
-const drawing = (t) => {
-  const picture = element('img', 'waterfall');
-  picture.alt = `Waterfall of your newest try: ${t.headline}`;
-  picture.src = `/board/waterfall.svg?${new URLSearchParams({ run: t.run, version: t.version })}`;
-  return picture;
+// pictures has the waterfall of each exercise that was tried.
+const pictures = new Map();
+
+const showPicture = (section, t) => {
+  const host = section.querySelector('.shown');
+  host.hidden = !t;
+  section.querySelector('.tries').classList.toggle('drawn', Boolean(t));
+  if (!t) return;
+  if (!pictures.has(section)) pictures.set(section, new Waterfall(host));
+  pictures.get(section).show(t.run, `/board/waterfall.svg?${new URLSearchParams({ run: t.run, version: t.version })}`);
 };
 
 const showTries = (section) => {
@@ -119,12 +124,7 @@ const showTries = (section) => {
     }
   }
   place.querySelector('.verdict').replaceChildren(...verdict.children);
-  const shown = place.querySelector('.shown');
-  if (!newest) shown.replaceChildren();
-  else if (shown.dataset.version !== `${newest.run} ${newest.version}`) {
-    shown.dataset.version = `${newest.run} ${newest.version}`;
-    shown.replaceChildren(drawing(newest));
-  }
+  showPicture(section, newest);
   place.querySelector('.older').replaceChildren(...older.slice(0, 5).map((t) => element('li', '',
     element('span', `word ${t.verdict || 'running'}`, verdictOf(t)), ` ${(t.details ?? [])[0] ?? figures(t)}`)));
 };
