@@ -107,5 +107,7 @@ const showProblems = (problems, now, filterBy) => {
     },
   });
   const entries = byId('problems').querySelectorAll('li');
-  newestFirst.forEach(({ at }, i) => setText(entries[i].querySelector('time'), `${shortTime(Math.max(now - at, 0))} ago`));
+  newestFirst.forEach(({ at }, i) => {
+    if (entries[i]) setText(entries[i].querySelector('time'), `${shortTime(Math.max(now - at, 0))} ago`);
+  });
 };

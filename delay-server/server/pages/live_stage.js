@@ -3,6 +3,8 @@
 // count writes a whole number with a comma between thousands.
 const count = (n) => n.toLocaleString('en');
 
+const maxListed = 400; // requests in a state
+
 // Stage draws the requests in flight on the canvas: as bars or, if a state does not list
 // all of them, as an area over time. Nothing is drawn while nothing moves.
 class Stage {
@@ -11,7 +13,7 @@ class Stage {
   area = new Area();
   state = undefined; // undefined while the page is not connected
   isEmpty = false; // for a moment already: there is no axis
-  listed = Infinity; // requests that a state lists at most, known while the area is shown
+  showsArea = false;
   requested = false;
   saidAt = -Infinity;
 
@@ -21,14 +23,11 @@ class Stage {
     for (const query of [darkScheme, reducedMotion]) query.addEventListener('change', () => this.requestFrame());
   }
 
-  get showsArea() { return this.listed < Infinity; }
-
   show(state) {
     this.state = state;
     this.time.set(state);
     this.area.update(state.waiting);
-    if (state.waiting > state.requests.length) this.listed = state.requests.length;
-    if (state.waiting < this.listed * 0.75) this.listed = Infinity;
+    this.showsArea = state.waiting > (this.showsArea ? maxListed * 0.75 : maxListed);
     if (this.showsArea) this.bars.clear(); else this.bars.update(state.requests, state.now);
     this.requestFrame();
     this.describe();
@@ -48,7 +47,7 @@ class Stage {
   clear() {
     this.disconnect();
     this.area.clear();
-    this.listed = Infinity;
+    this.showsArea = false;
   }
 
   requestFrame() {
