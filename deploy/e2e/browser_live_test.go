@@ -37,8 +37,8 @@ func startLive(t *testing.T) (base string, steer *admin.Client, tab context.Cont
 	return base, steer, tab, wrong
 }
 
-// request sends a request in the background. It is cancelled at the end of the test.
-func request(t *testing.T, url string) {
+// sendInBackground sends a request, and cancels it at the end of the test.
+func sendInBackground(t *testing.T, url string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
@@ -95,8 +95,10 @@ func TestLiveBarsInABrowser(t *testing.T) {
 	if clock, err := steer.Clock(t.Context()); err != nil || !clock.Frozen {
 		t.Fatalf("after a click on Freeze the clock is %+v, %v, want frozen", clock, err)
 	}
+	do(t, tab, chromedp.Click("#send"), until(waitingIs(3)), chromedp.SetValue("#advance-by", "5s"),
+		chromedp.Click("#advance button"), until(waitingIs(0)))
 	for range 3 {
-		request(t, base+"/delay/1000?run=anna")
+		sendInBackground(t, base+"/delay/1000?run=anna")
 	}
 	settled := until(`stage.requested === false && ` + barCount + ` === 3`)
 	do(t, tab, until(waitingIs(3)), settled)
@@ -119,7 +121,7 @@ func TestLiveBarsInABrowser(t *testing.T) {
 
 	do(t, tab, chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`), chromedp.KeyEvent(" "),
 		until(`document.querySelector("#freeze").innerText.startsWith("Freeze")`))
-	request(t, base+"/delay/60000?run=ben")
+	sendInBackground(t, base+"/delay/60000?run=ben")
 	do(t, tab, until(barCount+` === 1 && `+painted+`("ben") > 10`))
 	before := evaluate[int](t, tab, painted+`("ben")`)
 	do(t, tab, until(painted+`("ben") > `+fmt.Sprint(before+10)))
@@ -139,7 +141,7 @@ func TestLiveBarsInABrowser(t *testing.T) {
 func TestLiveReducedMotionInABrowser(t *testing.T) {
 	base, _, tab, wrong := startLive(t)
 	do(t, tab, emulateMotion("reduce"))
-	request(t, base+"/delay/60000?run=anna")
+	sendInBackground(t, base+"/delay/60000?run=anna")
 	do(t, tab, until(waitingIs(1)), chromedp.Evaluate[chromedp.Void](`{
 		globalThis.states = globalThis.frames = 0;
 		const { show, draw } = stage;
@@ -155,12 +157,12 @@ func TestLiveReducedMotionInABrowser(t *testing.T) {
 func TestLiveHoldsInABrowser(t *testing.T) {
 	base, steer, tab, wrong := startLive(t)
 	for i := range 3 {
-		request(t, fmt.Sprintf("%s/hold/lunch?run=guest-%d", base, i))
+		sendInBackground(t, fmt.Sprintf("%s/hold/lunch?run=guest-%d", base, i))
 	}
-	request(t, base+"/hold/run:own?run=anna")
-	request(t, base+"/barrier/all?parties=3&run=anna")
-	request(t, base+"/delay/600000?pool=db&workers=1&queue=2&run=anna")
-	request(t, base+"/delay/600000?pool=db&workers=1&queue=2&run=anna")
+	sendInBackground(t, base+"/hold/run:own?run=anna")
+	sendInBackground(t, base+"/barrier/all?parties=3&run=anna")
+	sendInBackground(t, base+"/delay/600000?pool=db&workers=1&queue=2&run=anna")
+	sendInBackground(t, base+"/delay/600000?pool=db&workers=1&queue=2&run=anna")
 	do(t, tab, until(waitingIs(7)), until(barCount+` === 7`))
 	for selector, want := range map[string]string{
 		"#holds li:first-child": "guest-0",
@@ -185,9 +187,9 @@ func TestLiveHoldsInABrowser(t *testing.T) {
 func TestLiveFilterInABrowser(t *testing.T) {
 	base, _, tab, wrong := startLive(t)
 	for _, run := range []string{"anna", "anna", "ben"} {
-		request(t, base+"/delay/600000?run="+run)
+		sendInBackground(t, base+"/delay/600000?run="+run)
 	}
-	request(t, base+"/delay/soon?run=ben") // a problem
+	sendInBackground(t, base+"/delay/soon?run=ben") // a problem
 	only := func(run string) string {
 		return fmt.Sprintf(`[...stage.bars.rows.values()].every(({ request }) => request.run === "%s")`, run)
 	}
@@ -201,11 +203,12 @@ func TestLiveFilterInABrowser(t *testing.T) {
 	}
 	do(t, tab, chromedp.Evaluate[chromedp.Void](`history.back()`), until(waitingIs(3)),
 		chromedp.SendKeys("#filter-run", "ben"+kb.Enter), until(waitingIs(1)), until(only("ben")),
-		chromedp.Navigate(base+"/live?run=anna"), until(waitingIs(2)))
+		chromedp.Navigate(base+"/live?run=anna"), until(waitingIs(2)),
+		until(`document.querySelector(".waterfall") !== null`))
 
-	do(t, tab, chromedp.Click("#runs .run"), until(waterfall))
-	if color := evaluate[string](t, tab, `getComputedStyle(`+waterfall+`.querySelector(".waiting .bar")).fill`); color ==
-		"rgb(0, 0, 0)" {
+	do(t, tab, until(waterfall)) // it opens by itself
+	fill := evaluate[string](t, tab, `getComputedStyle(`+waterfall+`.querySelector(".waiting .bar")).fill`)
+	if fill == "rgb(0, 0, 0)" {
 		t.Error("the waterfall has no style")
 	}
 	picture(t, tab, "live-filter")
@@ -251,9 +254,9 @@ func TestLiveMarkupInABrowser(t *testing.T) {
 	const name = "<img/src=x/onerror=alert(1)>"
 	base, _, tab, wrong := startLive(t)
 	escaped := url.QueryEscape(name)
-	request(t, base+"/hold/"+url.PathEscape(name)+"?run="+escaped)
-	request(t, base+"/barrier/all?parties=2&run="+escaped)
-	request(t, base+"/delay/soon?run="+escaped)
+	sendInBackground(t, base+"/hold/"+url.PathEscape(name)+"?run="+escaped)
+	sendInBackground(t, base+"/barrier/all?parties=2&run="+escaped)
+	sendInBackground(t, base+"/delay/soon?run="+escaped)
 	do(t, tab, until(waitingIs(2)), until(`!document.querySelector("#problems").hidden`), chromedp.Click("#runs .run"),
 		until(waterfall))
 	for _, panel := range []string{"#runs tbody", "#barriers", "#holds", "#problems"} {
@@ -277,7 +280,7 @@ func TestLiveReconnectsInABrowser(t *testing.T) {
 	serveUntil(t, ctx, ln, func(*server.Config) {})
 	front := newLiveFront(t, "http://"+ln.Addr().String())
 	tab, _ := newTab(t, strings.TrimPrefix(front.URL, "http://")) // the console has the failures
-	request(t, front.URL+"/delay/600000?run=anna")
+	sendInBackground(t, front.URL+"/delay/600000?run=anna")
 	do(t, tab, chromedp.EmulateViewport(1280, 720), chromedp.Navigate(front.URL+"/live"), until(waitingIs(1)))
 
 	stop()

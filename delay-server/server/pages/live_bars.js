@@ -128,7 +128,7 @@ class Bars {
     pen.textBaseline = 'middle';
     pen.textAlign = 'center';
     const scale = (line - left) / this.span;
-    const step = roundUp(Math.max(this.span / 6, 90 / scale));
+    const step = timeStep(Math.max(this.span / 6, 90 / scale));
     for (let ahead = step; ahead * scale <= line - left + 1; ahead += step) {
       const x = line - ahead * scale;
       pen.globalAlpha = 1;

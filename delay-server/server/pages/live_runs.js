@@ -4,6 +4,7 @@
 // own has each run and its waterfall.
 class Runs {
   open = new Map(); // run ID: Waterfall
+  wanted = ''; // run whose waterfall opens when a state lists the run
 
   constructor(filterBy) { this.filterBy = filterBy; }
 
@@ -20,6 +21,10 @@ class Runs {
         body.classList.toggle('busy', run.waiting > 0);
       },
     });
+    if (this.bodyOf(this.wanted)) {
+      if (!this.open.has(this.wanted)) this.toggle(this.wanted);
+      this.wanted = '';
+    }
     for (const [id, picture] of this.open) {
       const run = runs.find((one) => one.id === id);
       if (run) picture.update(run); else this.open.delete(id);
@@ -113,7 +118,7 @@ class Waterfall {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(style?.[1] ?? '');
     const size = new CSSStyleSheet();
-    size.replaceSync('svg { display: block; width: 100%; min-width: 42rem; height: auto; }');
+    size.replaceSync('svg { display: block; width: 100%; min-width: 42rem; max-width: 72rem; height: auto; }');
     const root = this.host.shadowRoot;
     root.adoptedStyleSheets = [sheet, size];
     root.replaceChildren(document.importNode(picture, true));

@@ -41,3 +41,9 @@ const roundUp = (n, steps = [1, 2, 5, 10]) => {
   const power = 10 ** Math.floor(Math.log10(n));
   return steps.map((step) => step * power).find((round) => round >= n * (1 - 1e-9));
 };
+
+// timeStep returns the smallest round time that is not below ms.
+const timeStep = (ms) => {
+  if (ms <= 10000) return roundUp(ms);
+  return [15, 20, 30].map((seconds) => seconds * 1000).find((step) => step >= ms) ?? 60000 * roundUp(ms / 60000);
+};
