@@ -66,7 +66,7 @@ func TestBoardInABrowser(t *testing.T) {
 		t.Errorf("anna's figure is %q, want a speed-up", got)
 	}
 	if got := evaluate[string](t, tab, row("ben")+`.querySelector(".words").textContent`); !strings.Contains(got,
-		"never more than 1 requests were in flight") {
+		"never more than 1 request in flight") {
 		t.Errorf("ben's verdict is %q", got)
 	}
 	if got := evaluate[int](t, tab, `document.querySelectorAll("#people img").length`); got != 0 {
@@ -80,7 +80,7 @@ func TestBoardInABrowser(t *testing.T) {
 
 	do(t, tab, chromedp.Evaluate[chromedp.Void](row("ben")+`.click()`),
 		until(`document.querySelector("#waterfall").shadowRoot.querySelectorAll(".bar").length === 3`))
-	if got := text(t, tab, "#details"); !strings.Contains(got, "never more than 1 requests") {
+	if got := text(t, tab, "#details"); !strings.Contains(got, "never more than 1 request") {
 		t.Errorf("ben's details are %q", got)
 	}
 	picture(t, tab, "board-person")

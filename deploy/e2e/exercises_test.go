@@ -18,7 +18,7 @@ import (
 
 // starts says what is wrong with the start of each exercise.
 var starts = []struct{ exercise, words string }{
-	{"concurrent", "never more than 1 requests were in flight at once, want 3; the client waits for answers"},
+	{"concurrent", "never more than 1 request in flight at once, want 3; the client waits for answers"},
 	{"bounded", "requests were in flight at once, want 10; lower the client's concurrency"},
 	{"timeout", "that ended as 200; it must give up after 2000 ms"},
 	{"retry", "after attempt 1 had ended; it must wait 80 ms or more"},

@@ -131,7 +131,7 @@ func TestBoard(t *testing.T) {
 		anna.Headline != "3.0 times as fast as sequential requests" {
 		t.Errorf("anna's run: %+v", anna)
 	}
-	if want := "never more than 1 requests were in flight at once"; len(ben.Details) != 1 ||
+	if want := "never more than 1 request in flight at once"; len(ben.Details) != 1 ||
 		!strings.HasPrefix(ben.Details[0], want) {
 		t.Errorf("ben's details: %q, want one that begins with %q", ben.Details, want)
 	}

@@ -172,7 +172,7 @@ func TestPeaks(t *testing.T) {
 	testVerdicts(t, []verdictTest{
 		{"exact", "peak=3", three, "", "3", nil},
 		{"higher", "peak=2", three, "3 requests were in flight at once, want 2", "3", map[int]string{2: "3 in flight"}},
-		{"lower", "peak=4", three, "never more than 3 requests were in flight at once, want 4", "3", nil},
+		{"lower", "peak=4", three, "never more than 3 requests in flight at once, want 4", "3", nil},
 		{"at most", "peak_at_most=3", three, "", "3", nil},
 		{"above at most", "peak_at_most=2", three, "3 requests were in flight at once, want 2", "3", nil},
 		{"at most, which could not fail", "peak_at_most=4", three,

@@ -60,8 +60,8 @@ func judgePeak(s *subject, n int, allowed span) finding {
 		return tooFew(got+" of "+s.requests(), "%s cannot be more than %d at once, whatever the client does; "+
 			"send more than %d", spelling.Count(begun, "request"), n, n)
 	case peak < allowed.min:
-		return fail(got, "never more than %d requests were in flight at once, want %d; the client waits for answers, "+
-			"or the answers are too quick to overlap", peak, n)
+		return fail(got, "never more than %s in flight at once, want %d; the client waits for answers, "+
+			"or the answers are too quick to overlap", spelling.Count(peak, "request"), n)
 	}
 	return hold("%s", got)
 }

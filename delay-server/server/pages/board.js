@@ -130,6 +130,8 @@ const show = (state) => {
   document.body.classList.toggle('full', n > 20);
   setText(byId('counts'), n === 0 ? '' : `${count(n, 'person', 'people')}, ` +
     `${count(state.waiting, 'request')} in flight`);
+  byId('nobody').hidden = n > 0;
+  document.body.classList.toggle('empty', n === 0);
   byId('more').hidden = state.moreNames === 0;
   setText(byId('more'), `${count(state.moreNames, 'more name')}: the board is full.`);
   showClock(state.clock);
