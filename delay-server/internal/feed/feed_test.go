@@ -94,6 +94,22 @@ func TestViewersShareStates(t *testing.T) {
 	})
 }
 
+// approximate is a state that is sent if its tens change.
+type approximate int
+
+func (a approximate) Same(before any) bool { return a/10 == before.(approximate)/10 }
+
+func TestAStateThatIsTheSameIsNotSent(t *testing.T) {
+	var value atomic.Int64
+	f := New(10, time.Millisecond, func(string) any { return approximate(value.Add(1)) })
+	lines := view(t, t.Context(), serve(t, f)+"/a")
+	for _, want := range []string{"1", "10", "20", "30"} {
+		if got := state(t, lines); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func TestTooManyViewers(t *testing.T) {
 	f := New(1, time.Millisecond, func(string) any { return 1 })
 	url := serve(t, f)

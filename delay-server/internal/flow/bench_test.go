@@ -3,6 +3,7 @@ package flow_test
 import (
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 	"flash.test/delay-server/internal/flow"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
-	"flash.test/delay-server/internal/plan"
 )
 
 // discard is a flow.Output that takes everything.
@@ -24,11 +24,14 @@ func (discard) Send([]byte, bool) bool                          { return true }
 func (discard) Fault(answer.Fault) error                        { return nil }
 func (discard) Done()                                           {}
 
-// BenchmarkFlow takes a request without a wait from its plan to its answer.
+// BenchmarkFlow takes a request without a wait from its plan to its answer, without
+// viewers and with one.
 func BenchmarkFlow(b *testing.B) {
+	plain := flow.Request{Method: "GET", Path: "/delay/0"}
+	ofRun := plain
+	ofRun.Run = "r"
 	for name, r := range map[string]flow.Request{
-		"plain": {Method: "GET", Path: "/delay/0"},
-		"run":   {Method: "GET", Path: "/delay/0", Planned: plan.Planned{Run: "r"}},
+		"plain": plain, "run": ofRun, "plain, watched": plain, "run, watched": ofRun,
 	} {
 		b.Run(name, func(b *testing.B) {
 			c := clock.New()
@@ -36,6 +39,9 @@ func BenchmarkFlow(b *testing.B) {
 				Clock: c, Journal: journal.New(10_000, c.Now, func(journal.Wait) {}),
 				Pools: new(gate.Pools), Barriers: new(gate.Barriers), Holds: gate.NewHolds(),
 				Header: func(http.Header, string) {},
+			}
+			if strings.HasSuffix(name, "watched") {
+				defer e.Journal.Watch()()
 			}
 			r.Plan, r.Client, r.ProtoMajor = planOf(0, "hello"), gate.NewShares(1, 1).Client(netip.Addr{}), 1
 			var f flow.Flow

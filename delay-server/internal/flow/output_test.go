@@ -128,6 +128,9 @@ func (e *engine) wantIdle(ended int) {
 	if w, n := e.Journal.Waiting(), e.shares.Inside(); w != 0 || n != 0 {
 		e.t.Errorf("%d waiting and %d places taken, want none", w, n)
 	}
+	if flights := e.Journal.Live("").Flights; len(flights) != 0 {
+		e.t.Errorf("%+v is in flight, want none", flights)
+	}
 	if p, h := e.Pools.States(), e.Holds.States(); len(p) != 0 || len(h) != 0 {
 		e.t.Errorf("pools %v and holds %v are left, want none", p, h)
 	}

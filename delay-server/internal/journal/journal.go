@@ -210,10 +210,12 @@ func (j *Journal) BeforeLastByte(w *Wait) {
 func (j *Journal) End(w Wait, outcome Outcome) {
 	j.waiting.Add(-1)
 	j.finished.Add(1)
-	j.BeforeLastByte(&w)
-	if w.record != nil {
+	switch {
+	case w.record != nil:
+		j.BeforeLastByte(&w)
 		j.complete(&w, outcome)
-	} else {
+	case w.flight != nil || w.Problem != "":
+		j.unlist(&w)
 		j.noteOther(&w)
 	}
 	w.Outcome = outcome
