@@ -117,7 +117,9 @@ func TestLive(t *testing.T) {
 			replies[target] = ask(t, c, 1, base+target)
 			v.until(target, func(l client.Live) bool { return len(l.Requests) == i+1 })
 		}
-		l := v.until("all wait", func(l client.Live) bool { return l.Waiting == 7 && strings.Contains(waits(l, start), "sending") })
+		l := v.until("all wait", func(l client.Live) bool {
+			return l.Waiting == 7 && strings.Contains(waits(l, start), "sending")
+		})
 		wantText(t, "requests", waits(l, start), " /delay/2000 waiting 0–2000,  /delay/3000 waiting 0–3000, "+
 			" /drip sending 0–4000, anna /barrier/all held 0, anna /delay/1000 waiting 0–1000, "+
 			"bob /delay/2000 queued 0, bob /hold/h held 0")
@@ -152,8 +154,8 @@ func TestLive(t *testing.T) {
 		s.advance(100 * time.Millisecond)
 		l = ofBob.until("a problem", func(l client.Live) bool { return len(l.Problems) > 0 })
 		problems, _ := json.Marshal(l.Problems)
-		wantText(t, "problems", string(problems), fmt.Sprintf(
-			`[{"at":%v,"status":504,"type":"/problems/hold-timeout","path":"/hold/h","run":"bob","count":1}]`, start+2600))
+		wantText(t, "problems", string(problems), fmt.Sprintf(`[{"at":%v,"status":504,`+
+			`"type":"/problems/hold-timeout","path":"/hold/h","run":"bob","count":1}]`, start+2600))
 	})
 }
 

@@ -47,7 +47,8 @@ func TestListBarriers(t *testing.T) {
 	enter("b", "run:own", 2)
 	enter("a", "run:own", 2)
 	enter("", "alone", 2)
-	alone := gate.BarrierState{Name: gate.Name{Name: "alone"}, Parties: 2, Waiting: 1, Held: []gate.HeldRequest{{"", 1}}}
+	alone := gate.BarrierState{Name: gate.Name{Name: "alone"}, Parties: 2, Waiting: 1,
+		Held: []gate.HeldRequest{{"", 1}}}
 	ownOf := func(run string) gate.BarrierState {
 		return gate.BarrierState{Name: gate.Name{Run: run, Name: "run:own"}, Parties: 2, Waiting: 1,
 			Held: []gate.HeldRequest{{run, 1}}}

@@ -126,14 +126,16 @@ func TestLiveIsBounded(t *testing.T) {
 	for i := range 5000 {
 		others = append(others, beginOf(j, h, "", long))
 		ofRuns = append(ofRuns, beginOf(j, h, fmt.Sprint("r", i), long))
-		j.Refuse(journal.Wait{Run: fmt.Sprint("p", i), Path: long, Response: journal.Response{Problem: problem.PoolFull}},
-			nil, journal.Refused)
+		refused := journal.Wait{Run: fmt.Sprint("p", i), Path: long}
+		refused.Problem = problem.PoolFull
+		j.Refuse(refused, nil, journal.Refused)
 	}
 	if j.Lists() {
 		t.Error("the journal would list more than 500 waits of no run")
 	}
 	l := j.Live("")
-	if len(l.Flights) != journal.MaxFlights || len(l.Runs) != journal.MaxRuns || len(l.Problems) != journal.MaxProblems {
+	if len(l.Flights) != journal.MaxFlights || len(l.Runs) != journal.MaxRuns ||
+		len(l.Problems) != journal.MaxProblems {
 		t.Errorf("got %d flights, %d runs, %d problems", len(l.Flights), len(l.Runs), len(l.Problems))
 	}
 	for _, text := range []string{l.Flights[0].Path, l.Problems[0].Path} {
@@ -257,7 +259,8 @@ func TestFlightsOnARunsClock(t *testing.T) {
 		}
 		l := j.Live("")
 		f := l.Flights[0]
-		if begun := own.Now().Sub(start); !f.OwnClock || l.Now.Sub(f.Start) != begun || f.Due.Sub(f.Start) != 10*time.Second {
+		if begun := own.Now().Sub(start); !f.OwnClock || l.Now.Sub(f.Start) != begun ||
+			f.Due.Sub(f.Start) != 10*time.Second {
 			t.Errorf("%s: begun %v ago, due after %v, want %v and 10s", step.what, l.Now.Sub(f.Start),
 				f.Due.Sub(f.Start), begun)
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -16,7 +17,8 @@ import (
 // BenchmarkLive measures how late waits of a second are while 50 viewers look at
 // /admin/live, beside the same without viewers. 8,000 connections of one process wait,
 // each in its phase of a second. p99-ratio is the ratio of the two p99 overshoots, which a
-// client sees; -benchtime 3x takes the median of three rounds of both.
+// client sees, and cpu-ratio of the processor times, clients included. -benchtime 5x takes
+// the medians of five rounds of both.
 func BenchmarkLive(b *testing.B) {
 	const connections, viewers = 8_000, 50
 	for _, bc := range []struct{ name, target string }{
@@ -43,16 +45,22 @@ func BenchmarkLive(b *testing.B) {
 				return fmt.Sprintf(bc.target, i%100)
 			}
 			overshoots(b, conns, target) // warms up
-			var alone, watched []float64
+			var alone, watched, cpuAlone, cpuWatched []float64
+			round := func(late, cpu *[]float64) {
+				before := processorTime(b)
+				*late = append(*late, p99(overshoots(b, conns, target)))
+				*cpu = append(*cpu, processorTime(b)-before)
+			}
 			for b.Loop() {
-				alone = append(alone, p99(overshoots(b, conns, target)))
+				round(&alone, &cpuAlone)
 				leave := openViewers(b, base, viewers)
-				watched = append(watched, p99(overshoots(b, conns, target)))
+				round(&watched, &cpuWatched)
 				leave()
 			}
 			b.ReportMetric(median(alone), "p99-ms-alone")
 			b.ReportMetric(median(watched), "p99-ms-watched")
 			b.ReportMetric(median(watched)/median(alone), "p99-ratio")
+			b.ReportMetric(median(cpuWatched)/median(cpuAlone), "cpu-ratio")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
@@ -109,6 +117,15 @@ func openViewers(b *testing.B, base string, n int) (leave func()) {
 		}
 		reading.Wait()
 	}
+}
+
+// processorTime returns the processor time of this process, in seconds.
+func processorTime(b *testing.B) float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
 func p99(values []float64) float64 {
