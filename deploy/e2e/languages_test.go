@@ -82,7 +82,7 @@ func TestTutorialInEveryLanguage(t *testing.T) {
 			}
 			for _, runtime := range language.runtimes(t) {
 				t.Run(runtime, func(t *testing.T) {
-					checkTutorialApp(t, slow, language.name == "python", func(slow string) string {
+					checkTutorialApp(t, slow, demo, language.name == "python", func(slow string) string {
 						dir := t.TempDir()
 						if err := os.WriteFile(filepath.Join(dir, language.file), []byte(source), 0o600); err != nil {
 							t.Fatal(err)
@@ -111,7 +111,7 @@ func startCommand(t *testing.T, dir, command, runtime string, environ ...string)
 
 // checkTutorialApp checks what an app answers that start starts. The app with a database
 // has a query for db.
-func checkTutorialApp(t *testing.T, slow string, database bool, start func(slow string) string) {
+func checkTutorialApp(t *testing.T, slow, demo string, database bool, start func(slow string) string) {
 	target, err := url.Parse(slow)
 	if err != nil {
 		t.Fatal(err)
@@ -149,6 +149,11 @@ func checkTutorialApp(t *testing.T, slow string, database bool, start func(slow 
 					got.body, err, want)
 			}
 		}
+	}
+	race, err := get(demo + "/race/events?calls=3&delay=50&against=" + url.QueryEscape(base))
+	if err != nil || strings.Count(race.body, "event: total") != 2 ||
+		!strings.Contains(race.body, `"peak_in_flight":1,`) || !strings.Contains(race.body, `"peak_in_flight":3,`) {
+		t.Errorf("race against the app: got error %v and\n%s\nwant two lanes, with peaks 1 and 3", err, race.body)
 	}
 	checkInFlight(t, slow, base)
 	front.Close()
