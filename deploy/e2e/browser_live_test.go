@@ -174,7 +174,7 @@ func TestLiveHoldsInABrowser(t *testing.T) {
 		}
 	}
 	picture(t, tab, "live-holds")
-	do(t, tab, chromedp.Click(`[aria-label="Release the oldest request of hold lunch"]`), until(waitingIs(6)))
+	do(t, tab, chromedp.Click(`[aria-label="Release one request of hold lunch, the oldest"]`), until(waitingIs(6)))
 	if hold, err := steer.Hold(t.Context(), "lunch"); err != nil || hold.Waiting != 2 {
 		t.Errorf("after Release one: got %+v, %v, want 2 waiting", hold, err)
 	}

@@ -69,7 +69,7 @@ const showHolds = (holds, release) => showPanel('holds', holds, {
     const name = nameOf(hold);
     entry.append(element('p', 'actions',
       actionButton('Release', `Release all requests of hold ${name}`, () => release(hold)),
-      actionButton('Release one', `Release the oldest request of hold ${name}`, () => release(hold, 1))));
+      actionButton('Release one', `Release one request of hold ${name}, the oldest`, () => release(hold, 1))));
     return entry;
   },
   fill: (entry, hold) => {
