@@ -38,7 +38,8 @@ func TestListBarriers(t *testing.T) {
 	var b gate.Barriers
 	enter := func(run, name string, parties int) {
 		t.Helper()
-		if passed, err := b.Enter(ticket(run, 1), gate.BarrierSpec{Name: name, Parties: parties}); passed || err != nil {
+		spec := gate.BarrierSpec{Name: name, Parties: parties}
+		if passed, err := b.Enter(ticket(run, 1), spec); passed || err != nil {
 			t.Fatalf("Enter(%s): %v, %v", name, passed, err)
 		}
 	}
