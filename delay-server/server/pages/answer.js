@@ -34,8 +34,10 @@ class Track {
   }
 
   grow() {
+    if (this.ended !== undefined) return;
     this.draw();
-    if (this.ended === undefined) this.frame = requestAnimationFrame(() => this.grow());
+    if (reducedMotion.matches) setTimeout(() => this.grow(), 500);
+    else requestAnimationFrame(() => this.grow());
   }
 
   draw() {
@@ -52,7 +54,6 @@ class Track {
 
   end() {
     this.ended = this.elapsed;
-    cancelAnimationFrame(this.frame);
     this.draw();
   }
 }
