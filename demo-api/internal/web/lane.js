@@ -165,7 +165,8 @@ class Lane {
     pen.stroke();
     pen.setLineDash([]);
     const labelWidth = pen.measureText(label).width;
-    if (at + 8 + labelWidth <= width) pen.fillText(label, at + 8, bottom - axis / 2);
+    const right = Math.max(at, x(this.total ?? 0)) + 8; // beside the bars
+    if (right + labelWidth <= width) pen.fillText(label, right, bottom - axis / 2);
     else pen.fillText(label, at - 8 - labelWidth, axis / 2);
   }
 

@@ -43,13 +43,18 @@ const drawChart = () => {
   }
   const em = parseFloat(getComputedStyle(chart).fontSize);
   const width = chart.clientWidth, below = innerHeight - chart.getBoundingClientRect().top - scrollY - 4 * em;
-  const height = Math.max(16 * em, Math.min(width * 0.5, 32 * em, below));
+  // While a sweep runs, its progress is above the chart, which keeps its height.
+  if (!abort || !height) height = Math.max(16 * em, Math.min(width * 0.5, 32 * em, below));
   const top = em, right = width - 0.75 * em, bottom = height - 2.75 * em, left = 3.75 * em;
   chart.setAttribute('viewBox', `0 0 ${width} ${height}`);
   chart.style.height = `${height}px`;
-  const times = [...ideal, ...points].flatMap((p) =>
-    [p.sequential_ms ?? p.expected_ms ?? p.concurrent_ms, p.concurrent_ms]);
-  const min = Math.min(...times) / 2, max = Math.max(...times) * 2;
+  const range = (points) => {
+    const times = points.flatMap((p) => [p.sequential_ms ?? p.expected_ms ?? p.concurrent_ms, p.concurrent_ms]);
+    return [Math.min(...times), Math.max(...times)];
+  };
+  const [shortest, longest] = range(ideal.length > 0 ? ideal : points), min = shortest / 2;
+  let max = 2 * longest;
+  while (points.length > 0 && range(points)[1] > max) max *= 2;
   const x = logScale(counts[0] / 1.15, counts.at(-1) * 1.15, left, right), y = logScale(min, max, bottom, top);
 
   const elements = [];
@@ -129,6 +134,7 @@ let counts = [], points = [];
 let plan; // the response of /sweep/plan for the form, or undefined
 let planned = Promise.resolve(); // settles when plan is up to date
 let swept = false; // a sweep has used plan
+let height; // of the chart
 let abort; // aborts the sweep in progress
 let title = 'all at once'; // of the concurrent line
 
