@@ -21,6 +21,7 @@ var everyPage = []struct{ name, program, path string }{
 	{"landing", "delay-server", "/"},
 	{"live", "delay-server", "/live"},
 	{"board", "delay-server", "/board"},
+	{"get", "delay-server", "/get"},
 	{"exercises", "delay-server", "/exercises"},
 	{"doc", "delay-server", "/doc"},
 	{"problems", "delay-server", "/problems"},
@@ -34,7 +35,9 @@ var everyPage = []struct{ name, program, path string }{
 // name for each control, uses no other host, and has no error on the console. Pages with
 // more on them have tests of their own.
 func TestEveryPageInABrowser(t *testing.T) {
-	base := map[string]string{"delay-server": serveDelays(t, func(c *server.Config) { c.AdminToken = "none" })}
+	base := map[string]string{"delay-server": serveDelays(t, func(c *server.Config) {
+		c.AdminToken, c.BundleDir = "none", smallBundle(t)
+	})}
 	base["demo-api"] = startDemoAPI(t, base["delay-server"])
 	go func() { // something to show
 		response, err := http.Get(base["delay-server"] + "/hold/shown?run=anna&timeout=10m")

@@ -118,6 +118,10 @@ if ($Room) {
     $program = 'delay-server'
     $env:HOST = '0.0.0.0'
     $env:BUNDLE_DIR = (Get-Location).Path
+    # As in deploy/compose/room.yml.
+    $env:BOARD = 'true'
+    if (-not $env:MAX_IN_FLIGHT_PER_CLIENT) { $env:MAX_IN_FLIGHT_PER_CLIENT = '1000' }
+    if (-not $env:JOURNAL_SIZE) { $env:JOURNAL_SIZE = '100000' }
 }
 $file = "bin/$program-windows-$arch.exe"
 Confirm-File $file

@@ -119,8 +119,9 @@ esac
 program=demo-api
 if [ "$mode" = room ]; then
 	program=delay-server
-	HOST=0.0.0.0 BUNDLE_DIR=$PWD
-	export HOST BUNDLE_DIR
+	HOST=0.0.0.0 BUNDLE_DIR=$PWD # and as in deploy/compose/room.yml:
+	BOARD=true MAX_IN_FLIGHT_PER_CLIENT=${MAX_IN_FLIGHT_PER_CLIENT:-1000} JOURNAL_SIZE=${JOURNAL_SIZE:-100000}
+	export HOST BUNDLE_DIR BOARD MAX_IN_FLIGHT_PER_CLIENT JOURNAL_SIZE
 fi
 file=bin/$program-$os-$arch$suffix
 need "$file"
