@@ -44,6 +44,9 @@ func from(host int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(host
 func (r *room) begin(run string, host int) *journal.Wait {
 	w := &journal.Wait{Run: run, Method: "GET", Path: "/delay/1", Start: r.time}
 	r.journal.Begin(w, &journal.Request{Client: from(host)})
+	for r.growing.Load() { // the board reads
+		runtime.Gosched()
+	}
 	return w
 }
 
@@ -329,9 +332,6 @@ func TestBoardReadsBeforeRecordsAreDropped(t *testing.T) {
 	r.three("anna.concurrent.1", 1)
 	for range 400 {
 		r.call("flood", 1, 200, ms)
-		for r.growing.Load() { // the board reads
-			runtime.Gosched()
-		}
 	}
 	s := r.settle("")
 	s.People = s.People[:1]
