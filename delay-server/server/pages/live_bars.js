@@ -148,7 +148,8 @@ class Bars {
     const { run, begun, due, state } = request;
     const rowHeight = this.rowHeight;
     const gap = rowHeight > 3 ? Math.min(rowHeight * 0.28, 10) : 0;
-    const thickness = rowHeight - gap;
+    const thickness = Math.max(rowHeight - gap, 1);
+    const isThin = rowHeight <= 3; // only bars: no track, no open end
     const from = top + y * rowHeight + gap / 2;
     const round = Math.min(thickness / 2, 6);
     const color = colorOf(run, colors.plain);
@@ -172,7 +173,7 @@ class Bars {
       if (rowHeight <= 6) pen.globalAlpha *= 0.5;
       box(left, end);
       pen.fillStyle = color;
-      for (const [i, alpha] of [0.5, 0.3, 0.15].entries()) { // the end is open
+      for (const [i, alpha] of (isThin ? [] : [0.5, 0.3, 0.15]).entries()) { // the end is open
         pen.globalAlpha = alpha * fade;
         box(end + 6 + i * 12, end + 12 + i * 12);
       }
@@ -182,7 +183,7 @@ class Bars {
       const start = Math.max(line - (due - begun) * scale, left);
       const head = Math.max(line - Math.max(due - at, 0) * scale, left);
       pen.globalAlpha = 0.18 * fade;
-      box(start, line);
+      if (!isThin) box(start, line);
       pen.globalAlpha = fade;
       if (state === 'queued' || state === 'held') pen.fillStyle = rowHeight > 6 ? this.hatch(pen, color) : color;
       box(start, Math.max(head, start + Math.min(3, thickness)));
