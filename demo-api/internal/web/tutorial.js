@@ -57,7 +57,7 @@ const run = async (panel, query) => {
     });
     movePointer(picture, -1);
     figure.textContent = cells[i + 1].textContent = formatTime(result.time);
-    outputs[i].textContent = `${shorten(result.text)}\nreal ${formatTime(result.time)}\n`;
+    outputs[i].textContent = `${shorten(result.text.trimEnd())}\nreal ${formatTime(result.time)}\n`;
     results.push(result);
     drawBoth(panel, [results[0].calls, results[1]?.calls ?? expected.concurrent], results.length);
   }

@@ -64,7 +64,7 @@ const draw = (picture, title, calls, end, measured) => {
       image.append(svg('text', { class: 'name', x: percent(from), dx: 6, y: bar.y + row - 9 }, name));
     }
   }
-  image.append(svg('line', { class: 'now', x1: '-1%', x2: '-1%', y1: 0, y2: height + 4 }));
+  image.append(svg('line', { class: 'now', visibility: 'hidden', y1: 0, y2: height + 4 }));
   picture.replaceChildren(image);
 };
 
@@ -87,9 +87,9 @@ const drawExpected = (panel, query) => {
 // movePointer moves the line of the current time to a part of the width, or hides it.
 const movePointer = (picture, part) => {
   const line = picture.querySelector('.now');
-  const at = part >= 0 && part <= 1 ? `${(100 * part).toFixed(2)}%` : '-1%';
-  line?.setAttribute('x1', at);
-  line?.setAttribute('x2', at);
+  if (!line) return;
+  line.setAttribute('visibility', part >= 0 && part <= 1 ? 'visible' : 'hidden');
+  for (const end of ['x1', 'x2']) line.setAttribute(end, `${(100 * part).toFixed(2)}%`);
 };
 
 for (const button of document.querySelectorAll('button[data-query]')) {

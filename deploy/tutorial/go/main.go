@@ -74,7 +74,7 @@ func concurrent(ctx context.Context, calls []call) ([]int, error) {
 func readCalls(query url.Values, run string) ([]call, error) {
 	for name := range query {
 		if name != "calls" && name != "delay" && name != "db" {
-			return nil, rejected{400, "unknown parameter " + name + ": use calls and delay"}
+			return nil, rejected{http.StatusBadRequest, "unknown parameter " + name + ": use calls and delay"}
 		}
 	}
 	if query.Has("db") {
@@ -96,7 +96,7 @@ func readCalls(query url.Values, run string) ([]call, error) {
 }
 
 // Step 4: a query needs a driver, which is a module. demo-api has one, and is in Go too.
-var errDatabase = rejected{501, "db needs a database driver, and this app uses no module: " +
+var errDatabase = rejected{http.StatusNotImplemented, "db needs a database driver, and this app uses no module: " +
 	"try the Python app or demo-api"}
 
 type call func(context.Context) (status int, err error)
@@ -122,7 +122,7 @@ func endpoint(way func(context.Context, []call) ([]int, error)) http.HandlerFunc
 		w.Header().Set("X-Run-Id", run)
 		query, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {
-			http.Error(w, err.Error(), 400)
+			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
 		calls, err := readCalls(query, run)
@@ -137,7 +137,7 @@ func endpoint(way func(context.Context, []call) ([]int, error)) http.HandlerFunc
 			http.Error(w, e.sentence, e.status)
 			return
 		}
-		http.Error(w, "a call to "+slow+" failed: "+err.Error(), 502)
+		http.Error(w, "a call to "+slow+" failed: "+err.Error(), http.StatusBadGateway)
 	}
 }
 
@@ -168,7 +168,8 @@ func number(query url.Values, name string, initial, limit int) (int, error) {
 	}
 	n, err := strconv.Atoi(values[0])
 	if len(values) > 1 || err != nil || !regexp.MustCompile(`^[0-9]{1,5}$`).MatchString(values[0]) || n > limit {
-		return 0, rejected{400, fmt.Sprintf("%s is invalid: use one whole number from 0 to %d", name, limit)}
+		return 0, rejected{http.StatusBadRequest,
+			fmt.Sprintf("%s is invalid: use one whole number from 0 to %d", name, limit)}
 	}
 	return n, nil
 }

@@ -44,7 +44,8 @@ public class App {
     }
 
     // Step 2, one after another: each call returns before the next. The waits add up.
-    static List<Integer> sequential(List<Callable<Integer>> calls) throws Exception {
+    static List<Integer> sequential(List<Callable<Integer>> calls)
+            throws Exception {
         var statuses = new ArrayList<Integer>();
         for (var call : calls) {
             statuses.add(call.call());
@@ -52,8 +53,9 @@ public class App {
         return statuses;
     }
 
-    // Step 2, all at once: invokeAll runs each call in a thread and waits for all. The waits overlap.
-    static List<Integer> concurrent(List<Callable<Integer>> calls) throws Exception {
+    // Step 2, all at once: each call runs in a thread, and invokeAll waits for all. The waits overlap.
+    static List<Integer> concurrent(List<Callable<Integer>> calls)
+            throws Exception {
         var statuses = new ArrayList<Integer>();
         for (var future : THREADS.invokeAll(calls)) {
             statuses.add(future.get());

@@ -16,7 +16,7 @@ const endpoints = {
   '/async_get_data': async (query, run) => answer(await concurrent(readCalls(query), run)),
 };
 
-// Step 2, one after another: await lets each call end before the next. The waits add up.
+// Step 2, one after another: each call ends before the next, by await. The waits add up.
 async function sequential(calls, run) {
   const statuses = {};
   for (const { name, wait } of calls) {
@@ -25,7 +25,7 @@ async function sequential(calls, run) {
   return statuses;
 }
 
-// Step 2, all at once: map starts all calls, and Promise.all waits for all. The waits overlap.
+// Step 2, all at once: Promise.all waits for the calls that map has started. The waits overlap.
 async function concurrent(calls, run) {
   const statuses = await Promise.all(calls.map(({ wait }) => call(wait, run)));
   return Object.fromEntries(calls.map(({ name }, i) => [name, statuses[i]]));

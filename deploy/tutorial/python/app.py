@@ -54,7 +54,7 @@ def sequential(calls, run):
     return statuses
 
 
-# Step 2, all at once: gather starts all calls, then waits for all. The waits overlap.
+# Step 2, all at once: the calls start together, and gather waits for all. The waits overlap.
 async def concurrent(calls, run):
     async with httpx.AsyncClient(**options(run)) as client:
         async def call(name, wait):
