@@ -1,18 +1,5 @@
 'use strict';
 
-// element returns a new element with a class and children, which are elements or texts.
-const element = (tag, className, ...children) => {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
-};
-
-// setText sets the text of an element, if it is another.
-const setText = (target, text) => {
-  if (target.textContent !== text) target.textContent = text;
-};
-
 const count = (n, one, many = `${one}s`) => `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
 
 // The signs of exercises and runs, which differ in shape and colour.

@@ -74,13 +74,6 @@ const showName = () => {
 let feed = new AbortController(); // of the visitor's tries
 let person; // the newest state of the visitor; undefined before the first request
 
-const element = (name, className, ...content) => {
-  const e = document.createElement(name);
-  if (className) e.className = className;
-  e.append(...content);
-  return e;
-};
-
 const words = { passed: 'Passed', failed: 'Not yet', running: 'Running' };
 
 // verdictOf describes a try that has no verdict, or one that does.

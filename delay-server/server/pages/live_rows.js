@@ -1,13 +1,5 @@
 'use strict';
 
-// element returns an element with a class and children. A string is a text, never markup.
-const element = (tag, className, ...children) => {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
-};
-
 // dotOf returns a dot of the colour of a run.
 const dotOf = (run) => {
   const dot = element('span', 'dot');
@@ -22,9 +14,6 @@ const actionButton = (text, name, act) => {
   button.addEventListener('click', act);
   return button;
 };
-
-// setText sets the text of an element if it differs: selections and focus stay.
-const setText = (target, text) => { if (target.textContent !== text) target.textContent = text; };
 
 // setRows makes list have an element for each item, in order. Elements of known keys stay:
 // make(item) returns a new one, and fill(element, item) changes it when the item differs.

@@ -4,6 +4,17 @@
 // byId returns the element with an ID.
 const byId = (id) => document.getElementById(id);
 
+// element returns an element with a class and children. A string is a text, never markup.
+const element = (tag, className, ...children) => {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  made.append(...children);
+  return made;
+};
+
+// setText sets the text of an element if it differs: selections and focus stay.
+const setText = (target, text) => { if (target.textContent !== text) target.textContent = text; };
+
 // reducedMotion matches if the user prefers less motion.
 const reducedMotion = matchMedia('(prefers-reduced-motion: reduce)');
 
