@@ -21,6 +21,10 @@ import (
 // nothing for twice as long connects again.
 const keepAlive = 5 * time.Second
 
+// turn is the time between the writes of two viewers. If all wrote at once, whatever else
+// the server does would be late by the time that takes.
+const turn = 2 * time.Millisecond
+
 // Feed is a feed of states by key, such as the name of a run. Use New.
 type Feed struct {
 	state    func(key string) any
@@ -72,7 +76,7 @@ func (f *Feed) Viewers() int {
 // when the client has left or after Close. The error is a *problem.Problem if there are
 // too many viewers.
 func (f *Feed) Serve(c echo.Context, key string) error {
-	ch, ok := f.join(key)
+	ch, pause, ok := f.join(key)
 	if !ok {
 		return problem.TooManyViewers.New("too many pages are open (at most %d): close one", f.limit)
 	}
@@ -81,10 +85,11 @@ func (f *Feed) Serve(c echo.Context, key string) error {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // for nginx
-	return f.stream(c, ch)
+	return f.stream(c, ch, pause)
 }
 
-func (f *Feed) stream(c echo.Context, ch *channel) error {
+// stream sends the events of ch, each after a pause.
+func (f *Feed) stream(c echo.Context, ch *channel, pause time.Duration) error {
 	control := http.NewResponseController(c.Response())
 	silence := time.NewTicker(keepAlive)
 	defer silence.Stop()
@@ -105,6 +110,13 @@ func (f *Feed) stream(c echo.Context, ch *channel) error {
 		}
 		select {
 		case <-changed:
+			select {
+			case <-time.After(pause):
+			case <-c.Request().Context().Done():
+				return nil
+			case <-f.running.Done():
+				return nil
+			}
 		case <-silence.C:
 			if _, err := c.Response().Write([]byte(": keep-alive\n\n")); err != nil {
 				return nil
@@ -117,22 +129,24 @@ func (f *Feed) stream(c echo.Context, ch *channel) error {
 	}
 }
 
-// join adds a viewer of the key. It reports false if there are too many.
-func (f *Feed) join(key string) (*channel, bool) {
+// join adds a viewer of the key, and returns how long it waits before each write: up to
+// half an interval. It reports false if there are too many viewers.
+func (f *Feed) join(key string) (ch *channel, pause time.Duration, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.viewers >= f.limit {
-		return nil, false
+		return nil, 0, false
 	}
+	pause = time.Duration(f.viewers) * turn % max(f.interval/2, 1)
 	f.viewers++
-	ch := f.channels[key]
+	ch = f.channels[key]
 	if ch == nil {
 		ch = &channel{changed: make(chan struct{}), done: make(chan struct{})}
 		f.channels[key] = ch
 		go f.produce(key, ch)
 	}
 	ch.viewers++
-	return ch, true
+	return ch, pause, true
 }
 
 func (f *Feed) leave(key string, ch *channel) {

@@ -2,13 +2,17 @@ package feed
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -108,6 +112,50 @@ func TestAStateThatIsTheSameIsNotSent(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
+}
+
+// writer is the response of a viewer. It notes when it is written to.
+type writer struct {
+	httptest.ResponseRecorder
+	begin time.Time
+	times []time.Duration // of the events after the first
+}
+
+func (w *writer) Write(b []byte) (int, error) {
+	if w.Body == nil {
+		w.Body = new(bytes.Buffer)
+	} else if bytes.HasPrefix(b, []byte("event")) {
+		w.times = append(w.times, time.Since(w.begin))
+	}
+	return len(b), nil
+}
+
+// Viewers write one after the other, in turns that repeat after half an interval.
+func TestViewersTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var value atomic.Int64
+		const interval = 10 * time.Millisecond
+		f := New(10, interval, func(string) any { return value.Load() })
+		var viewers []*writer
+		var served sync.WaitGroup
+		begin := time.Now()
+		for range 4 {
+			w := &writer{begin: begin}
+			viewers = append(viewers, w)
+			c := echo.New().NewContext(httptest.NewRequest("GET", "/", nil).WithContext(t.Context()), w)
+			served.Go(func() { _ = f.Serve(c, "a") })
+			synctest.Wait()
+		}
+		value.Store(1)
+		time.Sleep(2 * interval)
+		f.Close()
+		served.Wait()
+		for i, after := range []time.Duration{0, 2, 4, 1} { // 6 is 1 beyond half an interval
+			if want := interval + after*time.Millisecond; !slices.Equal(viewers[i].times, []time.Duration{want}) {
+				t.Errorf("viewer %d wrote at %v, want %v", i, viewers[i].times, want)
+			}
+		}
+	})
 }
 
 func TestTooManyViewers(t *testing.T) {
