@@ -19,16 +19,17 @@ const svg = (name, attributes, text = '') => {
 // logScale returns a function that maps min to from and max to to.
 const logScale = (min, max, from, to) => (value) => from + (to - from) * Math.log(value / min) / Math.log(max / min);
 
-// powersOfTen returns the powers of ten from min to max.
-const powersOfTen = (min, max) => {
-  const powers = [];
-  for (let power = 1e-3; power <= max; power *= 10) if (power >= min) powers.push(power);
-  return powers;
+// timeTicks returns the powers of ten from min to max, with 2 and 5 between them if
+// they are few.
+const timeTicks = (min, max) => {
+  const factors = max / min > 100 ? [1] : [1, 2, 5], ticks = [];
+  for (let power = 1e-3; power <= max; power *= 10) ticks.push(...factors.map((factor) => factor * power));
+  return ticks.filter((tick) => tick >= min && tick <= max);
 };
 
 const tickLabel = (ms) => {
-  if (ms < 0.5) return `${Math.round(ms * 1000)} µs`;
-  return ms < 500 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1000)} s`;
+  if (ms < 0.999) return `${Math.round(ms * 1000)} µs`;
+  return ms < 999 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1000)} s`;
 };
 
 // drawChart replaces the chart. It draws in pixels, so that the text of the chart
@@ -59,7 +60,7 @@ const drawChart = () => {
 
   const elements = [];
   const add = (name, attributes, text) => elements.push(svg(name, attributes, text));
-  for (const ms of powersOfTen(min, max)) {
+  for (const ms of timeTicks(min, max)) {
     add('line', { class: 'grid', x1: left, x2: right, y1: y(ms), y2: y(ms) });
     add('text', { x: left - 0.625 * em, y: y(ms) + 0.25 * em, 'text-anchor': 'end' }, tickLabel(ms));
   }
