@@ -43,7 +43,8 @@ func TestRaceAgainst(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "race.svg")
 			args := []string{"race", "--calls", "2", "--delay", "30ms", "--against", app.URL, "--out", out}
 			var stdout bytes.Buffer
-			if err := demoAPI.Run(t.Context(), args, []string{"DELAY_SERVER_URL=" + srv.URL}, &stdout, &stdout); err != nil {
+			environ := []string{"DELAY_SERVER_URL=" + srv.URL}
+			if err := demoAPI.Run(t.Context(), args, environ, &stdout, &stdout); err != nil {
 				t.Fatalf("race: %v, printed\n%s", err, &stdout)
 			}
 			times := regexp.MustCompile(`(\d+\.\d\d) s`).FindAllString(stdout.String(), -1)
