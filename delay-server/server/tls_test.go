@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -89,6 +90,11 @@ var (
 	http2 = (*http.Protocols).SetHTTP2
 )
 
+// curlLine matches a curl command, with or without options, for a delay of the server at base.
+func curlLine(base string) *regexp.Regexp {
+	return regexp.MustCompile(`curl (-\w+ )?` + regexp.QuoteMeta(base+"/delay/"))
+}
+
 func TestTLS(t *testing.T) {
 	_, base, secure, _ := serveTLS(t, DefaultConfig(), io.Discard)
 	for want, protocol := range map[string]func(*http.Protocols, bool){"HTTP/1.1": http1, "HTTP/2.0": http2} {
@@ -102,7 +108,7 @@ func TestTLS(t *testing.T) {
 			t.Errorf("got %s %s, want %s and Flash's body", reply.Proto, body, want)
 		}
 		for _, path := range []string{"/", "/doc"} {
-			if _, page := do(t, client, "GET", secure+path, nil); !strings.Contains(page, "curl "+secure+"/delay/") {
+			if _, page := do(t, client, "GET", secure+path, nil); !curlLine(secure).MatchString(page) {
 				t.Errorf("GET %s over TLS: want %s in the curl commands", path, secure)
 			}
 		}
