@@ -42,7 +42,7 @@ func languageView(app tutorial.App) web.Language {
 	excerpts := app.Excerpts()
 	if app.Language == "go" {
 		excerpts = append(excerpts, tutorial.Excerpt{Step: 4,
-			Caption: "demo-api, which these buttons call, is in Go and has a query among its calls.",
+			Caption: "The buttons call demo-api, which is in Go and has a query among its calls.",
 			Source:  function(fetchSource, "func (s *Server) calls(")})
 	}
 	for _, e := range excerpts {
