@@ -2,6 +2,7 @@ package program_test
 
 import (
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -129,5 +130,23 @@ func TestListenNamesConda(t *testing.T) {
 		if !strings.HasPrefix(err.Error(), "HOST: ") || strings.Contains(err.Error(), "conda sets HOST") != want {
 			t.Errorf("HOST=%s: got %v, want an error that mentions conda: %v", host, err, want)
 		}
+	}
+}
+
+func TestReachableHosts(t *testing.T) {
+	for host, want := range map[string][]string{
+		"localhost": nil, "127.0.0.1": nil, "::1": nil, "192.0.2.7": {"192.0.2.7"}, "[2001:db8::1]": {"2001:db8::1"},
+	} {
+		if got := program.ReachableHosts(host); !slices.Equal(got, want) {
+			t.Errorf("of a server on %s: got %v, want %v", host, got, want)
+		}
+	}
+	seenPublic := false
+	for _, host := range program.ReachableHosts("0.0.0.0") {
+		ip := net.ParseIP(host)
+		if ip.To4() == nil || ip.IsLoopback() || seenPublic && ip.IsPrivate() {
+			t.Errorf("of a server on all addresses: %s is loopback, or private and after a public one", host)
+		}
+		seenPublic = seenPublic || !ip.IsPrivate()
 	}
 }
