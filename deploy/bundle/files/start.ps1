@@ -98,6 +98,12 @@ if ($Docker) {
     if ($LASTEXITCODE -ne 0) {
         Stop-WithMessage 'docker compose up failed; if a port is taken, set $env:DEMO_API_PORT = 5001 and try again'
     }
+    for ($tries = 0; $tries -lt 30; $tries++) {
+        docker compose exec -T demo-api /demo-api healthcheck
+        if ($LASTEXITCODE -eq 0) { break }
+        Start-Sleep -Seconds 1
+    }
+    if ($LASTEXITCODE -ne 0) { Stop-WithMessage 'demo-api does not answer: see docker compose logs demo-api' }
     $demoPort = if ($env:DEMO_API_PORT) { $env:DEMO_API_PORT } else { 5000 }
     $delayPort = if ($env:DELAY_SERVER_PORT) { $env:DELAY_SERVER_PORT } else { 3000 }
     Write-Host "demo-api is at http://localhost:$demoPort/, delay-server at http://localhost:$delayPort/"

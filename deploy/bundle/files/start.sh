@@ -96,6 +96,12 @@ start_docker() {
 	done
 	$compose up --detach --no-build "$@" ||
 		fail "$compose up failed; if a port is taken: DEMO_API_PORT=5001 DELAY_SERVER_PORT=3001 sh start.sh --docker"
+	tries=0
+	until $compose exec -T demo-api /demo-api healthcheck >/dev/null 2>&1; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 30 ] || fail "demo-api does not answer: see $compose logs demo-api"
+		sleep 1
+	done
 	echo "demo-api is at http://localhost:${DEMO_API_PORT:-5000}/, delay-server at" \
 		"http://localhost:${DELAY_SERVER_PORT:-3000}/; this ends them: $compose down"
 	exit
