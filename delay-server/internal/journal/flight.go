@@ -46,12 +46,13 @@ type node struct {
 	prev, next *node // nil if it is in no ring
 }
 
-func (head *node) init() { head.prev, head.next = head, head }
+// init makes n the head of an empty ring.
+func (n *node) init() { n.prev, n.next = n, n }
 
-// append adds n, which is in no ring, at the end.
-func (head *node) append(n *node) {
-	n.prev, n.next = head.prev, head
-	n.prev.next, head.prev = n, n
+// append adds last, which is in no ring, at the end of the ring whose head is n.
+func (n *node) append(last *node) {
+	last.prev, last.next = n.prev, n
+	last.prev.next, n.prev = last, last
 }
 
 // unlink does nothing if n is in no ring.
