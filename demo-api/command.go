@@ -25,6 +25,7 @@ type caller struct {
 	server delayServer
 	client *upstream.Client
 	runID  string
+	stderr io.Writer
 }
 
 // newCaller returns a caller. onFailure is called with the error of an embedded
@@ -35,7 +36,9 @@ func newCaller(cfg config.Config, stderr io.Writer, onFailure func(error)) (*cal
 	if err != nil {
 		return nil, err
 	}
-	return &caller{server, upstream.New(server.url, cfg.Timeout, cfg.MaxCalls), rand.Text()}, nil
+	client := upstream.New(server.url, cfg.Timeout, cfg.MaxCalls)
+	client.Token = cfg.DelayServerToken
+	return &caller{server, client, rand.Text(), stderr}, nil
 }
 
 // call makes call i of samples and returns the status of its response.

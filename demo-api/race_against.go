@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"flash.test/delay-server/client"
 	"flash.test/delay-server/delay"
 
 	"flash.test/demo-api/internal/config"
@@ -15,7 +18,7 @@ import (
 )
 
 // runAppLanes has an app make the calls of lanes. A lane has a single bar, of the whole
-// request, if delay-server saw no call of it.
+// request, if delay-server saw no call of it, or does not say which.
 func (c *caller) runAppLanes(ctx context.Context, flags raceFlags, cfg config.Config, lanes []raceLane) error {
 	d, err := delay.Parse(flags.delay)
 	if err != nil {
@@ -35,7 +38,14 @@ func (c *caller) runAppLanes(ctx context.Context, flags raceFlags, cfg config.Co
 		}
 		lane.took = time.Since(start)
 		run, err := c.client.Run(ctx, request.RunID)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err != nil {
+			if !errors.Is(err, client.ProblemRunNotFound) {
+				fmt.Fprintf(c.stderr, "%s: no bar for each call: %v; check DELAY_SERVER_URL and DELAY_SERVER_TOKEN\n",
+					lane.Name, err)
+			}
 			lane.calls = []raceCall{{lane.Path, ideal.Span{End: lane.took}}}
 			continue
 		}

@@ -84,8 +84,8 @@ var mayImport = map[string][]rule{
 		{"config", "delay-server/delay " + kitOfDelayServer},
 		{"upstream", "delay-server/client " + kitOfDelayServer},
 		{"server", "fetch ideal sweep upstream web delay-server/delay deploy/tutorial " + kitOfDelayServer},
-		{"(main)", "config fetch ideal server sweep upstream delay-server/server delay-server/delay " +
-			kitOfDelayServer},
+		{"(main)", "config fetch ideal server sweep upstream delay-server/client delay-server/delay " +
+			"delay-server/server " + kitOfDelayServer},
 	},
 	"deploy/bench": { // never delay-server: it is measured from outside, as its peers are
 		{"drive", ""},
