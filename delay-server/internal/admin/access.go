@@ -4,21 +4,16 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"regexp"
 	"strings"
 
 	"flash.test/delay-server/internal/plan"
+	"flash.test/delay-server/kit/httpkit"
 	"flash.test/delay-server/kit/problem"
 	"flash.test/delay-server/kit/program"
 )
 
 // NoToken is the ADMIN_TOKEN that lets every client write.
 const NoToken = "none"
-
-// crossOrigin rejects writes that a page of another origin makes a browser send.
-var crossOrigin = http.NewCrossOriginProtection()
 
 // access decides which requests the API accepts.
 type access struct {
@@ -49,7 +44,7 @@ func (a access) check(r *http.Request) *problem.Problem {
 		return problem.HostNotAllowed.New("host %s is not allowed; use an IP address, localhost or a name without "+
 			"dots, add the host to ADMIN_HOSTS, or set ADMIN_TOKEN", problem.Quote(r.Host))
 	}
-	if p := checkOrigin(r); p != nil {
+	if p := httpkit.CheckOrigin(r); p != nil {
 		return p
 	}
 	switch {
@@ -65,17 +60,6 @@ func (a access) check(r *http.Request) *problem.Problem {
 	}
 }
 
-// checkOrigin returns the problem if a page of another origin makes a browser send r, or
-// nil.
-func checkOrigin(r *http.Request) *problem.Problem {
-	if crossOrigin.Check(r) != nil || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
-		// The response is unreadable cross-origin, but the request could still occupy
-		// one of maxWaits.
-		return problem.CrossOrigin.New("request comes from a page of another origin")
-	}
-	return nil
-}
-
 // isWrite reports whether a request of this method changes something.
 func isWrite(method string) bool { return method != http.MethodGet && method != http.MethodHead }
 
@@ -88,20 +72,6 @@ func (a access) hasToken(r *http.Request) bool {
 // acceptsHost reports whether a Host header has a host that cannot be a public DNS
 // name, or one of ADMIN_HOSTS.
 func (a access) acceptsHost(header string) bool {
-	u, err := url.Parse("http://" + header)
-	if err != nil || u.Host != header { // user information, a path, an escape, ...
-		return false
-	}
-	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	return isLocalName(host) || a.hosts.Allows(host)
-}
-
-// label matches a name without dots, such as localhost or a service of Compose.
-var label = regexp.MustCompile(`^[a-z0-9_-]+$`)
-
-// isLocalName reports whether host, in lower case, is an IP address or a name
-// without dots.
-func isLocalName(host string) bool {
-	_, err := netip.ParseAddr(host)
-	return err == nil || label.MatchString(host)
+	host, valid := httpkit.HostName(header)
+	return valid && (httpkit.IsLocalName(host) || a.hosts.Allows(host))
 }

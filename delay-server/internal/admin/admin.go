@@ -131,7 +131,7 @@ type checker = func(*http.Request) *problem.Problem
 // read. If public is true, it accepts every read, except by a page of another origin.
 func (a *API) GuardRead(public bool, next echo.HandlerFunc) echo.HandlerFunc {
 	if public {
-		return a.guard(checkOrigin, false, next)
+		return a.guard(httpkit.CheckOrigin, false, next)
 	}
 	return a.guard(a.access.check, false, next)
 }

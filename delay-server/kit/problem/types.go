@@ -220,11 +220,11 @@ var Types = []Info{
 		"This request needs the token of the admin API; it has none or a wrong one.",
 		"Send Authorization: Bearer with the server's ADMIN_TOKEN, or the token that it logged at startup."},
 	{HostNotAllowed, http.StatusForbidden, "Host not allowed",
-		"The Host header is not in ADMIN_HOSTS, and the server has no ADMIN_TOKEN. " +
-			"This protects against DNS rebinding by hostile pages.",
-		"Use an IP address or localhost, add the name to ADMIN_HOSTS, or set ADMIN_TOKEN."},
+		"The Host header is a name that hostile pages could use for DNS rebinding. The admin API without an " +
+			"ADMIN_TOKEN rejects it, and so does a race against another app.",
+		"Use an IP address or localhost. For the admin API, add the name to ADMIN_HOSTS or set ADMIN_TOKEN."},
 	{CrossOrigin, http.StatusForbidden, "Cross-origin request",
-		"A page of another origin sent the request. The admin API rejects those.",
+		"A page of another origin sent the request. The admin API and a race against another app reject those.",
 		"Send the request from a program, or from a page of this server."},
 	{RunNotFound, http.StatusNotFound, "Run not found",
 		"The journal has no requests of this run: there were none, or newer ones replaced them.",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -35,6 +36,19 @@ func parseAgainst(value string, hosts []string) (string, error) {
 	}
 	return "", problem.TargetNotAllowed.New("against host %s is not allowed; add it to AGAINST_HOSTS",
 		problem.Quote(u.Host))
+}
+
+// checkAgainst returns an error, a *problem.Problem, if a hostile page may have made a
+// browser send r: it must not reach the apps of the visitor's machine by demo-api.
+func checkAgainst(r *http.Request) error {
+	if host, _ := httpkit.HostName(r.Host); !httpkit.IsLocalName(host) {
+		return problem.HostNotAllowed.New("host %s is not allowed with against; open demo-api by an IP address, "+
+			"localhost or a name without dots", problem.Quote(r.Host))
+	}
+	if p := httpkit.CheckOriginAsWrite(r); p != nil {
+		return p
+	}
+	return nil
 }
 
 // appQuery returns the query of the requests to the app of a race. An app need not

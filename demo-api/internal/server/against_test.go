@@ -219,3 +219,46 @@ func TestAgainstHosts(t *testing.T) {
 		t.Errorf("/get_data ignores against: got %d %s", got.StatusCode, got.body)
 	}
 }
+
+// A hostile page cannot make demo-api send requests to the apps of a visitor's machine.
+func TestAgainstIsForPagesOfThisOrigin(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		header map[string]string
+		want   problem.Type // "" if it is allowed
+	}{
+		{"a program", nil, ""},
+		{"the race's page", map[string]string{"Sec-Fetch-Site": "same-origin"}, ""},
+		{"the address bar", map[string]string{"Sec-Fetch-Site": "none"}, ""},
+		{"an address of the network", map[string]string{"Host": "192.168.1.5:5000"}, ""},
+		{"a service of Compose", map[string]string{"Host": "demo-api:5000"}, ""},
+		{"another site", map[string]string{"Sec-Fetch-Site": "cross-site"}, problem.CrossOrigin},
+		{"another port", map[string]string{"Sec-Fetch-Site": "same-site"}, problem.CrossOrigin},
+		{"another origin", map[string]string{"Origin": "http://evil.example"}, problem.CrossOrigin},
+		{"a rebound name", map[string]string{"Host": "evil.example:5000", "Sec-Fetch-Site": "same-origin"},
+			problem.HostNotAllowed},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var requests atomic.Int64
+			app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
+			defer app.Close()
+			o := options()
+			o.AgainstHosts, o.Timeout = []string{"127.0.0.1"}, time.Minute
+			d := start(t, o, newFake(t, respondAfter(0)).URL, time.Minute)
+			got := d.send(t, "GET", "/race/events?calls=1&delay=0&against="+app.URL, tc.header, nil)
+			if tc.want == "" {
+				if n := requests.Load(); got.StatusCode != 200 || n != 2 {
+					t.Errorf("got %d %s and %d requests to the app, want 200 and 2", got.StatusCode, got.body, n)
+				}
+				return
+			}
+			got.problem(t, tc.want)
+			if n := requests.Load(); n > 0 {
+				t.Errorf("the app got %d requests, want none", n)
+			}
+			if own := d.send(t, "GET", "/race/events?calls=1&delay=0", tc.header, nil); own.StatusCode != 200 {
+				t.Errorf("without against: got %d %s, want 200", own.StatusCode, own.body)
+			}
+		})
+	}
+}

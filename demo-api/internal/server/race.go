@@ -86,7 +86,7 @@ func (t ms) MarshalJSON() ([]byte, error) {
 }
 
 // parseRace parses the request of the race's form. The error is a
-// *problem.Problem, 400.
+// *problem.Problem, 400, or 403 for against.
 func (s *Server) parseRace(r *http.Request) (params, error) {
 	p, err := parseNames(withoutEmpty(r.URL.RawQuery), raceParamNames, s.options)
 	if err != nil {
@@ -94,6 +94,11 @@ func (s *Server) parseRace(r *http.Request) (params, error) {
 	}
 	if p.seed == nil {
 		p.draw(uint64(rand.Int32()), s.options.MaxDelay)
+	}
+	if p.against != "" {
+		if err := checkAgainst(r); err != nil {
+			return params{}, err
+		}
 	}
 	p.runID, err = parseRunID(r.Header, query.MaxName-len("-sequential"))
 	return p, err

@@ -196,6 +196,7 @@ func (d demo) send(t testing.TB, method, path string, header map[string]string, 
 	for name, value := range header {
 		req.Header.Set(name, value)
 	}
+	req.Host = req.Header.Get("Host") // "" for the host of the URL
 	start := time.Now()
 	resp, err := d.Client().Transport.RoundTrip(req)
 	if err != nil {
