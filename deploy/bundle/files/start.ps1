@@ -4,12 +4,14 @@
 #   -From     URL of a bundle, such as http://192.168.1.5:3000/get: what is needed is
 #             downloaded from there to the folder flash
 #   -Docker   start both programs as containers
-#   -Room     start delay-server for everybody in the room, who find this bundle at /get
+#   -Room     start delay-server for everybody in the room, who find this bundle at /get;
+#             it needs the whole bundle, so no -From. HOST is set to 0.0.0.0
 #
 # All files are compared with SHA256SUMS before they are used. Windows runs scripts only if
 # it is told to:
 #
 #   powershell -ExecutionPolicy Bypass -File start.ps1
+[CmdletBinding(PositionalBinding = $false)] # else the first argument would be -From
 param(
     [string]$From = '',
     [switch]$Docker,
@@ -28,6 +30,9 @@ function Stop-WithMessage([string]$Message) {
 
 if ($From) {
     $From = $From.TrimEnd('/')
+    if ($Room) {
+        Stop-WithMessage "-Room needs the whole bundle: open $From in a browser, and download the archive"
+    }
     $null = New-Item -ItemType Directory -Force -Path flash
     Set-Location -Path flash
 } else {
@@ -125,7 +130,7 @@ if ($Room) {
     $env:HOST = '0.0.0.0'
     $env:BUNDLE_DIR = (Get-Location).Path
     # As in deploy/compose/room.yml.
-    $env:BOARD = 'true'
+    if (-not $env:BOARD) { $env:BOARD = 'true' }
     if (-not $env:MAX_IN_FLIGHT_PER_CLIENT) { $env:MAX_IN_FLIGHT_PER_CLIENT = '1000' }
     if (-not $env:JOURNAL_SIZE) { $env:JOURNAL_SIZE = '100000' }
 }

@@ -6,7 +6,9 @@
 #   URL        of a bundle, such as http://192.168.1.5:3000/get: what is needed is
 #              downloaded from there to the folder flash
 #   --docker   start both programs as containers
-#   --room     start delay-server for everybody in the room, who find this bundle at /get
+#   --room     start delay-server for everybody in the room, who find this bundle at /get;
+#              it needs the whole bundle, so no URL. HOST is set to 0.0.0.0, because some
+#              shells set it to something else
 #
 # All files are compared with SHA256SUMS before they are used.
 set -eu
@@ -25,6 +27,8 @@ case ${1-} in
 esac
 
 if [ -n "$url" ]; then
+	[ "$mode" != room ] ||
+		fail "--room needs the whole bundle: open $url in a browser, and download the archive"
 	mkdir -p flash && cd flash
 else
 	cd "$(dirname "$0")"
@@ -126,7 +130,7 @@ program=demo-api
 if [ "$mode" = room ]; then
 	program=delay-server
 	HOST=0.0.0.0 BUNDLE_DIR=$PWD # and as in deploy/compose/room.yml:
-	BOARD=true MAX_IN_FLIGHT_PER_CLIENT=${MAX_IN_FLIGHT_PER_CLIENT:-1000} JOURNAL_SIZE=${JOURNAL_SIZE:-100000}
+	BOARD=${BOARD:-true} MAX_IN_FLIGHT_PER_CLIENT=${MAX_IN_FLIGHT_PER_CLIENT:-1000} JOURNAL_SIZE=${JOURNAL_SIZE:-100000}
 	export HOST BUNDLE_DIR BOARD MAX_IN_FLIGHT_PER_CLIENT JOURNAL_SIZE
 fi
 file=bin/$program-$os-$arch$suffix
@@ -136,8 +140,13 @@ need "$file"
 chmod +x "$file" 2>/dev/null || :
 [ "$os" != darwin ] || xattr -d com.apple.quarantine "$file" 2>/dev/null || :
 if ! "./$file" --version >/dev/null 2>&1; then
-	copy=$(mktemp -d)/$program$suffix
-	cp "$file" "$copy"
+	folder=${TMPDIR:-/tmp}/flash-$(id -u)
+	mkdir -m 700 "$folder" 2>/dev/null || :
+	{ [ -O "$folder" ] && [ ! -L "$folder" ]; } || fail "$folder is not yours: set TMPDIR to another folder"
+	copy=$folder/$program$suffix
+	if [ ! -f "$copy" ] || [ "$(sha256 "$copy")" != "$want" ]; then
+		cp "$file" "$copy.part" && mv "$copy.part" "$copy" # never into a program that runs
+	fi
 	chmod +x "$copy"
 	"$copy" --version >/dev/null || fail "$file does not start here: INSTRUCTIONS.html says what may prevent it"
 	exec "$copy" "$@"
