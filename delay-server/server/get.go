@@ -107,7 +107,7 @@ func (s *Server) chooseAddress(view *getView, r *http.Request) error {
 	}
 	used = program.Unbracket(used)
 	var hosts []string
-	if !isLoopback(used) {
+	if !program.IsLoopback(used) {
 		hosts = append(hosts, used)
 	}
 	if s.config.PublishedPort == nil { // else in a container, whose addresses others cannot use
@@ -152,11 +152,6 @@ func unique(hosts []string) []string {
 		}
 	}
 	return all
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return ip.IsLoopback() || strings.EqualFold(host, program.Localhost)
 }
 
 // bracket returns host as in a URL without a port.

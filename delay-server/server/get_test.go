@@ -163,6 +163,7 @@ func TestGetPageAddress(t *testing.T) {
 		{"a name", "0.0.0.0", "laptop.local", "/get", false, "http://laptop.local", ""},
 		{"an address of IPv6", "::", "[2001:db8::1]:80", "/get", false, "http://[2001:db8::1]:80", ""},
 		{"from this machine", "192.0.2.7", "localhost:3000", "/get", false, "http://192.0.2.7:3000", ""},
+		{"from this machine, with a dot", "192.0.2.7", "localhost.:3000", "/get", false, "http://192.0.2.7:3000", ""},
 		{"chosen", "192.0.2.7", "laptop.local:3000", "/get?address=192.0.2.7", false, "http://192.0.2.7:3000", ""},
 		{"only loopback", "localhost", "localhost:3000", "/get", false, "http://localhost:3000", "HOST=0.0.0.0"},
 		{"in a container", "0.0.0.0", "127.0.0.1:3000", "/get", true, "http://127.0.0.1:3000", "in a container"},
