@@ -216,7 +216,7 @@ func (s *Server) getFile(c echo.Context) error {
 	if s.bundle == nil || name == "" {
 		return s.get(c)
 	}
-	h, sum, err := s.bundle.Open(name)
+	h, sum, err := s.bundle.Open(c.Request().Context(), name)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package bundle
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -15,7 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"flash.test/delay-server/kit/problem"
@@ -35,11 +36,15 @@ type file struct {
 	dir, name string
 	sum       string // that SHA256SUMS has, in hexadecimal
 
-	mu       sync.Mutex
-	checked  bool
-	size     int64     // when it was checked
-	modified time.Time // when it was checked
-	err      error     // why it may not be served
+	last    atomic.Pointer[check]
+	hashing chan struct{} // has a value while the file is hashed
+}
+
+// check is what was found when a file was looked at.
+type check struct {
+	size     int64
+	modified time.Time
+	state    State
 }
 
 // State says whether a file is as SHA256SUMS says.
@@ -77,11 +82,11 @@ func Open(dir string, log *slog.Logger) (*Bundle, error) {
 		return nil, fmt.Errorf("%s, %w", filepath.Join(dir, sumsName), err)
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("%s is empty: deploy/offline/bundle did not finish", filepath.Join(dir, sumsName))
+		return nil, fmt.Errorf("%s is empty: copy the bundle again", filepath.Join(dir, sumsName))
 	}
 	var missing []string
 	for _, f := range files {
-		if info, err := f.stat(); err != nil || !info.Mode().IsRegular() {
+		if !f.find() {
 			missing = append(missing, f.name)
 		}
 	}
@@ -90,8 +95,12 @@ func Open(dir string, log *slog.Logger) (*Bundle, error) {
 			dir, len(missing), len(files), sumsName, missing[0])
 	}
 	sum := sha256.Sum256(list)
-	files = append(files, &file{dir: dir, name: sumsName, sum: hex.EncodeToString(sum[:])})
-	files = append(files, archive(dir)...)
+	sums := newFile(dir, sumsName, hex.EncodeToString(sum[:]))
+	for _, f := range append([]*file{sums}, archive(dir)...) {
+		if f.find() {
+			files = append(files, f)
+		}
+	}
 	b := &Bundle{log: log, files: files, named: make(map[string]*file, len(files))}
 	for _, f := range files {
 		b.named[f.name] = f
@@ -112,7 +121,7 @@ func parse(dir string, list []byte) ([]*file, error) {
 			return nil, fmt.Errorf("line %d: %s is invalid: use a SHA-256, two spaces and a path below the folder", n,
 				problem.Quote(lines.Text()))
 		}
-		files = append(files, &file{dir: dir, name: m[2], sum: m[1]})
+		files = append(files, newFile(dir, m[2], m[1]))
 	}
 	return files, lines.Err()
 }
@@ -127,19 +136,16 @@ func archive(dir string) []*file {
 	if err != nil || len(files) != 1 || files[0].name != filepath.Base(dir)+".zip" {
 		return nil
 	}
-	if info, err := files[0].stat(); err != nil || !info.Mode().IsRegular() {
-		return nil
-	}
 	return files
 }
 
-// Files returns the files in the order of SHA256SUMS, then SHA256SUMS and the archive.
+// Files returns the files in the order of SHA256SUMS, then SHA256SUMS and the archive, as
+// they were when they were last opened or checked. It never waits for a check.
 func (b *Bundle) Files() []File {
-	all := make([]File, 0, len(b.files))
-	for _, f := range b.files {
-		if info, err := f.stat(); err == nil {
-			all = append(all, File{f.name, info.Size(), f.state(info)})
-		}
+	all := make([]File, len(b.files))
+	for i, f := range b.files {
+		last := f.last.Load()
+		all[i] = File{f.name, last.size, last.state}
 	}
 	return all
 }
@@ -148,7 +154,7 @@ func (b *Bundle) Files() []File {
 func (b *Bundle) Check() {
 	damaged := 0
 	for _, f := range b.files {
-		h, err := f.open()
+		h, err := f.open(context.Background())
 		if err == nil {
 			err = h.Close()
 		}
@@ -161,45 +167,42 @@ func (b *Bundle) Check() {
 	b.log.Info("bundle: checked", "files", len(b.files), "damaged", damaged)
 }
 
-// Open opens a file, and returns its SHA-256 in hexadecimal. The error is a problem: the
-// bundle has no such file, or it is damaged. The first call for a file reads all of it.
-func (b *Bundle) Open(name string) (h *os.File, sum string, err error) {
+// Open opens a file, and returns its SHA-256 in hexadecimal. The error is the context's, or
+// a problem: the bundle has no such file, or it is damaged. The first call for a file reads
+// all of it, and calls at that time wait.
+func (b *Bundle) Open(ctx context.Context, name string) (h *os.File, sum string, err error) {
 	f := b.named[name]
 	if f == nil {
 		return nil, "", problem.NotFound.New("the bundle has no file %s; see /get", problem.Quote(name))
 	}
-	h, err = f.open()
-	if err != nil {
+	h, err = f.open(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, "", ctx.Err()
+	case err != nil:
 		return nil, "", problem.BundleDamaged.New("%s is not as %s says (%v); copy the bundle again",
 			name, sumsName, err)
 	}
 	return h, f.sum, nil
 }
 
-// state returns the state of a file that is as info says now.
-func (f *file) state(info fs.FileInfo) State {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case !f.isChecked(info):
-		return Unchecked
-	case f.err != nil:
-		return Damaged
-	}
-	return Intact
+func newFile(dir, name, sum string) *file {
+	return &file{dir: dir, name: name, sum: sum, hashing: make(chan struct{}, 1)}
 }
 
-func (f *file) isChecked(info fs.FileInfo) bool {
-	return f.checked && f.size == info.Size() && f.modified.Equal(info.ModTime())
-}
-
-func (f *file) stat() (fs.FileInfo, error) {
+// find reports whether the file is there.
+func (f *file) find() bool {
 	root, err := os.OpenRoot(f.dir)
 	if err != nil {
-		return nil, err
+		return false
 	}
 	defer root.Close()
-	return root.Stat(f.name)
+	info, err := root.Stat(f.name)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	f.last.Store(&check{info.Size(), info.ModTime(), Unchecked})
+	return true
 }
 
 // errSum is the error of a file whose checksum is not the one in SHA256SUMS.
@@ -207,27 +210,36 @@ var errSum = errors.New("another checksum")
 
 // open opens the file for reading from its begin. A file is hashed when it is first
 // opened, and again when its size or its time has changed.
-func (f *file) open() (*os.File, error) {
+func (f *file) open(ctx context.Context) (*os.File, error) {
 	h, err := os.OpenInRoot(f.dir, f.name)
 	if err != nil {
+		f.last.Store(&check{size: f.last.Load().size, state: Damaged})
 		return nil, err
 	}
-	if err := f.check(h); err != nil {
+	if err := f.compare(ctx, h); err != nil {
 		h.Close()
 		return nil, err
 	}
 	return h, nil
 }
 
-func (f *file) check(h *os.File) error {
+// compare compares the file with its checksum, unless that is done since it changed.
+func (f *file) compare(ctx context.Context, h *os.File) error {
 	info, err := h.Stat()
 	if err != nil {
 		return err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.isChecked(info) {
-		return f.err
+	if last := f.last.Load(); last.isOf(info) {
+		return last.err()
+	}
+	select {
+	case f.hashing <- struct{}{}:
+		defer func() { <-f.hashing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if last := f.last.Load(); last.isOf(info) { // by another call meanwhile
+		return last.err()
 	}
 	hash := sha256.New()
 	if _, err := io.Copy(hash, h); err != nil {
@@ -236,9 +248,22 @@ func (f *file) check(h *os.File) error {
 	if _, err := h.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	f.checked, f.size, f.modified, f.err = true, info.Size(), info.ModTime(), nil
+	now := &check{info.Size(), info.ModTime(), Intact}
 	if hex.EncodeToString(hash.Sum(nil)) != f.sum {
-		f.err = errSum
+		now.state = Damaged
 	}
-	return f.err
+	f.last.Store(now)
+	return now.err()
+}
+
+// isOf reports whether c has the state of a file that is now as info says.
+func (c *check) isOf(info fs.FileInfo) bool {
+	return c.state != Unchecked && c.size == info.Size() && c.modified.Equal(info.ModTime())
+}
+
+func (c *check) err() error {
+	if c.state == Damaged {
+		return errSum
+	}
+	return nil
 }

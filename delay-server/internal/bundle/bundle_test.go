@@ -2,6 +2,7 @@ package bundle_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"flash.test/delay-server/internal/bundle"
 	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/kit/wiretest"
 )
 
 // write writes a bundle with files of these contents, and its archive.
@@ -71,7 +73,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 			"has no file SHA256SUMS: use a folder that deploy/offline/bundle wrote"},
 		{"no folder", os.RemoveAll, "has no file SHA256SUMS"},
 		{"an empty list", func(dir string) error { return os.Truncate(filepath.Join(dir, "SHA256SUMS"), 0) },
-			"SHA256SUMS is empty: deploy/offline/bundle did not finish"},
+			"SHA256SUMS is empty: copy the bundle again"},
 		{"half a line", func(dir string) error { return os.Truncate(filepath.Join(dir, "SHA256SUMS"), 30) },
 			"SHA256SUMS, line 1: "},
 		{"a path that leads out", func(dir string) error {
@@ -112,7 +114,7 @@ func TestFilesAreServedIfIntact(t *testing.T) {
 		t.Errorf("the log has\n%s\nwant b as damaged", log)
 	}
 
-	h, sum, err := b.Open("bin/a")
+	h, sum, err := b.Open(t.Context(), "bin/a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,11 +122,11 @@ func TestFilesAreServedIfIntact(t *testing.T) {
 	if got, err := io.ReadAll(h); err != nil || string(got) != "hello" || sum != fmt.Sprintf("%x", sha256.Sum256(got)) {
 		t.Errorf("bin/a: got %q, %v, checksum %s", got, err, sum)
 	}
-	if _, _, err := b.Open("b"); !errors.Is(err, problem.BundleDamaged) {
+	if _, _, err := b.Open(t.Context(), "b"); !errors.Is(err, problem.BundleDamaged) {
 		t.Errorf("a damaged file: got error %v, want %v", err, problem.BundleDamaged)
 	}
 	for _, name := range []string{"unlisted", "../flash.zip.sha256", "", "bin", "c"} {
-		if _, _, err := b.Open(name); !errors.Is(err, problem.NotFound) {
+		if _, _, err := b.Open(t.Context(), name); !errors.Is(err, problem.NotFound) {
 			t.Errorf("%q: got error %v, want %v", name, err, problem.NotFound)
 		}
 	}
@@ -140,18 +142,54 @@ func TestChangedFileIsCheckedAgain(t *testing.T) {
 	if err := os.Chtimes(filepath.Join(dir, "a"), later, later); err != nil {
 		t.Fatal(err)
 	}
-	if got := states(b)["a"]; got != bundle.Unchecked {
-		t.Errorf("a changed file is %s, want %s", got, bundle.Unchecked)
+	isDamaged := func() {
+		t.Helper()
+		if _, _, err := b.Open(t.Context(), "a"); !errors.Is(err, problem.BundleDamaged) {
+			t.Errorf("got error %v, want %v", err, problem.BundleDamaged)
+		}
+		if got := states(b)["a"]; got != bundle.Damaged {
+			t.Errorf("the file is %s, want %s", got, bundle.Damaged)
+		}
 	}
-	if _, _, err := b.Open("a"); !errors.Is(err, problem.BundleDamaged) {
-		t.Errorf("a changed file: got error %v, want %v", err, problem.BundleDamaged)
-	}
+	isDamaged()
 	put(t, filepath.Join(dir, "a"), "hello")
-	if h, _, err := b.Open("a"); err != nil {
+	if h, _, err := b.Open(t.Context(), "a"); err != nil {
 		t.Error(err)
 	} else {
 		h.Close()
 	}
+	if err := os.Remove(filepath.Join(dir, "a")); err != nil {
+		t.Fatal(err)
+	}
+	isDamaged()
+}
+
+// The page and clients that leave do not wait until a large file is hashed.
+func TestNothingWaitsForAHash(t *testing.T) {
+	dir := write(t, map[string]string{"large": "x"})
+	b, _ := open(t, dir)
+	large := filepath.Join(dir, "large")
+	if err := os.Truncate(large, 1<<40); err != nil { // without blocks; to hash it takes an hour
+		t.Skip(err)
+	}
+	checked := make(chan struct{})
+	go func() {
+		defer close(checked)
+		b.Check()
+	}()
+	wiretest.Eventually(t, "the file is hashed", func() bool { return b.IsHashed("large") })
+	if got := states(b)["large"]; got != bundle.Unchecked {
+		t.Errorf("a file that is hashed is %s, want %s", got, bundle.Unchecked)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	if _, _, err := b.Open(ctx, "large"); !errors.Is(err, context.Canceled) {
+		t.Errorf("a client that leaves: got error %v, want %v", err, context.Canceled)
+	}
+	if err := os.Truncate(large, 0); err != nil { // ends the hash
+		t.Fatal(err)
+	}
+	<-checked
 }
 
 // The folder may be copied without its archive.
