@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"compress/flate"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,12 +16,12 @@ import (
 // writeArchive writes a zip archive with the folder dir, and the archive's SHA-256 in a
 // file beside it. Unlike a tar archive, Windows, macOS and Linux open it by a double
 // click; it has the permission to execute, too.
-func writeArchive(archive, dir string, modified time.Time) error {
+func writeArchive(ctx context.Context, archive, dir string, modified time.Time) error {
 	names, err := files(dir)
 	if err != nil {
 		return err
 	}
-	f, err := os.Create(archive + ".part")
+	f, err := os.OpenFile(archive, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
@@ -29,14 +30,14 @@ func writeArchive(archive, dir string, modified time.Time) error {
 		return flate.NewWriter(out, flate.BestCompression)
 	})
 	for _, name := range append(names, sumsName) {
-		if err = addToArchive(w, dir, name, modified); err != nil {
+		if err = ctx.Err(); err == nil {
+			err = addToArchive(w, dir, name, modified)
+		}
+		if err != nil {
 			break
 		}
 	}
 	if err := errors.Join(err, w.Close(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(archive+".part", archive); err != nil {
 		return err
 	}
 	sum, err := sumOf(archive)

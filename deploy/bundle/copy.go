@@ -61,7 +61,13 @@ func (b *build) copyFile(from, to string) error {
 // bundle has their images, and not their source.
 var building = regexp.MustCompile(`(?m)^ *build: \{[^}]*dockerfile: deploy/Dockerfile[^}]*\}\n`)
 
-func withoutBuild(compose []byte) []byte { return building.ReplaceAll(compose, nil) }
+// saysBuilding matches the comment about it.
+var saysBuilding = regexp.MustCompile(`(?m)^# .*; otherwise it is built\.$`)
+
+func withoutBuild(compose []byte) []byte {
+	compose = building.ReplaceAll(compose, nil)
+	return saysBuilding.ReplaceAll(compose, []byte("# Both images are in images.tar; sh start.sh --docker loads them."))
+}
 
 // writeModules writes the Go modules by deploy/offline/modules.
 func (b *build) writeModules(ctx context.Context) error {

@@ -38,17 +38,20 @@ type build struct {
 }
 
 // run writes a bundle of the repository in the current folder.
-func run(ctx context.Context, args []string, getenv func(string) string, out io.Writer) error {
+func run(ctx context.Context, args []string, getenv func(string) string, out io.Writer) (err error) {
 	b, err := newBuild(ctx, args, getenv, out)
 	if err != nil {
 		return err
 	}
-	archive := b.dir + ".zip"
-	for _, name := range []string{archive, archive + ".sha256"} { // of an earlier bundle
-		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
+	if err := removeEarlier(b.dir); err != nil {
+		return err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, remove(b.dir)) // all is of this bundle, and it is not complete
+		}
+	}()
+	archive := b.dir + ".zip"
 	for _, write := range []func(context.Context) error{
 		b.writeBinaries, b.writeImages, b.copyFiles, b.writeModules, b.writeOwnFiles,
 	} {
@@ -60,7 +63,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 		return err
 	}
 	b.say("packing %s", archive)
-	if err := writeArchive(archive, b.dir, b.time); err != nil {
+	if err := writeArchive(ctx, archive, b.dir, b.time); err != nil {
 		return err
 	}
 	return writeSizes(out, b.dir, archive)
@@ -95,35 +98,7 @@ func newBuild(ctx context.Context, args []string, getenv func(string) string, ou
 		return nil, fmt.Errorf("git show: %w", err)
 	}
 	b.commit, b.time = or(getenv("COMMIT"), hash), time.Unix(unix, 0).UTC()
-	return b, makeEmpty(dir)
-}
-
-// makeEmpty creates dir with an empty list of sums, which marks it as a bundle. The files
-// of an earlier bundle are removed.
-func makeEmpty(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	sums := filepath.Join(dir, sumsName)
-	if len(entries) > 0 {
-		if _, err := os.Stat(sums); err != nil {
-			return fmt.Errorf("%s has files and is no bundle (it has no %s): use an empty or a new folder",
-				dir, sumsName)
-		}
-	}
-	for _, entry := range entries {
-		if entry.Name() == sumsName {
-			continue
-		}
-		if err := os.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
-			return err
-		}
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(sums, nil, 0o644)
+	return b, nil
 }
 
 func (b *build) say(format string, args ...any) { fmt.Fprintf(b.progress, format+"\n", args...) }

@@ -28,7 +28,7 @@ func files(dir string) ([]string, error) {
 	return names, err
 }
 
-// writeSums writes SHA256SUMS, which marks dir as a complete bundle.
+// writeSums writes SHA256SUMS, the last file of a bundle.
 func writeSums(dir string) error {
 	names, err := files(dir)
 	if err != nil {
