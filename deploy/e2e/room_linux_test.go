@@ -92,9 +92,9 @@ func removeRooms(t *testing.T, prefix string) {
 // people is the number of people in a room.
 const people = 50
 
-// atOnce is how many people do exercises at once: their waits overlap, and their programs
+// concurrency is how many people do exercises at once: their waits overlap, and their programs
 // hardly delay each other on two processors.
-const atOnce = 10
+const concurrency = 10
 
 // Fifty people download the bundle from the leader, start it, do three exercises right and
 // one wrong. The board is right.
@@ -135,8 +135,8 @@ grep -q '"r2":200' answer`)
 
 	done := []string{"concurrent/solution", "bounded/solution", "retry/solution", "timeout/start"}
 	t.Run("do exercises", func(t *testing.T) {
-		each(t, atOnce, func(worker int) {
-			for person := worker; person <= people; person += atOnce {
+		each(t, concurrency, func(worker int) {
+			for person := worker; person <= people; person += concurrency {
 				for _, file := range done {
 					id, _, _ := strings.Cut(file, "/")
 					name := "exercise-" + id + ".py"
