@@ -75,7 +75,11 @@ func TestTutorialInEveryLanguage(t *testing.T) {
 	}
 	for _, language := range languages {
 		t.Run(language.name, func(t *testing.T) {
-			source, command := shown(t, page.body, "app-"+language.name), shown(t, page.body, "start-"+language.name)
+			source := shown(t, page.body, "app-"+language.name)
+			setting, command, _ := strings.Cut(shown(t, page.body, "start-"+language.name), " ")
+			if setting != "DELAY_SERVER_URL="+slow {
+				t.Errorf("the command begins with %s, want DELAY_SERVER_URL=%s", setting, slow)
+			}
 			if file, err := get(demo + "/tutorial/" + language.file); err != nil || file.body != source {
 				t.Errorf("GET /tutorial/%s: got %d and error %v; want what the page shows", language.file,
 					file.status, err)
@@ -92,6 +96,33 @@ func TestTutorialInEveryLanguage(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// TestTutorialBesideDemoAPI runs the page's commands as they are, but for the app's port,
+// beside demo-api with a delay-server of its own.
+func TestTutorialBesideDemoAPI(t *testing.T) {
+	python := requirePython(t)
+	demo := startDemoAPI(t, "")
+	page, err := get(demo + "/tutorial")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	save := exec.CommandContext(t.Context(), "sh", "-c", shown(t, page.body, "save-python"))
+	save.Dir = dir
+	if said, err := save.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", save, err, said)
+	}
+	app := startCommand(t, dir, shown(t, page.body, "start-python"), python, "PORT=0")
+	try := strings.Replace(shown(t, page.body, "try-python"), "http://localhost:5001", app, 1)
+	said, err := exec.CommandContext(t.Context(), "bash", "-c", try).Output()
+	if err != nil || string(said) != `{"r1":200,"r2":200}`+"\n" {
+		t.Errorf("%s: got %q and error %v, want two answers", try, said, err)
+	}
+	race, err := get(demo + "/race/events?calls=2&delay=50&against=" + url.QueryEscape(app))
+	if err != nil || strings.Count(race.body, `"seen_by":"delay-server"`) != 2 {
+		t.Errorf("race against the app: got error %v and\n%s\nwant the calls of both lanes", err, race.body)
 	}
 }
 

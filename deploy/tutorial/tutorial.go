@@ -11,6 +11,9 @@ import (
 //go:embed python/app.py node/app.mjs java/App.java go/main.go
 var sources embed.FS
 
+// DelayServerURL is the URL that the apps call without the setting DELAY_SERVER_URL.
+const DelayServerURL = "http://localhost:3000"
+
 // App is the tutorial's app in one language.
 type App struct {
 	Language string // as kit/highlight names it: python, javascript, java or go

@@ -3,7 +3,9 @@ package server
 import (
 	_ "embed" // fetch.go is shown by the tutorial
 	"fmt"
-	"io"
+	"net"
+	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -21,18 +23,44 @@ var fetchSource string
 // tutorialPage returns the handler of the steps of the tutorial, with the app in each
 // language.
 func (s *Server) tutorialPage() echo.HandlerFunc {
-	view := web.Tutorial{Site: s.site("/tutorial", httpkit.BaseURL), Upstream: s.options.UpstreamURL}
-	for _, step := range web.Steps {
-		view.Runs = append(view.Runs, web.Run{
-			Step:           step,
-			SequentialCurl: curlCommand(httpkit.BaseURL, sequential.path, step.Query),
-			ConcurrentCurl: curlCommand(httpkit.BaseURL, concurrent.path, step.Query),
-		})
-	}
+	var languages []web.Language
 	for _, app := range tutorial.Apps {
-		view.Languages = append(view.Languages, languageView(app))
+		languages = append(languages, languageView(app))
 	}
-	return httpkit.Page(func(w io.Writer) error { return web.Page(w, "tutorial.html", view) })
+	return func(c echo.Context) error {
+		base := baseURL(c)
+		view := web.Tutorial{Site: s.site("/tutorial", base), Languages: languages,
+			Upstream: s.options.UpstreamURL, DelayServerURL: s.delayServerFor(c.Request())}
+		for _, step := range web.Steps {
+			view.Runs = append(view.Runs, web.Run{
+				Step:           step,
+				SequentialCurl: curlCommand(base, sequential.path, step.Query),
+				ConcurrentCurl: curlCommand(base, concurrent.path, step.Query),
+			})
+		}
+		return s.html(c, http.StatusOK, "tutorial.html", view)
+	}
+}
+
+// delayServerFor returns the URL of delay-server as the client of r reaches it, or "" if
+// it is the default of the tutorial's apps or the client cannot reach it.
+func (s *Server) delayServerFor(r *http.Request) string {
+	u, err := url.Parse(strings.TrimRight(s.options.DelayServerLink, "/"))
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	if httpkit.IsLocal(u.String()) && !httpkit.IsLocal(httpkit.BaseURLOf(r)) {
+		host, valid := httpkit.HostName(r.Host)
+		if s.options.Embedded || !valid {
+			return ""
+		}
+		u.Host = strings.TrimSuffix(net.JoinHostPort(host, u.Port()), ":")
+		return u.String()
+	}
+	if u.String() == tutorial.DelayServerURL {
+		return ""
+	}
+	return u.String()
 }
 
 // languageView returns the view of an app with its excerpts.

@@ -64,3 +64,37 @@ func TestTutorialNumbersItsSteps(t *testing.T) {
 		}
 	}
 }
+
+// The commands name the delay-server as the visitor reaches it, unless it is the apps'
+// default.
+func TestTutorialNamesTheDelayServer(t *testing.T) {
+	for _, tc := range []struct {
+		name, link string
+		embedded   bool
+		host, want string
+	}{
+		{"the default", "http://localhost:3000", false, "localhost:5000", ""},
+		{"in this process", "http://127.0.0.1:37109", true, "localhost:5000", "http://127.0.0.1:37109"},
+		{"in this process, from elsewhere", "http://127.0.0.1:37109", true, "192.168.1.17:5000", ""},
+		{"another port", "http://localhost:3600/", false, "127.0.0.1:5000", "http://localhost:3600"},
+		{"from elsewhere", "http://localhost:3000", false, "192.168.1.17:5000", "http://192.168.1.17:3000"},
+		{"from elsewhere, IPv6", "http://localhost:3000", false, "[fd00::1]:5000", "http://[fd00::1]:3000"},
+		{"without a port", "http://localhost", false, "192.168.1.17:5000", "http://192.168.1.17"},
+		{"on another machine", "http://10.0.0.7:3000", false, "localhost:5000", "http://10.0.0.7:3000"},
+		{"no link", "", false, "localhost:5000", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o := options()
+			o.DelayServerLink, o.Embedded = tc.link, tc.embedded
+			d := start(t, o, newFake(t, respondAfter(0)).URL, time.Minute)
+			page := d.send(t, "GET", "/tutorial", map[string]string{"Host": tc.host}, nil).body
+			want := "python3 app.py"
+			if tc.want != "" {
+				want = "DELAY_SERVER_URL=" + tc.want + " " + want
+			}
+			if !strings.Contains(page, `<code id="start-python">`+want+`</code>`) {
+				t.Errorf("delay-server at %s, visited at %s: the page lacks %q", tc.link, tc.host, want)
+			}
+		})
+	}
+}

@@ -8,6 +8,8 @@ type Tutorial struct {
 	Runs      []Run
 	Languages []Language
 	Upstream  string // URL of delay-server
+
+	DelayServerURL string // what the apps need as DELAY_SERVER_URL, or ""
 }
 
 // Run is a step of the tutorial with its curl commands.
