@@ -47,7 +47,7 @@ func serve(ctx context.Context, cfg server.Config, stdout, stderr io.Writer) err
 	if err != nil {
 		return err
 	}
-	cfg.Announce(banner(srv, plain[0].Addr()), stdout, log)
+	cfg.Announce(banner(srv, cfg, plain[0].Addr()), stdout, log)
 	logAccess(cfg, srv.AdminToken(), plain[0].Addr(), log)
 	lns := plain
 	for _, ln := range secure {
@@ -61,11 +61,11 @@ func serve(ctx context.Context, cfg server.Config, stdout, stderr io.Writer) err
 }
 
 // banner shows where srv listens and commands to try.
-func banner(srv *server.Server, addr net.Addr) program.Banner {
+func banner(srv *server.Server, cfg server.Config, addr net.Addr) program.Banner {
 	method, path := srv.ScenarioExample()
 	return program.Banner{
 		Name: "delay-server", Listening: addr,
-		Commands: func(base string) [][2]string { return commands(base, method, path) },
+		Commands: func(base string) [][2]string { return append(commands(base, method, path), pages(cfg, base)...) },
 	}
 }
 
@@ -100,7 +100,22 @@ func commands(base, method, path string) [][2]string {
 		}
 		all = append(all, [2]string{"curl -i " + request, "a route of the scenario"})
 	}
-	return append(all, [2]string{base + "/doc", "documentation, in a browser"})
+	return all
+}
+
+// pages returns the pages to open.
+func pages(cfg server.Config, base string) [][2]string {
+	all := [][2]string{{base + "/doc", "documentation, in a browser"}}
+	if cfg.Admin {
+		all = append(all, [2]string{base + "/live", "what waits now"})
+	}
+	if cfg.BundleDir != "" {
+		all = append(all, [2]string{base + "/get", "both programs, for everybody in the room"})
+	}
+	if cfg.Admin && (cfg.Board == nil || *cfg.Board) {
+		all = append(all, [2]string{base + "/board", "who has passed which exercise"})
+	}
+	return all
 }
 
 // listen listens on PORT and, with TLS_HOSTS, on TLS_PORT.

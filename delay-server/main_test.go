@@ -259,10 +259,34 @@ func TestBannerShowsARouteOfTheScenario(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out strings.Builder
-			banner(srv, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000}).Write(&out)
+			banner(srv, config, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000}).Write(&out)
 			if !strings.Contains(out.String(), tc.want) {
 				t.Errorf("the banner is\n%s\nwant %q in it", &out, tc.want)
 			}
 		})
+	}
+}
+
+func TestBannerShowsThePagesOfARoom(t *testing.T) {
+	closed := false
+	for _, tc := range []struct {
+		name  string
+		set   func(*server.Config)
+		pages string
+	}{
+		{"alone", func(*server.Config) {}, "/doc /live /board"},
+		{"a room", func(c *server.Config) { c.BundleDir = "bundle" }, "/doc /live /get /board"},
+		{"without a board", func(c *server.Config) { c.Board = &closed }, "/doc /live"},
+		{"without the admin API", func(c *server.Config) { c.Admin = false }, "/doc"},
+	} {
+		config := server.DefaultConfig()
+		tc.set(&config)
+		var got []string
+		for _, page := range pages(config, "") {
+			got = append(got, page[0])
+		}
+		if strings.Join(got, " ") != tc.pages {
+			t.Errorf("%s: got pages %v, want %s", tc.name, got, tc.pages)
+		}
 	}
 }
