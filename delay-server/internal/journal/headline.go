@@ -12,12 +12,12 @@ import (
 const maxListed = 10
 
 // Headline says what kind of run it is: retried, concurrent, sequential, or a mixture. It is
-// "" for a single request.
+// "" for a single request, and if records were left out.
 func (r Run) Headline() string {
 	retries := r.retries()
 	times, ok := r.Speedup()
 	switch {
-	case r.Requests < 2:
+	case r.Requests < 2, r.More > 0:
 		return ""
 	case retries > 0 && retries == r.Requests-1:
 		text := spelling.Count(r.Requests, "attempt")
@@ -41,8 +41,12 @@ func (r Run) Headline() string {
 }
 
 // retries returns the number of recorded waits that repeat a wait with the same method and
-// path: after it failed, or beside it if the client gave up one of the two.
+// path: after it failed, or beside it if the client gave up one of the two. It is 0 if
+// records were left out.
 func (r Run) retries() (n int) {
+	if r.More > 0 {
+		return 0
+	}
 	type call struct{ method, path string }
 	last := map[call]Entry{}
 	for _, e := range r.Waits {

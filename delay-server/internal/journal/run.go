@@ -3,6 +3,7 @@ package journal
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -37,6 +38,7 @@ func (s Summary) Speedup() (times float64, ok bool) {
 type Run struct {
 	Summary
 	Waits []Entry // in order of arrival, without dropped ones
+	More  int     // number of newer records that Head left out of Waits
 
 	// Marks are remarks on waits, by index in Waits, that a picture shows.
 	Marks map[int]string
@@ -68,22 +70,26 @@ type Entry struct {
 }
 
 // Run returns the run with the ID, and whether there is one.
-func (j *Journal) Run(id string) (Run, bool) {
-	s, known := j.snapshot(id)
+func (j *Journal) Run(id string) (Run, bool) { return j.Head(id, math.MaxInt) }
+
+// Head returns the run with up to limit of its oldest records, in time for those only, and
+// whether there is one.
+func (j *Journal) Head(id string, limit int) (Run, bool) {
+	s, known := j.snapshot(id, limit)
 	if !known {
 		return Run{}, false
 	}
 	return s.run(j.Headers), true
 }
 
-func (j *Journal) snapshot(id string) (snapshot, bool) {
+func (j *Journal) snapshot(id string, limit int) (snapshot, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := j.runs[id]
 	if s == nil {
 		return snapshot{}, false
 	}
-	return s.snapshot(j.nowIn(id)), true
+	return s.snapshot(j.nowIn(id), limit), true
 }
 
 // snapshot is a copy of a run. It becomes a Run without the journal's lock, which takes
@@ -92,11 +98,16 @@ type snapshot struct {
 	summary    Summary
 	first, now time.Time
 	records    []record
+	more       int // see Run.More
 }
 
-func (s *runStats) snapshot(now time.Time) snapshot {
-	copied := snapshot{summary: s.summary(now), first: s.first, now: now, records: make([]record, 0, s.kept)}
-	for r := s.oldest; r != nil; r = r.next {
+// snapshot copies up to limit records.
+func (s *runStats) snapshot(now time.Time, limit int) snapshot {
+	n := min(s.kept, limit)
+	copied := snapshot{
+		summary: s.summary(now), first: s.first, now: now, records: make([]record, 0, n), more: s.kept - n,
+	}
+	for r := s.oldest; len(copied.records) < n; r = r.next {
 		copied.records = append(copied.records, *r)
 	}
 	return copied
@@ -104,7 +115,7 @@ func (s *runStats) snapshot(now time.Time) snapshot {
 
 // run returns the run with the header fields of the names.
 func (s snapshot) run(names []string) Run {
-	run := Run{Summary: s.summary, Waits: make([]Entry, 0, len(s.records))}
+	run := Run{Summary: s.summary, Waits: make([]Entry, 0, len(s.records)), More: s.more}
 	slices.SortStableFunc(s.records, func(a, b record) int { return a.start.Compare(b.start) })
 	connections := map[uint64]int{}
 	for i := range s.records {
@@ -232,7 +243,7 @@ func (j *Journal) await(ctx context.Context, id string, ok func(Summary) bool) (
 		return ok(Summary{ID: id})
 	})
 	if s := j.runs[id]; s != nil {
-		return s.snapshot(j.nowIn(id)), err
+		return s.snapshot(j.nowIn(id), math.MaxInt), err
 	}
 	return snapshot{summary: Summary{ID: id}}, err
 }

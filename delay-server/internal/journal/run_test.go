@@ -41,6 +41,38 @@ func TestOldestRecordIsDropped(t *testing.T) {
 	}
 }
 
+// Head has the oldest records and the figures of all. What it cannot know it does not say.
+func TestHead(t *testing.T) {
+	j, h := newJournal(1000)
+	for range 700 {
+		w := journal.Wait{Run: "r", Method: "GET", Path: "/", Start: h.now}
+		w.Status = 503
+		j.Begin(&w, nil)
+		j.End(w, journal.Answered)
+	}
+	for _, tc := range []struct {
+		limit, waits, more int
+		headline, notes    string
+	}{
+		{1000, 700, 0, "700 attempts: 503", "first 500 requests drawn, 200 more not"},
+		{700, 700, 0, "700 attempts: 503", "first 500 requests drawn, 200 more not"},
+		{600, 600, 100, "", "first 500 requests drawn, 200 more not"},
+		{3, 3, 697, "", "first 3 requests drawn, 697 more not"},
+		{0, 0, 700, "", "first 0 requests drawn, 700 more not"},
+	} {
+		run, known := j.Head("r", tc.limit)
+		headline, _, _ := strings.Cut(run.Headline(), ",")
+		if !known || run.Requests != 700 || len(run.Waits) != tc.waits || run.More != tc.more ||
+			headline != tc.headline {
+			t.Errorf("limit %d: got %+v, %d records, %d more, headline %q; want %d, %d, %q", tc.limit, run.Summary,
+				len(run.Waits), run.More, headline, tc.waits, tc.more, tc.headline)
+		}
+		if picture := text(t, run); !strings.Contains(picture, tc.notes) {
+			t.Errorf("limit %d: the picture does not say %q", tc.limit, tc.notes)
+		}
+	}
+}
+
 func TestOldestRecordOfAllRunsIsDropped(t *testing.T) {
 	j, h := newJournal(3)
 	for _, step := range []struct{ run, path, a, b string }{

@@ -21,8 +21,8 @@ func (r Run) drawn() []Entry { return r.Waits[:min(len(r.Waits), maxRows)] }
 // notes returns sentences about waits that are not in a picture.
 func (r Run) notes() []string {
 	var notes []string
-	if more := len(r.Waits) - maxRows; more > 0 {
-		notes = append(notes, fmt.Sprintf("first %d requests drawn, %d more not", maxRows, more))
+	if drawn := len(r.drawn()); len(r.Waits)+r.More > drawn {
+		notes = append(notes, fmt.Sprintf("first %d requests drawn, %d more not", drawn, len(r.Waits)+r.More-drawn))
 	}
 	if r.Dropped > 0 {
 		notes = append(notes, fmt.Sprintf("%s dropped, but counted in the figures",
