@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"flag"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 
 	"flash.test/delay-server/delay"
 	"flash.test/delay-server/kit/program"
+	"flash.test/delay-server/kit/query"
 	"flash.test/delay-server/kit/settings"
 
 	"flash.test/demo-api/internal/config"
@@ -38,7 +38,7 @@ func newCaller(cfg config.Config, stderr io.Writer, onFailure func(error)) (*cal
 	}
 	client := upstream.New(server.url, cfg.Timeout, cfg.MaxCalls)
 	client.Token = cfg.DelayServerToken
-	return &caller{server, client, rand.Text(), stderr}, nil
+	return &caller{server, client, query.NewRunID(), stderr}, nil
 }
 
 // call makes call i of samples and returns the status of its response.

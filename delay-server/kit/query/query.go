@@ -3,6 +3,7 @@
 package query
 
 import (
+	"crypto/rand"
 	"maps"
 	"net/http"
 	"net/url"
@@ -67,6 +68,12 @@ func ParseInt[T int | int64](name, text string, min, max T) (T, error) {
 
 // MaxName is the maximum length of the name of a run, a pool, a barrier or a hold.
 const MaxName = 200
+
+// GeneratedRun begins the IDs of NewRunID. They name nobody, and the board leaves them out.
+const GeneratedRun = "generated."
+
+// NewRunID returns an ID for the run of a request that has none.
+func NewRunID() string { return GeneratedRun + rand.Text() }
 
 // CheckName returns nil if name is 1 to maxLen visible ASCII characters, and a
 // *problem.Problem of type t otherwise. The problem begins with what.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flash.test/delay-server/kit/query"
 )
 
 var endpoints = []string{"/get_data", "/async_get_data"}
@@ -122,8 +124,11 @@ func TestRunID(t *testing.T) {
 		t.Errorf("X-Run-Id %q: got %q in the response and %v in the calls", id, got.Header.Get("X-Run-Id"), runs)
 	}
 	first, second := d.get(t, "/get_data").Header.Get("X-Run-Id"), d.get(t, "/get_data").Header.Get("X-Run-Id")
-	if runs := s.received().runs; len(first) < 26 || first == second || !runs[first] || !runs[second] {
+	if runs := s.received().runs; first == second || !runs[first] || !runs[second] {
 		t.Errorf("without X-Run-Id: responses have %q and %q, calls %v; want two different IDs", first, second, runs)
+	}
+	if random, found := strings.CutPrefix(first, query.GeneratedRun); !found || len(random) < 26 {
+		t.Errorf("without X-Run-Id: got %q, want %q and 26 random characters", first, query.GeneratedRun)
 	}
 }
 

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"crypto/rand"
 	"errors"
 	"math"
 	"net/http"
@@ -172,7 +171,7 @@ func parseRunID(h http.Header, maxLength int) (string, error) {
 	ids := h.Values("X-Run-Id")
 	switch len(ids) {
 	case 0:
-		return rand.Text(), nil
+		return query.NewRunID(), nil
 	case 1:
 		return ids[0], query.CheckName(problem.InvalidHeader, "X-Run-Id", ids[0], maxLength)
 	default:

@@ -118,7 +118,7 @@ func get(ctx context.Context, wait int, run string) (int, error) {
 
 func endpoint(way func(context.Context, []call) ([]int, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		run := cmp.Or(r.Header.Get("X-Run-Id"), rand.Text()) // delay-server shows it as a waterfall
+		run := cmp.Or(r.Header.Get("X-Run-Id"), "generated."+rand.Text()) // delay-server shows it as a waterfall
 		w.Header().Set("X-Run-Id", run)
 		query, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {

@@ -99,7 +99,7 @@ public class App {
 
     static void serve(HttpExchange exchange, Way way) throws IOException {
         var given = exchange.getRequestHeaders().getFirst("X-Run-Id");
-        var run = given == null ? UUID.randomUUID().toString() : given; // delay-server shows it as a waterfall
+        var run = given == null ? "generated." + UUID.randomUUID() : given; // delay-server shows it as a waterfall
         int status = 200;
         var kind = "text/plain; charset=utf-8";
         String body;

@@ -77,7 +77,7 @@ const answer = (statuses) => (Object.keys(statuses).length > 0
 
 const server = createServer(async (request, response) => {
   const url = new URL(request.url, 'http://localhost');
-  const run = request.headers['x-run-id'] || randomUUID(); // delay-server shows it as a waterfall
+  const run = request.headers['x-run-id'] || `generated.${randomUUID()}`; // delay-server shows it as a waterfall
   let status = 200, kind = 'text/plain; charset=utf-8', body;
   try {
     if (!Object.hasOwn(endpoints, url.pathname)) {

@@ -100,7 +100,7 @@ def options(run):
 
 def run_id():
     """The run that delay-server shows as a waterfall: the client's, or a new one."""
-    return request.headers.get("X-Run-Id") or secrets.token_hex(6)
+    return request.headers.get("X-Run-Id") or "generated." + secrets.token_hex(6)
 
 
 def number(name, default, limit):
