@@ -10,6 +10,7 @@ package board
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,11 +19,13 @@ import (
 	"flash.test/delay-server/internal/exercise"
 	"flash.test/delay-server/internal/feed"
 	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/kit/query"
 )
 
 const (
 	interval   = 500 * time.Millisecond // between two states of a page
 	maxViewers = 300                    // open pages
+	maxDrawn   = 2                      // waterfalls at a time
 )
 
 // Options are the parts of the server that a board uses.
@@ -38,7 +41,8 @@ type Board struct {
 	feed    *feed.Feed
 	now     func() time.Time // wall time: the server's clock may be frozen
 
-	growing atomic.Bool // a goroutine of Grow runs
+	growing atomic.Bool   // a goroutine of grow runs
+	drawn   chan struct{} // a semaphore for waterfalls
 
 	mu      sync.Mutex
 	set     *exercise.Set
@@ -51,7 +55,9 @@ type Board struct {
 
 // New returns a board without runs. It uses the journal's Growing.
 func New(o Options) *Board {
-	b := &Board{options: o, now: time.Now, set: o.Exercises(), people: newPeople()}
+	b := &Board{
+		options: o, now: time.Now, set: o.Exercises(), people: newPeople(), drawn: make(chan struct{}, maxDrawn),
+	}
 	b.feed = feed.New(maxViewers, interval, b.state)
 	o.Journal.Growing = b.grow
 	return b
@@ -80,6 +86,8 @@ func (b *Board) update(dropping bool) {
 	b.changeSet()
 	changes, version := b.options.Journal.Changes(b.seen)
 	b.seen = version
+	// An old run is counted before newer ones take its place.
+	slices.SortFunc(changes, func(a, b journal.Change) int { return a.Begun - b.Begun })
 	for _, c := range changes {
 		b.note(c, now)
 	}
@@ -88,12 +96,16 @@ func (b *Board) update(dropping bool) {
 
 // note notes that a run has changed.
 func (b *Board) note(c journal.Change, now time.Time) {
-	if isTrace(c.ID) {
+	if strings.HasPrefix(c.ID, query.GeneratedRun) || isTrace(c.ID) {
 		return
 	}
 	name, of, _ := b.set.Parse(c.ID)
-	if p := b.people.find(name, c.Client, now); p != nil {
-		b.touch(p.note(c, of, now))
+	p := b.people.find(name, c.Client, now)
+	if p == nil {
+		return
+	}
+	if t := p.note(c, of, now); t != nil {
+		b.touch(t)
 	}
 }
 

@@ -1,8 +1,11 @@
 package board
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http/httptest"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -10,9 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/labstack/echo/v4"
+
 	"flash.test/delay-server/internal/clock"
 	"flash.test/delay-server/internal/exercise"
 	"flash.test/delay-server/internal/journal"
+	"flash.test/delay-server/kit/query"
 )
 
 const ms = time.Millisecond
@@ -235,6 +241,7 @@ func TestNamesAreSentAsTheyAre(t *testing.T) {
 	const name = `<img/src=x.onerror=alert(1)>"'&`
 	r.three(name+".concurrent.1", 1)
 	r.call("4bf92f3577b34da6a3ce929d0e0e4736", 1, 200, ms) // a trace
+	r.call(query.GeneratedRun+"K3XJ-concurrent", 1, 200, ms)
 	s := r.settle("")
 	r.want(s, name+" 3/0 passed [concurrent] failed []: "+name+".concurrent.1=passed")
 	text, err := json.Marshal(s)
@@ -305,6 +312,149 @@ func TestManyNamesOfOneAddress(t *testing.T) {
 	if s := r.settle(""); len(s.People) != maxPeople || s.MoreNames != 10 || s.People[0].Name != "name0" {
 		t.Errorf("%d people, %d more names, the first %q; want %d, 10, name0", len(s.People), s.MoreNames,
 			s.People[0].Name, maxPeople)
+	}
+}
+
+// An address that passes an exercise under many names does not keep all places.
+func TestManyNamesThatPass(t *testing.T) {
+	r := newRoom(t, 10_000)
+	for i := range maxPeople {
+		r.three(fmt.Sprintf("flood%d.concurrent.1", i), 2)
+	}
+	r.settle("")
+	r.three("anna.concurrent.1", 1)
+	r.want(r.settle("anna"), "anna 3/0 passed [concurrent] failed []: anna.concurrent.1=passed")
+	if s := r.settle(""); len(s.People) != maxPeople || s.People[0].Name != "flood1" || s.MoreNames != 1 {
+		t.Errorf("%d people, the first %s, %d more names; want %d, flood1, 1", len(s.People), s.People[0].Name,
+			s.MoreNames, maxPeople)
+	}
+}
+
+// A run that goes on after newer ones took its place is not counted again and again.
+func TestOldRunGoesOn(t *testing.T) {
+	r := newRoom(t, 1000)
+	for range 3 {
+		r.call("anna", 1, 200, ms)
+	}
+	for i := range maxTries {
+		r.call(fmt.Sprint("anna.concurrent.", i), 1, 200, ms)
+	}
+	r.call("anna", 1, 200, ms) // changes last
+	for range 5 {
+		if p := r.only(r.after(interval, "")); p.Requests != maxTries+4 {
+			t.Errorf("got %d requests, want %d", p.Requests, maxTries+4)
+		}
+		r.call("anna", 1, 200, ms)
+	}
+}
+
+// A run with very many requests is neither copied nor judged as a whole.
+func TestRunWithTooManyRequests(t *testing.T) {
+	r := newRoom(t, 2*maxJudged)
+	for range maxJudged {
+		r.call("anna.concurrent.1", 1, 200, time.Microsecond)
+	}
+	if p := r.only(r.settle("")); p.Tries[0].Verdict != "failed" {
+		t.Errorf("with %d requests: %s", maxJudged, summary(p))
+	}
+	r.call("anna.concurrent.1", 1, 200, time.Microsecond)
+	p := r.only(r.settle(""))
+	const want = "not judged: more than 2000 requests; use another run ID for each try"
+	if one := p.Tries[0]; one.Verdict != "" || len(p.Failed) > 0 || !slices.Equal(one.Details, []string{want}) ||
+		one.Headline != "2001 requests" || len(one.Bars) != maxBars {
+		t.Errorf("with a request more: %s, %+v; want %q", summary(p), one, want)
+	}
+}
+
+// get sends a request for a picture of a run.
+func (r *room) get(ctx context.Context, method, run string) (*httptest.ResponseRecorder, error) {
+	w := httptest.NewRecorder()
+	req := httptest.NewRequestWithContext(ctx, method, "/board/waterfall.svg?run="+run, nil)
+	return w, r.Waterfall(echo.New().NewContext(req, w))
+}
+
+func TestWaterfall(t *testing.T) {
+	r := newRoom(t, 2*maxJudged)
+	const run = "anna.retry.1"
+	for range maxJudged {
+		r.call(run, 1, 503, time.Microsecond)
+	}
+	w, err := r.get(t.Context(), "GET", run)
+	if err != nil || !strings.Contains(w.Body.String(), "gap 0 ms, want") {
+		t.Errorf("got %.200s, %v, want the remarks of its checks", w.Body, err)
+	}
+	r.call(run, 1, 503, time.Microsecond)
+	w, err = r.get(t.Context(), "GET", run)
+	if err != nil || !strings.Contains(w.Body.String(), "first 500 requests drawn, 1501 more not") ||
+		strings.Contains(w.Body.String(), "gap 0 ms, want") {
+		t.Errorf("got %.200s, %v, want the first requests without remarks", w.Body, err)
+	}
+	w, err = r.get(t.Context(), "HEAD", run)
+	if err != nil || w.Code != 200 || w.Body.Len() > 0 || w.Header().Get("Content-Type") != "image/svg+xml" {
+		t.Errorf("HEAD: got %d, %d bytes, %v, %v", w.Code, w.Body.Len(), w.Header(), err)
+	}
+	if _, err := r.get(t.Context(), "HEAD", "ben"); err == nil {
+		t.Error("HEAD of an unknown run: no error")
+	}
+}
+
+// Few pictures are drawn at a time. The others wait, but not after their clients have left.
+func TestWaterfallsDrawnAtOnce(t *testing.T) {
+	r := newRoom(t, 100)
+	r.three("anna.concurrent.1", 1)
+	for range maxDrawn {
+		r.drawn <- struct{}{}
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if w, err := r.get(gone, "GET", "anna.concurrent.1"); w.Body.Len() > 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("while %d are drawn: %d bytes, %v, want none, %v", maxDrawn, w.Body.Len(), err, context.Canceled)
+	}
+	for range maxDrawn {
+		<-r.drawn
+	}
+	for range 2 * maxDrawn {
+		if w, err := r.get(t.Context(), "GET", "anna.concurrent.1"); w.Body.Len() == 0 || err != nil {
+			t.Errorf("afterwards: %d bytes, %v", w.Body.Len(), err)
+		}
+	}
+}
+
+// The gaps of a run are by its clock, and the board waits by the wall's.
+func TestVerdictWaitsOnAScaledClock(t *testing.T) {
+	for _, tc := range []struct {
+		scale     float64
+		own       bool // the run's own clock has the scale
+		until, at time.Duration
+	}{ // the client has paused for a second by its clock
+		{1, false, 1900 * ms, 3 * time.Second},
+		{10, false, 10 * time.Second, 12 * time.Second},
+		{0.1, false, 900 * ms, 1200 * ms},
+		{10, true, 10 * time.Second, 12 * time.Second},
+	} {
+		r := newRoom(t, 100)
+		const run = "anna.concurrent.1"
+		r.call(run, 1, 200, ms)
+		r.time = r.time.Add(time.Second)
+		r.call(run, 1, 200, ms)
+		r.journal.Clocks = clock.NewRuns(r.options.Clock)
+		of := r.options.Clock
+		if tc.own {
+			of, _ = r.journal.MakeClock(run)
+		}
+		if err := of.Scale(tc.scale); err != nil {
+			t.Fatal(err)
+		}
+		r.after(interval, "")
+		for _, want := range []struct {
+			after   time.Duration
+			verdict string
+		}{{tc.until, "running"}, {tc.at - tc.until, "failed"}} {
+			if p := r.only(r.after(want.after, "")); p.Tries[0].Verdict != want.verdict {
+				t.Errorf("scale %v, own %v, after another %v: %s, want %s", tc.scale, tc.own, want.after, summary(p),
+					want.verdict)
+			}
+		}
 	}
 }
 

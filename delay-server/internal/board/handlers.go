@@ -1,6 +1,8 @@
 package board
 
 import (
+	"bytes"
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,7 +35,7 @@ func (b *Board) Events(c echo.Context) error {
 }
 
 // Waterfall draws the run that the query names. The remarks of its checks stand at the
-// requests.
+// requests, unless there are too many to judge.
 func (b *Board) Waterfall(c echo.Context) error {
 	values, err := readQuery(c, "run", "version")
 	if err != nil {
@@ -43,16 +45,41 @@ func (b *Board) Waterfall(c echo.Context) error {
 	if err := query.CheckName(problem.InvalidParameter, "run", id, query.MaxName); err != nil {
 		return err
 	}
-	run, known := b.options.Journal.Run(id)
-	if !known {
-		return problem.RunNotFound.New("run %s not found: no request named it, it was deleted, or the journal dropped "+
-			"its requests (JOURNAL_SIZE)", problem.Quote(id))
+	if _, known := b.options.Journal.Head(id, 0); !known {
+		return runNotFound(id)
 	}
-	h := c.Response().Header()
 	// If a browser opens the picture itself, it may only use its own style.
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
-	h.Set(echo.HeaderContentType, "image/svg+xml")
-	return b.marked(run).WriteSVG(c.Response())
+	c.Response().Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+	var picture []byte
+	if c.Request().Method != http.MethodHead {
+		if picture, err = b.draw(c.Request().Context(), id); err != nil {
+			return err
+		}
+	}
+	return c.Blob(http.StatusOK, "image/svg+xml", picture)
+}
+
+// draw draws a run once fewer than maxDrawn others are drawn. The picture is sent later:
+// a slow client keeps nobody waiting. If ctx is done first, the error is its cause.
+func (b *Board) draw(ctx context.Context, id string) ([]byte, error) {
+	select {
+	case b.drawn <- struct{}{}:
+		defer func() { <-b.drawn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	run, known := b.options.Journal.Head(id, maxJudged)
+	if !known {
+		return nil, runNotFound(id)
+	}
+	var picture bytes.Buffer
+	err := b.marked(run).WriteSVG(&picture)
+	return picture.Bytes(), err
+}
+
+func runNotFound(id string) error {
+	return problem.RunNotFound.New("run %s not found: no request named it, it was deleted, or the journal dropped "+
+		"its requests (JOURNAL_SIZE)", problem.Quote(id))
 }
 
 // marked returns the run with the remarks of its exercise's checks.
@@ -60,7 +87,7 @@ func (b *Board) marked(run journal.Run) journal.Run {
 	set := b.options.Exercises()
 	_, of, _ := set.Parse(run.ID)
 	e := set.Find(of)
-	if e == nil || !run.Settled() {
+	if e == nil || !run.Settled() || run.More > 0 {
 		return run
 	}
 	return e.Checks.Judge(run).Run

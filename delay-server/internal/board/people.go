@@ -61,7 +61,7 @@ func (p *people) find(name string, from netip.Addr, now time.Time) *person {
 }
 
 // toEvict returns who gives place to a new name from an address, or nil: of the address
-// with the most names, the one that has passed nothing and is quiet for the longest time.
+// with the most names, who is quiet for the longest time; whoever has passed nothing first.
 func (p *people) toEvict(from netip.Addr) *person {
 	var greatest netip.Addr
 	for addr, n := range p.names {
@@ -72,13 +72,13 @@ func (p *people) toEvict(from netip.Addr) *person {
 	if p.names[greatest] <= p.names[from]+1 {
 		return nil
 	}
-	var quiet *person
+	var evicted *person
 	for _, candidate := range p.inOrder {
-		if candidate.home == greatest && !candidate.hasPassed() && (quiet == nil || candidate.seen.Before(quiet.seen)) {
-			quiet = candidate
+		if candidate.home == greatest && (evicted == nil || candidate.goesBefore(evicted)) {
+			evicted = candidate
 		}
 	}
-	return quiet
+	return evicted
 }
 
 func (p *people) remove(gone *person) {

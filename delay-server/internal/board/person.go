@@ -20,15 +20,17 @@ type person struct {
 	home      netip.Addr // of the first request
 	addresses map[netip.Addr]bool
 	seen      time.Time // the last change of a run
-	requests  int       // also of runs that are no longer kept
+	requests  int       // also of runs that are no longer kept, as long as they were
 	tries     []*try    // the newest first
+	cut       int       // begun of the newest run that is no longer kept
 	marks     map[string]*mark
 }
 
 // mark says which runs have passed an exercise, and which have not. The newest come last.
 type mark struct{ passed, failed []string }
 
-// note notes that a run has changed, and returns its try.
+// note notes that a run has changed, and returns its try. It ignores a run that is no
+// longer kept, or is older, and returns nil: how far it has been counted is not known.
 func (p *person) note(c journal.Change, of string, now time.Time) *try {
 	var noted *try
 	i := slices.IndexFunc(p.tries, func(t *try) bool { return t.summary.ID == c.ID })
@@ -36,6 +38,8 @@ func (p *person) note(c journal.Change, of string, now time.Time) *try {
 		noted = p.tries[i]
 	}
 	switch {
+	case c.Begun <= p.cut:
+		return nil
 	case noted == nil:
 		noted = &try{quiet: minQuiet}
 	case noted.begun != c.Begun: // the journal dropped the run, and it began anew
@@ -45,13 +49,14 @@ func (p *person) note(c journal.Change, of string, now time.Time) *try {
 	p.requests += c.Requests - noted.summary.Requests
 	noted.exercise, noted.summary, noted.begun = of, c.Summary, c.Begun
 	noted.changed, noted.open, noted.stale = now, true, true
-	noted.judged, noted.final, noted.lost = false, false, false
+	noted.judged, noted.final, noted.unjudged = false, false, ""
 	p.unmark(c.ID)
 	if !slices.Contains(p.tries, noted) {
 		at, _ := slices.BinarySearchFunc(p.tries, noted, func(a, b *try) int { return b.begun - a.begun })
 		p.tries = slices.Insert(p.tries, at, noted)
 	}
 	if len(p.tries) > maxTries {
+		p.cut = p.tries[maxTries].begun
 		p.tries = p.tries[:maxTries]
 	}
 	return noted
@@ -97,6 +102,14 @@ func (p *person) hasPassed() bool {
 		}
 	}
 	return false
+}
+
+// goesBefore reports whether p gives its place to a new name rather than other does.
+func (p *person) goesBefore(other *person) bool {
+	if passed := p.hasPassed(); passed != other.hasPassed() {
+		return !passed
+	}
+	return p.seen.Before(other.seen)
 }
 
 // forget removes a run, and reports whether it was known.

@@ -135,17 +135,15 @@ func (t *try) state() tryState {
 	switch {
 	case t.final:
 		s.Details = append(s.Details, t.details...)
-	case t.lost && t.exercise != "":
-		s.Details = append(s.Details, "not judged: the journal dropped its requests; raise JOURNAL_SIZE")
+	case t.unjudged != "" && t.exercise != "":
+		s.Details = append(s.Details, "not judged: "+t.unjudged)
 	}
 	return s
 }
 
 func (t *try) verdict() string {
 	switch {
-	case t.exercise == "":
-		return ""
-	case t.lost:
+	case t.exercise == "", t.unjudged != "":
 		return ""
 	case !t.final:
 		return "running"

@@ -17,6 +17,10 @@ const (
 	// the journal's lock.
 	maxLive = 200
 
+	// A run with more recorded requests is not judged, and only so many of its requests are
+	// read.
+	maxJudged = 2000
+
 	maxReads         = 64          // runs read in an update, about
 	maxReadsOfPerson = 4           // runs of a name read in an update
 	moving           = time.Second // how often the bars of waiting requests are read
@@ -44,9 +48,10 @@ type try struct {
 	stale   bool      // it has changed since it was read
 	judged  bool      // passed and details are known
 	final   bool      // and the run was quiet
-	lost    bool      // the journal dropped it before it was judged
 	passed  bool
 	details []string
+
+	unjudged string // why it is not judged; "" if it is, or is yet to be
 }
 
 // due reports whether the run is settled and has been quiet for long enough to be judged.
@@ -91,11 +96,12 @@ func (b *Board) read(now time.Time, dropping bool) {
 
 // readTry reads a run of p. It returns false if there is nothing more to read.
 func (b *Board) readTry(p *person, t *try, now time.Time, dropping bool) (open bool) {
-	run, known := b.options.Journal.Run(t.summary.ID)
+	run, known := b.options.Journal.Head(t.summary.ID, maxJudged)
 	if !known { // the journal dropped it
 		b.touch(t)
-		t.final, t.lost = t.judged, !t.judged
-		if t.final && t.exercise != "" {
+		if t.final = t.judged; !t.final {
+			t.unjudged = "the journal dropped its requests; raise JOURNAL_SIZE"
+		} else if t.exercise != "" {
 			p.conclude(t)
 		}
 		return false
@@ -105,11 +111,15 @@ func (b *Board) readTry(p *person, t *try, now time.Time, dropping bool) (open b
 	t.readAt, t.stale = now, false
 	p.requests += run.Requests - t.summary.Requests
 	t.summary = run.Summary
-	t.quiet = quiet(run)
+	t.quiet = quiet(run, b.scaleOf(run.ID))
 	t.headline = headline(run)
 	t.bars = bars(run)
 	if !t.summary.Settled() || !t.due(now) && !dropping {
 		return true
+	}
+	if run.More > 0 {
+		t.unjudged = fmt.Sprintf("more than %d requests; use another run ID for each try", maxJudged)
+		return false
 	}
 	if e := b.set.Find(t.exercise); e != nil {
 		t.passed, t.details = words(e.Checks.Judge(run))
@@ -153,7 +163,7 @@ func count(s journal.Summary) string {
 }
 
 // The shortest and the longest time after which a settled run is judged. A client that
-// pauses between two attempts looks settled meanwhile.
+// pauses between two attempts looks settled meanwhile. They are wall time.
 const (
 	minQuiet = time.Second
 	maxQuiet = 30 * time.Second
@@ -161,8 +171,8 @@ const (
 
 // quiet returns how long after its last change a settled run is judged: until a further
 // request would be later than the run so far suggests. After a failure the client may
-// retry, and may have doubled its pause.
-func quiet(run journal.Run) time.Duration {
+// retry, and may have doubled its pause. A second of the run's clock takes scale seconds.
+func quiet(run journal.Run, scale float64) time.Duration {
 	if len(run.Waits) == 0 {
 		return minQuiet
 	}
@@ -170,10 +180,17 @@ func quiet(run journal.Run) time.Duration {
 	for _, w := range run.Waits {
 		longest = max(longest, w.Gap)
 	}
+	longest = time.Duration(min(scale*float64(longest), float64(maxQuiet)))
 	pause := longest + minQuiet
 	last := run.Waits[len(run.Waits)-1]
 	if last.Outcome != journal.Answered || last.Status >= 400 {
 		pause = max(2*longest+2*minQuiet, last.RetryAfter+minQuiet)
 	}
 	return min(pause, maxQuiet)
+}
+
+// scaleOf returns how many seconds a second of the run's clock takes.
+func (b *Board) scaleOf(run string) float64 {
+	scale, _ := cmp.Or(b.options.Journal.Clocks.Of(run), b.options.Clock).Setting()
+	return scale
 }
