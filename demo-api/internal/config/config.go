@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -31,7 +32,7 @@ type Config struct {
 	DatabaseURL         string `env:"DATABASE_URL" help:"database for ?db=, such as postgres://…; unset: SQLite in this process"`
 	DatabaseConnections int    `env:"DATABASE_CONNECTIONS" envDefault:"90" help:"maximum number of database connections"`
 
-	AgainstHosts []string `env:"AGAINST_HOSTS" envDefault:"localhost,127.0.0.1,[::1]" help:"hosts that a race with against= may send requests to, each with or without a port; none for none"`
+	AgainstHosts []string `env:"AGAINST_HOSTS" envDefault:"localhost,127.0.0.1,[::1]" help:"hosts that a race with against= may send requests to: none, *, or hosts with or without a port and networks such as 10.0.0.0/8"`
 
 	Calls       int           `env:"CALLS" envDefault:"2" help:"calls of a request without ?calls="`
 	MaxCalls    int           `env:"MAX_CALLS" envDefault:"1000" help:"largest ?calls=, 1 to 4000"`
@@ -87,8 +88,8 @@ func (c Config) Validate() error {
 	v.Check(c.DelayServerToken == "" || c.DelayServerURL != "",
 		"DELAY_SERVER_TOKEN: value is invalid: it needs DELAY_SERVER_URL")
 	for _, host := range c.Against() {
-		v.Check(isHostPort(host),
-			"AGAINST_HOSTS: %q is invalid: use none, or hosts such as localhost,127.0.0.1:5001,[::1]", host)
+		v.Check(host == "*" || isNetwork(host) || isHostPort(host),
+			"AGAINST_HOSTS: %q is invalid: use *, none, or hosts such as localhost,127.0.0.1:5001,[::1],10.0.0.0/8", host)
 	}
 	v.Check(c.DatabaseConnections >= 1, "DATABASE_CONNECTIONS: %d is invalid: use 1 or more", c.DatabaseConnections)
 	err := checkDatabaseURL(c.DatabaseURL)
@@ -116,6 +117,12 @@ func isHostPort(s string) bool {
 }
 
 var hostChars = regexp.MustCompile(`^([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
+
+// isNetwork reports whether s is a range of addresses.
+func isNetwork(s string) bool {
+	network, err := netip.ParsePrefix(s)
+	return err == nil && !network.Addr().Is4In6() // addresses are compared as IPv4
+}
 
 // checkDatabaseURL returns why s is not a URL of a PostgreSQL database. The error
 // has no password: it has no part of s if s cannot be parsed.

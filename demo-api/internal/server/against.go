@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,8 +22,8 @@ import (
 	"flash.test/demo-api/internal/upstream"
 )
 
-// parseAgainst parses the URL of an app. Its host must be in hosts, each a host with
-// or without a port. The error is a *problem.Problem: 400, or 403 for the host.
+// parseAgainst parses the URL of an app. Its host must be in hosts, as in
+// Options.AgainstHosts. The error is a *problem.Problem: 400, or 403 for the host.
 func parseAgainst(value string, hosts []string) (string, error) {
 	u, err := url.Parse(value)
 	if err != nil || !httpkit.IsBaseURL(value) || strings.Trim(u.Path, "/") != "" {
@@ -29,13 +31,20 @@ func parseAgainst(value string, hosts []string) (string, error) {
 			"against %s is invalid: use http://host:port or https://host:port, without a path",
 			problem.Quote(value))
 	}
-	for _, allowed := range hosts {
-		if strings.EqualFold(allowed, u.Host) || strings.EqualFold(allowed, strings.TrimSuffix(u.Host, ":"+u.Port())) {
-			return u.Scheme + "://" + u.Host, nil
-		}
+	if slices.ContainsFunc(hosts, func(allowed string) bool { return allowsHost(allowed, u) }) {
+		return u.Scheme + "://" + u.Host, nil
 	}
 	return "", problem.TargetNotAllowed.New("against host %s is not allowed; add it to AGAINST_HOSTS",
 		problem.Quote(u.Host))
+}
+
+// allowsHost reports whether an entry of Options.AgainstHosts allows the host of u. A
+// network allows addresses, not names.
+func allowsHost(allowed string, u *url.URL) bool {
+	addr, _ := netip.ParseAddr(u.Hostname())
+	network, _ := netip.ParsePrefix(allowed) // contains nothing if it is none
+	return allowed == "*" || network.Contains(addr.Unmap()) || strings.EqualFold(allowed, u.Host) ||
+		strings.EqualFold(allowed, strings.TrimSuffix(u.Host, ":"+u.Port()))
 }
 
 // checkAgainst returns an error, a *problem.Problem, if a hostile page may have made a

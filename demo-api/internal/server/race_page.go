@@ -69,8 +69,10 @@ func takePresent(raw string) (string, error) {
 // raceNotes returns the notes of the fields of form.
 func (s *Server) raceNotes(form web.Form) []web.Note {
 	against := "URL of an app in another language"
-	if len(s.options.AgainstHosts) > 0 {
-		against += ", at " + strings.Join(s.options.AgainstHosts, ", ")
+	if hosts := s.options.AgainstHosts; slices.Contains(hosts, "*") {
+		against += ", at any host"
+	} else if len(hosts) > 0 {
+		against += ", at " + strings.Join(hosts, ", ")
 	}
 	return withErrors(form,
 		web.Note{Name: "calls", Text: "0 to " + strconv.Itoa(s.options.MaxCalls)},

@@ -62,7 +62,7 @@ type Options struct {
 	DelayServerLink string // the URL of delay-server for browsers, or ""
 	Embedded        bool   // delay-server runs in this process, and listens only on loopback
 
-	AgainstHosts []string      // hosts of apps that a race may be of, each with or without a port
+	AgainstHosts []string      // of apps to race: hosts with or without a port, networks as "10.0.0.0/8", or "*"
 	Timeout      time.Duration // of an app's response, beyond the ideal time
 
 	Tracing tracing.Tracing // of the requests
