@@ -126,6 +126,46 @@ func TestTutorialBesideDemoAPI(t *testing.T) {
 	}
 }
 
+// TestTutorialQueriesInJava gives the Java app a database and Debian's driver.
+func TestTutorialQueriesInJava(t *testing.T) {
+	const driver = "/usr/share/java/postgresql.jar"
+	wiretest.RequireClient(t, "libpostgresql-jdbc-java", "test", "-r", driver)
+	runtime := requireRuntime(t, "default-jdk-headless", "java", "--version")[0]
+	slow := serveDelays(t, func(c *server.Config) { c.AdminToken = "none" })
+	postgres := wiretest.StartPostgres(t)
+	database := fmt.Sprintf("jdbc:postgresql://127.0.0.1:%d/postgres?user=%s&password=%s", postgres.Port,
+		wiretest.PostgresUser, wiretest.PostgresPassword)
+	dir, err := filepath.Abs("../tutorial/java")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func(classPath string) string {
+		return startCommand(t, dir, "java App.java", runtime, "DELAY_SERVER_URL="+slow, "PORT=0",
+			"CLASSPATH="+classPath, "DATABASE_URL="+database)
+	}
+	app := start(driver)
+	for _, e := range endpoints {
+		checkDatabase(t, app+e.path, true)
+		for query, want := range map[string]string{"?calls=0&db=1": "calls=0", "?db=60001": "db"} {
+			got, err := get(app + e.path + query)
+			if err != nil || got.status != 400 || !strings.Contains(got.body, want) {
+				t.Errorf("GET %s%s: got %d %q, error %v; want 400 and %s", e.path, query, got.status, got.body,
+					err, want)
+			}
+		}
+	}
+	checkDatabase(t, start("")+"/get_data", false)
+	postgres.Stop(t)
+	for _, e := range endpoints {
+		got, err := get(app + e.path + "?db=1")
+		if err != nil || got.status != 502 || !strings.HasPrefix(got.body, "the query failed: ") ||
+			strings.Contains(got.body, wiretest.PostgresPassword) {
+			t.Errorf("GET %s?db=1 without the database: got %d %q, error %v; want 502 and the reason", e.path,
+				got.status, got.body, err)
+		}
+	}
+}
+
 // startCommand runs a shell command in a folder until the test ends, and returns the first
 // URL it prints. The folder of runtime is first in its PATH.
 func startCommand(t *testing.T, dir, command, runtime string, environ ...string) string {

@@ -1,6 +1,6 @@
 // Package wiretest helps to test servers and clients over real sockets: it waits
-// for a condition, opens connections on which a test writes every byte itself, and
-// finds the interpreters of other languages' clients.
+// for a condition, opens connections on which a test writes every byte itself,
+// starts a PostgreSQL, and finds the interpreters of other languages' clients.
 // Only tests import it.
 package wiretest
 

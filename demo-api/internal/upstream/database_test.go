@@ -171,7 +171,7 @@ func TestOpenDatabaseWithBadURL(t *testing.T) {
 func BenchmarkSQLite(b *testing.B) { benchmarkQuery(b, "") }
 
 func BenchmarkPostgres(b *testing.B) {
-	benchmarkQuery(b, startPostgres(b).url(pgUser, pgPassword, "postgres"))
+	benchmarkQuery(b, wiretest.StartPostgres(b).URL(pgUser, pgPassword, "postgres"))
 }
 
 func benchmarkQuery(b *testing.B, url string) {

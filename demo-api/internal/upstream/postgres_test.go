@@ -11,9 +11,11 @@ import (
 	"flash.test/delay-server/kit/wiretest"
 )
 
+const pgUser, pgPassword = wiretest.PostgresUser, wiretest.PostgresPassword
+
 func TestPostgres(t *testing.T) {
-	c := startPostgres(t)
-	url, address := c.url(pgUser, pgPassword, "postgres"), fmt.Sprintf("127.0.0.1:%d", c.port)
+	c := wiretest.StartPostgres(t)
+	url, address := c.URL(pgUser, pgPassword, "postgres"), fmt.Sprintf("127.0.0.1:%d", c.Port)
 	testDatabase(t, url, address)
 	t.Run("a cancelled query ends in the database", func(t *testing.T) { testCancel(t, url) })
 	t.Run("it rejects a query", func(t *testing.T) { testRejected(t, c, address) })
@@ -46,8 +48,8 @@ func testCancel(t *testing.T, url string) {
 	wiretest.Eventually(t, "no query sleeps", func() bool { return sleeping() == 0 })
 }
 
-func testRejected(t *testing.T, c cluster, address string) {
-	admin := open(t, c.url(pgUser, pgPassword, "postgres"), time.Minute, 1)
+func testRejected(t *testing.T, c wiretest.Postgres, address string) {
+	admin := open(t, c.URL(pgUser, pgPassword, "postgres"), time.Minute, 1)
 	for _, statement := range []string{
 		"CREATE ROLE full LOGIN PASSWORD '" + pgPassword + "' CONNECTION LIMIT 0",
 		"CREATE ROLE hasty LOGIN PASSWORD '" + pgPassword + "'",
@@ -58,13 +60,13 @@ func testRejected(t *testing.T, c cluster, address string) {
 		}
 	}
 	for _, tc := range []struct{ name, url, reason string }{
-		{"a wrong password", c.url(pgUser, "not-to-be-seen-either", "postgres"), "user or password rejected"},
-		{"an unknown user", c.url("nobody", pgPassword, "postgres"), "user or password rejected"},
-		{"an unknown database", c.url(pgUser, pgPassword, "none"), "no database of that name"},
-		{"too many connections", c.url("full", pgPassword, "postgres"),
+		{"a wrong password", c.URL(pgUser, "not-to-be-seen-either", "postgres"), "user or password rejected"},
+		{"an unknown user", c.URL("nobody", pgPassword, "postgres"), "user or password rejected"},
+		{"an unknown database", c.URL(pgUser, pgPassword, "none"), "no database of that name"},
+		{"too many connections", c.URL("full", pgPassword, "postgres"),
 			"too many connections; lower DATABASE_CONNECTIONS"},
-		{"a query that it cancels", c.url("hasty", pgPassword, "postgres"), "the database cancelled the query"},
-		{"an unknown parameter", c.url(pgUser, pgPassword, "postgres") + "?stauts=1", "error with SQLSTATE 42704"},
+		{"a query that it cancels", c.URL("hasty", pgPassword, "postgres"), "the database cancelled the query"},
+		{"an unknown parameter", c.URL(pgUser, pgPassword, "postgres") + "?stauts=1", "error with SQLSTATE 42704"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			err := open(t, tc.url, time.Minute, 1).Query(t.Context(), time.Second)
@@ -80,7 +82,7 @@ func testRejected(t *testing.T, c cluster, address string) {
 	}
 }
 
-func testRestart(t *testing.T, c cluster, url, address string) {
+func testRestart(t *testing.T, c wiretest.Postgres, url, address string) {
 	const connections = 5
 	d := open(t, url, time.Minute, connections)
 	queryAll(t, d, connections, 100*time.Millisecond)
@@ -88,7 +90,7 @@ func testRestart(t *testing.T, c cluster, url, address string) {
 	ended := make(chan error, 1)
 	go func() { ended <- d.Query(t.Context(), 30*time.Second) }()
 	wiretest.Eventually(t, "a query has a connection", func() bool { return d.pool.Stats().InUse == 1 })
-	c.stop(t)
+	c.Stop(t)
 	if err := <-ended; !errors.Is(err, ErrUnreachable) {
 		t.Errorf("Query, shut down: got %v, want ErrUnreachable", err)
 	}
@@ -97,7 +99,7 @@ func testRestart(t *testing.T, c cluster, url, address string) {
 	if !errors.Is(err, ErrUnreachable) || err.Error() != want {
 		t.Errorf("Query, while it is down = %v\nwant %s", err, want)
 	}
-	c.start(t)
+	c.Start(t)
 	queryAll(t, d, connections, 100*time.Millisecond)
 }
 

@@ -16,6 +16,8 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.sql.DriverManager;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -29,6 +31,7 @@ import java.util.concurrent.Executors;
 
 public class App {
     static final String SLOW = setting("DELAY_SERVER_URL", "http://localhost:3000").replaceAll("/$", "");
+    static final String DATABASE = setting("DATABASE_URL", "");
     static final ExecutorService THREADS = threads();
     static final HttpClient CLIENT = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
@@ -72,11 +75,8 @@ public class App {
     static List<Callable<Integer>> readCalls(Map<String, List<String>> query, String run) {
         for (var name : query.keySet()) {
             if (!List.of("calls", "delay", "db").contains(name)) {
-                throw new Rejected(400, "unknown parameter " + name + ": use calls and delay");
+                throw new Rejected(400, "unknown parameter " + name + ": use calls, delay and db");
             }
-        }
-        if (query.containsKey("db")) {
-            rejectDatabase();
         }
         int count = number(query, "calls", 2, 1000);
         int wait = number(query, "delay", 1000, 60_000);
@@ -84,13 +84,34 @@ public class App {
         for (int i = 0; i < count; i++) {
             calls.add(() -> call(wait, run));
         }
+        if (query.containsKey("db")) {
+            if (calls.isEmpty()) {
+                throw new Rejected(400, "db and calls=0 conflict: db replaces the last call");
+            }
+            int queryWait = number(query, "db", 0, 60_000);
+            requireDriver();
+            calls.set(count - 1, () -> queryDatabase(queryWait));
+        }
         return calls;
     }
 
-    // Step 4: a query needs a driver, which is a library. In Python, SQLite's driver is part of the language.
-    static void rejectDatabase() {
-        throw new Rejected(501, "db needs a database driver, and this app uses no library: "
-                + "try the Python app or demo-api");
+    // Step 4: a query that takes a while, by JDBC. PostgreSQL's driver is a library.
+    static int queryDatabase(int wait) throws SQLException {
+        try (var database = DriverManager.getConnection(DATABASE);
+                var query = database.prepareStatement("SELECT pg_sleep(?)")) {
+            query.setDouble(1, wait / 1000.0);
+            query.executeQuery();
+        }
+        return 200;
+    }
+
+    static void requireDriver() {
+        try {
+            DriverManager.getDriver(DATABASE);
+        } catch (SQLException e) {
+            throw new Rejected(501, "db needs a database driver: use DATABASE_URL=jdbc:postgresql://HOST/NAME "
+                    + "java -cp DRIVER.jar App.java, or try the Python app or demo-api");
+        }
     }
 
     interface Way {
@@ -108,15 +129,17 @@ public class App {
             if (!exchange.getRequestURI().getPath().equals(path)) { // a context serves all that begins with its path
                 throw new Rejected(404, "use /get_data or /async_get_data");
             }
-            var statuses = way.make(readCalls(query(exchange.getRequestURI()), run));
-            body = statuses.isEmpty() ? "ok" : json(statuses);
+            var query = query(exchange.getRequestURI());
+            var statuses = way.make(readCalls(query, run));
+            body = statuses.isEmpty() ? "ok" : json(statuses, query.containsKey("db"));
             kind = statuses.isEmpty() ? kind : "application/json";
         } catch (Rejected e) {
             status = e.status;
             body = e.getMessage();
         } catch (Exception e) {
             status = 502;
-            body = "a call to " + SLOW + " failed: " + (e instanceof ExecutionException ? e.getCause() : e);
+            var cause = e instanceof ExecutionException ? e.getCause() : e;
+            body = (cause instanceof SQLException ? "the query" : "a call to " + SLOW) + " failed: " + cause;
         }
         exchange.getResponseHeaders().set("Content-Type", kind);
         exchange.getResponseHeaders().set("X-Run-Id", run);
@@ -126,10 +149,11 @@ public class App {
         exchange.close();
     }
 
-    static String json(List<Integer> statuses) {
+    static String json(List<Integer> statuses, boolean endsWithQuery) {
         var json = new StringJoiner(",", "{", "}");
         for (int i = 0; i < statuses.size(); i++) {
-            json.add("\"r" + (i + 1) + "\":" + statuses.get(i));
+            var name = endsWithQuery && i == statuses.size() - 1 ? "db" : "r" + (i + 1);
+            json.add("\"" + name + "\":" + statuses.get(i));
         }
         return json.toString();
     }

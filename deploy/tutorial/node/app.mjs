@@ -50,7 +50,7 @@ function readCalls(query) {
   return Array.from({ length: count }, (_, i) => ({ name: `r${i + 1}`, wait }));
 }
 
-// Step 4: a query needs a driver, which is a package. In Python, SQLite's driver is part of the language.
+// Step 4: a query needs a driver, which is a package. Node's own SQLite would stop all calls while a query runs.
 function rejectDatabase() {
   throw new Rejected(501, 'db needs a database driver, and this app uses no package: try the Python app or demo-api');
 }

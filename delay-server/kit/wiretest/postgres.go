@@ -1,4 +1,4 @@
-package upstream
+package wiretest
 
 import (
 	"fmt"
@@ -10,22 +10,20 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-
-	"flash.test/delay-server/kit/wiretest"
 )
 
-// cluster is a PostgreSQL on a free loopback port, for one test.
-type cluster struct {
+// A Postgres is a PostgreSQL on a free loopback port, for one test.
+type Postgres struct {
+	Port      int
 	bin, data string
-	port      int
 }
 
-// The superuser of a cluster.
-const pgUser, pgPassword = "demo", "not-to-be-seen"
+// The superuser of a Postgres.
+const PostgresUser, PostgresPassword = "demo", "not-to-be-seen"
 
-// startPostgres starts a cluster until the end of the test. Without PostgreSQL, it
+// StartPostgres starts a PostgreSQL until the end of the test. Without an installation, it
 // skips the test, or fails it with REQUIRE_POSTGRES=1.
-func startPostgres(t testing.TB) cluster {
+func StartPostgres(t testing.TB) Postgres {
 	t.Helper()
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // on Debian
 	if initdb, err := exec.LookPath("initdb"); err == nil {
@@ -38,16 +36,16 @@ func startPostgres(t testing.TB) cluster {
 		t.Skip("PostgreSQL is not installed: found no initdb")
 	}
 	dir := ownedDir(t)
-	c := cluster{bin: filepath.Dir(found[0]), data: filepath.Join(dir, "data"), port: freePort(t)}
+	p := Postgres{bin: filepath.Dir(found[0]), data: filepath.Join(dir, "data"), Port: freePort(t)}
 	password := filepath.Join(dir, "password")
-	if err := os.WriteFile(password, []byte(pgPassword), 0o644); err != nil {
+	if err := os.WriteFile(password, []byte(PostgresPassword), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c.run(t, "initdb", "--pgdata", c.data, "--username", pgUser, "--pwfile", password,
+	p.run(t, "initdb", "--pgdata", p.data, "--username", PostgresUser, "--pwfile", password,
 		"--auth", "scram-sha-256", "--no-sync")
-	c.start(t)
-	t.Cleanup(func() { c.stop(t) })
-	return c
+	p.Start(t)
+	t.Cleanup(func() { p.Stop(t) })
+	return p
 }
 
 // ownedDir returns a temporary directory of the user that runs PostgreSQL.
@@ -73,7 +71,7 @@ func ownedDir(t testing.TB) string {
 
 func freePort(t testing.TB) int {
 	t.Helper()
-	_, port, _ := net.SplitHostPort(wiretest.ClosedAddr(t))
+	_, port, _ := net.SplitHostPort(ClosedAddr(t))
 	n, err := strconv.Atoi(port)
 	if err != nil {
 		t.Fatal(err)
@@ -81,31 +79,31 @@ func freePort(t testing.TB) int {
 	return n
 }
 
-// start starts the cluster and returns when it accepts connections.
-func (c cluster) start(t testing.TB) {
+// Start starts p and returns when it accepts connections.
+func (p Postgres) Start(t testing.TB) {
 	t.Helper()
-	options := fmt.Sprintf("-p %d -h 127.0.0.1 -k %s -c fsync=off -c max_connections=120", c.port, filepath.Dir(c.data))
-	c.run(t, "pg_ctl", "--pgdata", c.data, "--log", c.data+".log", "--wait", "--options", options, "start")
+	options := fmt.Sprintf("-p %d -h 127.0.0.1 -k %s -c fsync=off -c max_connections=120", p.Port, filepath.Dir(p.data))
+	p.run(t, "pg_ctl", "--pgdata", p.data, "--log", p.data+".log", "--wait", "--options", options, "start")
 }
 
-// stop stops the cluster, if it runs, and closes all connections.
-func (c cluster) stop(t testing.TB) {
+// Stop stops p, if it runs, and closes all connections.
+func (p Postgres) Stop(t testing.TB) {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(c.data, "postmaster.pid")); err == nil {
-		c.run(t, "pg_ctl", "--pgdata", c.data, "--wait", "--mode", "fast", "stop")
+	if _, err := os.Stat(filepath.Join(p.data, "postmaster.pid")); err == nil {
+		p.run(t, "pg_ctl", "--pgdata", p.data, "--wait", "--mode", "fast", "stop")
 	}
 }
 
 // run runs a program of PostgreSQL, which refuses to run as root.
-func (c cluster) run(t testing.TB, program string, args ...string) {
+func (p Postgres) run(t testing.TB, program string, args ...string) {
 	t.Helper()
-	line := slices.Concat([]string{filepath.Join(c.bin, program)}, args)
+	line := slices.Concat([]string{filepath.Join(p.bin, program)}, args)
 	if os.Getuid() == 0 {
 		line = slices.Concat([]string{"runuser", "-u", "postgres", "--"}, line)
 	}
 	cmd := exec.Command(line[0], line[1:]...)
-	cmd.Dir = filepath.Dir(c.data)
-	log, err := os.CreateTemp(t.TempDir(), program) // the cluster would hold a pipe open
+	cmd.Dir = filepath.Dir(p.data)
+	log, err := os.CreateTemp(t.TempDir(), program) // the server would hold a pipe open
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +115,7 @@ func (c cluster) run(t testing.TB, program string, args ...string) {
 	}
 }
 
-// url returns the URL of a database of the cluster.
-func (c cluster) url(user, password, database string) string {
-	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s", user, password, c.port, database)
+// URL returns the URL of a database.
+func (p Postgres) URL(user, password, database string) string {
+	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s", user, password, p.Port, database)
 }
