@@ -74,6 +74,8 @@ type pageView struct {
 	Path  string     // of the page
 	Pages []pageLink // of the navigation
 
+	OpenBoard bool // everybody sees the board, even with ADMIN_TOKEN
+
 	Base   string // scheme and host that the client used, for curl commands
 	Host   string // the host with its port
 	Name   string // the host without its port
@@ -129,7 +131,7 @@ func (s *Server) pageView(path string) pageView {
 		auth = ` -H "Authorization: Bearer $ADMIN_TOKEN"`
 	}
 	return pageView{
-		Path: path, Pages: s.pageLinks(),
+		Path: path, Pages: s.pageLinks(), OpenBoard: s.config.Board != nil && *s.config.Board,
 		Base: httpkit.BaseURL, Host: httpkit.Host, Name: httpkit.Hostname, Secure: secure, Run: httpkit.NewRun,
 		Auth: auth, Config: s.config, Build: version.Get(),
 		Forms: delay.Forms, Endpoints: plan.Endpoints(), Parameters: plan.QueryParameters(),

@@ -214,7 +214,7 @@ func (s *Server) routes(m *metrics.Metrics) *echo.Echo {
 		gets("/live", s.page("/live", "live.html"))
 	}
 	if served, public := s.config.board(); served {
-		gets("/board", s.page("/board", "board.html"))
+		gets("/board", s.boardPage())
 		gets("/board/events", s.admin.GuardRead(public, s.board.Events))
 		gets("/board/waterfall.svg", s.admin.GuardRead(public, s.board.Waterfall))
 		gets("/exercises", s.lessons.servePage)

@@ -133,6 +133,12 @@ func TestBoardOfFiftyInABrowser(t *testing.T) {
 		t.Errorf("the last row ends at %.0f pixels, want 720 at most", bottom)
 	}
 	pictureBy(t, tab, "board-fifty", chromedp.CaptureScreenshot())
+	do(t, tab, chromedp.EmulateViewport(1280, 720), chromedp.Click("#freeze"),
+		until(`!document.querySelector("#frozen").hidden`))
+	if bottom := evaluate[float64](t, tab, below); bottom > 720 {
+		t.Errorf("frozen, the last row ends at %.0f pixels, want 720 at most", bottom)
+	}
+	pictureBy(t, tab, "board-fifty-frozen", chromedp.CaptureScreenshot())
 	if got := wrong(); len(got) > 0 {
 		t.Errorf("the page: %s", strings.Join(got, "\n"))
 	}
@@ -181,6 +187,7 @@ func TestBoardWithATokenInABrowser(t *testing.T) {
 		}
 		give("wrong")
 		do(t, tab, until(`document.querySelector("#token-status").textContent === "This token is wrong."`))
+		give("tökén✓")
 		give("secret")
 		do(t, tab, until(row("anna")+` !== undefined`))
 		if !public {

@@ -164,6 +164,11 @@ func TestLiveHoldsInABrowser(t *testing.T) {
 	sendInBackground(t, base+"/delay/600000?pool=db&workers=1&queue=2&run=anna")
 	sendInBackground(t, base+"/delay/600000?pool=db&workers=1&queue=2&run=anna")
 	do(t, tab, until(waitingIs(7)), until(barCount+` === 7`))
+	queue := evaluate[string](t, tab, `[...document.querySelectorAll("#pools .queue i")].map(
+		(place) => place.className || "free").join()`)
+	if queue != "full,free" {
+		t.Errorf("the queue of pool db shows %s, want full,free", queue)
+	}
 	for selector, want := range map[string]string{
 		"#holds li:first-child": "guest-0",
 		"#barriers li":          "1 of 3 are here",
@@ -227,6 +232,9 @@ func TestLiveTokenInABrowser(t *testing.T) {
 		t.Error("with a wrong token the page shows a state")
 	}
 	picture(t, tab, "live-token")
+	do(t, tab, given("tökén✓"), until(`document.querySelector("#token-value").value === "tökén✓"`),
+		until(`document.querySelector("#token-status").textContent === "This token is wrong."`),
+		chromedp.Evaluate[chromedp.Void](`document.querySelector("#token-value").value = ""`))
 	do(t, tab, given("right"), until(connected), until(`document.querySelector("#token").hidden`),
 		chromedp.Click("#freeze"), until(`document.querySelector("#freeze").innerText.startsWith("Resume")`))
 	for _, w := range wrong() {

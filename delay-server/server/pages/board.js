@@ -20,8 +20,10 @@ const kindOf = (person, exercise) => {
   return person.failed.includes(exercise) ? 'failed' : 'none';
 };
 
-// speed returns the largest figure of a run.
+// speed returns the largest figure of a run. A speed-up far below 1 says only that the run
+// had pauses.
 const speed = (one) => {
+  if (one.waiting === 0 && one.speedup < 0.9) return count(one.requests, 'request');
   if (one.peak > 1 && one.speedup > 0) return `${one.speedup.toFixed(2)} ×`;
   return one.wall >= 10000 ? `${(one.wall / 1000).toFixed(1)} s` : `${Math.round(one.wall)} ms`;
 };

@@ -88,7 +88,6 @@ const pictures = new Map();
 const showPicture = (section, t) => {
   const host = section.querySelector('.shown');
   host.hidden = !t;
-  section.querySelector('.tries').classList.toggle('drawn', Boolean(t));
   if (!t) return;
   if (!pictures.has(section)) pictures.set(section, new Waterfall(host));
   pictures.get(section).show(t.run, `/board/waterfall.svg?${new URLSearchParams({ run: t.run, version: t.version })}`);

@@ -94,10 +94,12 @@ const showEmpty = () => {
   stage.requestFrame();
 };
 
+const maxPeople = 30;
+
 // The legend has the colours of bars that are too thin for a label.
 const showLegend = ({ requests }) => {
   const people = [...new Set(requests.map(({ run }) => personOf(run)))].filter(Boolean).sort();
-  const isShown = requests.length > maxLabelled && people.length <= maxLabelled && !stage.showsArea;
+  const isShown = !stage.bars.labelled && people.length <= maxPeople && !stage.showsArea;
   byId('legend').hidden = !isShown || people.length === 0;
   if (byId('legend').hidden) return;
   setRows(byId('legend'), people, {

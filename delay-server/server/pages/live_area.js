@@ -74,7 +74,7 @@ class Area {
       pen.fillStyle = colors.soft;
       pen.fillText(count(top * part), left, at - 10);
     }
-    for (const ago of [60, 45, 30, 15, 0]) {
+    for (const ago of width < 560 ? [60, 30, 0] : [60, 45, 30, 15, 0]) {
       const text = ago === 0 ? 'now' : `${ago} s ago`;
       pen.textAlign = ago === 60 ? 'left' : ago === 0 ? 'right' : 'center';
       pen.fillStyle = ago === 0 ? colors.ink : colors.soft;

@@ -20,7 +20,10 @@ const shadesOf = (run) => {
 const colorOf = (run, plain) => (run ? shadesOf(run)[darkScheme.matches ? 1 : 0] : plain);
 
 const fadeTime = 450; // ms that a bar stays after its request has ended
-const maxLabelled = 30;
+const minLabelled = 18; // height of a row in pixels
+
+// stateOf returns what a request waits for.
+const stateOf = ({ state, path }) => (state === 'held' && path.startsWith('/barrier/') ? 'at barrier' : state);
 
 // Bars draws each request in flight in a row. Bars move to the right, all at one speed;
 // the right end of a bar reaches the line when its request is due.
@@ -31,6 +34,7 @@ class Bars {
   nextSpan = 1000;
   shrinkAt = Infinity; // when span may become shorter
   rowHeight = 0;
+  labelled = true; // there is room for texts
   texts = new Map(); // cut texts by font, width and text
   hatches = new Map(); // patterns by colour
 
@@ -100,7 +104,7 @@ class Bars {
     this.removeFaded(time);
     const axis = 30, top = 8, inner = height - axis - top;
     const target = Math.min(inner / Math.max(this.lanes, 1), 44);
-    const labelled = this.lanes <= maxLabelled && target >= 12;
+    const labelled = this.labelled = target >= minLabelled;
     const still = reducedMotion.matches || this.rowHeight === 0;
     const ease = (from, to, close) => (still || Math.abs(to - from) < close ? to : from + (to - from) * 0.18);
     this.rowHeight = ease(this.rowHeight, target, 0.1);
@@ -108,7 +112,7 @@ class Bars {
 
     const narrow = width < 560;
     const left = labelled ? Math.min(Math.max(width * 0.24, 104), 300) : 16;
-    const line = width - (labelled ? 76 : 28);
+    const line = width - (labelled ? (narrow ? 76 : 92) : 28);
     const view = { pen, left, line, top, family, colors, labelled, narrow, now };
     this.drawAxis(view, height - axis);
     let moving = this.rowHeight !== target || this.span !== this.nextSpan;
@@ -177,7 +181,7 @@ class Bars {
         pen.globalAlpha = alpha * fade;
         box(end + 6 + i * 12, end + 12 + i * 12);
       }
-      note ||= state;
+      note ||= stateOf(request);
     } else {
       const scale = (line - left) / this.span;
       const start = Math.max(line - (due - begun) * scale, left);
@@ -187,14 +191,14 @@ class Bars {
       pen.globalAlpha = fade;
       if (state === 'queued' || state === 'held') pen.fillStyle = rowHeight > 6 ? this.hatch(pen, color) : color;
       box(start, Math.max(head, start + Math.min(3, thickness)));
-      note ||= state === 'waiting' ? shortTime(Math.max(due - at, 0)) : state;
+      note ||= state === 'waiting' ? shortTime(Math.max(due - at, 0)) : stateOf(request);
       if (ended) note = '';
     }
     if (labelled) this.drawTexts(view, request, { middle: from + thickness / 2, fade, note });
   }
 
   drawTexts({ pen, left, line, family, colors, narrow }, { run, method, path, attempt }, { middle, fade, note }) {
-    const size = Math.min(Math.max(Math.round(this.rowHeight * 0.5), 10), 16);
+    const size = Math.min(Math.max(Math.round(this.rowHeight * 0.5), 13), 16);
     pen.globalAlpha = fade;
     pen.textBaseline = 'middle';
     pen.textAlign = 'left';

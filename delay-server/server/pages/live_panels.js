@@ -34,13 +34,22 @@ const whoWaits = (requests, all) => {
   return names.join(', ') + (all > names.length ? ` and ${count(all - names.length)} more` : '');
 };
 
+const makePool = () => {
+  const entry = makeEntry('squares')();
+  const queue = element('span', 'queue');
+  queue.setAttribute('aria-hidden', 'true');
+  entry.querySelector('.squares').after(queue);
+  return entry;
+};
+
 const showPools = (pools) => showPanel('pools', pools, {
   key: ({ name, run }) => JSON.stringify([name, run]),
-  make: makeEntry('squares'),
+  make: makePool,
   fill: (entry, pool) => {
     setText(entry.querySelector('.name'), nameOf(pool));
     setDots(entry.querySelector('.squares'), pool.busy, pool.workers);
     const limit = pool.queue ?? Infinity;
+    setDots(entry.querySelector('.queue'), pool.queued, limit <= maxDots ? limit : pool.queued);
     const queue = limit === Infinity ? `${count(pool.queued)} queued`
       : `${count(pool.queued)} of ${count(limit)} queued`;
     setText(entry.querySelector('.figures-text'), `${count(pool.busy)} of ${count(pool.workers)} busy, ${queue}`);

@@ -17,7 +17,8 @@ class Runs {
       make: ({ id }) => this.make(id),
       fill: (body, run) => {
         const cells = body.rows[0].cells;
-        const speedup = run.speedup > 0 && run.requests > 1 ? `${run.speedup.toFixed(2)} ×` : '–';
+        // Far below 1 it says only that the run had pauses.
+        const speedup = run.speedup >= 0.9 && run.requests > 1 ? `${run.speedup.toFixed(2)} ×` : '–';
         const figures = [count(run.requests), count(run.waiting), count(run.peak), shortTime(run.wall), speedup];
         figures.forEach((text, i) => setText(cells[i + 1], text));
         body.classList.toggle('busy', run.waiting > 0);

@@ -51,7 +51,12 @@ const askForToken = (cancellable) => new Promise((resolve) => {
   };
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    token.value = byId('token-value').value.trim() || token.value;
+    const text = byId('token-value').value.trim();
+    if (/[^!-~]/.test(text)) { // no header field can have it
+      byId('token-status').textContent = 'This token is wrong.';
+      return;
+    }
+    token.value = text || token.value;
     close(true);
   }, { signal: end.signal });
   form.addEventListener('reset', () => close(false), { signal: end.signal });
@@ -157,17 +162,19 @@ const watchState = async (path, show, status, signal) => {
   }
 };
 
-// Copy buttons: <button class="copy" data-copy="ID"> copies the text of the element.
+// Copy buttons: <button class="copy" data-copy="ID">Copy</button> copies the text of the element.
+const copyKeys = /^(Mac|iP)/.test(navigator.platform) ? '⌘C' : 'Ctrl+C';
+
 document.addEventListener('click', async (event) => {
   const button = event.target.closest('button[data-copy]');
   if (!button) return;
-  const label = button.textContent;
+  const source = byId(button.dataset.copy);
   try {
-    await navigator.clipboard.writeText(byId(button.dataset.copy).textContent);
+    await navigator.clipboard.writeText(source.textContent);
     button.textContent = 'Copied';
-  } catch { // no clipboard without TLS beyond localhost: select the text instead
-    getSelection().selectAllChildren(byId(button.dataset.copy));
-    button.textContent = 'Press Ctrl+C';
+  } catch { // no clipboard without TLS beyond localhost: copy the selection instead
+    getSelection().selectAllChildren(source);
+    button.textContent = document.execCommand('copy') ? 'Copied' : `Press ${copyKeys}`;
   }
-  setTimeout(() => { button.textContent = label; }, 1500);
+  setTimeout(() => { button.textContent = 'Copy'; }, 1500);
 });
