@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"image/png"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,7 +80,11 @@ func TestGetPageShowsAQRCode(t *testing.T) {
 	tab, wrong := newTab(t, strings.TrimPrefix(address, "http://"))
 	for _, screen := range screens {
 		do(t, tab, emulateScheme(screen.scheme), chromedp.EmulateViewport(screen.width, screen.height),
-			chromedp.Navigate(address+"/get"))
+			chromedp.Navigate(address+"/get"), until(`!document.querySelector("#systems").hidden`))
+		last := evaluate[float64](t, tab, `document.querySelector("main > [role=alert]")?.remove(), document.querySelector("#shell-start").getBoundingClientRect().bottom`)
+		if screen.width > 600 && last > float64(screen.height) {
+			t.Errorf("%s: the second command ends at %.0f pixels", screen.name, last)
+		}
 		if screen.width < 600 { // the code follows the address
 			do(t, tab, chromedp.ScrollIntoView(".qr"))
 		}
@@ -87,6 +92,31 @@ func TestGetPageShowsAQRCode(t *testing.T) {
 			t.Errorf("%s: the QR code says %q, want %s/get", screen.name, got, address)
 		}
 	}
+	for _, w := range wrong() {
+		t.Error(w)
+	}
+}
+
+// A page that is neither from localhost nor over TLS has no clipboard: its buttons copy the
+// selection, or say which keys do.
+func TestCopyWithoutAClipboardInABrowser(t *testing.T) {
+	base := serveDelays(t, func(c *server.Config) { c.BundleDir = smallBundle(t) })
+	tab, wrong := newTab(t, strings.TrimPrefix(base, "http://"))
+	const button = `[data-copy=shell-get]`
+	says := func(label string) chromedp.Action[chromedp.Void] {
+		return until(`document.querySelector("` + button + `").textContent === "` + label + `"`)
+	}
+	do(t, tab, chromedp.Navigate(base+"/get"), until(`!document.querySelector("#systems").hidden`),
+		chromedp.Evaluate[chromedp.Void](`globalThis.copied = [];
+			Object.defineProperty(navigator, "clipboard", { value: undefined });
+			document.addEventListener("copy", () => copied.push(getSelection().toString()));`),
+		chromedp.Click(button), says("Copied"), chromedp.Click(button), says("Copied"), says("Copy"))
+	want := evaluate[string](t, tab, `document.querySelector("#shell-get").textContent`)
+	if got := evaluate[[]string](t, tab, `copied`); !slices.Equal(got, []string{want, want}) {
+		t.Errorf("copied %q, want %q twice", got, want)
+	}
+	do(t, tab, chromedp.Evaluate[chromedp.Void](`document.execCommand = () => false`), chromedp.Click(button),
+		says("Press Ctrl+C"))
 	for _, w := range wrong() {
 		t.Error(w)
 	}
