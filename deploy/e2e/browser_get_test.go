@@ -81,7 +81,8 @@ func TestGetPageShowsAQRCode(t *testing.T) {
 	for _, screen := range screens {
 		do(t, tab, emulateScheme(screen.scheme), chromedp.EmulateViewport(screen.width, screen.height),
 			chromedp.Navigate(address+"/get"), until(`!document.querySelector("#systems").hidden`))
-		last := evaluate[float64](t, tab, `document.querySelector("main > [role=alert]")?.remove(), document.querySelector("#shell-start").getBoundingClientRect().bottom`)
+		last := evaluate[float64](t, tab, `document.querySelector("main > [role=alert]")?.remove(),
+			document.querySelector("#shell-start").getBoundingClientRect().bottom`)
 		if screen.width > 600 && last > float64(screen.height) {
 			t.Errorf("%s: the second command ends at %.0f pixels", screen.name, last)
 		}
