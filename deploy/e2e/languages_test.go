@@ -99,7 +99,7 @@ func TestTutorialInEveryLanguage(t *testing.T) {
 	}
 }
 
-// TestTutorialBesideDemoAPI runs the page's commands as they are, but for the app's port,
+// TestTutorialBesideDemoAPI runs the page's commands as they are, except for the app's port,
 // beside demo-api with a delay-server of its own.
 func TestTutorialBesideDemoAPI(t *testing.T) {
 	python := requirePython(t)
