@@ -97,11 +97,11 @@ func (j *Journal) unlinkClient(r *record) {
 	delete(j.clients, c.addr)
 }
 
-// nextToDrop returns the run of the record to drop next.
-func (j *Journal) nextToDrop() *runStats {
+// nextToDrop returns the record to drop next.
+func (j *Journal) nextToDrop() *record {
 	oldest, greatest := j.all.newer, j.byKept[0]
 	if oldest.client == greatest || j.now().Sub(oldest.start) >= fresh {
-		return oldest.run
+		return oldest
 	}
-	return greatest.oldest.run
+	return greatest.oldest
 }

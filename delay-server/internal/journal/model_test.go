@@ -66,16 +66,15 @@ func (m *model) clientOf(addr netip.Addr) *modelClient {
 	return c
 }
 
-// drop drops the oldest record if it is old or its client has the most. Else it drops one
-// of the run of the oldest record of the client with the most.
+// drop drops the oldest record if it is old or its client has the most. Else it drops the
+// oldest record of the client with the most.
 func (m *model) drop(now time.Time) {
 	m.clientOf(m.kept[0].client.addr)
 	greatest := slices.MaxFunc(m.clients, func(a, b *modelClient) int { return cmp.Compare(a.kept, b.kept) })
-	oldest := m.kept[0]
+	i, oldest := 0, m.kept[0]
 	if oldest.client != greatest && now.Sub(oldest.Start) < 10*time.Minute {
-		oldest = m.kept[slices.IndexFunc(m.kept, func(w *modelWait) bool { return w.client == greatest })]
+		i = slices.IndexFunc(m.kept, func(w *modelWait) bool { return w.client == greatest })
 	}
-	i := slices.IndexFunc(m.kept, func(w *modelWait) bool { return w.run == oldest.run })
 	m.kept[i].kept = false
 	m.kept = slices.Delete(m.kept, i, i+1)
 	m.dropped++

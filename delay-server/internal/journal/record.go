@@ -14,9 +14,10 @@ const maxText = 200
 // record is the record of a wait: 224 bytes, and its texts. Strings are copied, since they
 // are parts of the whole request line or header.
 type record struct {
-	run          *runStats
 	older, newer *record // in the ring
-	next         *record // of its run
+
+	run                    *runStats
+	olderOfRun, newerOfRun *record
 
 	client                       *client
 	olderOfClient, newerOfClient *record
@@ -134,7 +135,7 @@ type runStats struct {
 	first, last    time.Time
 	sum            time.Duration
 	dropped        int64
-	oldest, newest *record
+	oldest, newest *record // linked by olderOfRun and newerOfRun
 	kept           int
 	flights        node // head of a ring: its waits in flight
 
@@ -175,15 +176,9 @@ func (j *Journal) append(s *runStats, r *record, from netip.Addr) {
 	r.older, r.newer = j.all.older, &j.all
 	r.older.newer, j.all.older = r, r
 	j.kept++
-	if s.newest == nil {
-		s.oldest = r
-	} else {
-		s.newest.next = r
-	}
-	s.newest = r
-	s.kept++
+	s.link(r)
 	if j.kept > j.size {
-		j.dropOldest(j.nextToDrop())
+		j.drop(j.nextToDrop())
 	}
 	if j.grown++; j.Growing != nil && j.grown >= max(1, j.size/4) {
 		j.grown = 0
@@ -192,19 +187,42 @@ func (j *Journal) append(s *runStats, r *record, from netip.Addr) {
 	j.changed.Broadcast()
 }
 
-// dropOldest drops the oldest record of s.
-func (j *Journal) dropOldest(s *runStats) {
-	r := s.oldest
-	j.unlink(r)
-	s.oldest = r.next
-	if s.oldest == nil {
-		s.newest = nil
+// link adds r, the newest record, to the records of s.
+func (s *runStats) link(r *record) {
+	r.olderOfRun = s.newest
+	if s.newest == nil {
+		s.oldest = r
+	} else {
+		s.newest.newerOfRun = r
 	}
-	r.next = nil // a dropped record in flight must not keep later records in memory
+	s.newest = r
+	s.kept++
+}
+
+// unlink removes r from the records of s. So if r is in flight, it keeps no other record
+// in memory.
+func (s *runStats) unlink(r *record) {
+	if r.olderOfRun == nil {
+		s.oldest = r.newerOfRun
+	} else {
+		r.olderOfRun.newerOfRun = r.newerOfRun
+	}
+	if r.newerOfRun == nil {
+		s.newest = r.olderOfRun
+	} else {
+		r.newerOfRun.olderOfRun = r.olderOfRun
+	}
+	r.olderOfRun, r.newerOfRun = nil, nil
 	s.kept--
-	s.dropped++
+}
+
+// drop drops r for a newer record.
+func (j *Journal) drop(r *record) {
+	j.unlink(r)
+	r.run.unlink(r)
+	r.run.dropped++
 	j.dropped++
-	j.removeIfEmpty(s)
+	j.removeIfEmpty(r.run)
 }
 
 // unlink removes r from the ring, and from its client.

@@ -107,7 +107,7 @@ func (s *runStats) snapshot(now time.Time, limit int) snapshot {
 	copied := snapshot{
 		summary: s.summary(now), first: s.first, now: now, records: make([]record, 0, n), more: s.kept - n,
 	}
-	for r := s.oldest; len(copied.records) < n; r = r.next {
+	for r := s.oldest; len(copied.records) < n; r = r.newerOfRun {
 		copied.records = append(copied.records, *r)
 	}
 	return copied
@@ -277,10 +277,11 @@ func (j *Journal) ForgetAll() {
 
 func (j *Journal) forget(s *runStats) {
 	j.remove(s)
-	for r := s.oldest; r != nil; r, r.next = r.next, nil {
+	for s.oldest != nil {
+		r := s.oldest
 		j.unlink(r)
+		s.unlink(r)
 	}
-	s.oldest, s.newest, s.kept = nil, nil, 0
 	for s.flights.next != &s.flights {
 		f := s.flights.next.flight
 		f.inAll.unlink()
