@@ -59,7 +59,7 @@ var mayImport = map[string][]rule{
 		{"httpflow", "answer clock cors flow forward gate journal plan " +
 			"kit/httpkit kit/problem kit/program kit/tracing"},
 		{"metrics", "gate journal"},
-		{"feed", "kit/problem"},
+		{"feed", "gate kit/httpkit kit/problem"},
 		{"bundle", "kit/problem"},
 		{"distribution", "delay"},
 		{"board", "check clock exercise feed journal kit/problem kit/query kit/spelling"},

@@ -112,11 +112,16 @@ func (c *contract) tooManyScenarios(t *testing.T) {
 	c.keeps(t, "PUT /admin/runs/{id}/scenario", r, http.StatusConflict)
 }
 
-// tooManyViewers opens streams of what happens now up to the limit, and one more.
+// tooManyViewers opens streams of what happens now up to the limit, each from an address of
+// its own, and one more.
 func (c *contract) tooManyViewers(t *testing.T) {
 	base := serveDelays(t, func(*server.Config) {})
-	for range 200 {
-		reply, err := direct.Do(newRequest(t, "GET", base+"/admin/live", ""))
+	for i := range 200 {
+		from := &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(i))}
+		client := http.Client{Transport: &http.Transport{
+			DialContext: (&net.Dialer{LocalAddr: from}).DialContext, DisableKeepAlives: true,
+		}}
+		reply, err := client.Do(newRequest(t, "GET", base+"/admin/live", ""))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,15 +10,16 @@ import (
 
 	"flash.test/delay-server/client"
 	"flash.test/delay-server/internal/clock"
+	"flash.test/delay-server/internal/feed"
 	"flash.test/delay-server/internal/gate"
 	"flash.test/delay-server/internal/journal"
 	"flash.test/delay-server/internal/plan"
 )
 
-const (
-	maxViewers   = 200
-	liveInterval = 200 * time.Millisecond
-)
+const liveInterval = 200 * time.Millisecond
+
+// maxViewers bounds the open pages. A state of a run is made for its viewers alone.
+var maxViewers = feed.Limits{All: 200, Keyed: 50}
 
 // The bounds of a state, besides the bounds of a journal.Live. Its JSON has up to 5 MB if
 // each name has 200 bytes that JSON escapes; 100 KB are usual.

@@ -23,10 +23,12 @@ import (
 )
 
 const (
-	interval   = 500 * time.Millisecond // between two states of a page
-	maxViewers = 300                    // open pages
-	maxDrawn   = 2                      // waterfalls at a time
+	interval = 500 * time.Millisecond // between two states of a page
+	maxDrawn = 2                      // waterfalls at a time
 )
+
+// maxViewers bounds the open pages. Each attendee may look at a page of their own.
+var maxViewers = feed.Limits{All: 300, Keyed: 300}
 
 // Options are the parts of the server that a board uses.
 type Options struct {

@@ -14,7 +14,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"flash.test/delay-server/kit/problem"
+	"flash.test/delay-server/internal/gate"
+	"flash.test/delay-server/kit/httpkit"
 )
 
 // keepAlive is the time between two comments on a silent stream. A page that hears
@@ -29,13 +30,13 @@ const turn = 2 * time.Millisecond
 type Feed struct {
 	state    func(key string) any
 	interval time.Duration
-	limit    int
+	limits   Limits
 	running  context.Context // done after Close
 	stop     context.CancelFunc
 
 	mu       sync.Mutex
 	channels map[string]*channel // with at least one viewer
-	viewers  int
+	viewers  []*viewer           // in the order in which they came
 }
 
 // channel is the state of one key. Its fields are guarded by Feed.mu.
@@ -53,11 +54,10 @@ type Comparer interface {
 	Same(before any) bool
 }
 
-// New returns a feed for up to limit viewers. While a key has viewers, state is called
-// with it at most once per interval, and its result is sent as JSON if it has changed; see
-// Comparer.
-func New(limit int, interval time.Duration, state func(key string) any) *Feed {
-	f := &Feed{state: state, interval: interval, limit: limit, channels: map[string]*channel{}}
+// New returns a feed. While a key has viewers, state is called with it at most once per
+// interval, and its result is sent as JSON if it has changed; see Comparer.
+func New(limits Limits, interval time.Duration, state func(key string) any) *Feed {
+	f := &Feed{state: state, interval: interval, limits: limits, channels: map[string]*channel{}}
 	f.running, f.stop = context.WithCancel(context.Background())
 	return f
 }
@@ -69,94 +69,67 @@ func (f *Feed) Close() { f.stop() }
 func (f *Feed) Viewers() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.viewers
+	return len(f.viewers)
 }
 
 // Serve responds with the stream of the key's states, as events named state. It returns
-// when the client has left or after Close. The error is a *problem.Problem if there are
-// too many viewers.
+// when the client has left, when another viewer has taken its place, or after Close. The
+// error is a *problem.Problem if there is no place.
+//
+// If there are too many streams, the newest of the client address with the most ends. So
+// a client that opens many keeps no other out, and a room may share one address. An
+// address takes no place from another that would then have fewer than itself.
 func (f *Feed) Serve(c echo.Context, key string) error {
-	ch, pause, ok := f.join(key)
-	if !ok {
-		return problem.TooManyViewers.New("too many pages are open (at most %d): close one", f.limit)
+	ctx, end := context.WithCancel(c.Request().Context())
+	defer end()
+	defer context.AfterFunc(f.running, end)()
+	v := &viewer{key: key, from: gate.ClientAddr(httpkit.RemoteAddr(c.Request())), end: end}
+	if err := f.join(v); err != nil {
+		return err
 	}
-	defer f.leave(key, ch)
+	defer f.leave(v)
 	h := c.Response().Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // for nginx
-	return f.stream(c, ch, pause)
+	f.stream(ctx, c.Response(), v)
+	return nil
 }
 
-// stream sends the events of ch, each after a pause.
-func (f *Feed) stream(c echo.Context, ch *channel, pause time.Duration) error {
-	control := http.NewResponseController(c.Response())
+// stream sends the events of v's channel until ctx is done or the client has left.
+func (f *Feed) stream(ctx context.Context, w http.ResponseWriter, v *viewer) {
+	control := http.NewResponseController(w)
 	silence := time.NewTicker(keepAlive)
 	defer silence.Stop()
 	var last []byte
 	for {
 		f.mu.Lock()
-		event, changed := ch.event, ch.changed
+		event, changed := v.channel.event, v.channel.changed
 		f.mu.Unlock()
 		if !bytes.Equal(event, last) {
-			if _, err := c.Response().Write(event); err != nil {
-				return nil // the client has left
+			if _, err := w.Write(event); err != nil {
+				return
 			}
 			last = event
 			silence.Reset(keepAlive)
 		}
 		if err := control.Flush(); err != nil {
-			return nil
+			return
 		}
 		select {
 		case <-changed:
 			select {
-			case <-time.After(pause):
-			case <-c.Request().Context().Done():
-				return nil
-			case <-f.running.Done():
-				return nil
+			case <-time.After(v.pause):
+			case <-ctx.Done():
+				return
 			}
 		case <-silence.C:
-			if _, err := c.Response().Write([]byte(": keep-alive\n\n")); err != nil {
-				return nil
+			if _, err := w.Write([]byte(": keep-alive\n\n")); err != nil {
+				return
 			}
-		case <-c.Request().Context().Done():
-			return nil
-		case <-f.running.Done():
-			return nil
+		case <-ctx.Done():
+			return
 		}
-	}
-}
-
-// join adds a viewer of the key, and returns how long it waits before each write: up to
-// half an interval. It reports false if there are too many viewers.
-func (f *Feed) join(key string) (ch *channel, pause time.Duration, ok bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.viewers >= f.limit {
-		return nil, 0, false
-	}
-	pause = time.Duration(f.viewers) * turn % max(f.interval/2, 1)
-	f.viewers++
-	ch = f.channels[key]
-	if ch == nil {
-		ch = &channel{changed: make(chan struct{}), done: make(chan struct{})}
-		f.channels[key] = ch
-		go f.produce(key, ch)
-	}
-	ch.viewers++
-	return ch, pause, true
-}
-
-func (f *Feed) leave(key string, ch *channel) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.viewers--
-	ch.viewers--
-	if ch.viewers == 0 {
-		delete(f.channels, key)
-		close(ch.done)
 	}
 }
 

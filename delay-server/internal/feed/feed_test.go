@@ -71,7 +71,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func TestViewersShareStates(t *testing.T) {
 	var made, value atomic.Int64
-	f := New(10, time.Millisecond, func(key string) any {
+	f := New(Limits{10, 10}, time.Millisecond, func(key string) any {
 		made.Add(1)
 		return map[string]any{"key": key, "value": value.Load()}
 	})
@@ -105,7 +105,7 @@ func (a approximate) Same(before any) bool { return a/10 == before.(approximate)
 
 func TestAStateThatIsTheSameIsNotSent(t *testing.T) {
 	var value atomic.Int64
-	f := New(10, time.Millisecond, func(string) any { return approximate(value.Add(1)) })
+	f := New(Limits{10, 10}, time.Millisecond, func(string) any { return approximate(value.Add(1)) })
 	lines := view(t, t.Context(), serve(t, f)+"/a")
 	for _, want := range []string{"1", "10", "20", "30"} {
 		if got := state(t, lines); got != want {
@@ -135,7 +135,7 @@ func TestViewersTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var value atomic.Int64
 		const interval = 10 * time.Millisecond
-		f := New(10, interval, func(string) any { return value.Load() })
+		f := New(Limits{10, 10}, interval, func(string) any { return value.Load() })
 		var viewers []*writer
 		var served sync.WaitGroup
 		begin := time.Now()
@@ -158,22 +158,8 @@ func TestViewersTakeTurns(t *testing.T) {
 	})
 }
 
-func TestTooManyViewers(t *testing.T) {
-	f := New(1, time.Millisecond, func(string) any { return 1 })
-	url := serve(t, f)
-	state(t, view(t, t.Context(), url+"/a"))
-	response, err := http.Get(url + "/a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("second viewer of 1: got %s, want 503", response.Status)
-	}
-}
-
 func TestCloseEndsStreams(t *testing.T) {
-	f := New(1, time.Millisecond, func(string) any { return 1 })
+	f := New(Limits{1, 1}, time.Millisecond, func(string) any { return 1 })
 	lines := view(t, t.Context(), serve(t, f)+"/a")
 	state(t, lines)
 	f.Close()

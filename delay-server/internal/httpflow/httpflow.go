@@ -5,7 +5,6 @@ package httpflow
 import (
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -85,17 +84,10 @@ func (h *Handler) SetCORS(next echo.HandlerFunc) echo.HandlerFunc {
 
 // Full returns the error if the limit does not admit a request of r's client, or nil.
 func (h *Handler) Full(r *http.Request) error {
-	client := h.Limit.Client(clientAddr(r))
+	client := h.Limit.Client(httpkit.RemoteAddr(r))
 	defer client.Release()
 	if err := client.Full(); err != nil {
 		return h.Engine.Full(err)
 	}
 	return nil
-}
-
-// clientAddr returns the remote address of the connection; any client could forge a
-// header. It is zero if the connection is not TCP.
-func clientAddr(r *http.Request) netip.Addr {
-	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return peer.Addr()
 }

@@ -125,14 +125,14 @@ func PlanRequest(r *http.Request) plan.Request {
 	return plan.Request{
 		Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
 		RunID: r.Header.Get("X-Run-Id"), Traceparent: r.Header.Get("Traceparent"), ProtoMajor: r.ProtoMajor,
-		Client: gate.ClientAddr(clientAddr(r)), Headers: r.Header,
+		Client: gate.ClientAddr(httpkit.RemoteAddr(r)), Headers: r.Header,
 	}
 }
 
 //go:noinline
 func (r *request) prepare() {
 	req := r.c.Request()
-	r.client = r.h.Limit.Client(clientAddr(req))
+	r.client = r.h.Limit.Client(httpkit.RemoteAddr(req))
 	r.start.Method, r.start.Path = req.Method, req.URL.EscapedPath()
 	r.start.Origin, r.start.ProtoMajor = req.Header.Get("Origin"), req.ProtoMajor
 	r.start.Client, r.start.Record = r.client, r.h.Trace

@@ -6,6 +6,7 @@ package httpkit
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"runtime/debug"
 	"time"
@@ -34,6 +35,13 @@ func CheckRequest(r *http.Request) *problem.Problem {
 			problem.Quote(r.Method))
 	}
 	return nil
+}
+
+// RemoteAddr returns the remote address of the connection; any client could forge a
+// header. It is zero if the connection is not TCP.
+func RemoteAddr(r *http.Request) netip.Addr {
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return peer.Addr()
 }
 
 // LimitUnreadBody gives the client of an HTTP/1.1 request timeout to send a body
