@@ -66,8 +66,9 @@ func (s PoolSpec) sizes() string {
 // Pools are pools of workers by name. A pool exists while it serves or queues a
 // request, or until Reset. The zero value is ready to use.
 type Pools struct {
-	mu   sync.Mutex
-	live map[poolKey]*pool
+	mu      sync.Mutex
+	live    map[poolKey]*pool
+	inOrder order[pool] // of live
 }
 
 type pool struct {
@@ -75,6 +76,7 @@ type pool struct {
 	spec  PoolSpec
 	busy  busyHeap
 	queue waitQueue
+	place place[pool] // among the live pools
 }
 
 // busyHeap is a heap.Interface of the tickets with a worker, by the end of service.
@@ -123,6 +125,7 @@ func (p *Pools) Enter(t *Ticket, spec PoolSpec, service time.Duration, now time.
 		}
 		at = &pool{key: key, spec: spec, queue: waitQueue{mu: &p.mu}}
 		p.live[key] = at
+		p.inOrder.add(at, &at.place)
 	case at.spec != spec:
 		return false, &PoolMismatchError{Asked: spec, Current: at.spec}
 	case len(at.busy) >= spec.Workers && spec.Queue >= 0 && at.queue.len >= spec.Queue:
@@ -152,10 +155,16 @@ func (p *Pools) Leave(t *Ticket, now time.Time) {
 			at.serve(next, now)
 			at.queue.release(1, nil)
 		} else if len(at.busy) == 0 && p.live[at.key] == at {
-			delete(p.live, at.key)
+			p.drop(at)
 		}
 	}
 	t.reset()
+}
+
+// drop removes at from the live pools.
+func (p *Pools) drop(at *pool) {
+	delete(p.live, at.key)
+	p.inOrder.remove(&at.place)
 }
 
 // Reset makes all pools start empty for requests that enter from now on. Tickets with a
@@ -163,7 +172,7 @@ func (p *Pools) Leave(t *Ticket, now time.Time) {
 func (p *Pools) Reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.live = nil
+	p.live, p.inOrder = nil, order[pool]{}
 }
 
 // ResetRun does so for the pools of the run, or of all runs if run is "".
@@ -171,7 +180,11 @@ func (p *Pools) ResetRun(run string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	chosen := ofRun(run)
-	maps.DeleteFunc(p.live, func(k poolKey, _ *pool) bool { return chosen(k.Name) })
+	for key, at := range p.live {
+		if chosen(key.Name) {
+			p.drop(at)
+		}
+	}
 }
 
 // PoolState is the state of the pools of a name: of an operator, of requests, and of all

@@ -3,11 +3,11 @@ package gate
 import (
 	"cmp"
 	"iter"
-	"maps"
 	"slices"
 )
 
-// Choose chooses which states List returns, and bounds them.
+// Choose chooses which states List returns, and bounds them. List chooses among the 2,000
+// newest names, and finds a request of a run among the first 1,000 of a name.
 type Choose struct {
 	Run      string // only names of the run, and names at which a request of it is; "" for all
 	Names    int    // maximum number of states
@@ -15,22 +15,32 @@ type Choose struct {
 	All      int    // maximum number of requests that all states list
 }
 
-// maxRead is the maximum number of requests of a name that List reads to find one of a
-// run, in order of arrival.
-const maxRead = 1000
+// The bounds of what a List reads under the gate's lock.
+const (
+	maxNames    = 2000 // the newest
+	maxRequests = 1000 // of a name, in order of arrival, to find one of a run
+	maxRead     = 4000 // requests of all names
+)
+
+// chooser chooses names, and counts the requests that it has read.
+type chooser struct {
+	run  string // see Choose.Run
+	read int
+}
 
 // has reports whether c chooses a name at which requests are.
-func (c Choose) has(name Name, requests iter.Seq[*Ticket]) bool {
-	if c.Run == "" || name.Run == c.Run {
+func (c *chooser) has(name Name, requests iter.Seq[*Ticket]) bool {
+	if c.run == "" || name.Run == c.run {
 		return true
 	}
-	left := maxRead
+	last := min(c.read+maxRequests, maxRead)
 	for t := range requests {
-		if t.Run == c.Run {
-			return true
-		}
-		if left--; left == 0 {
+		if c.read == last {
 			break
+		}
+		c.read++
+		if t.Run == c.run {
+			return true
 		}
 	}
 	return false
@@ -55,8 +65,9 @@ func (q *waitQueue) requests(limit int) []HeldRequest {
 
 // list returns the chosen queues, sorted by name and run.
 func (qs *queues) list(c Choose) []*waitQueue {
-	return first(c.Names, maps.Values(qs.live),
-		func(q *waitQueue) bool { return c.has(q.name, q.all()) },
+	chosen := chooser{run: c.Run}
+	return first(c.Names, qs.inOrder.newestFirst(maxNames),
+		func(q *waitQueue) bool { return chosen.has(q.name, q.all()) },
 		func(a, b *waitQueue) int { return a.name.compare(b.name) })
 }
 
@@ -121,9 +132,10 @@ type PoolUse struct {
 func (p *Pools) List(c Choose) []PoolUse {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	chosen := first(c.Names, maps.Values(p.live),
+	by := chooser{run: c.Run}
+	chosen := first(c.Names, p.inOrder.newestFirst(maxNames),
 		func(at *pool) bool {
-			return c.has(at.key.Name, slices.Values(at.busy)) || c.has(at.key.Name, at.queue.all())
+			return by.has(at.key.Name, slices.Values(at.busy)) || by.has(at.key.Name, at.queue.all())
 		},
 		func(a, b *pool) int {
 			return cmp.Or(a.key.compare(b.key.Name), cmp.Compare(a.spec.Workers, b.spec.Workers),

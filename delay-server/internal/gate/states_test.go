@@ -3,6 +3,7 @@ package gate_test
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -85,6 +86,105 @@ func TestListHolds(t *testing.T) {
 		gate.HoldState{Name: gate.Name{Name: "h002"}, Waiting: 1})
 	wantStates(t, "of run r", h.List(ofRun("r")),
 		gate.HoldState{Name: gate.Name{Name: "h500"}, Waiting: 2, Held: []gate.HeldRequest{{}, {"r", 7}}})
+}
+
+// A List reads so many names, the newest first, and so many requests of each and of all.
+func TestListIsBounded(t *testing.T) {
+	enter := func(h *gate.Holds, run, name string, n int) {
+		for range n {
+			h.Enter(ticket(run, 0), gate.HoldSpec{Name: name})
+		}
+	}
+	names := func(h *gate.Holds, n int) {
+		for i := range n {
+			enter(h, "flood", fmt.Sprint("z", i), 1)
+		}
+	}
+	for _, tc := range []struct {
+		what string
+		fill func(*gate.Holds)
+		want []string // names of run r
+	}{
+		{"1999 newer names", func(h *gate.Holds) { enter(h, "r", "a", 1); names(h, 1999) }, []string{"a"}},
+		{"2000 newer names", func(h *gate.Holds) { enter(h, "r", "a", 1); names(h, 2000) }, nil},
+		{"2000 older names", func(h *gate.Holds) { names(h, 2000); enter(h, "r", "a", 1) }, []string{"a"}},
+		{"a name that became empty and came again", func(h *gate.Holds) {
+			enter(h, "r", "a", 1)
+			names(h, 2000)
+			_, _ = h.Release(gate.Name{Name: "a"}, gate.Choice{})
+			enter(h, "r", "a", 1)
+		}, []string{"a"}},
+		{"newer names that are gone", func(h *gate.Holds) {
+			enter(h, "r", "a", 1)
+			names(h, 2000)
+			for i := range 2000 {
+				_, _ = h.Release(gate.Name{Name: fmt.Sprint("z", i)}, gate.Choice{})
+			}
+			enter(h, "r", "b", 1)
+		}, []string{"a", "b"}},
+		{"999 requests before it", func(h *gate.Holds) { enter(h, "x", "a", 999); enter(h, "r", "a", 1) }, []string{"a"}},
+		{"1000 requests before it", func(h *gate.Holds) { enter(h, "x", "a", 1000); enter(h, "r", "a", 1) }, nil},
+		{"3000 requests of newer names", func(h *gate.Holds) {
+			enter(h, "r", "a", 1)
+			for _, name := range []string{"b", "c", "d"} {
+				enter(h, "x", name, 2000)
+			}
+		}, []string{"a"}},
+		{"4000 requests of newer names", func(h *gate.Holds) {
+			enter(h, "r", "run:own", 1)
+			enter(h, "r", "a", 1)
+			for _, name := range []string{"b", "c", "d", "e"} {
+				enter(h, "x", name, 2000)
+			}
+		}, []string{"run:own"}},
+	} {
+		h := gate.NewHolds()
+		tc.fill(h)
+		var got []string
+		for _, s := range h.List(ofRun("r")) {
+			got = append(got, s.Name.Name)
+		}
+		if !slices.Equal(got, tc.want) {
+			t.Errorf("%s: got %q, want %q", tc.what, got, tc.want)
+		}
+	}
+}
+
+// Pools are read in the order in which they were made, also after a reset.
+func TestListOfManyPools(t *testing.T) {
+	var p gate.Pools
+	enter := func(run string, n int) (all []*gate.Ticket) {
+		for i := range n {
+			one := ticket(run, 1)
+			all = append(all, one)
+			spec := gate.PoolSpec{Name: fmt.Sprint("run:", i), Workers: 1}
+			if _, err := p.Enter(one, spec, time.Second, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return all
+	}
+	want := func(what string, n int) {
+		t.Helper()
+		if got := len(p.List(gate.Choose{Run: "r", Names: 10})); got != n {
+			t.Errorf("%s: got %d pools of r, want %d", what, got, n)
+		}
+	}
+	enter("r", 2)
+	want("new", 2)
+	newer := enter("flood", 1999)
+	want("1999 newer ones", 1)
+	p.Leave(newer[7], time.Now())
+	want("one of them is gone", 2)
+	p.ResetRun("flood")
+	enter("other", 1998)
+	want("after a reset of the run", 2)
+	p.Leave(newer[8], time.Now())
+	want("a request of a reset pool has left", 2)
+	p.Reset()
+	want("after a reset", 0)
+	enter("r", 1)
+	want("after that", 1)
 }
 
 func TestListPools(t *testing.T) {

@@ -108,6 +108,7 @@ type waitQueue struct {
 	parties     int // of a barrier
 	first, last *Ticket
 	len         int
+	place       place[waitQueue] // among the queues of the gate
 }
 
 // enqueue appends t.
@@ -153,8 +154,9 @@ func (q *waitQueue) release(n int, err error) {
 
 // queues holds the non-empty queues of a gate by name. The zero value is ready to use.
 type queues struct {
-	mu   sync.Mutex
-	live map[Name]*waitQueue
+	mu      sync.Mutex
+	live    map[Name]*waitQueue
+	inOrder order[waitQueue] // of live
 }
 
 // get returns the queue of the name, and creates it if needed.
@@ -166,6 +168,7 @@ func (qs *queues) get(name Name) *waitQueue {
 		}
 		q = &waitQueue{mu: &qs.mu, name: name}
 		qs.live[name] = q
+		qs.inOrder.add(q, &q.place)
 	}
 	return q
 }
@@ -181,6 +184,7 @@ func (qs *queues) count(name Name) int {
 func (qs *queues) dropEmpty(q *waitQueue) {
 	if q.len == 0 {
 		delete(qs.live, q.name)
+		qs.inOrder.remove(&q.place)
 	}
 }
 
