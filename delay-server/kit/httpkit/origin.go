@@ -14,10 +14,17 @@ import (
 var crossOrigin = http.NewCrossOriginProtection()
 
 // CheckOrigin returns the problem of r if a page makes a browser send it: a page of
-// another origin a write, a page of another site any request. Otherwise it returns nil.
+// another origin a write or, from a script, a read; a page of another site any request.
+// Otherwise it returns nil.
 func CheckOrigin(r *http.Request) *problem.Problem {
 	// A response to a read is unreadable cross-origin, but its request may occupy a place.
-	if crossOrigin.Check(r) != nil || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+	// Browsers send Sec-Fetch-Site only to https and loopback, but Origin for a script.
+	checked := r
+	if r.Header.Get("Origin") != "" {
+		checked = r.WithContext(r.Context()) // a copy
+		checked.Method = http.MethodPost
+	}
+	if crossOrigin.Check(checked) != nil || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
 		return problem.CrossOrigin.New("request comes from a page of another origin")
 	}
 	return nil
