@@ -13,16 +13,11 @@ type File = reload.File[Set]
 
 // Open loads the file. The error is from reading the file or from Load.
 func Open(name string, o Options, log *slog.Logger) (*File, error) {
-	dir := filepath.Dir(name)
 	return reload.Open(name, reload.Source[Set]{
 		What: "exercises",
 		Load: func(name, text string) (*Set, reload.Files, error) {
 			set, programs, err := loadDir(name, []byte(text), o)
-			files := reload.Files{}
-			for program, info := range programs {
-				files[filepath.Join(dir, program)] = info
-			}
-			return set, files, err
+			return set, reload.Files{Folder: filepath.Dir(name), Read: programs}, err
 		},
 		Size: func(s *Set) (string, int) { return "exercises", len(s.Exercises) },
 	}, log)

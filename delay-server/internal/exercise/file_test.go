@@ -60,3 +60,45 @@ func TestFileReloads(t *testing.T) {
 		}
 	}
 }
+
+// A link out of the folder is a mistake, which is logged once.
+func TestFileWithALinkOutOfItsFolder(t *testing.T) {
+	dir, log := t.TempDir(), new(strings.Builder)
+	name := filepath.Join(dir, "own.yaml")
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(name, withProgram)
+	write(filepath.Join(dir, "start.py"), "one")
+	f, err := Open(name, options(), slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside, link := filepath.Join(t.TempDir(), "start.py"), filepath.Join(dir, "link.py")
+	write(outside, "outside")
+	if err := os.Symlink(outside, link); err != nil {
+		t.Skip(err)
+	}
+	poll := func(errors int) {
+		t.Helper()
+		for range 6 {
+			f.Poll()
+		}
+		if got := strings.Count(log.String(), "level=ERROR"); got != errors {
+			t.Errorf("got %d errors, want %d; the log:\n%s", got, errors, log)
+		}
+	}
+	write(name, strings.Replace(withProgram, "start.py", "link.py", 1))
+	poll(1)
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
+	}
+	write(link, "inside")
+	poll(1)
+	if got := f.Current().Exercises[0].Code[0].Start; got != "inside" {
+		t.Errorf("after the link was replaced: the program is %q", got)
+	}
+}

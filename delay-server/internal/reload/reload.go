@@ -25,9 +25,12 @@ type Source[T any] struct {
 	Size func(*T) (of string, n int)
 }
 
-// Files are other files that a value depends on, by name, as they were before they were
-// read. Nil stands for a file that does not exist.
-type Files map[string]os.FileInfo
+// Files are other files that a value depends on, as they were before they were read. They
+// are in a folder, and not out of it by a link.
+type Files struct {
+	Folder string
+	Read   map[string]os.FileInfo // by name in the folder; nil for a file that is not there
+}
 
 // File is a value that can be loaded again. Use Open.
 type File[T any] struct {
@@ -58,8 +61,8 @@ func (s snapshot) same(other snapshot) bool {
 
 // same reports whether the files, which have the same names, are the same.
 func (f Files) same(others Files) bool {
-	for name, info := range f {
-		if !sameInfo(info, others[name]) {
+	for name, info := range f.Read {
+		if !sameInfo(info, others.Read[name]) {
 			return false
 		}
 	}
@@ -68,11 +71,19 @@ func (f Files) same(others Files) bool {
 
 // now returns the files as they are now.
 func (f Files) now() Files {
-	files := Files{}
-	for name := range f {
-		files[name], _ = os.Stat(name)
+	now := Files{f.Folder, map[string]os.FileInfo{}}
+	for name := range f.Read {
+		now.Read[name] = nil
 	}
-	return files
+	folder, err := os.OpenRoot(f.Folder)
+	if err != nil {
+		return now
+	}
+	defer folder.Close()
+	for name := range f.Read {
+		now.Read[name], _ = folder.Stat(name)
+	}
+	return now
 }
 
 // sameInfo reports whether a and b have the same file, time and size, or are both nil.
@@ -86,7 +97,7 @@ func sameInfo(a, b os.FileInfo) bool {
 // Open loads the file. The error is from reading the file or from Load.
 func Open[T any](name string, source Source[T], log *slog.Logger) (*File[T], error) {
 	f := &File[T]{name: name, source: source, log: log}
-	value, err := f.load(read(name, nil))
+	value, err := f.load(read(name, Files{}))
 	if err != nil {
 		return nil, err
 	}

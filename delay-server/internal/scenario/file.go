@@ -16,7 +16,7 @@ func Open(name string, planner *plan.Planner, log *slog.Logger) (*File, error) {
 		What: "scenario",
 		Load: func(name, text string) (*Scenario, reload.Files, error) {
 			s, err := Load(name, []byte(text), planner)
-			return s, nil, err
+			return s, reload.Files{}, err
 		},
 		Size: func(s *Scenario) (string, int) { return "routes", s.Routes() },
 	}, log)
