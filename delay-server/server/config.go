@@ -66,7 +66,7 @@ type Config struct {
 // with these prefixes, so other programs must not commonly use them.
 var prefixes = []string{
 	"MAX_", "READ_", "WRITE_", "RECORDINGS_", "IDLE_", "SHUTDOWN_", "CORS_", "REDIRECT_", "PROXY_", "FLASH_", "LOG_",
-	"TIME_", "ADMIN_", "JOURNAL_", "TLS_", "BUNDLE_",
+	"TIME_", "ADMIN_", "BOARD_", "EXERCISES_", "JOURNAL_", "TLS_", "BUNDLE_",
 }
 
 // DefaultConfig returns the settings of an empty environment.

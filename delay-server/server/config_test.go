@@ -221,7 +221,8 @@ func TestTLSSettings(t *testing.T) {
 
 func TestLoadWarnsOfWhatOnlyResemblesASetting(t *testing.T) {
 	for _, environ := range []string{"TIME_STYLE=long-iso", "LOG_FILE=x", "TLS_CERT=x", "PROXY_URL=x", "FLASH_MODE=1",
-		"READ_ONLY=1", "ADMIN_TOKEN_FILE=/run/secrets/token"} {
+		"READ_ONLY=1", "ADMIN_TOKEN_FILE=/run/secrets/token", "EXERCISES_FILE=own.yaml", "BOARD_PUBLIC=true",
+		"EXERCISES_FOLDER=own"} {
 		name, _, _ := strings.Cut(environ, "=")
 		_, warnings, err := server.LoadConfig([]string{environ})
 		if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], name+": unknown setting") {
