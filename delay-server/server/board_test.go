@@ -54,7 +54,7 @@ func TestBoardAccess(t *testing.T) {
 		{"public beside a token", "secret", &yes, nil, 200},
 		{"public beside a token, another host", "secret", &yes, rebound, 200},
 		{"public, a foreign page", "secret", &yes, foreign, 403},
-		{"public, a foreign page at a plain address", "secret", &yes, http.Header{"Origin": {"http://evil.example"}}, 403},
+		{"public, a script of another origin", "secret", &yes, http.Header{"Origin": {"http://evil.example"}}, 403},
 		{"no board", "", &no, nil, 404},
 	} {
 		config := DefaultConfig()

@@ -122,8 +122,8 @@ func TestListIsBounded(t *testing.T) {
 			}
 			enter(h, "r", "b", 1)
 		}, []string{"a", "b"}},
-		{"999 requests before it", func(h *gate.Holds) { enter(h, "x", "a", 999); enter(h, "r", "a", 1) }, []string{"a"}},
-		{"1000 requests before it", func(h *gate.Holds) { enter(h, "x", "a", 1000); enter(h, "r", "a", 1) }, nil},
+		{"999 requests before", func(h *gate.Holds) { enter(h, "x", "a", 999); enter(h, "r", "a", 1) }, []string{"a"}},
+		{"1000 requests before", func(h *gate.Holds) { enter(h, "x", "a", 1000); enter(h, "r", "a", 1) }, nil},
 		{"3000 requests of newer names", func(h *gate.Holds) {
 			enter(h, "r", "a", 1)
 			for _, name := range []string{"b", "c", "d"} {
