@@ -198,3 +198,17 @@ func TestBoardWithATokenInABrowser(t *testing.T) {
 			until(`document.querySelector("#waterfall").shadowRoot.querySelectorAll(".bar").length === 2`))
 	}
 }
+
+// A board at localhost shows the address that others can use.
+func TestBoardAtLocalhostInABrowser(t *testing.T) {
+	base := serveDelays(t, func(c *server.Config) { c.Host = "192.0.2.7" })
+	tab, wrong := newTab(t, strings.TrimPrefix(base, "http://"))
+	callsAs(t, base, "/delay/1", "anna", 1)
+	others := strings.Replace(base, "127.0.0.1", "192.0.2.7", 1)
+	do(t, tab, chromedp.Navigate(base+"/board"), until(row("anna")+` !== undefined`))
+	if got, want := text(t, tab, "#join"), "curl '"+others+"/delay/1000?run=your-name'"; got != want {
+		t.Errorf("the board says %s, want %s", got, want)
+	}
+	picture(t, tab, "board-localhost")
+	noErrors(t, wrong)
+}

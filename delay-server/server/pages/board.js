@@ -241,7 +241,8 @@ const showTry = (one) => {
   waterfall.show(one.run, `/board/waterfall.svg?run=${encodeURIComponent(one.run)}&version=${one.version}`);
 };
 
-byId('loopback').hidden = !/^(localhost|127\.|\[::1\])/.test(location.hostname);
+// Without an address for others.
+byId('loopback')?.toggleAttribute('hidden', !/^(localhost|127\.|\[::1\])/.test(location.hostname));
 watchState('/board/events', show, (reason) => {
   setText(byId('status'), reason);
   document.body.classList.toggle('stale', reason !== '');
