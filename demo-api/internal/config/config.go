@@ -89,7 +89,8 @@ func (c Config) Validate() error {
 		"DELAY_SERVER_TOKEN: value is invalid: it needs DELAY_SERVER_URL")
 	for _, host := range c.Against() {
 		v.Check(host == "*" || isNetwork(host) || isHostPort(host),
-			"AGAINST_HOSTS: %q is invalid: use *, none, or hosts such as localhost,127.0.0.1:5001,[::1],10.0.0.0/8", host)
+			"AGAINST_HOSTS: %q is invalid: use *, none, or hosts such as localhost,127.0.0.1:5001,[::1],10.0.0.0/8",
+			host)
 	}
 	v.Check(c.DatabaseConnections >= 1, "DATABASE_CONNECTIONS: %d is invalid: use 1 or more", c.DatabaseConnections)
 	err := checkDatabaseURL(c.DatabaseURL)
