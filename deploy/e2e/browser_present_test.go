@@ -131,6 +131,11 @@ func TestScaleOfARaceInABrowser(t *testing.T) {
 	}
 	picture(t, tab, "area")
 
+	do(t, tab, chromedp.Navigate(base+"/?calls=1000&delay=5"), until(ready("1000")))
+	if got := evaluate[float64](t, tab, "scale"); got < 1000*(5+1) || got > 1.5*1000*5 {
+		t.Errorf("1000 calls of 5 ms: the lanes are %v ms wide, want the sum and 1 ms or more for each call", got)
+	}
+
 	if _, err := steer.Freeze(t.Context()); err != nil { // the calls end when the test says so
 		t.Fatal(err)
 	}

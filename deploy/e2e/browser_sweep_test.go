@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,13 @@ func TestSweepInABrowser(t *testing.T) {
 		chromedp.Navigate(base+"/sweep?calls=1,...,8,1000&delay=150&limit=100"))
 	picture(t, tab, "sweep-before")
 
+	const box = `(() => { const { top, height } = document.querySelector("#chart").getBoundingClientRect();
+		return [top + scrollY, height]; })()`
+	before := evaluate[[]float64](t, tab, box)
 	do(t, tab, chromedp.Click("#form button"), until(points("concurrent")+" >= 2"))
+	if got := evaluate[[]float64](t, tab, box); !slices.Equal(got, before) {
+		t.Errorf("the chart's top and height are %v before the sweep and %v while it runs", before, got)
+	}
 	if evaluate[bool](t, tab, swept) {
 		t.Error("after two points of five: the button says Sweep, want Stop")
 	}

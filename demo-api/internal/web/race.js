@@ -13,10 +13,10 @@ let scale = 1000; // width of a lane in milliseconds
 let abort; // aborts the race in progress
 let frameRequested = false;
 
-// fixedScale returns the width of the lanes for a plan: its longer lane, and what the
-// calls themselves may take.
+// fixedScale returns the width of the lanes for a plan: its longer lane, and a millisecond
+// for each call, which usual ones do not take.
 const fixedScale = (plan) =>
-  (plan?.sequential ? Math.max(1.08 * plan.sequential.total_ms + Math.min(plan.calls, 100), 1) : 1000);
+  (plan?.sequential ? Math.max(1.08 * plan.sequential.total_ms + plan.calls, 1) : 1000);
 
 // peak returns the calls in flight that an area of full height shows.
 const peak = () => Math.min(Number(byId('limit').value) || Infinity, lanes.concurrent.rows);

@@ -44,8 +44,7 @@ const drawChart = () => {
   }
   const em = parseFloat(getComputedStyle(chart).fontSize);
   const width = chart.clientWidth, below = innerHeight - chart.getBoundingClientRect().top - scrollY - 4 * em;
-  // While a sweep runs, its progress is above the chart, which keeps its height.
-  if (!abort || !height) height = Math.max(16 * em, Math.min(width * 0.5, 32 * em, below));
+  const height = Math.max(16 * em, Math.min(width * 0.5, 32 * em, below));
   const top = em, right = width - 0.75 * em, bottom = height - 2.75 * em, left = 3.75 * em;
   chart.setAttribute('viewBox', `0 0 ${width} ${height}`);
   chart.style.height = `${height}px`;
@@ -135,7 +134,6 @@ let counts = [], points = [];
 let plan; // the response of /sweep/plan for the form, or undefined
 let planned = Promise.resolve(); // settles when plan is up to date
 let swept = false; // a sweep has used plan
-let height; // of the chart
 let abort; // aborts the sweep in progress
 let title = 'all at once'; // of the concurrent line
 
@@ -232,7 +230,7 @@ const sweep = async (query) => {
   const interval = showProgress(performance.now());
   byId('go').textContent = 'Stop';
   byId('progress').value = 0;
-  byId('progress').hidden = byId('now').hidden = false;
+  byId('form').classList.add('running');
   byId('now').textContent = 'Waiting for the first measurement …';
   let ended = false;
   if (swept) makePlan();
@@ -255,7 +253,7 @@ const sweep = async (query) => {
   } finally {
     clearInterval(interval);
     byId('go').textContent = 'Sweep';
-    byId('progress').hidden = byId('now').hidden = true;
+    byId('form').classList.remove('running');
     abort = undefined;
   }
 };
