@@ -151,10 +151,41 @@ func TestTutorialCopiesInABrowser(t *testing.T) {
 		t.Errorf("the button copied %d bytes, want the file of %d bytes", len(got), len(source))
 	}
 	do(t, tab, chromedp.Evaluate[chromedp.Void](
-		`navigator.clipboard.writeText = async () => { throw new Error("not allowed"); }`),
-		chromedp.Click("[data-copy=start-python]"),
-		until(`document.querySelector("[data-copy=start-python]").textContent === "Press Ctrl+C"`))
-	if got := evaluate[string](t, tab, `getSelection().toString()`); got != "python3 app.py" {
-		t.Errorf("without a clipboard: %q is selected, want the command", got)
+		`navigator.clipboard.writeText = async () => { throw new Error("not allowed"); };
+		document.addEventListener("copy", () => { globalThis.copied = getSelection().toString(); });`))
+	for i, button := range []struct{ browser, want string }{
+		{``, "Copied"},
+		{`document.execCommand = () => false`, "Press Ctrl+C"},
+		{`Object.defineProperty(navigator, "platform", { value: "MacIntel" })`, "Press ⌘C"},
+	} {
+		id := []string{"save", "start", "try"}[i] + "-python"
+		do(t, tab, chromedp.Evaluate[chromedp.Void](button.browser), chromedp.Click("[data-copy="+id+"]"),
+			until(`document.querySelector("[data-copy=`+id+`]").textContent === "`+button.want+`"`))
+		if !evaluate[bool](t, tab, `getSelection().toString() === document.getElementById("`+id+`").textContent`) {
+			t.Errorf("without a clipboard: the button says %s, and the command is not selected", button.want)
+		}
+	}
+	if !evaluate[bool](t, tab, `copied === document.getElementById("save-python").textContent`) {
+		t.Error("without navigator.clipboard: the command is not copied")
+	}
+}
+
+// No button is over the code, and no line of a step is cut on a projector.
+func TestTutorialCodeInABrowser(t *testing.T) {
+	base := startDemoAPI(t, serveDelays(t, func(*server.Config) {}))
+	tab, _ := newTab(t, strings.TrimPrefix(base, "http://"))
+	do(t, tab, chromedp.EmulateViewport(1280, 720), chromedp.Navigate(base+"/tutorial"))
+	for _, language := range languages {
+		do(t, tab, chromedp.Click("#tab-1-"+language.name))
+		got := evaluate[[]string](t, tab, `[...document.querySelectorAll("figure")].flatMap((figure) => {
+			const pre = figure.querySelector("pre"), { id } = pre.firstElementChild;
+			if (pre.clientWidth === 0) return [];
+			const covered = figure.querySelector(".copy").getBoundingClientRect().bottom > pre.getBoundingClientRect().top;
+			const cut = !id.startsWith("app-") && pre.scrollWidth > pre.clientWidth;
+			return covered || cut ? [id + (covered ? " is covered" : " is cut")] : [];
+		})`)
+		if len(got) > 0 {
+			t.Errorf("%s: %q", language.name, got)
+		}
 	}
 }

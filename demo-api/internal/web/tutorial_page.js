@@ -50,9 +50,10 @@ for (const button of document.querySelectorAll('button[data-copy]')) {
     try {
       await navigator.clipboard.writeText(source.textContent);
       button.textContent = 'Copied';
-    } catch { // no clipboard without TLS beyond localhost: select the text instead
+    } catch { // no clipboard without TLS beyond localhost: copy the selection instead
       getSelection().selectAllChildren(source);
-      button.textContent = 'Press Ctrl+C';
+      const isMac = /^(Mac|iP)/.test(navigator.platform);
+      button.textContent = document.execCommand('copy') ? 'Copied' : `Press ${isMac ? '⌘C' : 'Ctrl+C'}`;
     }
     byId('status').textContent = button.textContent;
     setTimeout(() => { button.textContent = 'Copy'; }, 1500);
