@@ -180,7 +180,8 @@ func TestTutorialCodeInABrowser(t *testing.T) {
 		got := evaluate[[]string](t, tab, `[...document.querySelectorAll("figure")].flatMap((figure) => {
 			const pre = figure.querySelector("pre"), { id } = pre.firstElementChild;
 			if (pre.clientWidth === 0) return [];
-			const covered = figure.querySelector(".copy").getBoundingClientRect().bottom > pre.getBoundingClientRect().top;
+			const { bottom } = figure.querySelector(".copy").getBoundingClientRect();
+			const covered = bottom > pre.getBoundingClientRect().top;
 			const cut = !id.startsWith("app-") && pre.scrollWidth > pre.clientWidth;
 			return covered || cut ? [id + (covered ? " is covered" : " is cut")] : [];
 		})`)
