@@ -9,6 +9,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	admin "flash.test/delay-server/client"
+	"flash.test/delay-server/kit/wiretest"
 	"flash.test/delay-server/server"
 )
 
@@ -78,6 +79,10 @@ func TestSweepInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	wiretest.Eventually(t, "the call of the stopped sweep has ended", func() bool {
+		clock, err := steer.Clock(t.Context())
+		return err == nil && clock.Waiting == 0
+	})
 	if _, err := steer.Freeze(t.Context()); err != nil {
 		t.Fatal(err)
 	}
