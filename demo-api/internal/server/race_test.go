@@ -281,7 +281,7 @@ func TestPeakInFlight(t *testing.T) {
 		{"the right token", "calls=3&delay=20", delaytest.NewServer(t, secret), "", "secret", "delay-server", 3},
 		{"a wrong token", "calls=3&delay=20", delaytest.NewServer(t, secret), "", "guess", "demo-api", 3},
 		{"no token", "calls=3&delay=20", delaytest.NewServer(t, secret), "", "", "demo-api", 3},
-		{"a query", "calls=3&delay=20&db=20", delaytest.NewServer(t), "", "", "demo-api", 3},
+		{"a query", "calls=3&delay=20&db=500", delaytest.NewServer(t), "", "", "demo-api", 3}, // see ADMIN=false
 		{"another server", "calls=3", nil, newFake(t, respondTogether(3)).URL, "", "demo-api", 3},
 		{"a limit", "calls=4&limit=2", nil, newFake(t, respondTogether(2)).URL, "", "demo-api", 2},
 		// No test can freeze its clock. The delay is longer than a busy machine stalls.
