@@ -1,8 +1,6 @@
 package server
 
 import (
-	"strings"
-
 	"github.com/labstack/echo/v4"
 
 	"flash.test/delay-server/internal/distribution"
@@ -13,15 +11,11 @@ import (
 
 // distribution answers a drawing of the distribution of a delay.
 func (s *Server) distribution(c echo.Context) error {
-	known := []string{"delay", "unit"}
-	values, ignored, err := query.Read(c.Request().URL.RawQuery, known)
-	switch {
-	case err != nil:
+	values, err := query.ReadKnown(c.Request().URL.RawQuery, "delay", "unit")
+	if err != nil {
 		return err
-	case len(ignored) > 0:
-		return problem.UnknownParameter.New("unknown parameter %s; use %s", problem.Quote(ignored[0]),
-			strings.Join(known, ", "))
-	case !values.Has("delay"):
+	}
+	if !values.Has("delay") {
 		return problem.InvalidParameter.New("delay is missing: use delay=lognormal:120ms,900ms")
 	}
 	unit := plan.Milliseconds

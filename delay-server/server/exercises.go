@@ -113,10 +113,7 @@ func (l *lessons) serveProgram(c echo.Context) error {
 	if text == "" {
 		return problem.NotFound.New("exercise %s has no such file; see /exercises", e.ID)
 	}
-	values, ignored, err := query.Read(c.Request().URL.RawQuery, []string{"name"})
-	if err == nil && len(ignored) > 0 {
-		err = problem.UnknownParameter.New("unknown parameter %s; use name", problem.Quote(ignored[0]))
-	}
+	values, err := query.ReadKnown(c.Request().URL.RawQuery, "name")
 	if err != nil {
 		return err
 	}

@@ -23,15 +23,7 @@ const (
 // readQuery reads the query of a request. Unlike the endpoints that wait, the API
 // rejects every unknown parameter. The error is a *problem.Problem.
 func readQuery(c echo.Context, known ...string) (url.Values, error) {
-	values, ignored, err := query.Read(c.Request().URL.RawQuery, known)
-	if err == nil && len(ignored) > 0 {
-		use := "this request takes none"
-		if len(known) > 0 {
-			use = "use " + strings.Join(known, ", ")
-		}
-		err = problem.UnknownParameter.New("unknown parameter %s; %s", problem.Quote(ignored[0]), use)
-	}
-	return values, err
+	return query.ReadKnown(c.Request().URL.RawQuery, known...)
 }
 
 // condition is the condition that a request of the API waits for. Its timeout is wall

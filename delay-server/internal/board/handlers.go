@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -17,7 +15,7 @@ import (
 // Events answers with the states of the board, or of the name that the query gives, as
 // server-sent events.
 func (b *Board) Events(c echo.Context) error {
-	values, err := readQuery(c, "name")
+	values, err := query.ReadKnown(c.Request().URL.RawQuery, "name")
 	if err != nil {
 		return err
 	}
@@ -37,7 +35,7 @@ func (b *Board) Events(c echo.Context) error {
 // Waterfall draws the run that the query names. The remarks of its checks stand at the
 // requests, unless there are too many to judge.
 func (b *Board) Waterfall(c echo.Context) error {
-	values, err := readQuery(c, "run", "version")
+	values, err := query.ReadKnown(c.Request().URL.RawQuery, "run", "version")
 	if err != nil {
 		return err
 	}
@@ -91,15 +89,4 @@ func (b *Board) marked(run journal.Run) journal.Run {
 		return run
 	}
 	return e.Checks.Judge(run).Run
-}
-
-// readQuery reads a query without other parameters than the known ones. The error is a
-// *problem.Problem.
-func readQuery(c echo.Context, known ...string) (url.Values, error) {
-	values, ignored, err := query.Read(c.Request().URL.RawQuery, known)
-	if err == nil && len(ignored) > 0 {
-		err = problem.UnknownParameter.New("unknown parameter %s; use %s", problem.Quote(ignored[0]),
-			strings.Join(known, ", "))
-	}
-	return values, err
 }

@@ -45,6 +45,20 @@ func Read(raw string, known []string, repeatable ...string) (values url.Values, 
 	return values, ignored, nil
 }
 
+// ReadKnown is Read, but rejects every parameter that is not known. The error is a
+// *problem.Problem.
+func ReadKnown(raw string, known ...string) (url.Values, error) {
+	values, ignored, err := Read(raw, known)
+	if err == nil && len(ignored) > 0 {
+		use := "this request takes none"
+		if len(known) > 0 {
+			use = "use " + strings.Join(known, ", ")
+		}
+		err = problem.UnknownParameter.New("unknown parameter %s; %s", problem.Quote(ignored[0]), use)
+	}
+	return values, err
+}
+
 func suggest(name string, known []string) string {
 	if slices.Contains(known, name) {
 		return ""

@@ -99,3 +99,25 @@ func TestNameIgnored(t *testing.T) {
 		})
 	}
 }
+
+func TestReadKnown(t *testing.T) {
+	for _, tc := range []struct {
+		raw   string
+		known []string
+		want  string // of the error; "" for none
+	}{
+		{"a=1&b=2", []string{"a", "b"}, ""},
+		{"", nil, ""},
+		{"_=17", []string{"name", "run"}, `unknown parameter "_"; use name, run`},
+		{"_=17", nil, `unknown parameter "_"; this request takes none`},
+		{"nane=1", []string{"name"}, `unknown parameter "nane"; did you mean "name"?`},
+	} {
+		_, err := query.ReadKnown(tc.raw, tc.known...)
+		switch p, _ := errors.AsType[*problem.Problem](err); {
+		case tc.want == "" && err != nil:
+			t.Errorf("%q with %v: %v", tc.raw, tc.known, err)
+		case tc.want != "" && (p == nil || p.Type != problem.UnknownParameter || p.Detail != tc.want):
+			t.Errorf("%q with %v: got %v, want %s", tc.raw, tc.known, err, tc.want)
+		}
+	}
+}
