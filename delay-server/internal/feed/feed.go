@@ -65,13 +65,6 @@ func New(limits Limits, interval time.Duration, state func(key string) any) *Fee
 // Close ends all streams, also streams that begin later.
 func (f *Feed) Close() { f.stop() }
 
-// Viewers returns the number of open streams.
-func (f *Feed) Viewers() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.viewers)
-}
-
 // Serve responds with the stream of the key's states, as events named state. It returns
 // when the client has left, when another viewer has taken its place, or after Close. The
 // error is a *problem.Problem if there is no place.

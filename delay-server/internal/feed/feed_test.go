@@ -90,7 +90,7 @@ func TestViewersShareStates(t *testing.T) {
 		}
 	}
 	leave()
-	eventually(t, "the viewers have left", func() bool { return f.Viewers() == 0 })
+	eventually(t, "the viewers have left", func() bool { return f.open() == 0 })
 	eventually(t, "no state is made without a viewer", func() bool {
 		before := made.Load()
 		time.Sleep(20 * time.Millisecond)
@@ -168,4 +168,11 @@ func TestCloseEndsStreams(t *testing.T) {
 	if err := lines.Err(); err != nil {
 		t.Errorf("the stream: got %v, want its end", err)
 	}
+}
+
+// open returns the number of open streams.
+func (f *Feed) open() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.viewers)
 }
